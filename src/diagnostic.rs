@@ -1,0 +1,67 @@
+//! A fault in what a person wrote: what is wrong, where, and what to do.
+//!
+//! It does not know how it is shown; `cli` renders it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Bytes of a source file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub source: Arc<Source>,
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte; at least `start`.
+    pub end: usize,
+}
+
+/// A text that places refer to: a pipeline file, or the text of an option such as `--set`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Source {
+    /// How people know it: a path as the user gave it, or `--set`.
+    pub name: PathBuf,
+    /// The whole text.
+    pub text: String,
+}
+
+/// A fault, with its place and up to two hints kept as data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Lower-case fragment: what is wrong.
+    pub message: String,
+    /// Where, if it has a place.
+    pub place: Option<Place>,
+    /// A further place with a remark, such as where a key stood first.
+    pub related: Option<(Place, String)>,
+    /// What to do.
+    pub hints: Vec<String>,
+}
+
+impl Diagnostic {
+    /// A fault without a place.
+    pub fn new(message: impl Into<String>) -> Self {
+        Diagnostic { message: message.into(), place: None, related: None, hints: Vec::new() }
+    }
+
+    /// At a place.
+    #[must_use]
+    pub fn at(mut self, place: &Place) -> Self {
+        self.place = Some(place.clone());
+        self
+    }
+
+    /// With a further place.
+    #[must_use]
+    pub fn related(mut self, place: &Place, remark: impl Into<String>) -> Self {
+        self.related = Some((place.clone(), remark.into()));
+        self
+    }
+
+    /// With a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}

@@ -1,0 +1,1 @@
+//! Profiling on a device, and the latency predictor fitted to it.

@@ -1,0 +1,1 @@
+//! Gate vectors, extraction of subnets, and accuracy by task and limit.

@@ -1,0 +1,1 @@
+//! The network as data: graph, builders, runner, counting, slicing, folding.

@@ -1,0 +1,1 @@
+//! The modular supernet and the requirement-aware module assembler.

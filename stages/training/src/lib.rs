@@ -1,0 +1,1 @@
+//! Pretraining and joint training of supernet and assembler.

@@ -1,0 +1,44 @@
+# Everything here finds libtorch by itself, or installs it once into a cache folder (see stages/libtorch.sh).
+# Build outputs lie in CARGO_TARGET_DIR if it is set, else in the same cache folder.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PREFIX ?= $(HOME)/.local
+BIN = $(DESTDIR)$(PREFIX)/bin
+LIB = $(DESTDIR)$(PREFIX)/lib/nn-factory
+ENVIRONMENT = settings=$$(stages/libtorch.sh) && eval "$$settings"
+
+.PHONY: help build demo test lint doc install uninstall bench
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+build: ## Build nnf and the stage programs
+	@$(ENVIRONMENT) && cargo build --locked --workspace --bins
+
+demo: build ## Run a small experiment from data to table (some minutes the first time, then nothing)
+	@$(ENVIRONMENT) && "$$CARGO_TARGET_DIR/debug/nnf" run pipelines/demo.yaml
+	@echo && cat artifacts/latest/demo/table/markdown.md
+
+test: ## Run all tests
+	@$(ENVIRONMENT) && cargo build --locked --workspace --bins && cargo test --locked --workspace
+
+lint: ## Check format and lints
+	@$(ENVIRONMENT) && cargo fmt --all --check && cargo clippy --locked --workspace --all-targets -- -D warnings
+
+doc: ## Build the documentation
+	@$(ENVIRONMENT) && RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+
+install: build ## Install nnf and the stage programs, with libtorch, under PREFIX (default ~/.local)
+	@$(ENVIRONMENT) && install -d "$(BIN)" "$(LIB)" \
+	  && for program in nnf nnf-stages nnf-data-prep; do install -m 755 "$$CARGO_TARGET_DIR/debug/$$program" "$(BIN)/$$program"; done \
+	  && stages/libtorch.sh libraries | while read -r library; do cp -f "$$library" "$(LIB)/"; done
+	@echo "installed nnf, nnf-stages and nnf-data-prep into $(BIN), libtorch into $(LIB)"
+
+uninstall: ## Remove what `make install` put under PREFIX
+	rm -f "$(BIN)/nnf" "$(BIN)/nnf-stages" "$(BIN)/nnf-data-prep"
+	rm -rf "$(LIB)"
+
+bench: build ## Measure the engine beside ninja
+	@$(ENVIRONMENT) && tests/bench/run.sh "$$CARGO_TARGET_DIR/debug/nnf"

@@ -1,0 +1,26 @@
+//! Makes the fingerprints of the kinds, and lets the program find libtorch without environment variables.
+
+use std::env;
+use std::error::Error;
+use std::io::Write;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    nnf_fingerprint::write_fingerprints(&[
+        "nnf-net",
+        "nnf-training",
+        "nnf-evaluation",
+        "nnf-device",
+        "nnf-search",
+        "nnf-report",
+    ])?;
+    let mut out = std::io::stdout();
+    let origin = if env::var("CARGO_CFG_TARGET_OS")? == "macos" { "@loader_path" } else { "$ORIGIN" };
+    // Where `make install` puts libtorch comes first, then where it lay when the program was built.
+    writeln!(out, "cargo::rustc-link-arg-bins=-Wl,-rpath,{origin}/../lib/nn-factory")?;
+    if let Ok(built_against) = env::var("DEP_TCH_LIBTORCH_LIB") {
+        writeln!(out, "cargo::rustc-link-arg-bins=-Wl,-rpath,{built_against}")?;
+    }
+    writeln!(out, "cargo::rustc-env=NNF_LIBTORCH_VERSION={}", nnf_fingerprint::libtorch_version()?)?;
+    writeln!(out, "cargo::rerun-if-changed=build.rs")?;
+    Ok(())
+}

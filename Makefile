@@ -15,14 +15,14 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 build: ## Build nnf and the stage programs
-	@$(ENVIRONMENT) && cargo build --locked --workspace --bins
+	@$(ENVIRONMENT) && cargo build --locked --workspace --all-targets
 
 demo: build ## Run a small experiment from data to table (some minutes the first time, then nothing)
 	@$(ENVIRONMENT) && "$$CARGO_TARGET_DIR/debug/nnf" run pipelines/demo.yaml
 	@echo && cat artifacts/latest/demo/table/markdown.md
 
 test: ## Run all tests
-	@$(ENVIRONMENT) && cargo build --locked --workspace --bins && cargo test --locked --workspace
+	@$(ENVIRONMENT) && cargo test --locked --workspace
 
 lint: ## Check format and lints
 	@$(ENVIRONMENT) && cargo fmt --all --check && cargo clippy --locked --workspace --all-targets -- -D warnings

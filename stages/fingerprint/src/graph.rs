@@ -100,8 +100,7 @@ impl Graph {
     /// # Errors
     /// When it is not such an answer.
     pub fn parse(json: &[u8]) -> Result<Self, FingerprintError> {
-        let metadata: Metadata =
-            serde_json::from_slice(json).map_err(|e| FingerprintError::Metadata(e.to_string()))?;
+        let metadata: Metadata = serde_json::from_slice(json).map_err(|e| FingerprintError::Metadata(e.to_string()))?;
         let nodes = metadata.resolve.ok_or_else(|| FingerprintError::Metadata("no dependency graph".into()))?.nodes;
         let mut nodes: BTreeMap<String, Node> = nodes.into_iter().map(|node| (node.id.clone(), node)).collect();
         let mut packages = BTreeMap::new();
@@ -158,19 +157,29 @@ mod tests {
     #[test]
     fn a_closure_has_all_that_is_reached_except_for_tests() {
         let package = |name: &str, source: &str| {
-            format!(r#"{{"id":"{name}","name":"{name}","version":"1.0.0","source":{source},"manifest_path":"/w/{name}/Cargo.toml"}}"#)
+            format!(
+                r#"{{"id":"{name}","name":"{name}","version":"1.0.0","source":{source},"manifest_path":"/w/{name}/Cargo.toml"}}"#
+            )
         };
         let node = |name: &str, needs: &[(&str, &str)]| {
             let deps: Vec<String> = needs
                 .iter()
-                .map(|(n, kind)| format!(r#"{{"name":"{n}","pkg":"{n}","dep_kinds":[{{"kind":{kind},"target":null}}]}}"#))
+                .map(|(n, kind)| {
+                    format!(r#"{{"name":"{n}","pkg":"{n}","dep_kinds":[{{"kind":{kind},"target":null}}]}}"#)
+                })
                 .collect();
             format!(r#"{{"id":"{name}","features":["f"],"deps":[{}]}}"#, deps.join(","))
         };
         let json = format!(
             r#"{{"packages":[{}],"resolve":{{"nodes":[{}]}}}}"#,
-            [package("a", "null"), package("b", "null"), package("x", "\"r\""), package("t", "\"r\""), package("c", "null")]
-                .join(","),
+            [
+                package("a", "null"),
+                package("b", "null"),
+                package("x", "\"r\""),
+                package("t", "\"r\""),
+                package("c", "null")
+            ]
+            .join(","),
             [
                 node("a", &[("b", "null"), ("t", "\"dev\""), ("c", "null")]),
                 node("b", &[("x", "\"build\"")]),

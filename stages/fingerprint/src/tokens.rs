@@ -38,14 +38,9 @@ pub fn digest_crate(folder: &Path) -> Result<blake3::Hash, FingerprintError> {
 
 /// Adds the tokens of a file and of the modules that it declares. `owns_folder` tells whether its modules lie beside
 /// it (`lib.rs`, `mod.rs`) or in a folder of its name.
-fn add_module(
-    path: &Path,
-    owns_folder: bool,
-    files: &mut BTreeMap<PathBuf, Vec<u8>>,
-) -> Result<(), FingerprintError> {
+fn add_module(path: &Path, owns_folder: bool, files: &mut BTreeMap<PathBuf, Vec<u8>>) -> Result<(), FingerprintError> {
     let text = fs_err::read_to_string(path)?;
-    let mut file =
-        syn::parse_file(&text).map_err(|error| FingerprintError::Syntax { file: path.to_owned(), error })?;
+    let mut file = syn::parse_file(&text).map_err(|error| FingerprintError::Syntax { file: path.to_owned(), error })?;
     Strip.visit_file_mut(&mut file);
     files.insert(path.to_owned(), file.to_token_stream().to_string().into_bytes());
     let parent = path.parent().unwrap_or(Path::new("."));

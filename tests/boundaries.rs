@@ -1,0 +1,120 @@
+//! Who may depend on whom: `cargo metadata` and the source against the table of the design.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+/// What no machine-learning crate may name.
+const FAR_FROM_ENGINE: &[&str] = &["nnf", "tokio", "object_store", "petgraph", "tracing-subscriber", "anyhow"];
+
+/// For each package: the packages of the workspace that it may name, and outside packages that it must not name.
+const RULES: &[(&str, &[&str], &[&str])] = &[
+    ("nnf-contract", &[], FAR_FROM_ENGINE),
+    ("nnf-fingerprint", &[], FAR_FROM_ENGINE),
+    ("nnf", &["nnf-contract"], &["tch", "torch-sys", "polars"]),
+    ("nnf-net", &["nnf-contract"], FAR_FROM_ENGINE),
+    ("nnf-supernet", &["nnf-contract", "nnf-net"], FAR_FROM_ENGINE),
+    ("nnf-training", &["nnf-contract", "nnf-net", "nnf-supernet"], FAR_FROM_ENGINE),
+    ("nnf-evaluation", &["nnf-contract", "nnf-net", "nnf-supernet"], FAR_FROM_ENGINE),
+    ("nnf-device", &["nnf-contract", "nnf-net"], FAR_FROM_ENGINE),
+    ("nnf-search", &["nnf-contract", "nnf-net", "nnf-supernet", "nnf-evaluation", "nnf-device"], FAR_FROM_ENGINE),
+    ("nnf-report", &["nnf-contract"], FAR_FROM_ENGINE),
+    (
+        "nnf-data-prep",
+        &["nnf-contract", "nnf-fingerprint"],
+        &["nnf", "tch", "torch-sys", "tokio", "object_store", "petgraph"],
+    ),
+    (
+        "nnf-stages",
+        &[
+            "nnf-contract",
+            "nnf-fingerprint",
+            "nnf-net",
+            "nnf-training",
+            "nnf-evaluation",
+            "nnf-device",
+            "nnf-search",
+            "nnf-report",
+        ],
+        &["nnf", "tokio", "object_store", "petgraph"],
+    ),
+];
+
+/// All that the documents' crate may name.
+const CONTRACT_MAY_NAME: &[&str] = &["serde", "serde_json", "thiserror", "tracing"];
+
+/// Outside packages with one place in the engine, and the files that are this place.
+const ONE_PLACE: &[(&str, &str)] = &[
+    ("petgraph", "src/graph"),
+    ("object_store", "src/store/remote"),
+    ("tokio", "src/store/remote"),
+    ("serde_yaml", "src/yaml"),
+];
+
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let metadata = MetadataCommand::new().no_deps().exec().expect("cargo metadata");
+    let named = |package: &cargo_metadata::Package| {
+        let real = package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development);
+        real.map(|d| d.name.clone()).collect()
+    };
+    metadata.packages.iter().map(|package| (package.name.to_string(), named(package))).collect()
+}
+
+#[test]
+fn every_package_keeps_to_its_neighbours() {
+    let all = dependencies();
+    let ruled: BTreeSet<&str> = RULES.iter().map(|(package, ..)| *package).collect();
+    assert_eq!(all.keys().map(String::as_str).collect::<BTreeSet<_>>(), ruled, "a rule for each package");
+    for (package, may, must_not) in RULES {
+        for name in &all[*package] {
+            let inside = all.contains_key(name);
+            assert!(!inside || may.contains(&name.as_str()), "`{package}` must not depend on `{name}`");
+            assert!(!must_not.contains(&name.as_str()), "`{package}` must not depend on `{name}`");
+        }
+    }
+    for name in &all["nnf-contract"] {
+        assert!(CONTRACT_MAY_NAME.contains(&name.as_str()), "`nnf-contract` must not depend on `{name}`");
+    }
+}
+
+#[test]
+fn an_outside_package_has_one_place() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    collect(&root.join("src"), &mut files);
+    assert!(files.len() > 10, "the engine's files were found");
+    for file in files {
+        let name = file.strip_prefix(root).expect("under the root").to_string_lossy().replace('\\', "/");
+        let text = std::fs::read_to_string(&file).expect("readable");
+        let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        for (package, place) in ONE_PLACE {
+            let uses = |line: &&str| line.contains(&format!("{package}::")) || line.contains(&format!("use {package}"));
+            let used = code.iter().any(uses);
+            assert!(!used || name.starts_with(place), "{name} uses {package}, which belongs into {place}");
+        }
+    }
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("readable") {
+        let path = entry.expect("readable").path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// The engine must start in milliseconds, so it links neither libtorch nor polars.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_engine_links_no_machine_learning() {
+    let output = std::process::Command::new("ldd").arg(env!("CARGO_BIN_EXE_nnf")).output().expect("ldd runs");
+    let libraries = String::from_utf8_lossy(&output.stdout).to_lowercase();
+    assert!(libraries.contains("libc.so"), "ldd lists the libraries: {libraries}");
+    for name in ["torch", "c10", "polars", "cuda", "gomp"] {
+        assert!(!libraries.contains(name), "nnf links {name}:\n{libraries}");
+    }
+}

@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nnf_contract::Cpus;
+use petgraph::Direction;
+use petgraph::algo::kosaraju_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
 use serde_json::{Map, Value};
 
 use crate::diagnostic::Place;
@@ -150,4 +153,204 @@ impl From<Cpus> for CpuNeed {
             Cpus::All => CpuNeed::All,
         }
     }
+}
+
+impl InstanceId {
+    /// As an index into a list that has one item an instance.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl Source {
+    /// All instances that it reads.
+    pub fn producers(&self) -> Vec<InstanceId> {
+        match self {
+            Source::Output { from, .. } | Source::Record { from } => vec![*from],
+            Source::File { .. } => Vec::new(),
+            Source::Many(members) => members.values().flat_map(Source::producers).collect(),
+        }
+    }
+
+    fn renumber(&mut self, to: &[InstanceId]) {
+        match self {
+            Source::Output { from, .. } | Source::Record { from } => *from = to[from.index()],
+            Source::File { .. } => {}
+            Source::Many(members) => members.values_mut().for_each(|member| member.renumber(to)),
+        }
+    }
+}
+
+/// All instances of a pipeline in topological order, and the edges between them.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    instances: Vec<Instance>,
+    edges: DiGraph<(), ()>,
+}
+
+/// Instances that read each other in a circle, in the order of reading; the first is repeated at the end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join(" → "))]
+pub struct Cycle(pub Vec<String>);
+
+impl Graph {
+    /// Orders instances whose sources refer to positions in `instances`. Ties keep the order of the list.
+    ///
+    /// # Errors
+    /// One cycle for each group of instances that read each other.
+    pub fn new(mut instances: Vec<Instance>) -> Result<Self, Vec<Cycle>> {
+        let producers: Vec<Vec<usize>> = instances.iter().map(direct_producers).collect();
+        let order = match order(&producers) {
+            Ok(order) => order,
+            Err(()) => return Err(cycles(&instances, &producers)),
+        };
+        let mut new_id = vec![InstanceId(0); instances.len()];
+        for (position, old) in order.iter().enumerate() {
+            new_id[*old] = InstanceId(u32::try_from(position).unwrap_or(u32::MAX));
+        }
+        let mut slots: Vec<Option<Instance>> = instances.drain(..).map(Some).collect();
+        let mut sorted: Vec<Instance> = order.iter().filter_map(|old| slots[*old].take()).collect();
+        let mut edges = DiGraph::with_capacity(sorted.len(), sorted.len());
+        for _ in &sorted {
+            edges.add_node(());
+        }
+        for (position, instance) in sorted.iter_mut().enumerate() {
+            instance.inputs.values_mut().for_each(|source| source.renumber(&new_id));
+            for from in direct_producers(instance) {
+                edges.add_edge(NodeIndex::new(from), NodeIndex::new(position), ());
+            }
+        }
+        Ok(Graph { instances: sorted, edges })
+    }
+
+    /// All instances, in topological order.
+    #[must_use]
+    pub fn instances(&self) -> &[Instance] {
+        &self.instances
+    }
+
+    /// Ids of all instances, in topological order.
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = InstanceId> + use<> {
+        (0..u32::try_from(self.instances.len()).unwrap_or(u32::MAX)).map(InstanceId)
+    }
+
+    /// One instance.
+    #[must_use]
+    pub fn get(&self, id: InstanceId) -> &Instance {
+        &self.instances[id.index()]
+    }
+
+    /// The instances of a stage, or the one instance of that full name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Vec<InstanceId> {
+        self.ids().filter(|id| self.get(*id).stage == name || self.get(*id).name == name).collect()
+    }
+
+    /// The instances that an instance reads, each once, in order.
+    #[must_use]
+    pub fn producers(&self, id: InstanceId) -> Vec<InstanceId> {
+        self.neighbours(id, Direction::Incoming)
+    }
+
+    /// The instances that read an instance, each once, in order.
+    #[must_use]
+    pub fn readers(&self, id: InstanceId) -> Vec<InstanceId> {
+        self.neighbours(id, Direction::Outgoing)
+    }
+
+    fn neighbours(&self, id: InstanceId, direction: Direction) -> Vec<InstanceId> {
+        let found = self.edges.neighbors_directed(NodeIndex::new(id.index()), direction);
+        let mut ids: Vec<InstanceId> =
+            found.map(|node| InstanceId(u32::try_from(node.index()).unwrap_or(u32::MAX))).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    /// For each instance whether it is one of `targets` or something that they need.
+    #[must_use]
+    pub fn needed_for(&self, targets: &[InstanceId]) -> Vec<bool> {
+        let mut needed = vec![false; self.instances.len()];
+        for target in targets {
+            needed[target.index()] = true;
+        }
+        for id in self.ids().rev() {
+            if needed[id.index()] {
+                for producer in self.producers(id) {
+                    needed[producer.index()] = true;
+                }
+            }
+        }
+        needed
+    }
+}
+
+fn direct_producers(instance: &Instance) -> Vec<usize> {
+    let mut from: Vec<usize> = instance.inputs.values().flat_map(Source::producers).map(InstanceId::index).collect();
+    from.sort_unstable();
+    from.dedup();
+    from
+}
+
+/// Topological order; of those that are ready, the first in the list goes first.
+fn order(producers: &[Vec<usize>]) -> Result<Vec<usize>, ()> {
+    let mut readers = vec![Vec::new(); producers.len()];
+    let mut waiting: Vec<usize> = producers.iter().map(Vec::len).collect();
+    for (reader, from) in producers.iter().enumerate() {
+        for producer in from {
+            readers[*producer].push(reader);
+        }
+    }
+    let mut ready: std::collections::BTreeSet<usize> =
+        waiting.iter().enumerate().filter(|(_, n)| **n == 0).map(|(i, _)| i).collect();
+    let mut order = Vec::with_capacity(producers.len());
+    while let Some(next) = ready.pop_first() {
+        order.push(next);
+        for reader in &readers[next] {
+            waiting[*reader] -= 1;
+            if waiting[*reader] == 0 {
+                ready.insert(*reader);
+            }
+        }
+    }
+    if order.len() == producers.len() { Ok(order) } else { Err(()) }
+}
+
+fn cycles(instances: &[Instance], producers: &[Vec<usize>]) -> Vec<Cycle> {
+    let mut graph = DiGraph::<(), ()>::new();
+    for _ in instances {
+        graph.add_node(());
+    }
+    for (reader, from) in producers.iter().enumerate() {
+        for producer in from {
+            graph.add_edge(NodeIndex::new(*producer), NodeIndex::new(reader), ());
+        }
+    }
+    let mut found: Vec<Vec<usize>> = kosaraju_scc(&graph)
+        .into_iter()
+        .map(|group| group.into_iter().map(NodeIndex::index).collect::<Vec<_>>())
+        .filter(|group| group.len() > 1 || producers[group[0]].contains(&group[0]))
+        .collect();
+    found.iter_mut().for_each(|group| group.sort_unstable());
+    found.sort();
+    found.iter().map(|group| one_cycle(instances, producers, group)).collect()
+}
+
+/// Walks from the first of the group towards producers within the group until an instance comes again.
+fn one_cycle(instances: &[Instance], producers: &[Vec<usize>], group: &[usize]) -> Cycle {
+    let mut path = vec![group[0]];
+    loop {
+        let here = path[path.len() - 1];
+        let Some(next) = producers[here].iter().copied().find(|p| group.contains(p)) else { break };
+        let seen = path.iter().position(|p| *p == next);
+        path.push(next);
+        if let Some(first) = seen {
+            path.drain(..first);
+            break;
+        }
+    }
+    // Towards producers is against the flow; people read along it.
+    path.reverse();
+    Cycle(path.into_iter().map(|i| instances[i].name.clone()).collect())
 }

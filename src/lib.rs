@@ -7,4 +7,8 @@
 pub mod diagnostic;
 pub mod digest;
 pub mod graph;
+pub mod machine;
+pub mod pipeline;
+pub mod programs;
 pub mod record;
+pub mod yaml;

@@ -1,0 +1,112 @@
+//! `each`: the axes of a stage, and the instances that they make.
+//!
+//! It does not know what the instances do.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use crate::diagnostic::Diagnostic;
+use crate::pipeline::definition::{Faults, StageDefinition, bad_label, is_label};
+use crate::pipeline::interpolate::{Scope, what, write_out};
+
+/// Most instances that one stage may have.
+const MAX_INSTANCES: usize = 1_000_000;
+
+/// One combination of labels, and the value of each axis.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cell {
+    /// Label by axis.
+    pub(crate) labels: BTreeMap<String, String>,
+    /// Value by axis.
+    pub(crate) values: BTreeMap<String, Json>,
+    /// Full name of the instance, axes in the order of the file.
+    pub(crate) name: String,
+}
+
+/// All cells of a stage; the first axis varies slowest. None if an axis is faulty.
+pub(crate) fn cells(stage: &StageDefinition, scope: &Scope, faults: &mut Faults) -> Option<Vec<Cell>> {
+    let mut axes = Vec::new();
+    let mut whole = true;
+    for entry in &stage.each {
+        if !is_label(&entry.key) {
+            faults.push(bad_label("axis name", &entry.key, &entry.place));
+            whole = false;
+        }
+        let value = scope.resolve(&entry.value, faults);
+        let Json::Array(values) = value else {
+            let message = format!("axis `{}` is a list, but here stands {}", entry.key, what(&value));
+            faults.push(Diagnostic::new(message).at(&entry.value.place).hint("write it as `[first, second]`"));
+            whole = false;
+            continue;
+        };
+        if values.is_empty() {
+            let message =
+                format!("axis `{}` has no values, so stage `{}` would have no instances", entry.key, stage.name);
+            faults.push(Diagnostic::new(message).at(&entry.value.place));
+            whole = false;
+        }
+        let mut labelled: Vec<(String, Json)> = Vec::new();
+        for value in values {
+            match label(&value) {
+                Ok(label) if labelled.iter().any(|(known, _)| *known == label) => {
+                    let message = format!("axis `{}` has two values labelled `{label}`", entry.key);
+                    faults.push(Diagnostic::new(message).at(&entry.value.place));
+                    whole = false;
+                }
+                Ok(label) => labelled.push((label, value)),
+                Err(fault) => {
+                    faults.push(fault.at(&entry.value.place));
+                    whole = false;
+                }
+            }
+        }
+        axes.push((entry.key.clone(), labelled));
+    }
+    let size = axes.iter().try_fold(1_usize, |n, (_, values)| n.checked_mul(values.len()));
+    if size.is_none_or(|size| size > MAX_INSTANCES) {
+        let message = format!("stage `{}` would have more than {MAX_INSTANCES} instances", stage.name);
+        faults.push(Diagnostic::new(message).at(&stage.place));
+        return None;
+    }
+    whole.then(|| product(&stage.name, &axes))
+}
+
+fn label(value: &Json) -> Result<String, Diagnostic> {
+    let text = match value {
+        Json::Object(map) => map
+            .get("name")
+            .and_then(write_out)
+            .ok_or_else(|| Diagnostic::new("a value that is a map needs a `name`, which becomes its label"))?,
+        Json::Array(_) | Json::Null => {
+            return Err(Diagnostic::new(format!("{} cannot be a label", what(value))).hint("use a map with a `name`"));
+        }
+        scalar => write_out(scalar).unwrap_or_default(),
+    };
+    if is_label(&text) {
+        return Ok(text);
+    }
+    Err(Diagnostic::new(format!("`{text}` cannot be a label"))
+        .hint("labels have letters, digits, `.`, `_` and `-`; a map with a `name` gives any value a label"))
+}
+
+fn product(stage: &str, axes: &[(String, Vec<(String, Json)>)]) -> Vec<Cell> {
+    let mut cells = vec![Cell::default()];
+    for (axis, values) in axes {
+        let grown = cells.iter().flat_map(|cell| {
+            values.iter().map(move |(label, value)| {
+                let mut cell = cell.clone();
+                cell.labels.insert(axis.clone(), label.clone());
+                cell.values.insert(axis.clone(), value.clone());
+                let comma = if cell.name.is_empty() { "" } else { "," };
+                cell.name = format!("{}{comma}{axis}={label}", cell.name);
+                cell
+            })
+        });
+        cells = grown.collect();
+    }
+    for cell in &mut cells {
+        cell.name = if cell.name.is_empty() { stage.to_owned() } else { format!("{stage}[{}]", cell.name) };
+    }
+    cells
+}

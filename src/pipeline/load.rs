@@ -1,0 +1,247 @@
+//! Loads a pipeline: reads the file, applies overrides, asks programs for their kinds, expands, checks.
+//!
+//! It does not know the command line, nor where programs are looked for.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::diagnostic::{Diagnostic, Place, Source};
+use crate::graph::Graph;
+use crate::pipeline::definition::{self, Definition, Faults, is_label};
+use crate::pipeline::expand::{self, Around};
+use crate::pipeline::files::{Reach, plain};
+use crate::pipeline::interpolate::{self, Scope};
+use crate::pipeline::{settings, suggest};
+use crate::programs::{Catalogue, DEFAULT_PROGRAMS, Listed, ProgramResolver};
+use crate::yaml::{self, Entry, Value};
+
+/// What to load.
+pub struct LoadRequest<'a> {
+    /// The pipeline file.
+    pub path: &'a Path,
+    /// `--set` overrides, `params.NAME=VALUE`, in order.
+    pub overrides: &'a [String],
+    /// Answers for the programs.
+    pub programs: &'a dyn ProgramResolver,
+}
+
+/// A checked pipeline.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Its name: `name:`, else the file's name without its ending.
+    pub name: String,
+    /// The root, absolute, links resolved.
+    pub root: PathBuf,
+    /// Folders outside the root that may be read, absolute, links resolved.
+    pub allow: Vec<PathBuf>,
+    /// The store, as written: the URL of a remote tier.
+    pub store: Option<String>,
+    /// All instances.
+    pub graph: Graph,
+    /// The pipeline as resolved, for the run's folder.
+    pub resolved: Json,
+}
+
+/// Loads a pipeline.
+///
+/// # Errors
+/// All faults of the file, the overrides and the programs.
+pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, Vec<Diagnostic>> {
+    let tree = yaml::read(request.path)?;
+    let mut faults = Faults::new();
+    let mut definition = definition::read(&tree, &mut faults);
+    apply_overrides(&mut definition.params, request.overrides, &mut faults);
+    let scope =
+        Scope { params: interpolate::resolve_params(&definition.params, &mut faults), each: Default::default() };
+    let name = name(&definition, request.path, &scope, &mut faults);
+    let Some(reach) = reach(&definition, request.path, &scope, &mut faults) else { return Err(faults) };
+    let store = definition.store.as_ref().and_then(|node| settings::text(node, "store", &scope, &mut faults));
+    let programs = programs(&definition, &scope, &reach, &mut faults);
+    let wanted = definition.stages.iter().any(|stage| stage.kind.is_some());
+    let catalogue =
+        if wanted { Catalogue::ask(&programs, request.programs, &mut faults) } else { Catalogue::default() };
+    let around = Around { scope: &scope, catalogue: &catalogue, reach: &reach };
+    let instances = expand::instances(&definition, &around, &mut faults);
+    let places: Vec<Place> = instances.iter().map(|i| i.place.clone()).collect();
+    let first_place = |name: &str| instances.iter().position(|i| i.name == name).map(|i| &places[i]);
+    let mut cycle_faults = Vec::new();
+    let graph = Graph::new(instances.clone()).unwrap_or_else(|cycles| {
+        for cycle in cycles {
+            let fault = Diagnostic::new(format!("stages need each other in a circle: {cycle}"));
+            let place = cycle.0.first().and_then(|name| first_place(name));
+            cycle_faults.push(match place {
+                Some(place) => fault.at(place),
+                None => fault,
+            });
+        }
+        Graph::default()
+    });
+    faults.extend(cycle_faults);
+    if !faults.is_empty() {
+        faults.sort_by_key(|fault| fault.place.as_ref().map_or(0, |place| place.start));
+        return Err(faults);
+    }
+    let resolved = resolved(&name, &reach, &scope, &graph);
+    Ok(Loaded { name, root: reach.root, allow: reach.allow, store, graph, resolved })
+}
+
+fn name(definition: &Definition, path: &Path, scope: &Scope, faults: &mut Faults) -> String {
+    if let Some(node) = &definition.name {
+        let name = settings::text(node, "name", scope, faults).unwrap_or_default();
+        if !is_label(&name) {
+            faults.push(definition::bad_label("pipeline name", &name, &node.place));
+        }
+        return name;
+    }
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    if is_label(&stem) { stem } else { "pipeline".to_owned() }
+}
+
+fn reach(definition: &Definition, path: &Path, scope: &Scope, faults: &mut Faults) -> Option<Reach> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let written = definition.root.as_ref().map(|node| (settings::text(node, "root", scope, faults), &node.place));
+    let relative = written.as_ref().and_then(|(text, _)| text.clone()).unwrap_or_else(|| ".".to_owned());
+    let root = match fs_err::canonicalize(folder.join(&relative)) {
+        Ok(root) if root.is_dir() => root,
+        _ => {
+            let fault = Diagnostic::new(format!("the root `{relative}` is no folder"));
+            faults.push(match written {
+                Some((_, place)) => fault.at(place).hint("it is relative to the pipeline's own folder"),
+                None => fault,
+            });
+            return None;
+        }
+    };
+    let mut allow = Vec::new();
+    for node in &definition.allow {
+        let Some(text) = settings::text(node, "allow", scope, faults) else { continue };
+        // A folder that is not there allows nothing; what needs it says so.
+        if let Ok(folder) = fs_err::canonicalize(plain(&root.join(&text))) {
+            allow.push(folder);
+        }
+    }
+    Some(Reach { root, allow })
+}
+
+/// Applies `params.NAME=VALUE`; the value is YAML.
+fn apply_overrides(params: &mut [Entry], overrides: &[String], faults: &mut Faults) {
+    for text in overrides {
+        let source = Arc::new(Source { name: "--set".into(), text: text.clone() });
+        let all = Place { source: Arc::clone(&source), start: 0, end: text.len() };
+        let Some((path, value)) = text.split_once('=') else {
+            faults.push(Diagnostic::new("an override is `params.NAME=VALUE`").at(&all));
+            continue;
+        };
+        let value = match yaml::parse(Arc::new(Source { name: "--set".into(), text: value.to_owned() })) {
+            Ok(node) => node,
+            Err(_) if value.trim().is_empty() => yaml::Node { value: Value::Text(String::new()), place: all.clone() },
+            Err(found) => {
+                faults.extend(found);
+                continue;
+            }
+        };
+        let mut steps = path.split('.');
+        if steps.next() != Some("params") {
+            let hint = format!("did you mean `params.{path}`?");
+            faults.push(Diagnostic::new("only parameters can be set: `params.NAME=VALUE`").at(&all).hint(hint));
+            continue;
+        }
+        set(params, &steps.collect::<Vec<_>>(), value, &all, faults);
+    }
+}
+
+fn set(entries: &mut [Entry], steps: &[&str], value: yaml::Node, place: &Place, faults: &mut Faults) {
+    let Some((first, rest)) = steps.split_first() else {
+        faults.push(Diagnostic::new("an override names a parameter: `params.NAME=VALUE`").at(place));
+        return;
+    };
+    let known: Vec<String> = entries.iter().map(|entry| entry.key.clone()).collect();
+    let Some(entry) = entries.iter_mut().find(|entry| entry.key == *first) else {
+        let fault = Diagnostic::new(format!("the pipeline has no parameter `{first}`")).at(place);
+        faults.push(match suggest::hint(first, known.iter().map(String::as_str)) {
+            Some(hint) => fault.hint(hint),
+            None => fault.hint("declare it under `params` with a default"),
+        });
+        return;
+    };
+    if rest.is_empty() {
+        entry.value = value;
+        return;
+    }
+    match &mut entry.value.value {
+        Value::Map(inner) => set(inner, rest, value, place, faults),
+        other => {
+            let message = format!("parameter `{first}` is {}, so it has no field `{}`", other.what(), rest[0]);
+            faults.push(Diagnostic::new(message).at(place));
+        }
+    }
+}
+
+/// The programs that the pipeline lists, or the ones that come with the engine.
+fn programs(definition: &Definition, scope: &Scope, reach: &Reach, faults: &mut Faults) -> Vec<Listed> {
+    let Some(entries) = &definition.programs else {
+        return DEFAULT_PROGRAMS.iter().map(|name| Listed::shipped(name, &reach.root)).collect();
+    };
+    let mut listed = Vec::new();
+    for entry in entries {
+        let mut program = Listed::named(&entry.key, &reach.root, &entry.place);
+        let run = match &entry.value.value {
+            Value::Map(parts) => {
+                for part in parts {
+                    match (part.key.as_str(), &part.value.value) {
+                        ("run", _) => {}
+                        ("code", Value::List(nodes)) => program.code = code(nodes, scope, reach, faults),
+                        ("code", _) => faults.push(Diagnostic::new("`code` is a list").at(&part.value.place)),
+                        _ => faults.push(definition::unknown_key(part, "a program", &["run", "code"])),
+                    }
+                }
+                parts.iter().find(|part| part.key == "run").map(|part| &part.value)
+            }
+            _ => Some(&entry.value),
+        };
+        program.words = match run.map(|node| (node, &node.value)) {
+            Some((_, Value::List(nodes))) => settings::words(nodes, "run", scope, faults),
+            Some((node, Value::Text(_))) => settings::text(node, "run", scope, faults).into_iter().collect(),
+            _ => Vec::new(),
+        };
+        if program.words.is_empty() {
+            let fault = Diagnostic::new(format!("program `{}` needs a command", entry.key)).at(&entry.place);
+            faults.push(fault.hint("`NAME: PROGRAM`, `NAME: [PROGRAM, ARGUMENT…]` or `NAME: { run: […], code: […] }`"));
+            continue;
+        }
+        for word in program.words.iter().skip(1) {
+            let path = plain(&reach.root.join(word));
+            if path.starts_with(&reach.root) && path.is_file() && !program.code.iter().any(|c| path.starts_with(c)) {
+                let message = format!("program `{}` is made of the file `{word}`, which no key would know", entry.key);
+                let hint = format!("write `{}: {{ run: […], code: [{word}] }}`", entry.key);
+                faults.push(Diagnostic::new(message).at(&entry.value.place).hint(hint));
+            }
+        }
+        listed.push(program);
+    }
+    listed
+}
+
+fn code(nodes: &[yaml::Node], scope: &Scope, reach: &Reach, faults: &mut Faults) -> Vec<PathBuf> {
+    let mut code = Vec::new();
+    for node in nodes {
+        let Some(written) = settings::text(node, "code", scope, faults) else { continue };
+        match reach.resolve(&written, &node.place) {
+            Ok(path) => code.push(path),
+            Err(fault) => faults.push(*fault),
+        }
+    }
+    code
+}
+
+/// What a person wants to see later: parameters and stages as they were understood.
+fn resolved(name: &str, reach: &Reach, scope: &Scope, graph: &Graph) -> Json {
+    let stages: Map<String, Json> = graph
+        .instances()
+        .iter()
+        .map(|instance| (instance.name.clone(), json!({ "with": instance.with, "env": instance.env })))
+        .collect();
+    json!({ "name": name, "root": reach.root.display().to_string(), "params": scope.params, "stages": stages })
+}

@@ -1,0 +1,30 @@
+//! The pipeline file: from text to a checked graph of stage instances, with all faults at once.
+//!
+//! It does not know the store, nor what runs when.
+
+mod axes;
+mod check;
+mod command;
+mod definition;
+mod expand;
+mod files;
+mod interpolate;
+mod load;
+mod reference;
+pub mod schema;
+mod settings;
+mod suggest;
+
+pub use check_words::expects;
+pub use load::{LoadRequest, Loaded, load};
+
+/// Words that other parts of the program share with the checks.
+mod check_words {
+    use nnf_contract::Parameter;
+
+    /// What a parameter expects, in words, such as `a whole number from 1 to 64`.
+    #[must_use]
+    pub fn expects(parameter: &Parameter) -> String {
+        super::check::expects(parameter)
+    }
+}

@@ -1,0 +1,86 @@
+//! The grammar of inputs: `file:PATH`, `STAGE.OUTPUT`, `STAGE[AXIS=LABEL].OUTPUT`, `STAGE[*].OUTPUT`.
+//!
+//! It does not know which stages there are.
+
+/// A parsed input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reference {
+    /// A file or folder outside the store.
+    File(String),
+    /// Something that a stage leaves.
+    Stage {
+        /// Name of the stage.
+        stage: String,
+        /// Which of its instances.
+        which: Which,
+        /// Name of the output, or `record`.
+        output: String,
+    },
+}
+
+/// Which instances of a stage are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// The one with the reader's own labels, and these besides.
+    One(Vec<(String, String)>),
+    /// All over the axes that the reader lacks.
+    All,
+}
+
+/// Parses an input.
+pub(crate) fn parse(text: &str) -> Result<Reference, String> {
+    const FORM: &str = "inputs are written `stage.output`, `stage[*].output`, `stage.record` or `file:path`";
+    if let Some(path) = text.strip_prefix("file:") {
+        return match path.trim() {
+            "" => Err("`file:` needs a path".into()),
+            path => Ok(Reference::File(path.to_owned())),
+        };
+    }
+    // A label may contain dots, so brackets are taken off first.
+    let (stage, which, rest) = match text.split_once('[') {
+        Some((stage, rest)) => {
+            let (inside, rest) = rest.split_once(']').ok_or_else(|| format!("`{text}` has `[` without `]`"))?;
+            (stage, selection(inside).ok_or_else(|| format!("`[{inside}]` is neither `[*]` nor `[axis=label]`"))?, rest)
+        }
+        None => {
+            let end = text.find('.').ok_or_else(|| format!("`{text}` is no input; {FORM}"))?;
+            (&text[..end], Which::One(Vec::new()), &text[end..])
+        }
+    };
+    match rest.strip_prefix('.') {
+        Some(output) if !output.is_empty() && !stage.is_empty() => {
+            Ok(Reference::Stage { stage: stage.to_owned(), which, output: output.to_owned() })
+        }
+        _ => Err(format!("`{text}` is no input; {FORM}")),
+    }
+}
+
+fn selection(inside: &str) -> Option<Which> {
+    if inside == "*" {
+        return Some(Which::All);
+    }
+    let pairs = inside.split(',').map(|pair| {
+        let (axis, label) = pair.split_once('=')?;
+        Some((axis.trim().to_owned(), label.trim().to_owned()))
+    });
+    pairs.collect::<Option<Vec<_>>>().map(Which::One)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn forms() {
+        let stage = |which, output: &str| Reference::Stage { stage: "train".into(), which, output: output.into() };
+        assert_eq!(parse("train.weights").unwrap(), stage(Which::One(vec![]), "weights"));
+        assert_eq!(parse("train[*].record").unwrap(), stage(Which::All, "record"));
+        let labels = vec![("net".to_owned(), "v1.5".to_owned()), ("device".to_owned(), "a".to_owned())];
+        assert_eq!(parse("train[net=v1.5, device=a].weights").unwrap(), stage(Which::One(labels), "weights"));
+        assert_eq!(parse("file:data/x.csv").unwrap(), Reference::File("data/x.csv".into()));
+        for wrong in ["train", "train.", ".x", "train[*]", "train[x].y", "train[*.y", "file:", ""] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -7,8 +7,11 @@
 pub mod diagnostic;
 pub mod digest;
 pub mod graph;
+pub mod key;
 pub mod machine;
 pub mod pipeline;
 pub mod programs;
 pub mod record;
+pub mod store;
+pub mod why;
 pub mod yaml;

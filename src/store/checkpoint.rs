@@ -1,0 +1,78 @@
+//! Checkpoint folders: what a stage that was stopped goes on from. One for each key, kept until its record is written.
+//!
+//! It does not know what a stage keeps there.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Key;
+use crate::store::StoreError;
+use crate::store::blob::write_atomically;
+
+/// An open checkpoint folder. No other engine has it at the same time.
+#[derive(Debug)]
+pub struct Checkpoint {
+    folder: PathBuf,
+    _lock: File,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Spent {
+    seconds: f64,
+}
+
+impl Checkpoint {
+    pub(crate) fn open(root: &Path, key: &Key) -> Result<Self, StoreError> {
+        let doing = StoreError::io("open a checkpoint");
+        let folder = root.join(key.to_string());
+        fs_err::create_dir_all(folder.join("data")).map_err(&doing)?;
+        let lock = fs_err::File::create(folder.join("lock")).map_err(&doing)?.into_file();
+        lock.lock().map_err(&doing)?;
+        // Whoever had it before may have removed it meanwhile.
+        fs_err::create_dir_all(folder.join("data")).map_err(&doing)?;
+        Ok(Checkpoint { folder, _lock: lock })
+    }
+
+    /// The stage's own folder.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// Seconds of work that earlier attempts put into what is kept here.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        let text = fs_err::read(self.folder.join("spent.json")).unwrap_or_default();
+        serde_json::from_slice::<Spent>(&text).map_or(0.0, |spent| spent.seconds.max(0.0))
+    }
+
+    /// Adds the seconds of an attempt that did not finish.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn add_seconds(&self, seconds: f64) -> Result<(), StoreError> {
+        let text = serde_json::to_vec(&Spent { seconds: self.seconds() + seconds }).unwrap_or_default();
+        write_atomically(&self.folder.join("spent.json"), &text).map_err(StoreError::io("keep a checkpoint"))
+    }
+
+    /// Forgets what is kept here.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn clear(&self) -> Result<(), StoreError> {
+        let doing = StoreError::io("clear a checkpoint");
+        fs_err::remove_dir_all(self.data()).map_err(&doing)?;
+        let _ = fs_err::remove_file(self.folder.join("spent.json"));
+        fs_err::create_dir_all(self.data()).map_err(doing)
+    }
+
+    /// Removes the folder, once the record is written.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn remove(self) -> Result<(), StoreError> {
+        fs_err::remove_dir_all(&self.folder).map_err(StoreError::io("remove a checkpoint"))
+    }
+}

@@ -1,0 +1,73 @@
+//! What can go wrong in a store.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::digest::Digest;
+
+/// A fault of the store, or of what was to be stored.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk failed; the source names the file.
+    #[error("cannot {doing}: {source}{}", hint(.source))]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Content is in no tier.
+    #[error("content {} is missing from the store", .0.short())]
+    Missing(Digest),
+    /// Content does not match its name. It was put aside.
+    #[error("content {} was damaged; it is in {} now", .digest.short(), .quarantine.display())]
+    Damaged {
+        /// Its name.
+        digest: Digest,
+        /// Where it was put.
+        quarantine: PathBuf,
+    },
+    /// A stage changed what it was given to read.
+    #[error("the stage changed its input `{0}`, which others may read")]
+    Altered(String),
+    /// A file or folder cannot be stored.
+    #[error("`{path}` cannot be stored: {why}")]
+    Unfit {
+        /// Path, relative to the output where it is inside one.
+        path: String,
+        /// Why not.
+        why: String,
+    },
+    /// The remote tier failed.
+    #[error("the remote store failed: {0}")]
+    Remote(String),
+    /// The remote tier's URL or settings are wrong.
+    #[error("the remote store `{url}` cannot be used: {why}")]
+    BadRemote {
+        /// The URL, without what may be secret.
+        url: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+impl StoreError {
+    pub(crate) fn io(doing: &'static str) -> impl Fn(io::Error) -> StoreError {
+        move |source| StoreError::Io { doing, source }
+    }
+
+    pub(crate) fn unfit(path: impl Into<String>, why: impl Into<String>) -> StoreError {
+        StoreError::Unfit { path: path.into(), why: why.into() }
+    }
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            " (make room on the disk and run again; nothing is lost)"
+        }
+        io::ErrorKind::PermissionDenied => " (give yourself permission to write there)",
+        io::ErrorKind::ReadOnlyFilesystem => " (the store has to lie on a disk that can be written)",
+        _ => "",
+    }
+}

@@ -1,0 +1,128 @@
+//! The index of records: which keys have one, and what its outputs are, in one file.
+//!
+//! It is a cache of the records and nothing more: a line that is damaged or cut short is skipped, a record that it
+//! lacks is read from its own file, and a file that is gone is found out by looking at the file's name.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Key;
+use crate::record::{Produced, Record};
+
+/// What the index knows of a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// The key.
+    pub key: Key,
+    /// Outputs by name.
+    pub outputs: BTreeMap<String, Produced>,
+    /// Seconds that the work took, in whole milliseconds, for estimates.
+    pub milliseconds: u64,
+}
+
+impl From<&Record> for Known {
+    fn from(record: &Record) -> Self {
+        let milliseconds = (record.seconds.max(0.0) * 1000.0).round() as u64;
+        Known { key: record.key, outputs: record.outputs.clone(), milliseconds }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Index {
+    file: PathBuf,
+    known: HashMap<Key, Known>,
+}
+
+impl Index {
+    pub(crate) fn open(file: &Path) -> Self {
+        let text = fs_err::read(file).unwrap_or_default();
+        let lines = checked_lines(&text).filter_map(|line| serde_json::from_slice::<Known>(line).ok());
+        Index { file: file.to_owned(), known: lines.map(|known| (known.key, known)).collect() }
+    }
+
+    pub(crate) fn get(&self, key: &Key) -> Option<Known> {
+        self.known.get(key).cloned()
+    }
+
+    pub(crate) fn add(&mut self, record: &Record) {
+        let known = Known::from(record);
+        if self.known.get(&record.key) == Some(&known) {
+            return;
+        }
+        let mut line = Vec::new();
+        push_line(&mut line, &known);
+        if let Err(error) = append(&self.file, &line) {
+            tracing::debug!("the index was not written: {error}");
+        }
+        self.known.insert(record.key, known);
+    }
+}
+
+/// Adds a line with a checksum: sixteen hexadecimal digits, a space, JSON.
+pub(crate) fn push_line(text: &mut Vec<u8>, document: &impl Serialize) {
+    if let Ok(json) = serde_json::to_vec(document) {
+        text.extend_from_slice(checksum(&json).as_bytes());
+        text.push(b' ');
+        text.extend_from_slice(&json);
+        text.push(b'\n');
+    }
+}
+
+/// The documents of all lines whose checksum is right.
+pub(crate) fn checked_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| *byte == b'\n').filter_map(|line| {
+        let (sum, json) = (line.get(..16)?, line.get(17..)?);
+        (checksum(json).as_bytes() == sum).then_some(json)
+    })
+}
+
+fn checksum(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().as_str()[..16].to_owned()
+}
+
+/// Appends in one write, so that lines of several programs do not mix.
+pub(crate) fn append(file: &Path, text: &[u8]) -> io::Result<()> {
+    let mut file = fs_err::File::options().create(true).append(true).open(file)?;
+    // A line that was cut short by a crash must not swallow the next one.
+    let begun = file.metadata()?.len() > 0 && !ends_with_newline(file.path())?;
+    if begun { file.write_all(&[b"\n", text].concat()) } else { file.write_all(text) }
+}
+
+fn ends_with_newline(path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::FileExt;
+    let file = fs_err::File::open(path)?;
+    let length = file.metadata()?.len();
+    let mut last = [b'\n'];
+    if length > 0 {
+        file.file().read_exact_at(&mut last, length - 1)?;
+    }
+    Ok(last == [b'\n'])
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_torn_line_is_skipped_and_swallows_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("lines");
+        let line = |text: &str| {
+            let mut bytes = Vec::new();
+            push_line(&mut bytes, &text);
+            bytes
+        };
+        append(&file, &line("one")).unwrap();
+        let torn = line("two");
+        append(&file, &torn[..torn.len() / 2]).unwrap();
+        append(&file, &line("three")).unwrap();
+        let mut text = fs_err::read(&file).unwrap();
+        text.extend_from_slice(b"0123456789abcdef {}\n\xff\n");
+        let found: Vec<String> = checked_lines(&text).map(|json| serde_json::from_slice(json).unwrap()).collect();
+        assert_eq!(found, ["one", "three"]);
+    }
+}

@@ -1,0 +1,128 @@
+//! Run folders: what each run planned, said and logged.
+//!
+//! It does not know what is in the files; reporters and the command line do.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::store::StoreError;
+use crate::store::blob::write_atomically;
+
+/// The folder of a run.
+#[derive(Clone, Debug)]
+pub struct RunFolder {
+    /// Its id: time of its start and a random ending, so that ids sort by time.
+    pub id: String,
+    /// The folder.
+    pub path: PathBuf,
+}
+
+/// What a run was and how it ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// Its id.
+    pub id: String,
+    /// Name of the pipeline.
+    pub pipeline: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// Seconds that it took; none while it runs, or if it was killed.
+    #[serde(default)]
+    pub seconds: Option<f64>,
+    /// `done`, `failed`, `interrupted`, or `unfinished`.
+    pub state: String,
+    /// Instances that were fresh.
+    #[serde(default)]
+    pub fresh: usize,
+    /// Instances that ran.
+    #[serde(default)]
+    pub ran: usize,
+    /// Instances that failed.
+    #[serde(default)]
+    pub failed: usize,
+}
+
+impl RunFolder {
+    pub(crate) fn create(root: &Path, pipeline: &str) -> Result<Self, StoreError> {
+        let doing = StoreError::io("make a run's folder");
+        let started = Timestamp::now();
+        let stamp = started.strftime("%Y%m%dT%H%M%SZ").to_string();
+        let folder =
+            tempfile::Builder::new().prefix(&format!("{stamp}-")).rand_bytes(5).tempdir_in(root).map_err(&doing)?;
+        let path = folder.keep();
+        let id = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        fs_err::create_dir(path.join("logs")).map_err(&doing)?;
+        let run = RunFolder { id: id.clone(), path };
+        let state = "unfinished".to_owned();
+        let summary = RunSummary {
+            id,
+            pipeline: pipeline.to_owned(),
+            started,
+            seconds: None,
+            state,
+            fresh: 0,
+            ran: 0,
+            failed: 0,
+        };
+        run.write("run.json", &serde_json::to_vec_pretty(&summary).unwrap_or_default())?;
+        Ok(run)
+    }
+
+    /// Writes a file of the run.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        write_atomically(&self.path.join(name), bytes).map_err(StoreError::io("write into a run's folder"))
+    }
+
+    /// Appends a line to a file of the run.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn append(&self, name: &str, line: &str) -> Result<(), StoreError> {
+        let append = || -> io::Result<()> {
+            let mut file = fs_err::File::options().create(true).append(true).open(self.path.join(name))?;
+            file.write_all(format!("{line}\n").as_bytes())
+        };
+        append().map_err(StoreError::io("write into a run's folder"))
+    }
+
+    /// Where the log of an attempt lies. Instance names hold no slashes.
+    #[must_use]
+    pub fn log(&self, instance: &str, attempt: u32) -> PathBuf {
+        self.path.join("logs").join(format!("{instance}.{attempt}.log"))
+    }
+
+    /// Creates the log of an attempt.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn create_log(&self, instance: &str, attempt: u32) -> Result<File, StoreError> {
+        let path = self.log(instance, attempt);
+        fs_err::File::create(path).map(fs_err::File::into_file).map_err(StoreError::io("make a log"))
+    }
+
+    /// Writes how the run ended.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn end(&self, summary: &RunSummary) -> Result<(), StoreError> {
+        self.write("run.json", &serde_json::to_vec_pretty(summary).unwrap_or_default())
+    }
+}
+
+pub(crate) fn list(root: &Path) -> Result<Vec<RunSummary>, StoreError> {
+    let doing = StoreError::io("list runs");
+    let mut runs = Vec::new();
+    for entry in fs_err::read_dir(root).map_err(&doing)? {
+        let text = fs_err::read(entry.map_err(&doing)?.path().join("run.json")).unwrap_or_default();
+        runs.extend(serde_json::from_slice::<RunSummary>(&text));
+    }
+    runs.sort_by(|a, b| b.id.cmp(&a.id));
+    Ok(runs)
+}

@@ -1,0 +1,175 @@
+//! Trees: folders as content. A tree document lists entries sorted by the bytes of their paths, and is itself a blob.
+//!
+//! It does not know where folders are put; `handout` does.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Component, Path};
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::record::{Artifact, Form};
+use crate::store::StoreError;
+use crate::store::blob::Blobs;
+
+/// Most entries that a tree may have, and longest path.
+const MAX_ENTRIES: usize = 1_000_000;
+const MAX_PATH: usize = 4096;
+
+/// The document.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tree {
+    pub(crate) version: u32,
+    /// Entries by path, `/` between names.
+    pub(crate) entries: BTreeMap<String, Entry>,
+}
+
+/// One entry. Folders are listed too, so that empty ones are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Entry {
+    File { digest: Digest, size: u64 },
+    Executable { digest: Digest, size: u64 },
+    Folder,
+    Link { target: String },
+}
+
+impl Tree {
+    /// The blobs of its files.
+    pub(crate) fn blobs(&self) -> impl Iterator<Item = Digest> {
+        self.entries.values().filter_map(|entry| match entry {
+            Entry::File { digest, .. } | Entry::Executable { digest, .. } => Some(*digest),
+            Entry::Folder | Entry::Link { .. } => None,
+        })
+    }
+
+    /// Bytes of all files.
+    pub(crate) fn size(&self) -> u64 {
+        self.entries
+            .values()
+            .map(|entry| match entry {
+                Entry::File { size, .. } | Entry::Executable { size, .. } => *size,
+                Entry::Folder | Entry::Link { .. } => 0,
+            })
+            .sum()
+    }
+
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// Takes a file or folder into the store.
+pub(crate) fn ingest(blobs: &Blobs, path: &Path, media: &str) -> Result<Artifact, StoreError> {
+    let meta = fs_err::symlink_metadata(path).map_err(StoreError::io("store an output"))?;
+    let artifact = |digest, form, size| Artifact { digest, form, size, media: media.to_owned() };
+    if meta.is_file() {
+        let form = if is_executable(&meta) { Form::Executable } else { Form::File };
+        let (digest, size) = blobs.put_file(path)?;
+        return Ok(artifact(digest, form, size));
+    }
+    if !meta.is_dir() {
+        return Err(StoreError::unfit(path.display().to_string(), "an output is a file or a folder"));
+    }
+    let mut tree = Tree { version: 1, entries: BTreeMap::new() };
+    walk(path, "", &[], &mut tree, &mut |file| blobs.put_file(file))?;
+    let digest = blobs.put_bytes(&tree.to_bytes())?;
+    fs_err::remove_dir_all(path).map_err(StoreError::io("clear an output folder"))?;
+    Ok(artifact(digest, Form::Folder, tree.size()))
+}
+
+/// What takes the content of one file: it gives back digest and size.
+pub(crate) type TakeFile<'a> = dyn FnMut(&Path) -> Result<(Digest, u64), StoreError> + 'a;
+
+/// Lists a folder into a tree. `leave_out` are absolute folders that are not entered.
+pub(crate) fn walk(
+    folder: &Path,
+    prefix: &str,
+    leave_out: &[&Path],
+    tree: &mut Tree,
+    take: &mut TakeFile<'_>,
+) -> Result<(), StoreError> {
+    let doing = StoreError::io("read a folder");
+    for entry in fs_err::read_dir(folder).map_err(&doing)? {
+        let entry = entry.map_err(&doing)?;
+        let path = entry.path();
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else {
+            return Err(StoreError::unfit(path.display().to_string(), "its name is not UTF-8"));
+        };
+        let inner = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
+        if inner.len() > MAX_PATH || tree.entries.len() >= MAX_ENTRIES {
+            return Err(StoreError::unfit(
+                inner,
+                format!("a folder has at most {MAX_ENTRIES} entries with paths of at most {MAX_PATH} bytes"),
+            ));
+        }
+        let meta = fs_err::symlink_metadata(&path).map_err(&doing)?;
+        if meta.is_dir() {
+            if leave_out.contains(&path.as_path()) {
+                continue;
+            }
+            tree.entries.insert(inner.clone(), Entry::Folder);
+            walk(&path, &inner, leave_out, tree, take)?;
+        } else if meta.is_file() {
+            let executable = is_executable(&meta);
+            let (digest, size) = take(&path)?;
+            let entry = if executable { Entry::Executable { digest, size } } else { Entry::File { digest, size } };
+            tree.entries.insert(inner, entry);
+        } else if meta.is_symlink() {
+            let target = fs_err::read_link(&path).map_err(&doing)?;
+            tree.entries.insert(inner.clone(), link(&inner, &target)?);
+        } else {
+            return Err(StoreError::unfit(inner, "it is a device, a pipe or a socket"));
+        }
+    }
+    Ok(())
+}
+
+/// A link that is relative and stays inside the tree.
+fn link(at: &str, target: &Path) -> Result<Entry, StoreError> {
+    let refuse = |why: &str| StoreError::unfit(at, format!("it is a link to `{}`, {why}", target.display()));
+    let text = target.to_str().ok_or_else(|| refuse("which is not UTF-8"))?;
+    if target.is_absolute() {
+        return Err(refuse("which is absolute; links in an output are relative"));
+    }
+    let mut depth = at.matches('/').count();
+    for part in target.components() {
+        match part {
+            Component::ParentDir => {
+                depth = depth.checked_sub(1).ok_or_else(|| refuse("which lies outside the output"))?
+            }
+            Component::Normal(_) => depth += 1,
+            _ => {}
+        }
+    }
+    Ok(Entry::Link { target: text.to_owned() })
+}
+
+/// Reads a tree document, and checks that no path in it leads outside.
+pub(crate) fn read(blobs: &Blobs, digest: &Digest) -> Result<Tree, StoreError> {
+    let path = blobs.checked(digest)?;
+    let bytes = fs_err::read(&path).map_err(StoreError::io("read the store"))?;
+    let tree: Tree = serde_json::from_slice(&bytes)
+        .map_err(|error| StoreError::unfit(digest.short(), format!("it is no tree: {error}")))?;
+    for (path, entry) in &tree.entries {
+        let plain = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+        if path.is_empty() || !plain || path.contains("//") || path.ends_with('/') {
+            return Err(StoreError::unfit(path, "a path in a tree is relative and stays inside"));
+        }
+        if let Entry::Link { target } = entry {
+            link(path, Path::new(target))?;
+        }
+    }
+    Ok(tree)
+}
+
+/// Checks all blobs of a tree.
+pub(crate) fn check(blobs: &Blobs, digest: &Digest) -> Result<(), StoreError> {
+    read(blobs, digest)?.blobs().try_for_each(|blob| blobs.checked(&blob).map(|_| ()))
+}
+
+pub(crate) fn is_executable(meta: &std::fs::Metadata) -> bool {
+    meta.permissions().mode() & 0o100 != 0
+}

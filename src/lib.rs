@@ -6,12 +6,16 @@
 
 pub mod diagnostic;
 pub mod digest;
+pub mod executor;
 pub mod graph;
 pub mod key;
 pub mod machine;
 pub mod pipeline;
+pub mod plan;
 pub mod programs;
 pub mod record;
+pub mod reporter;
+pub mod run;
 pub mod store;
 pub mod why;
 pub mod yaml;

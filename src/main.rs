@@ -1,2 +1,9 @@
-//! program
-fn main() {}
+//! The `nnf` command.
+
+use std::process::ExitCode;
+
+mod cli;
+
+fn main() -> ExitCode {
+    cli::main()
+}

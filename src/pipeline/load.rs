@@ -87,6 +87,32 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, Vec<Diagnostic>> {
     Ok(Loaded { name, root: reach.root, allow: reach.allow, store, graph, resolved })
 }
 
+/// The kinds that the programs of a pipeline offer, or those that come with the engine if no file is given.
+///
+/// # Errors
+/// Faults of the file's `programs`, and programs that do not answer.
+pub fn catalogue(
+    path: Option<&Path>,
+    overrides: &[String],
+    resolver: &dyn ProgramResolver,
+) -> Result<Catalogue, Vec<Diagnostic>> {
+    let mut faults = Faults::new();
+    let listed = match path {
+        None => DEFAULT_PROGRAMS.iter().map(|name| Listed::shipped(name, Path::new("/"))).collect(),
+        Some(path) => {
+            // Only what concerns programs matters here; the rest of the file may still be in the making.
+            let mut definition = definition::read(&yaml::read(path)?, &mut Faults::new());
+            apply_overrides(&mut definition.params, overrides, &mut faults);
+            let params = interpolate::resolve_params(&definition.params, &mut faults);
+            let scope = Scope { params, each: Default::default() };
+            let Some(reach) = reach(&definition, path, &scope, &mut faults) else { return Err(faults) };
+            programs(&definition, &scope, &reach, &mut faults)
+        }
+    };
+    let catalogue = Catalogue::ask(&listed, resolver, &mut faults);
+    if faults.is_empty() { Ok(catalogue) } else { Err(faults) }
+}
+
 fn name(definition: &Definition, path: &Path, scope: &Scope, faults: &mut Faults) -> String {
     if let Some(node) = &definition.name {
         let name = settings::text(node, "name", scope, faults).unwrap_or_default();

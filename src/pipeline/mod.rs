@@ -15,8 +15,8 @@ pub mod schema;
 mod settings;
 mod suggest;
 
-pub use check_words::expects;
-pub use load::{LoadRequest, Loaded, load};
+pub use check_words::{expects, nearest};
+pub use load::{LoadRequest, Loaded, catalogue, load};
 
 /// Words that other parts of the program share with the checks.
 mod check_words {
@@ -26,5 +26,10 @@ mod check_words {
     #[must_use]
     pub fn expects(parameter: &Parameter) -> String {
         super::check::expects(parameter)
+    }
+
+    /// The nearest of the known names, if it is near enough to be a slip.
+    pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+        super::suggest::nearest(wrong, known)
     }
 }

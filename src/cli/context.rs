@@ -1,0 +1,107 @@
+//! What commands need of the world: the loaded pipeline, the store, the machine, the environment.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use nnf::diagnostic::Diagnostic;
+use nnf::graph::InstanceId;
+use nnf::machine::this_machine;
+use nnf::pipeline::{LoadRequest, Loaded, load};
+use nnf::plan::Surroundings;
+use nnf::programs::Describer;
+use nnf::store::{RemoteOptions, Store, StoreOptions};
+use nnf_contract::Machine;
+
+use crate::cli::Failure;
+use crate::cli::args::Common;
+
+/// A loaded pipeline with its store.
+pub(crate) struct Context {
+    pub(crate) loaded: Loaded,
+    pub(crate) store: Store,
+    pub(crate) machine: Machine,
+    pub(crate) environment: BTreeMap<OsString, OsString>,
+    path: OsString,
+}
+
+impl Context {
+    pub(crate) fn open(pipeline: &Path, common: &Common) -> Result<Self, Failure> {
+        let environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+        let describer = describer();
+        let loaded = load(&LoadRequest { path: pipeline, overrides: &common.set, programs: &describer })?;
+        let url = common.store.clone().or_else(|| loaded.store.clone());
+        let options = StoreOptions { local: loaded.root.join("artifacts"), remote: url.map(remote) };
+        let store = Store::open(&options)?;
+        let path = environment.get(std::ffi::OsStr::new("PATH")).cloned().unwrap_or_default();
+        Ok(Context { loaded, store, machine: this_machine(), environment, path })
+    }
+
+    pub(crate) fn around(&self) -> Surroundings<'_> {
+        Surroundings { store: &self.store, root: &self.loaded.root, machine: &self.machine, path: &self.path }
+    }
+
+    /// The instances that words name; all faults at once.
+    pub(crate) fn instances(&self, words: &[String]) -> Result<Vec<InstanceId>, Failure> {
+        let mut found = Vec::new();
+        let mut faults = Vec::new();
+        for word in words {
+            let ids = self.loaded.graph.find(word);
+            if ids.is_empty() {
+                faults.push(self.no_stage(word));
+            }
+            found.extend(ids);
+        }
+        if faults.is_empty() { Ok(found) } else { Err(Failure::Wrong(faults)) }
+    }
+
+    /// The one instance that a word names.
+    pub(crate) fn instance(&self, word: &str) -> Result<InstanceId, Failure> {
+        match self.loaded.graph.find(word).as_slice() {
+            [] => Err(Failure::Wrong(vec![self.no_stage(word)])),
+            [one] => Ok(*one),
+            several => {
+                let names: Vec<&str> = several.iter().map(|id| self.loaded.graph.get(*id).name.as_str()).collect();
+                Err(Failure::wrong_with_hint(
+                    format!("stage `{word}` has several instances"),
+                    format!("name one: {}", names.join(", ")),
+                ))
+            }
+        }
+    }
+
+    fn no_stage(&self, word: &str) -> Diagnostic {
+        let graph = &self.loaded.graph;
+        let names = graph.instances().iter().flat_map(|i| [i.stage.as_str(), i.name.as_str()]);
+        let fault = Diagnostic::new(format!("the pipeline `{}` has no stage `{word}`", self.loaded.name));
+        match nnf::pipeline::nearest(word, names) {
+            Some(near) => fault.hint(format!("did you mean `{near}`?")),
+            None => fault.hint("`nnf show` lists all stages"),
+        }
+    }
+}
+
+/// Finds programs beside this one and in `PATH`.
+pub(crate) fn describer() -> Describer {
+    let executable = std::env::current_exe().and_then(fs_err::canonicalize).ok();
+    Describer {
+        beside: executable.and_then(|path| path.parent().map(Path::to_owned)),
+        path: std::env::var_os("PATH").unwrap_or_default(),
+        memory: cache_folder().map(|folder| folder.join("describe")),
+    }
+}
+
+/// The user's cache folder for this program.
+pub(crate) fn cache_folder() -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    set("NNF_CACHE")
+        .or_else(|| set("XDG_CACHE_HOME").map(|path| path.join("nn-factory")))
+        .or_else(|| set("HOME").map(|path| path.join(".cache/nn-factory")))
+}
+
+/// A remote tier, with the settings that the object store's library knows by the names of their variables.
+fn remote(url: String) -> RemoteOptions {
+    const PREFIXES: [&str; 4] = ["AWS_", "GOOGLE_", "AZURE_", "OBJECT_STORE_"];
+    let settings = std::env::vars().filter(|(name, _)| PREFIXES.iter().any(|prefix| name.starts_with(prefix)));
+    RemoteOptions { url, settings: settings.collect() }
+}

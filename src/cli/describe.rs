@@ -1,0 +1,80 @@
+//! `nnf describe` and `nnf schema`.
+
+use std::path::{Path, PathBuf};
+
+use nnf::pipeline::schema::schema as make_schema;
+use nnf::pipeline::{catalogue, expects};
+use nnf::programs::Catalogue;
+use nnf_contract::Kind;
+
+use crate::cli::args::{Common, DescribeCommand, PipelineCommand, split};
+use crate::cli::context::describer;
+use crate::cli::{Failure, render};
+
+/// The programs of the pipeline, or the ones that come with nnf where there is none.
+fn programs(pipeline: Option<&Path>, common: &Common) -> Result<Catalogue, Failure> {
+    Ok(catalogue(pipeline, &common.set, &describer())?)
+}
+
+pub(crate) fn run(command: &DescribeCommand, common: &Common) -> Result<(), Failure> {
+    let (pipeline, words) = split(&command.words);
+    let given = words.len() < command.words.len();
+    let catalogue = programs((given || pipeline.is_file()).then_some(pipeline.as_path()), common)?;
+    for word in words {
+        if catalogue.find(word).is_none() {
+            let near = nnf::pipeline::nearest(word, catalogue.kinds());
+            let hint =
+                near.map_or("`nnf describe` lists all kinds".to_owned(), |near| format!("did you mean `{near}`?"));
+            return Err(Failure::wrong_with_hint(format!("no program offers the kind `{word}`"), hint));
+        }
+    }
+    for (_, offered) in catalogue.programs() {
+        for kind in offered.program.kinds.iter().filter(|kind| words.is_empty() || words.contains(&kind.name)) {
+            if common.json {
+                render::out(&serde_json::to_string(kind).unwrap_or_default());
+            } else if words.is_empty() {
+                render::out(&format!("{:<24} {}", kind.name, kind.summary));
+            } else {
+                whole(kind);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn whole(kind: &Kind) {
+    render::out(&format!("{}: {}", kind.name, kind.summary));
+    if kind.measures {
+        render::out("  measures this machine: its results are never served to another one, and it runs alone");
+    }
+    if kind.resumes {
+        render::out("  resumes from checkpoints");
+    }
+    for input in &kind.inputs {
+        let optional = if input.optional { ", optional" } else { "" };
+        let many = if input.many { ", takes a list" } else { "" };
+        render::out(&format!("  in   {} ({}{optional}{many}): {}", input.name, input.media, input.doc));
+    }
+    for parameter in &kind.parameters {
+        let default = match &parameter.default {
+            Some(value) => format!(", default {value}"),
+            None if parameter.optional => ", optional".into(),
+            None => ", required".into(),
+        };
+        let keyed = if parameter.keyed { "" } else { ", not keyed" };
+        render::out(&format!("  with {} ({}{default}{keyed}): {}", parameter.name, expects(parameter), parameter.doc));
+    }
+    for output in &kind.outputs {
+        let optional = if output.optional { ", optional" } else { "" };
+        render::out(&format!("  out  {} ({}{optional}): {}", output.name, output.media, output.doc));
+    }
+}
+
+pub(crate) fn schema(command: &PipelineCommand, common: &Common) -> Result<(), Failure> {
+    let default = PathBuf::from("pipeline.yaml");
+    let pipeline = command.pipeline.clone().or_else(|| default.is_file().then_some(default));
+    let catalogue = programs(pipeline.as_deref(), common)?;
+    let kinds: Vec<&Kind> = catalogue.programs().iter().flat_map(|(_, offered)| &offered.program.kinds).collect();
+    render::out(&serde_json::to_string_pretty(&make_schema(&kinds)).unwrap_or_default());
+    Ok(())
+}

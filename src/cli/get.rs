@@ -1,0 +1,110 @@
+//! `nnf get`.
+
+use std::io::Write;
+use std::path::Path;
+
+use nnf::digest::Key;
+use nnf::plan::Status;
+use nnf::record::{Form, Produced};
+use nnf::store::StoreError;
+
+use crate::cli::Failure;
+use crate::cli::args::{Common, GetCommand, split};
+use crate::cli::context::Context;
+
+/// Longest content that goes to a terminal unasked.
+const SHORT: u64 = 1 << 20;
+
+pub(crate) fn run(command: &GetCommand, common: &Common) -> Result<(), Failure> {
+    let (pipeline, words) = split(&command.words);
+    let [word] = words else {
+        return Err(Failure::wrong_with_hint(
+            "`nnf get` needs one STAGE.OUTPUT",
+            "`nnf get PIPELINE STAGE.OUTPUT -o PATH`",
+        ));
+    };
+    let (stage, output) = word
+        .rsplit_once('.')
+        .ok_or_else(|| Failure::wrong_with_hint(format!("`{word}` names no output"), "write it as STAGE.OUTPUT"))?;
+    let context = Context::open(&pipeline, common)?;
+    let id = context.instance(stage)?;
+    let instance = context.loaded.graph.get(id);
+    if output == "record" {
+        let key = key(&context, id)?;
+        let text = context.around().record_text(&key)?.unwrap_or_default();
+        return deliver_text(text.as_bytes(), command.output.as_deref());
+    }
+    if !instance.outputs.contains_key(output) {
+        let names: Vec<&str> = instance.outputs.keys().map(String::as_str).collect();
+        return Err(Failure::wrong_with_hint(
+            format!("stage `{stage}` has no output `{output}`"),
+            format!("it has: {}", names.join(", ")),
+        ));
+    }
+    let key = key(&context, id)?;
+    let known = context.store.look_up(&key)?.ok_or_else(|| not_there(stage))?;
+    let Some(Produced::Artifact(artifact)) = known.outputs.get(output) else {
+        return Err(Failure::wrong(format!("stage `{stage}` left its optional output `{output}` out")));
+    };
+    let result = match &command.output {
+        Some(to) => {
+            check_target(to)?;
+            context.store.copy_out(artifact, to)
+        }
+        None if artifact.form == Form::Folder || artifact.size > SHORT => {
+            return Err(Failure::wrong_with_hint(
+                format!("`{word}` is a folder or long; it needs a place to go"),
+                format!("`nnf get {word} -o PATH`"),
+            ));
+        }
+        None => {
+            let bytes = context.store.read(artifact)?;
+            return deliver_text(&bytes, None);
+        }
+    };
+    result.map_err(|error| match error {
+        StoreError::Missing(_) | StoreError::Damaged { .. } => Failure::Wrong(vec![
+            nnf::diagnostic::Diagnostic::new(error.to_string())
+                .hint(format!("`nnf run --force {stage} {stage}` makes it again")),
+        ]),
+        error => error.into(),
+    })
+}
+
+fn check_target(to: &Path) -> Result<(), Failure> {
+    if to.symlink_metadata().is_ok() {
+        return Err(Failure::wrong_with_hint(
+            format!("`{}` is there already", to.display()),
+            "name another path, or remove it",
+        ));
+    }
+    Ok(())
+}
+
+/// The key of an instance as the pipeline stands; its own must be fresh.
+fn key(context: &Context, id: nnf::graph::InstanceId) -> Result<Key, Failure> {
+    let graph = &context.loaded.graph;
+    let plan = context.around().plan(graph, &graph.needed_for(&[id]), &|_| false, &Default::default());
+    match plan.map_err(|error| Failure::Store(error.to_string()))?.remove(id.index()) {
+        Some(Status::Fresh(known)) => Ok(known.key),
+        _ => Err(not_there(&graph.get(id).name)),
+    }
+}
+
+fn not_there(stage: &str) -> Failure {
+    Failure::wrong_with_hint(
+        format!("there is no result of `{stage}` as the pipeline stands"),
+        format!("`nnf run {stage}` makes it"),
+    )
+}
+
+fn deliver_text(bytes: &[u8], to: Option<&Path>) -> Result<(), Failure> {
+    let written = match to {
+        Some(to) => {
+            check_target(to)?;
+            fs_err::write(to, bytes)
+        }
+        None => std::io::stdout().write_all(bytes),
+    };
+    written.map_err(|error| Failure::Store(error.to_string()))
+}

@@ -1,0 +1,112 @@
+//! The command line: the only part that touches the terminal, the environment and the user's folders.
+
+mod args;
+mod context;
+mod describe;
+mod get;
+mod log;
+mod plan;
+mod render;
+mod run;
+mod runs;
+mod show;
+mod why;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use nnf::diagnostic::Diagnostic;
+use nnf::store::StoreError;
+
+use args::{Arguments, Command};
+
+/// Why a command ended without doing what it was asked to; each has an exit code of its own.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A stage failed: 1. What there is to say was said.
+    Stage,
+    /// The pipeline or the arguments are wrong: 2.
+    Wrong(Vec<Diagnostic>),
+    /// The store failed: 3.
+    Store(String),
+    /// A person stopped it: 130.
+    Interrupted,
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::BadRemote { .. } | StoreError::Unfit { .. } => Failure::wrong(error.to_string()),
+            error => Failure::Store(error.to_string()),
+        }
+    }
+}
+
+impl From<Vec<Diagnostic>> for Failure {
+    fn from(faults: Vec<Diagnostic>) -> Self {
+        Failure::Wrong(faults)
+    }
+}
+
+impl Failure {
+    pub(crate) fn wrong(message: impl Into<String>) -> Self {
+        Failure::Wrong(vec![Diagnostic::new(message)])
+    }
+
+    pub(crate) fn wrong_with_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Failure::Wrong(vec![Diagnostic::new(message).hint(hint)])
+    }
+
+    fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Stage => 1,
+            Failure::Wrong(_) => 2,
+            Failure::Store(_) => 3,
+            Failure::Interrupted => 130,
+        }
+    }
+}
+
+/// Runs the command line of this process.
+pub(crate) fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("NNF_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false)
+        .init();
+    let result = dispatch(&arguments);
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            match &failure {
+                Failure::Wrong(faults) => render::faults(faults),
+                Failure::Store(message) => render::faults(&[Diagnostic::new(message.clone())]),
+                Failure::Stage | Failure::Interrupted => {}
+            }
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
+    let common = &arguments.common;
+    match &arguments.command {
+        Command::Run(command) => run::run(command, common),
+        Command::Plan(command) => plan::run(command, common),
+        Command::Why(command) => why::run(command, common),
+        Command::Show(command) => show::run(command, common),
+        Command::Get(command) => get::run(command, common),
+        Command::Log(command) => log::run(command, common),
+        Command::Runs(command) => runs::run(command, common),
+        Command::Describe(command) => describe::run(command, common),
+        Command::Schema(command) => describe::schema(command, common),
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Arguments::command(), "nnf", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! `nnf why`.
+
+use nnf::plan::Status;
+use nnf::why::Reason;
+use serde_json::json;
+
+use crate::cli::args::{Common, StageCommand, split};
+use crate::cli::context::Context;
+use crate::cli::{Failure, render};
+
+pub(crate) fn run(command: &StageCommand, common: &Common) -> Result<(), Failure> {
+    let (pipeline, stages) = split(&command.words);
+    if stages.is_empty() {
+        return Err(Failure::wrong_with_hint("`nnf why` needs a stage", "`nnf why PIPELINE STAGE`"));
+    }
+    let context = Context::open(&pipeline, common)?;
+    let asked = context.instances(stages)?;
+    let graph = &context.loaded.graph;
+    let needed = graph.needed_for(&asked);
+    let heads = context.store.heads(&context.loaded.name);
+    let plan = context.around().plan(graph, &needed, &|_| false, &heads);
+    let plan = plan.map_err(|error| Failure::Store(error.to_string()))?;
+    for id in asked {
+        let name = &graph.get(id).name;
+        match &plan[id.index()] {
+            Some(Status::Fresh(known)) if common.json => {
+                render::out(&json!({ "stage": name, "state": "fresh", "key": known.key }).to_string());
+            }
+            Some(Status::Stale { key, reason }) if common.json => {
+                render::out(&json!({ "stage": name, "state": "stale", "key": key, "reason": reason }).to_string());
+            }
+            _ if common.json => render::out(&json!({ "stage": name, "state": "pending" }).to_string()),
+            Some(Status::Fresh(known)) => {
+                render::out(&format!("`{name}` is fresh: there is a record under its key {}", known.key.short()));
+                if let Some(record) = context.store.record(&known.key)? {
+                    render::out(&document(&record.document));
+                }
+            }
+            Some(Status::Stale { key, reason }) => {
+                render::out(&format!("`{name}` must run: {} (key {})", sentence(reason), key.short()));
+                if let Reason::Changed(differences) = reason {
+                    for difference in differences {
+                        render::out(&format!("  {difference}"));
+                    }
+                }
+            }
+            _ => {
+                let stale = graph
+                    .ids()
+                    .filter(|up| needed[up.index()] && matches!(plan[up.index()], Some(Status::Stale { .. })));
+                let names: Vec<&str> = stale.map(|up| graph.get(up).name.as_str()).collect();
+                render::out(&format!(
+                    "`{name}` is pending: it runs if {} {} other content than before",
+                    names.join(", "),
+                    if names.len() == 1 { "leaves" } else { "leave" }
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn sentence(reason: &Reason) -> String {
+    match reason {
+        Reason::NoRecord => "no record of it".into(),
+        reason => reason.cause(),
+    }
+}
+
+/// The key document, indented: what went into the key.
+fn document(text: &str) -> String {
+    let value: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+    let pretty = serde_json::to_string_pretty(&value).unwrap_or_default();
+    pretty.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,112 @@
+//! What a machine has to give to stages at one time: cores, memory, and GPUs by index.
+//!
+//! It does not know what stages do with it.
+
+use crate::graph::{CpuNeed, Needs};
+
+/// What is free now.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    cores: u32,
+    memory: u64,
+    total_cores: u32,
+    total_memory: u64,
+    total_gpus: u32,
+    gpus: Vec<u32>,
+    running: usize,
+}
+
+/// What a stage has been given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Cores.
+    pub cores: u32,
+    /// Bytes of memory; 0 if the stage named none.
+    pub memory: u64,
+    /// Indices of its GPUs.
+    pub gpus: Vec<u32>,
+}
+
+impl Budget {
+    /// A whole budget.
+    #[must_use]
+    pub fn new(cores: u32, memory: u64, gpus: u32) -> Self {
+        let cores = cores.max(1);
+        let list = (0..gpus).rev().collect();
+        Budget { cores, memory, total_cores: cores, total_memory: memory, total_gpus: gpus, gpus: list, running: 0 }
+    }
+
+    /// Why a stage could never run here, if so.
+    #[must_use]
+    pub fn refusal(&self, needs: &Needs) -> Option<String> {
+        if needs.gpus > self.total_gpus {
+            return Some(format!("it needs {} GPUs, and this machine has {}", needs.gpus, self.total_gpus));
+        }
+        if needs.memory > self.total_memory {
+            let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+            let (asked, total) = (gib(needs.memory), gib(self.total_memory));
+            return Some(format!("it needs {asked:.1} GiB of memory, and this machine has {total:.1}"));
+        }
+        None
+    }
+
+    /// Takes a share, if it is free. A stage that asks for more cores than there are gets all of them.
+    pub fn take(&mut self, needs: &Needs, alone: bool) -> Option<Share> {
+        let cores = match needs.cpus {
+            CpuNeed::Count(count) if !alone => count.clamp(1, self.total_cores),
+            _ => self.total_cores,
+        };
+        let free = cores <= self.cores && needs.memory <= self.memory && needs.gpus as usize <= self.gpus.len();
+        if !free || (alone && self.running > 0) {
+            return None;
+        }
+        self.cores -= cores;
+        self.memory -= needs.memory;
+        self.running += 1;
+        let gpus = (0..needs.gpus).filter_map(|_| self.gpus.pop()).collect();
+        Some(Share { cores, memory: needs.memory, gpus })
+    }
+
+    /// Gives a share back.
+    pub fn give_back(&mut self, share: &Share) {
+        self.cores += share.cores;
+        self.memory += share.memory;
+        self.running -= 1;
+        self.gpus.extend(&share.gpus);
+        self.gpus.sort_unstable_by(|a, b| b.cmp(a));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn needs(cpus: u32, memory: u64, gpus: u32) -> Needs {
+        Needs { cpus: CpuNeed::Count(cpus), memory, gpus }
+    }
+
+    #[test]
+    fn shares_never_add_up_to_more_than_there_is() {
+        let mut budget = Budget::new(4, 100, 2);
+        let first = budget.take(&needs(3, 60, 1), false).unwrap();
+        assert_eq!(first, Share { cores: 3, memory: 60, gpus: vec![0] });
+        assert!(budget.take(&needs(2, 0, 0), false).is_none(), "cores");
+        assert!(budget.take(&needs(1, 50, 0), false).is_none(), "memory");
+        assert!(budget.take(&needs(1, 0, 2), false).is_none(), "GPUs");
+        assert!(budget.take(&needs(1, 0, 0), true).is_none(), "not alone");
+        let second = budget.take(&needs(1, 40, 1), false).unwrap();
+        assert_eq!(second.gpus, [1]);
+        budget.give_back(&first);
+        assert_eq!(budget.take(&needs(1, 0, 1), false).unwrap().gpus, [0]);
+    }
+
+    #[test]
+    fn more_cores_than_there_are_means_all() {
+        let mut budget = Budget::new(2, 0, 0);
+        assert_eq!(budget.take(&needs(64, 0, 0), false).unwrap().cores, 2);
+        assert!(budget.refusal(&needs(64, 0, 0)).is_none());
+        assert!(budget.refusal(&needs(1, 0, 1)).unwrap().contains("GPUs"));
+        assert!(budget.refusal(&needs(1, 1, 0)).unwrap().contains("memory"));
+    }
+}

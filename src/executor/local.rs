@@ -1,0 +1,156 @@
+//! Carries out commands as processes of this machine, one process group each.
+//!
+//! It does not know budgets; whoever calls it has taken a share.
+
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::executor::events::Tail;
+use crate::executor::{Ended, Executor, Job, Stop, Watcher};
+
+/// How often events, timeouts and stops are looked at.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Processes of this machine.
+#[derive(Clone, Debug)]
+pub struct Local {
+    /// How long a stage may take to heed its cancel file.
+    pub cancel_grace: Duration,
+    /// How long a stage may take to heed the signal to end, before it is killed.
+    pub signal_grace: Duration,
+}
+
+impl Default for Local {
+    fn default() -> Self {
+        Local { cancel_grace: Duration::from_secs(15), signal_grace: Duration::from_secs(5) }
+    }
+}
+
+impl Executor for Local {
+    fn execute(&self, job: Job, stop: &Stop, watcher: &mut dyn Watcher) -> Result<Ended, String> {
+        let mut tail = Tail::new(&job.events);
+        let child = start(&job)?;
+        watcher.began(child.id());
+        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let status = wait_in_thread(child);
+        let mut ending = Ending { executor: self, job: &job, group, phase: Phase::Running, began: Instant::now() };
+        let status = loop {
+            match status.recv_timeout(TICK) {
+                Ok(status) => break status,
+                Err(RecvTimeoutError::Timeout) => ending.tick(stop),
+                Err(RecvTimeoutError::Disconnected) => return Err("its process was lost".into()),
+            }
+            tail.read().into_iter().for_each(|event| watcher.said(event));
+        };
+        // What the stage left running has no business beyond it.
+        ending.signal(Signal::KILL);
+        tail.read().into_iter().for_each(|event| watcher.said(event));
+        Ok(ending.verdict(status, stop))
+    }
+}
+
+fn start(job: &Job) -> Result<Child, String> {
+    let (program, arguments) = job.argv.split_first().ok_or("the command is empty")?;
+    let log = |error: std::io::Error| format!("its log cannot be opened twice: {error}");
+    Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .envs(&job.env)
+        .current_dir(&job.folder)
+        .stdin(Stdio::null())
+        .stdout(job.log.try_clone().map_err(log)?)
+        .stderr(job.log.try_clone().map_err(log)?)
+        .process_group(0)
+        .spawn()
+        .map_err(|error| format!("`{}` does not start: {error}", program.to_string_lossy()))
+}
+
+fn wait_in_thread(mut child: Child) -> Receiver<std::io::Result<ExitStatus>> {
+    let (send, receive) = channel();
+    std::thread::spawn(move || {
+        let _ = send.send(child.wait());
+    });
+    receive
+}
+
+/// How far the ending of a process group has come.
+enum Phase {
+    Running,
+    /// The cancel file is there.
+    Cancelled(Instant),
+    /// The signal to end was sent.
+    Signalled(Instant),
+    Killed,
+}
+
+struct Ending<'a> {
+    executor: &'a Local,
+    job: &'a Job,
+    group: Option<Pid>,
+    phase: Phase,
+    began: Instant,
+}
+
+impl Ending<'_> {
+    fn timed_out(&self) -> bool {
+        self.job.timeout.is_some_and(|limit| self.began.elapsed() > limit)
+    }
+
+    fn tick(&mut self, stop: &Stop) {
+        if stop.killing() && !matches!(self.phase, Phase::Killed) {
+            self.signal(Signal::KILL);
+            self.phase = Phase::Killed;
+            return;
+        }
+        match self.phase {
+            Phase::Running if stop.asked() || self.timed_out() => {
+                let told = self.job.cancel.as_ref().is_some_and(|file| fs_err::write(file, "").is_ok());
+                if told {
+                    self.phase = Phase::Cancelled(Instant::now());
+                } else {
+                    self.signal(Signal::TERM);
+                    self.phase = Phase::Signalled(Instant::now());
+                }
+            }
+            Phase::Cancelled(since) if since.elapsed() > self.executor.cancel_grace => {
+                self.signal(Signal::TERM);
+                self.phase = Phase::Signalled(Instant::now());
+            }
+            Phase::Signalled(since) if since.elapsed() > self.executor.signal_grace => {
+                self.signal(Signal::KILL);
+                self.phase = Phase::Killed;
+            }
+            _ => {}
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.group {
+            // The group may have ended by itself.
+            let _ = kill_process_group(group, signal);
+        }
+    }
+
+    fn verdict(&self, status: std::io::Result<ExitStatus>, stop: &Stop) -> Ended {
+        match status {
+            Ok(status) if status.success() => Ended::Success,
+            _ if !matches!(self.phase, Phase::Running) && stop.asked() => Ended::Stopped,
+            _ if !matches!(self.phase, Phase::Running) => Ended::TimedOut,
+            Ok(status) => Ended::Failure(in_words(status)),
+            Err(error) => Ended::Failure(format!("its end is not known: {error}")),
+        }
+    }
+}
+
+fn in_words(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(9)) => "signal 9 (killed; the system may have run out of memory)".into(),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "an unknown status".into(),
+    }
+}

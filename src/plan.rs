@@ -1,0 +1,217 @@
+//! What is fresh, what must run, and what cannot be known yet: a fold over the graph in topological order.
+//!
+//! It reads the store and runs nothing. The run loop asks the same questions, one instance at a time, as inputs land.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use nnf_contract::Machine;
+
+use crate::digest::{Digest, Key};
+use crate::graph::{Graph, Instance, InstanceId, Piece, Source, Work};
+use crate::key::{Contents, KeyDocument, KeyInput};
+use crate::programs::find_program;
+use crate::record::Form;
+use crate::store::{FileInput, Known, Store, StoreError};
+use crate::why::{Reason, differences};
+
+/// State of an instance before a run.
+#[derive(Clone, Debug)]
+pub enum Status {
+    /// A record exists under its key.
+    Fresh(Known),
+    /// All inputs are known, and it must run.
+    Stale {
+        /// Its key.
+        key: Key,
+        /// Why.
+        reason: Reason,
+    },
+    /// An input is not known yet.
+    Pending,
+}
+
+/// Why an instance cannot be looked at.
+#[derive(Debug, thiserror::Error)]
+#[error("stage `{instance}`: {source}")]
+pub struct PlanError {
+    /// Its name.
+    pub instance: String,
+    /// What went wrong.
+    pub source: StoreError,
+}
+
+/// An instance with everything that its key rests on.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// The key document.
+    pub document: KeyDocument,
+    /// The key.
+    pub key: Key,
+    /// What the files looked like that it reads in place; to be looked at again when it ends.
+    pub files: Vec<FileInput>,
+}
+
+/// What look-ups need to know besides the instance.
+pub struct Surroundings<'a> {
+    /// The store.
+    pub store: &'a Store,
+    /// The pipeline's root.
+    pub root: &'a Path,
+    /// This machine.
+    pub machine: &'a Machine,
+    /// The search path for programs.
+    pub path: &'a OsString,
+}
+
+impl Surroundings<'_> {
+    /// Computes the key of an instance whose producers are all `known`.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn look(
+        &self,
+        instance: &Instance,
+        known: &dyn Fn(InstanceId) -> Option<Known>,
+    ) -> Result<Option<Looked>, StoreError> {
+        let mut files = Vec::new();
+        let mut inputs = BTreeMap::new();
+        for (name, source) in &instance.inputs {
+            match self.input(source, known, &mut files)? {
+                Some(input) => inputs.insert(name.clone(), input),
+                None => return Ok(None),
+            };
+        }
+        let mut code = BTreeMap::new();
+        for (name, path) in &instance.code {
+            let file = self.store.file(path)?;
+            code.insert(name.clone(), file.digest);
+            files.push(file);
+        }
+        let program = match self.program(instance) {
+            Some(path) if path.starts_with(self.root) => {
+                let file = self.store.file(&path)?;
+                let digest = file.digest;
+                files.push(file);
+                Some(digest)
+            }
+            _ => None,
+        };
+        let machine = instance.measures.then(|| self.machine.clone());
+        let document = KeyDocument::new(instance, Contents { inputs, code, program, machine });
+        Ok(Some(Looked { key: document.key(), document, files }))
+    }
+
+    fn input(
+        &self,
+        source: &Source,
+        known: &dyn Fn(InstanceId) -> Option<Known>,
+        files: &mut Vec<FileInput>,
+    ) -> Result<Option<KeyInput>, StoreError> {
+        match source {
+            Source::Output { from, output } => {
+                Ok(known(*from).and_then(|known| known.outputs.get(output).map(KeyInput::from)))
+            }
+            Source::Record { from } => {
+                let Some(known) = known(*from) else { return Ok(None) };
+                let Some(text) = self.record_text(&known.key)? else { return Ok(None) };
+                Ok(Some(KeyInput::Content { digest: Digest::of(text.as_bytes()), form: Form::File }))
+            }
+            Source::File { path, .. } => {
+                let file = self.store.file(path)?;
+                let input = KeyInput::Content { digest: file.digest, form: file.form };
+                files.push(file);
+                Ok(Some(input))
+            }
+            Source::Many(members) => {
+                let mut many = BTreeMap::new();
+                for (label, member) in members {
+                    match self.input(member, known, files)? {
+                        Some(input) => many.insert(label.clone(), input),
+                        None => return Ok(None),
+                    };
+                }
+                Ok(Some(KeyInput::Many(many)))
+            }
+        }
+    }
+
+    /// A record as a stage reads it: the document, as one JSON object.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn record_text(&self, key: &Key) -> Result<Option<String>, StoreError> {
+        let record = self.store.record(key)?;
+        Ok(record.map(|record| format!("{}\n", serde_json::to_string_pretty(&record).unwrap_or_default())))
+    }
+
+    /// The program of a command line, if it is found.
+    #[must_use]
+    pub fn program(&self, instance: &Instance) -> Option<PathBuf> {
+        let Work::Argv { words } = &instance.work else { return None };
+        match words.first()?.as_slice() {
+            [Piece::Text(word)] => find_program(word, self.root, None, self.path),
+            _ => None,
+        }
+    }
+
+    /// Why an instance with this document must run: it is compared with its own last record.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn reason(&self, last: Option<&Key>, document: &KeyDocument) -> Result<Reason, StoreError> {
+        let Some(last) = last else { return Ok(Reason::NoRecord) };
+        let Some(record) = self.store.record(last)? else { return Ok(Reason::NoRecord) };
+        let Ok(old) = serde_json::from_str::<KeyDocument>(&record.document) else { return Ok(Reason::NoRecord) };
+        let found = differences(&old, document);
+        Ok(if found.is_empty() { Reason::NoRecord } else { Reason::Changed(found) })
+    }
+
+    /// The states of all instances that are `needed`.
+    ///
+    /// # Errors
+    /// When a file or the store cannot be read.
+    pub fn plan(
+        &self,
+        graph: &Graph,
+        needed: &[bool],
+        forced: &dyn Fn(InstanceId) -> bool,
+        last: &BTreeMap<String, Key>,
+    ) -> Result<Vec<Option<Status>>, PlanError> {
+        let mut states: Vec<Option<Status>> = Vec::with_capacity(graph.instances().len());
+        for id in graph.ids() {
+            let instance = graph.get(id);
+            if !needed[id.index()] {
+                states.push(None);
+                continue;
+            }
+            let known = |from: InstanceId| match states.get(from.index()) {
+                Some(Some(Status::Fresh(known))) => Some(known.clone()),
+                _ => None,
+            };
+            let state = self.state(instance, &known, forced(id), last.get(&instance.name));
+            let state = state.map_err(|source| PlanError { instance: instance.name.clone(), source })?;
+            states.push(Some(state));
+        }
+        Ok(states)
+    }
+
+    fn state(
+        &self,
+        instance: &Instance,
+        known: &dyn Fn(InstanceId) -> Option<Known>,
+        forced: bool,
+        last: Option<&Key>,
+    ) -> Result<Status, StoreError> {
+        let Some(looked) = self.look(instance, known)? else { return Ok(Status::Pending) };
+        let key = looked.key;
+        if forced {
+            return Ok(Status::Stale { key, reason: Reason::Forced });
+        }
+        match self.store.look_up(&key)? {
+            Some(known) => Ok(Status::Fresh(known)),
+            None => Ok(Status::Stale { key, reason: self.reason(last, &looked.document)? }),
+        }
+    }
+}

@@ -74,7 +74,11 @@ pub(crate) fn read(root: &Node, faults: &mut Faults) -> Definition {
             "root" => definition.root = Some(entry.value.clone()),
             "store" => definition.store = Some(entry.value.clone()),
             "params" => definition.params = map(entry, faults),
-            "programs" => definition.programs = Some(map(entry, faults)),
+            "programs" => {
+                // Where it is no map, the usual programs stand in, so that the stages are checked all the same.
+                let listed = map(entry, faults);
+                definition.programs = matches!(entry.value.value, Value::Map(_)).then_some(listed);
+            }
             "allow" => definition.allow = list(entry, faults),
             "stages" => definition.stages = stages(entry, faults),
             _ => faults.push(unknown_key(entry, "a pipeline", &TOP_KEYS)),

@@ -88,7 +88,7 @@ impl Store {
         let stamps = Arc::new(Mutex::new(stamps::Stamps::open(&root.join("index/v1/stamps"))));
         let blobs = Blobs::new(root.clone(), Arc::clone(&stamps));
         let index = Mutex::new(index::Index::open(&root.join("index/v1/records")));
-        let tier = options.remote.as_ref().map(|remote| Tier::open(remote)).transpose()?;
+        let tier = options.remote.as_ref().map(Tier::open).transpose()?;
         Ok(Store { root, blobs, index, stamps, tier })
     }
 

@@ -1,0 +1,20 @@
+//! Data stages: MNIST and digits drawn by our own code, and the NumVQA tasks made of them.
+//!
+//! It knows nothing of networks or of the engine.
+
+mod contact_sheet;
+mod digits;
+mod drawn;
+mod mnist;
+mod numvqa;
+mod random;
+
+pub use contact_sheet::contact_sheet;
+pub use digits::{Digits, DigitsError, SIDE, Split};
+pub use random::Random;
+
+/// The kinds of stage that this package offers.
+#[must_use]
+pub fn offers() -> Vec<nnf_contract::Offer> {
+    vec![mnist::offer(), numvqa::offer()]
+}

@@ -1,0 +1,112 @@
+//! Parameters, multiply–accumulates and memory of a network, counted from its graph.
+//!
+//! It does not know weights or devices.
+
+use serde::{Deserialize, Serialize};
+
+use crate::graph::Network;
+use crate::op::Op;
+use crate::weights::Role;
+
+/// Multiply–accumulate operations for one input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Macs(pub u64);
+
+/// A size in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Bytes(pub u64);
+
+/// What a network costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Learnt numbers.
+    pub parameters: u64,
+    /// Multiply–accumulates of convolutions and fully connected layers for one input. Batch norms are not counted:
+    /// they fold into the layer before.
+    pub macs: Macs,
+    /// All parameters and running statistics in float32.
+    pub weight_bytes: Bytes,
+    /// Most bytes of values that are alive at one time, for one input in float32: each value lives from the node that
+    /// makes it to the last that reads it.
+    pub peak_activation_bytes: Bytes,
+}
+
+impl Counts {
+    /// Counts a network.
+    #[must_use]
+    pub fn of(network: &Network) -> Self {
+        let parameters = network.parameters();
+        let size = |shape: &[i64]| shape.iter().map(|size| u64::try_from(*size).unwrap_or(0)).product::<u64>();
+        let learnt = parameters.iter().filter(|parameter| parameter.role != Role::Buffer);
+        Counts {
+            parameters: learnt.map(|parameter| size(&parameter.shape)).sum(),
+            macs: Macs((0..network.nodes().len()).map(|id| network.macs_of(id).0).sum()),
+            weight_bytes: Bytes(4 * parameters.iter().map(|parameter| size(&parameter.shape)).sum::<u64>()),
+            peak_activation_bytes: peak(network),
+        }
+    }
+
+    /// Weights and the largest live values together: the memory that a run needs (paper §3.3).
+    #[must_use]
+    pub fn memory(&self) -> Bytes {
+        Bytes(self.weight_bytes.0 + self.peak_activation_bytes.0)
+    }
+}
+
+impl Network {
+    /// Multiply–accumulates of one node for one input.
+    #[must_use]
+    pub fn macs_of(&self, id: usize) -> Macs {
+        let channels = self.in_channels(id);
+        let count = match &self.nodes()[id].op {
+            Op::Conv2d { out, kernel, groups, .. } => {
+                let shape = self.shape_of(id);
+                out * shape[1] * shape[2] * (channels / groups) * kernel * kernel
+            }
+            Op::Linear { out, .. } => out * channels,
+            _ => 0,
+        };
+        Macs(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// Share of multiply–accumulates in gated layers and the layers that read them: what assembling can save.
+    #[must_use]
+    pub fn gated_share(&self) -> f64 {
+        let groups = crate::groups::ChannelGroups::of(self);
+        let gated: Vec<usize> = (0..self.nodes().len())
+            .filter(|id| self.nodes()[*id].op == Op::Gate)
+            .map(|id| groups.of_node(id))
+            .collect();
+        let touches = |id: &usize| {
+            gated.contains(&groups.of_node(*id))
+                || self.inputs_of(*id).iter().any(|input| gated.contains(&groups.of_node(*input)))
+        };
+        let (all, own) = (0..self.nodes().len()).fold((0, 0), |(all, own), id| {
+            let macs = self.macs_of(id).0;
+            (all + macs, own + if touches(&id) { macs } else { 0 })
+        });
+        own as f64 / all.max(1) as f64
+    }
+}
+
+fn peak(network: &Network) -> Bytes {
+    let bytes =
+        |id: usize| 4 * network.shape_of(id).iter().map(|size| u64::try_from(*size).unwrap_or(0)).product::<u64>();
+    let count = network.nodes().len();
+    let mut last_use: Vec<usize> = (0..count).collect();
+    for id in 0..count {
+        for input in network.inputs_of(id) {
+            last_use[*input] = id;
+        }
+    }
+    for output in network.outputs() {
+        last_use[*output] = count;
+    }
+    let (mut alive, mut most) = (0, 0);
+    for id in 0..count {
+        alive += bytes(id);
+        most = most.max(alive);
+        alive -= (0..=id).filter(|old| last_use[*old] == id).map(bytes).sum::<u64>();
+    }
+    Bytes(most)
+}

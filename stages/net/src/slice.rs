@@ -1,0 +1,84 @@
+//! Slices a subnet out of a supernet by a gate vector: the kept channels as a smaller, dense network without gates.
+//!
+//! The subnet computes what the supernet computes with those gates. It does not know weights' meaning or who chose.
+
+use crate::error::NetError;
+use crate::gates::GateVector;
+use crate::graph::{Network, Node};
+use crate::groups::ChannelGroups;
+use crate::op::Op;
+use crate::remove::remove_channels;
+use crate::weights::Weights;
+
+/// The subnet that a gate vector asks for, with its weights.
+///
+/// # Errors
+/// When the vector does not fit, or a gate stands where its channels cannot be removed.
+pub fn slice(network: &Network, weights: &Weights, gates: &GateVector) -> Result<(Network, Weights), NetError> {
+    let (network, weights) = cut(network, Some(weights), gates)?;
+    Ok((network, weights.unwrap_or_default()))
+}
+
+/// The subnet's architecture alone: what a profiler measures.
+///
+/// # Errors
+/// As [`slice`].
+pub fn slice_network(network: &Network, gates: &GateVector) -> Result<Network, NetError> {
+    Ok(cut(network, None, gates)?.0)
+}
+
+fn cut(
+    network: &Network,
+    weights: Option<&Weights>,
+    gates: &GateVector,
+) -> Result<(Network, Option<Weights>), NetError> {
+    gates.check(network)?;
+    let groups = ChannelGroups::of(network);
+    let mut keep: Vec<Option<Vec<i64>>> = vec![None; groups.groups().len()];
+    let layers = (0..network.nodes().len()).filter(|id| network.nodes()[*id].op == Op::Gate);
+    for (id, kept) in layers.zip(gates.kept_positions()) {
+        check_gate(network, &groups, id)?;
+        keep[groups.of_node(id)] = Some(kept);
+    }
+    let (network, weights) = remove_channels(network, weights, &keep)?;
+    Ok((without_gates(&network)?, weights))
+}
+
+/// A channel may go with its gate if nothing sees it but through the gate.
+fn check_gate(network: &Network, groups: &ChannelGroups, gate: usize) -> Result<(), NetError> {
+    let name = &network.nodes()[gate].name;
+    let group = &groups.groups()[groups.of_node(gate)];
+    if group.members.iter().any(|id| network.nodes()[*id].op == Op::Add) {
+        return Err(NetError::node(name, "the gate's channels are added to others, so they cannot be sliced"));
+    }
+    if group.members.iter().filter(|id| network.nodes()[**id].op == Op::Gate).count() > 1 {
+        return Err(NetError::node(name, "another gate has the same channels"));
+    }
+    for consumer in &group.consumers {
+        let mut at =
+            network.inputs_of(*consumer).iter().copied().find(|id| groups.of_node(*id) == groups.of_node(gate));
+        while let Some(id) = at.filter(|id| *id != gate) {
+            at = network.inputs_of(id).first().copied().filter(|input| groups.of_node(*input) == groups.of_node(gate));
+        }
+        if at.is_none() {
+            let reader = &network.nodes()[*consumer].name;
+            return Err(NetError::node(name, format!("`{reader}` reads its channels without the gate")));
+        }
+    }
+    Ok(())
+}
+
+/// The same network with open gates taken out.
+fn without_gates(network: &Network) -> Result<Network, NetError> {
+    let source = |name: &String| {
+        let mut id = network.position(name);
+        while let Some(at) = id.filter(|at| network.nodes()[*at].op == Op::Gate) {
+            id = network.inputs_of(at).first().copied();
+        }
+        id.map_or_else(|| name.clone(), |id| network.nodes()[id].name.clone())
+    };
+    let rewired = |node: &Node| Node { inputs: node.inputs.iter().map(source).collect(), ..node.clone() };
+    let nodes = network.nodes().iter().filter(|node| node.op != Op::Gate).map(rewired).collect();
+    let outputs: Vec<String> = network.outputs().iter().map(|id| source(&network.nodes()[*id].name)).collect();
+    Network::new(network.name(), nodes, &outputs)
+}

@@ -1,0 +1,242 @@
+//! Promises of the crate: a sliced subnet equals the gated supernet, files reload, counts match the literature.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use tch::{Device, Kind, Tensor};
+
+use crate::resnet::{Config, PRESETS};
+use crate::*;
+
+/// Weights with running statistics that are not the neutral ones.
+fn trained_like(network: &Network, seed: u64) -> Weights {
+    let mut weights = Weights::init(network, seed);
+    let norms: Vec<String> = network
+        .nodes()
+        .iter()
+        .filter(|node| matches!(node.op, Op::BatchNorm { .. }))
+        .map(|node| node.name.clone())
+        .collect();
+    for norm in norms {
+        let shape = weights.get(&format!("{norm}.bias")).unwrap().size();
+        let mut random = Random::named(seed ^ 5, &norm);
+        weights.insert(format!("{norm}.bias"), random.normal_tensor(&shape, 0.3));
+        weights.insert(format!("{norm}.running_mean"), random.normal_tensor(&shape, 0.3));
+        weights.insert(format!("{norm}.running_var"), random.uniform_tensor(&shape, 0.4) + 1.0);
+        weights.insert(format!("{norm}.weight"), random.uniform_tensor(&shape, 0.4) + 1.0);
+    }
+    weights
+}
+
+/// Random gates of which one layer keeps nothing, one everything, one a single module.
+fn some_gates(network: &Network, seed: u64) -> GateVector {
+    let mut random = Random::of(seed, &[]);
+    let layers = network.gate_layers();
+    let mut vector =
+        GateVector(layers.iter().map(|layer| (0..layer.width).map(|_| random.unit() < 0.3).collect()).collect());
+    let (empty, full) = (random.below(layers.len()), random.below(layers.len()));
+    vector.0[full].fill(true);
+    vector.0[empty].fill(false);
+    vector
+}
+
+fn small(preset: &str) -> Network {
+    let mut config = Config::preset(preset).unwrap();
+    if config.input[1] > 64 {
+        // The same graph on smaller pictures, so that float64 takes a second.
+        config.input = [3, 64, 64];
+    }
+    config.build().unwrap()
+}
+
+fn difference(a: &Tensor, b: &Tensor) -> f64 {
+    f64::try_from((a - b).abs().max() / b.abs().max()).unwrap()
+}
+
+#[test]
+fn a_sliced_subnet_equals_the_gated_supernet() {
+    for preset in PRESETS {
+        let network = small(preset);
+        let input = network.input_shape();
+        let batch = Random::of(3, &[]).normal_tensor(&[2, input[0], input[1], input[2]], 1.0);
+        for (precision, kind, bound) in
+            [(Precision::Float64, Kind::Double, 1e-10), (Precision::Float32, Kind::Float, 1e-5)]
+        {
+            let weights = trained_like(&network, 1).to(kind, Device::Cpu);
+            for seed in 0..2 {
+                let gates = some_gates(&network, seed);
+                let run = Run { gates: Gates::Fixed(&gates), precision, training: false };
+                let gated = tch::no_grad(|| forward(&network, &weights, &batch, &run, &[]).unwrap());
+                let (subnet, own) = slice(&network, &weights, &gates).unwrap();
+                assert!(subnet.gate_layers().is_empty());
+                assert_eq!(subnet, slice_network(&network, &gates).unwrap(), "weights do not change the architecture");
+                let run = Run { gates: Gates::Open, precision, training: false };
+                let sliced = tch::no_grad(|| forward(&subnet, &own, &batch, &run, &[]).unwrap());
+                let apart = difference(&sliced[0], &gated[0]);
+                assert!(apart <= bound, "{preset} {kind:?}: {apart:e}");
+                let (folded, own) = fold_batch_norms(&subnet, &own).unwrap();
+                let norms = folded.nodes().iter().filter(|n| matches!(n.op, Op::BatchNorm { .. })).count();
+                assert_eq!(norms, 0, "every batch norm follows a convolution");
+                let folded = tch::no_grad(|| forward(&folded, &own, &batch, &run, &[]).unwrap());
+                let apart = difference(&folded[0], &gated[0]);
+                assert!(apart <= bound * 10.0, "{preset} {kind:?} folded: {apart:e}");
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_kept_at_all_still_runs() {
+    let network = small("resnet-tiny");
+    let weights = trained_like(&network, 2).to(Kind::Double, Device::Cpu);
+    let none = GateVector(network.gate_layers().iter().map(|layer| vec![false; layer.width]).collect());
+    let (subnet, own) = slice(&network, &weights, &none).unwrap();
+    let constants = subnet.nodes().iter().filter(|node| matches!(node.op, Op::Constant { .. })).count();
+    assert_eq!(constants, 3, "a branch that keeps nothing is one constant");
+    let batch = Random::of(3, &[]).normal_tensor(&[3, 1, 56, 56], 1.0);
+    let run = |gates| Run { gates, precision: Precision::Float64, training: false };
+    let gated = forward(&network, &weights, &batch, &run(Gates::Fixed(&none)), &[]).unwrap();
+    let sliced = forward(&subnet, &own, &batch, &run(Gates::Open), &[]).unwrap();
+    assert!(difference(&sliced[0], &gated[0]) < 1e-10);
+}
+
+#[test]
+fn a_model_reloads_to_the_same_bytes_and_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = small("resnet-tiny");
+    let weights = trained_like(&network, 3);
+    let (network, weights) = slice(&network, &weights, &some_gates(&network, 4)).unwrap();
+    let model = Model { network, weights };
+    model.save(folder.path()).unwrap();
+    let again = Model::load(folder.path()).unwrap();
+    assert_eq!(again.network, model.network);
+    let batch = Random::of(3, &[]).normal_tensor(&[2, 1, 56, 56], 1.0);
+    let one = forward(&model.network, &model.weights, &batch, &Run::default(), &[]).unwrap();
+    let two = forward(&again.network, &again.weights, &batch, &Run::default(), &[]).unwrap();
+    assert!(one[0].equal(&two[0]));
+    let bytes = fs_err::read(folder.path().join("weights.safetensors")).unwrap();
+    again.save(folder.path()).unwrap();
+    assert_eq!(fs_err::read(folder.path().join("weights.safetensors")).unwrap(), bytes);
+    fs_err::write(folder.path().join("weights.safetensors"), &bytes[..bytes.len() - 9]).unwrap();
+    assert!(Model::load(folder.path()).unwrap_err().to_string().contains("weights.safetensors"));
+    fs_err::write(folder.path().join("network.json"), "{\"format\": \"nnf.network\"").unwrap();
+    assert!(Model::load(folder.path()).unwrap_err().to_string().contains("network.json"));
+}
+
+#[test]
+fn counts_match_the_literature() {
+    // torchvision's figures: 11.69 M parameters and 1.814 GMAC, 25.56 M and 4.089 GMAC.
+    for (preset, parameters, macs, layers, modules) in
+        [("resnet18", 11_689_512, 1_814_073_344, 8, 1920), ("resnet50", 25_557_032, 4_089_184_256, 32, 7552)]
+    {
+        let network = Config::preset(preset).unwrap().build().unwrap();
+        let counts = Counts::of(&network);
+        assert_eq!((counts.parameters, counts.macs), (parameters, Macs(macs)), "{preset}");
+        assert_eq!((network.gate_layers().len(), network.modules()), (layers, modules), "{preset}");
+    }
+    let network = small("resnet-numvqa");
+    let counts = Counts::of(&network);
+    assert_eq!(network.modules(), 1920);
+    assert_eq!(counts.macs, Macs(124_160_000));
+    assert!(network.gated_share() >= 0.8, "{}", network.gated_share());
+    // Convolution, batch norm: the stem's 64 maps of 28×28 twice are alive at most.
+    assert_eq!(counts.peak_activation_bytes, Bytes(2 * 64 * 28 * 28 * 4));
+}
+
+#[test]
+fn groups_couple_what_is_added() {
+    let network = small("resnet-tiny");
+    let groups = ChannelGroups::of(&network);
+    let of = |name: &str| groups.of_node(network.position(name).unwrap());
+    assert_eq!(of("layer1.0.conv1"), of("layer1.0.gate1"));
+    assert_ne!(of("layer1.0.conv1"), of("layer1.0.conv2"));
+    assert_eq!(of("layer1.0.conv2"), of("layer1.0.downsample.0"));
+    assert!(!groups.groups()[of("fc")].removable && !groups.groups()[of("input")].removable);
+    let residual = &groups.groups()[of("layer2.0.add")];
+    assert_eq!((residual.producers.len(), residual.consumers.len()), (2, 2));
+}
+
+#[test]
+fn per_sample_gates_are_those_of_each_sample() {
+    let network = small("resnet-tiny");
+    let weights = trained_like(&network, 5).to(Kind::Double, Device::Cpu);
+    let batch = Random::of(1, &[]).normal_tensor(&[2, 1, 56, 56], 1.0);
+    let vectors = [some_gates(&network, 1), some_gates(&network, 2)];
+    let rows = |layer: usize| {
+        let row = |vector: &GateVector| {
+            Tensor::from_slice(&vector.0[layer].iter().map(|k| f64::from(u8::from(*k))).collect::<Vec<f64>>())
+        };
+        Tensor::stack(&[row(&vectors[0]), row(&vectors[1])], 0)
+    };
+    let tensors: Vec<Tensor> = (0..network.gate_layers().len()).map(rows).collect();
+    let run = |gates| Run { gates, precision: Precision::Float64, training: false };
+    let both = forward(&network, &weights, &batch, &run(Gates::PerSample(&tensors)), &[]).unwrap();
+    for (sample, vector) in (0..).zip(&vectors) {
+        let alone = forward(&network, &weights, &batch.narrow(0, sample, 1), &run(Gates::Fixed(vector)), &[]).unwrap();
+        assert!(difference(&both[0].narrow(0, sample, 1), &alone[0]) < 1e-10);
+    }
+}
+
+#[test]
+fn misfits_are_told() {
+    let network = small("resnet-tiny");
+    let weights = Weights::init(&network, 1);
+    let error = |result: Result<Vec<Tensor>, NetError>| result.unwrap_err().to_string();
+    let batch = Tensor::zeros([1, 3, 56, 56], (Kind::Float, Device::Cpu));
+    assert!(error(forward(&network, &weights, &batch, &Run::default(), &[])).contains("the batch is [1, 3, 56, 56]"));
+    let short = GateVector(vec![vec![true; 3]]);
+    assert!(slice_network(&network, &short).unwrap_err().to_string().contains("layers of [3] modules"));
+    let mut config = Config::preset("resnet-tiny").unwrap();
+    config.widths.pop();
+    assert!(config.build().unwrap_err().to_string().contains("`layout` has 3 parts, `widths` 2"));
+    let node = |name: &str, op: Op, inputs: &[&str]| Node {
+        name: name.into(),
+        op,
+        inputs: inputs.iter().map(|i| (*i).into()).collect(),
+    };
+    let input = node("input", Op::Input { shape: vec![4, 8, 8] }, &[]);
+    let pointless =
+        |nodes: Vec<Node>, output: &str| Network::new("n", nodes, &[output.to_owned()]).unwrap_err().to_string();
+    assert!(pointless(vec![input.clone(), node("a", Op::Relu, &["b"])], "a").contains("no node before it"));
+    assert!(pointless(vec![input.clone(), node("input", Op::Relu, &["input"])], "input").contains("same name"));
+    let conv = Op::Conv2d { out: 4, kernel: 9, stride: 1, padding: 0, groups: 1, bias: false };
+    assert!(pointless(vec![input.clone(), node("c", conv, &["input"])], "c").contains("does not fit into 8 pixels"));
+    // A gate on a value that others read beside the gate cannot be sliced.
+    let conv = Op::Conv2d { out: 4, kernel: 3, stride: 1, padding: 1, groups: 1, bias: false };
+    let nodes = vec![
+        input,
+        node("a", conv.clone(), &["input"]),
+        node("g", Op::Gate, &["a"]),
+        node("b", conv.clone(), &["g"]),
+        node("c", conv, &["a"]),
+        node("sum", Op::Add, &["b", "c"]),
+    ];
+    let crooked = Network::new("n", nodes, &["sum".to_owned()]).unwrap();
+    let gates = GateVector(vec![vec![true, false, true, false]]);
+    assert!(slice_network(&crooked, &gates).unwrap_err().to_string().contains("reads its channels without the gate"));
+}
+
+#[test]
+fn gate_sets_round_trip() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = small("resnet-tiny");
+    let gates = vec![some_gates(&network, 1), some_gates(&network, 2)];
+    let set = GateSet { layers: network.gate_layers(), gates, task: Some(vec![3, 4]), limit: Some(vec![0.1, 0.5]) };
+    let path = folder.path().join("gates");
+    set.save(&path).unwrap();
+    assert_eq!(GateSet::load(&path).unwrap(), set);
+    let bare = GateSet { task: None, limit: None, ..set };
+    bare.save(&path).unwrap();
+    assert_eq!(GateSet::load(&path).unwrap(), bare);
+    assert!(bare.check(&small("resnet-numvqa")).is_err());
+    let bytes = fs_err::read(&path).unwrap();
+    fs_err::write(&path, &bytes[..40]).unwrap();
+    assert!(GateSet::load(&path).is_err());
+}
+
+#[test]
+fn random_numbers_are_fixed_and_fair() {
+    assert_eq!(Random::of(1, &[2, 3]).bits(), Random::of(1, &[2, 3]).bits());
+    assert_ne!(Random::of(1, &[2, 3]).bits(), Random::of(1, &[3, 2]).bits());
+    let draws = Random::of(1, &[]).normal_tensor(&[100_000], 1.0);
+    let (mean, deviation) = (f64::try_from(draws.mean(Kind::Float)).unwrap(), f64::try_from(draws.std(true)).unwrap());
+    assert!(mean.abs() < 0.02 && (deviation - 1.0).abs() < 0.02, "{mean} {deviation}");
+}

@@ -1,1 +1,20 @@
-//! The modular supernet and the requirement-aware module assembler.
+//! The modular supernet and the requirement-aware module assembler (paper §3.1 and §3.2).
+//!
+//! A [`Supernet`] is a network with gates, an assembler that turns requirements into gate logits, and the encoding of
+//! requirements. Training and evaluation are other crates; this one knows neither losses of a task nor tables.
+
+mod assembler;
+mod dataset;
+mod error;
+pub mod gating;
+mod requirement;
+mod supernet;
+
+pub use assembler::{AssemblerConfig, build_assembler};
+pub use dataset::{Digits, Index, Questions, SampleSplit};
+pub use error::SupernetError;
+pub use requirement::{Encoding, Requirement};
+pub use supernet::Supernet;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! Builds the assembler: a requirement encoder and one gater per gate layer, as a network in the same graph form.
+//!
+//! Encoder and gaters as settled in the paper's §3.2, but that the last layer of a gater is linear: batch norm and ReLU
+//! there would keep every soft gate above one half. It does not know how gate logits become gates.
+
+use nnf_net::{GateLayer, NetError, Network, Node, Op, Weights};
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
+
+use crate::requirement::Encoding;
+
+/// Sizes of an assembler.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AssemblerConfig {
+    /// Widths of the encoder's fully connected layers.
+    pub encoder: Vec<i64>,
+    /// Width of each gater's hidden layer.
+    pub gater: i64,
+    /// Bias of the gate logits at the start: above zero, so that training begins with open gates.
+    pub open: f64,
+}
+
+/// The assembler for a network's gate layers, with its first weights. Input `[width of the encoding]`; one output
+/// `[modules]` per gate layer, named after it.
+///
+/// # Errors
+/// When a width is no width.
+pub fn build_assembler(
+    layers: &[GateLayer],
+    encoding: Encoding,
+    config: &AssemblerConfig,
+    seed: u64,
+) -> Result<(Network, Weights), NetError> {
+    let width = i64::try_from(encoding.width()).unwrap_or(0);
+    let mut nodes = vec![Node { name: "requirement".into(), op: Op::Input { shape: vec![width] }, inputs: Vec::new() }];
+    let mut at = "requirement".to_owned();
+    for (number, width) in config.encoder.iter().enumerate() {
+        at = dense(&mut nodes, &format!("encoder{number}"), *width, &at);
+    }
+    let mut outputs = Vec::new();
+    for layer in layers {
+        let hidden = dense(&mut nodes, &format!("{}.hidden", layer.name), config.gater, &at);
+        let name = format!("{}.logits", layer.name);
+        let out = i64::try_from(layer.width).unwrap_or(0);
+        nodes.push(Node { name: name.clone(), op: Op::Linear { out, bias: true }, inputs: vec![hidden] });
+        outputs.push(name);
+    }
+    let network = Network::new("assembler", nodes, &outputs)?;
+    let mut weights = Weights::init(&network, seed);
+    for (name, layer) in outputs.iter().zip(layers) {
+        let bias = Tensor::full([i64::try_from(layer.width).unwrap_or(0)], config.open, (Kind::Float, Device::Cpu));
+        weights.insert(format!("{name}.bias"), bias);
+    }
+    Ok((network, weights))
+}
+
+/// Fully connected, batch norm, ReLU.
+fn dense(nodes: &mut Vec<Node>, name: &str, out: i64, input: &str) -> String {
+    let mut add = |part: &str, op: Op, input: &str| {
+        let full = format!("{name}.{part}");
+        nodes.push(Node { name: full.clone(), op, inputs: vec![input.to_owned()] });
+        full
+    };
+    let at = add("linear", Op::Linear { out, bias: false }, input);
+    let at = add("norm", Op::BatchNorm { eps: 1e-5, momentum: 0.1 }, &at);
+    add("relu", Op::Relu, &at)
+}

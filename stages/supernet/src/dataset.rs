@@ -1,0 +1,192 @@
+//! NumVQA as batches: digits, an index of samples, and the tasks, read from the files that data preparation writes.
+//!
+//! A picture is put together from four digits when a batch is made (paper §5.1). It does not know networks.
+
+use std::path::Path;
+
+use polars::prelude::*;
+use tch::{Device, Kind as TensorKind, Tensor};
+
+use crate::error::SupernetError;
+
+/// MNIST's mean and standard deviation of pixels in `[0, 1]`.
+const MEAN: f64 = 0.1307;
+const DEVIATION: f64 = 0.3081;
+
+/// Which digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SampleSplit {
+    /// Training and validation digits.
+    Train,
+    /// Test digits.
+    Test,
+}
+
+/// Digits with labels.
+#[derive(Debug)]
+pub struct Digits {
+    train: (Tensor, Vec<u8>),
+    test: (Tensor, Vec<u8>),
+}
+
+impl Digits {
+    /// Reads `train.images` u8 `[N, 28, 28]`, `train.labels` u8 `[N]`, and `test.*` alike.
+    ///
+    /// # Errors
+    /// When it is no such file.
+    pub fn load(path: &Path) -> Result<Self, SupernetError> {
+        let mut tensors = Tensor::read_safetensors(path).map_err(|e| SupernetError::unfit(path, e))?;
+        let mut take = |name: &str, shape: &[i64]| -> Result<Tensor, SupernetError> {
+            let at = tensors.iter().position(|(found, _)| found == name);
+            let (_, tensor) = tensors.swap_remove(at.ok_or_else(|| SupernetError::unfit(path, format!("it has no tensor `{name}`")))?);
+            let size = tensor.size();
+            if tensor.kind() != TensorKind::Uint8 || size.get(1..) != Some(shape) {
+                return Err(SupernetError::unfit(path, format!("`{name}` is {:?} {size:?}, not u8 [N, {shape:?}]", tensor.kind())));
+            }
+            Ok(tensor)
+        };
+        let mut split = |name: &str| -> Result<(Tensor, Vec<u8>), SupernetError> {
+            let images = take(&format!("{name}.images"), &[28, 28])?;
+            let labels = take(&format!("{name}.labels"), &[])?;
+            if images.size()[0] != labels.size()[0] {
+                return Err(SupernetError::unfit(path, format!("`{name}` has {:?} images, {:?} labels", images.size()[0], labels.size()[0])));
+            }
+            let labels = Vec::<u8>::try_from(&labels).map_err(|e| SupernetError::unfit(path, e))?;
+            Ok((images, labels))
+        };
+        Ok(Digits { train: split("train")?, test: split("test")? })
+    }
+
+    /// Labels of a split.
+    #[must_use]
+    pub fn labels(&self, split: SampleSplit) -> &[u8] {
+        match split {
+            SampleSplit::Train => &self.train.1,
+            SampleSplit::Test => &self.test.1,
+        }
+    }
+
+    /// Pictures float32 `[B, 1, 56, 56]` of four digits each (top left, top right, bottom left, bottom right), normalised.
+    ///
+    /// # Errors
+    /// When a row does not exist.
+    pub fn pictures(&self, split: SampleSplit, rows: &[[u32; 4]], device: Device) -> Result<Tensor, SupernetError> {
+        let images = if split == SampleSplit::Train { &self.train.0 } else { &self.test.0 };
+        let flat: Vec<i64> = rows.iter().flatten().map(|row| i64::from(*row)).collect();
+        let count = images.size()[0];
+        if let Some(row) = flat.iter().find(|row| **row >= count) {
+            return Err(SupernetError::Misfit(format!("a sample names digit {row}, but there are {count}: index and digits do not belong together")));
+        }
+        let batch = i64::try_from(rows.len()).unwrap_or(0);
+        let digits = images.index_select(0, &Tensor::from_slice(&flat)).view([batch, 2, 2, 28, 28]);
+        let pictures = digits.permute([0, 1, 3, 2, 4]).reshape([batch, 1, 56, 56]).to_device(device);
+        Ok((pictures.to_kind(TensorKind::Float) / 255.0 - MEAN) / DEVIATION)
+    }
+}
+
+/// Samples: a task, four digits, the answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Index {
+    /// Task of each sample.
+    pub task: Vec<u16>,
+    /// Rows of its digits.
+    pub digits: Vec<[u32; 4]>,
+    /// Its answer, 0 or 1.
+    pub label: Vec<u8>,
+    /// Which digits the rows are of.
+    pub split: SampleSplit,
+}
+
+impl Index {
+    /// Reads the Parquet table of `numvqa.synthesize`.
+    ///
+    /// # Errors
+    /// When it is no such table, is empty, or mixes splits.
+    pub fn load(path: &Path) -> Result<Self, SupernetError> {
+        let frame = read(path)?;
+        let unfit = |e: PolarsError| SupernetError::unfit(path, e);
+        let whole = |name: &str| -> Result<Vec<u32>, SupernetError> {
+            let column = frame.column(name).map_err(unfit)?.cast(&DataType::UInt32).map_err(unfit)?;
+            let values: Vec<u32> = column.u32().map_err(unfit)?.into_no_null_iter().collect();
+            Ok(values)
+        };
+        let columns = [whole("d0")?, whole("d1")?, whole("d2")?, whole("d3")?];
+        let digits = (0..frame.height()).map(|row| [0, 1, 2, 3].map(|position: usize| columns[position][row])).collect();
+        let narrow = |values: Vec<u32>| values.into_iter().map(|v| u16::try_from(v).unwrap_or(u16::MAX)).collect::<Vec<u16>>();
+        let label: Vec<u8> = whole("label")?.into_iter().map(|v| u8::from(v != 0)).collect();
+        let split = frame.column("split").map_err(unfit)?.str().map_err(unfit)?.unique().map_err(unfit)?;
+        let split = match (split.len(), split.get(0)) {
+            (1, Some("train")) => SampleSplit::Train,
+            (1, Some("test")) => SampleSplit::Test,
+            (0, _) => return Err(SupernetError::unfit(path, "it has no samples")),
+            _ => return Err(SupernetError::unfit(path, "`split` is neither all `train` nor all `test`")),
+        };
+        Ok(Index { task: narrow(whole("task")?), digits, label, split })
+    }
+
+    /// Number of samples.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.task.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.task.is_empty()
+    }
+
+    /// Positions of the samples of a task.
+    #[must_use]
+    pub fn of_task(&self, task: usize) -> Vec<usize> {
+        (0..self.len()).filter(|at| usize::from(self.task[*at]) == task).collect()
+    }
+}
+
+/// The tasks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Questions {
+    /// Names, such as `only two odd`.
+    pub names: Vec<String>,
+    /// Property bits.
+    pub bits: Vec<Vec<bool>>,
+    /// Whether a task is trained on.
+    pub seen: Vec<bool>,
+}
+
+impl Questions {
+    /// Reads the Parquet table of tasks.
+    ///
+    /// # Errors
+    /// When it is no such table.
+    pub fn load(path: &Path) -> Result<Self, SupernetError> {
+        let frame = read(path)?;
+        let unfit = |e: PolarsError| SupernetError::unfit(path, e);
+        let text = |name: &str| -> Result<Vec<String>, SupernetError> {
+            let column = frame.column(name).map_err(unfit)?.str().map_err(unfit)?;
+            Ok(column.iter().map(|value| value.unwrap_or_default().to_owned()).collect())
+        };
+        let bits: Vec<Vec<bool>> = text("bits")?.iter().map(|bits| bits.chars().map(|bit| bit == '1').collect()).collect();
+        let seen = frame.column("seen").map_err(unfit)?.bool().map_err(unfit)?.iter().map(|v| v.unwrap_or(false)).collect();
+        if bits.is_empty() || bits.iter().any(|own| own.len() != bits[0].len()) {
+            return Err(SupernetError::unfit(path, "there are no tasks, or they have different numbers of bits"));
+        }
+        Ok(Questions { names: text("name")?, bits, seen })
+    }
+
+    /// Position of a task by name.
+    ///
+    /// # Errors
+    /// When there is none; the message names some that there are.
+    pub fn position(&self, name: &str) -> Result<usize, SupernetError> {
+        self.names.iter().position(|known| known == name).ok_or_else(|| {
+            let some: Vec<&str> = self.names.iter().step_by(7).take(6).map(String::as_str).collect();
+            SupernetError::Misfit(format!("there is no task `{name}`; tasks are for instance {}", some.join(", ")))
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<DataFrame, SupernetError> {
+    let file = fs_err::File::open(path)?;
+    ParquetReader::new(file.into_file()).finish().map_err(|e| SupernetError::unfit(path, e))
+}

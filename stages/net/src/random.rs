@@ -69,7 +69,6 @@ impl Random {
     }
 
     /// A float32 tensor of numbers with mean 0 and the given standard deviation.
-    #[must_use]
     pub fn normal_tensor(&mut self, shape: &[i64], deviation: f64) -> Tensor {
         let count: i64 = shape.iter().product();
         let values: Vec<f32> = (0..count).map(|_| (self.normal() * deviation) as f32).collect();
@@ -77,7 +76,6 @@ impl Random {
     }
 
     /// A float32 tensor of numbers in `[-bound, bound)`.
-    #[must_use]
     pub fn uniform_tensor(&mut self, shape: &[i64], bound: f64) -> Tensor {
         let count: i64 = shape.iter().product();
         let values: Vec<f32> = (0..count).map(|_| ((self.unit() * 2.0 - 1.0) * bound) as f32).collect();

@@ -38,10 +38,14 @@ impl Digits {
         let mut tensors = Tensor::read_safetensors(path).map_err(|e| SupernetError::unfit(path, e))?;
         let mut take = |name: &str, shape: &[i64]| -> Result<Tensor, SupernetError> {
             let at = tensors.iter().position(|(found, _)| found == name);
-            let (_, tensor) = tensors.swap_remove(at.ok_or_else(|| SupernetError::unfit(path, format!("it has no tensor `{name}`")))?);
+            let (_, tensor) = tensors
+                .swap_remove(at.ok_or_else(|| SupernetError::unfit(path, format!("it has no tensor `{name}`")))?);
             let size = tensor.size();
             if tensor.kind() != TensorKind::Uint8 || size.get(1..) != Some(shape) {
-                return Err(SupernetError::unfit(path, format!("`{name}` is {:?} {size:?}, not u8 [N, {shape:?}]", tensor.kind())));
+                return Err(SupernetError::unfit(
+                    path,
+                    format!("`{name}` is {:?} {size:?}, not u8 [N, {shape:?}]", tensor.kind()),
+                ));
             }
             Ok(tensor)
         };
@@ -49,7 +53,10 @@ impl Digits {
             let images = take(&format!("{name}.images"), &[28, 28])?;
             let labels = take(&format!("{name}.labels"), &[])?;
             if images.size()[0] != labels.size()[0] {
-                return Err(SupernetError::unfit(path, format!("`{name}` has {:?} images, {:?} labels", images.size()[0], labels.size()[0])));
+                return Err(SupernetError::unfit(
+                    path,
+                    format!("`{name}` has {:?} images, {:?} labels", images.size()[0], labels.size()[0]),
+                ));
             }
             let labels = Vec::<u8>::try_from(&labels).map_err(|e| SupernetError::unfit(path, e))?;
             Ok((images, labels))
@@ -75,7 +82,9 @@ impl Digits {
         let flat: Vec<i64> = rows.iter().flatten().map(|row| i64::from(*row)).collect();
         let count = images.size()[0];
         if let Some(row) = flat.iter().find(|row| **row >= count) {
-            return Err(SupernetError::Misfit(format!("a sample names digit {row}, but there are {count}: index and digits do not belong together")));
+            return Err(SupernetError::Misfit(format!(
+                "a sample names digit {row}, but there are {count}: index and digits do not belong together"
+            )));
         }
         let batch = i64::try_from(rows.len()).unwrap_or(0);
         let digits = images.index_select(0, &Tensor::from_slice(&flat)).view([batch, 2, 2, 28, 28]);
@@ -111,8 +120,10 @@ impl Index {
             Ok(values)
         };
         let columns = [whole("d0")?, whole("d1")?, whole("d2")?, whole("d3")?];
-        let digits = (0..frame.height()).map(|row| [0, 1, 2, 3].map(|position: usize| columns[position][row])).collect();
-        let narrow = |values: Vec<u32>| values.into_iter().map(|v| u16::try_from(v).unwrap_or(u16::MAX)).collect::<Vec<u16>>();
+        let digits =
+            (0..frame.height()).map(|row| [0, 1, 2, 3].map(|position: usize| columns[position][row])).collect();
+        let narrow =
+            |values: Vec<u32>| values.into_iter().map(|v| u16::try_from(v).unwrap_or(u16::MAX)).collect::<Vec<u16>>();
         let label: Vec<u8> = whole("label")?.into_iter().map(|v| u8::from(v != 0)).collect();
         let split = frame.column("split").map_err(unfit)?.str().map_err(unfit)?.unique().map_err(unfit)?;
         let split = match (split.len(), split.get(0)) {
@@ -166,8 +177,10 @@ impl Questions {
             let column = frame.column(name).map_err(unfit)?.str().map_err(unfit)?;
             Ok(column.iter().map(|value| value.unwrap_or_default().to_owned()).collect())
         };
-        let bits: Vec<Vec<bool>> = text("bits")?.iter().map(|bits| bits.chars().map(|bit| bit == '1').collect()).collect();
-        let seen = frame.column("seen").map_err(unfit)?.bool().map_err(unfit)?.iter().map(|v| v.unwrap_or(false)).collect();
+        let bits: Vec<Vec<bool>> =
+            text("bits")?.iter().map(|bits| bits.chars().map(|bit| bit == '1').collect()).collect();
+        let seen =
+            frame.column("seen").map_err(unfit)?.bool().map_err(unfit)?.iter().map(|v| v.unwrap_or(false)).collect();
         if bits.is_empty() || bits.iter().any(|own| own.len() != bits[0].len()) {
             return Err(SupernetError::unfit(path, "there are no tasks, or they have different numbers of bits"));
         }

@@ -6,19 +6,16 @@ use nnf_net::{GateLayer, GateVector};
 use tch::{Kind, Tensor};
 
 /// Soft gates: clamp(1.2·σ(w) − 0.1, 0, 1), so that gates can be exactly shut and exactly open.
-#[must_use]
 pub fn soft(logits: &Tensor) -> Tensor {
     (logits.sigmoid() * 1.2 - 0.1).clamp(0.0, 1.0)
 }
 
 /// Hard gates: 1 where w > 0, which is where the soft gate exceeds one half.
-#[must_use]
 pub fn hard(logits: &Tensor) -> Tensor {
     logits.gt(0.0).to_kind(logits.kind())
 }
 
 /// Hard gates as values, soft gates as derivatives.
-#[must_use]
 pub fn straight_through(hard: &Tensor, soft: &Tensor) -> Tensor {
     soft + (hard - soft).detach()
 }
@@ -32,7 +29,6 @@ pub fn allowed(limit: f64, modules: usize) -> usize {
 
 /// Hard gates of which no sample has more than its limit allows: where more are open, those with the largest logits
 /// over all layers stay. `limits` has one share for each row.
-#[must_use]
 pub fn hard_within(logits: &Tensor, limits: &[f64]) -> Tensor {
     let modules = usize::try_from(logits.size()[1]).unwrap_or(0);
     let counts: Vec<usize> = limits.iter().map(|limit| allowed(*limit, modules)).collect();
@@ -64,7 +60,6 @@ pub fn gates_within(layers: &[GateLayer], logits: &[f64], limit: f64) -> GateVec
 
 /// Loss of gates beyond the limit: the mean over samples of max(0, ratio − limit)², on the hard ratio, with the soft
 /// gates' derivative (paper eq. 4 and 5 with λ left to the caller).
-#[must_use]
 pub fn gate_loss(logits: &Tensor, limits: &Tensor) -> Tensor {
     let ratio = straight_through(&hard(logits), &soft(logits)).mean_dim([1_i64].as_slice(), false, Kind::Float);
     (ratio - limits).clamp_min(0.0).square().mean(Kind::Float)

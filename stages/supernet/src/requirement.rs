@@ -45,7 +45,10 @@ impl Encoding {
         for requirement in requirements {
             if requirement.bits.len() != self.task_bits {
                 let found = requirement.bits.len();
-                return Err(SupernetError::Misfit(format!("a task has {found} property bits, the supernet knows {}", self.task_bits)));
+                return Err(SupernetError::Misfit(format!(
+                    "a task has {found} property bits, the supernet knows {}",
+                    self.task_bits
+                )));
             }
             if !(requirement.limit > 0.0 && requirement.limit <= 1.0) {
                 return Err(SupernetError::Misfit(format!("limit {} is not in (0, 1]", requirement.limit)));

@@ -55,7 +55,10 @@ impl Supernet {
         let document: Document =
             serde_json::from_str(&fs_err::read_to_string(&path)?).map_err(|e| SupernetError::unfit(&path, e))?;
         if document.format != FORMAT || document.version != 1 {
-            return Err(SupernetError::unfit(&path, format!("it is `{}` version {}", document.format, document.version)));
+            return Err(SupernetError::unfit(
+                &path,
+                format!("it is `{}` version {}", document.format, document.version),
+            ));
         }
         let supernet = Supernet {
             model: Model::load(&folder.join("network"))?,
@@ -67,7 +70,10 @@ impl Supernet {
         let layers: Vec<i64> =
             supernet.model.network.gate_layers().iter().map(|layer| i64::try_from(layer.width).unwrap_or(0)).collect();
         if widths != layers {
-            return Err(SupernetError::unfit(folder, format!("the assembler makes gates for {widths:?}, the network has {layers:?}")));
+            return Err(SupernetError::unfit(
+                folder,
+                format!("the assembler makes gates for {widths:?}, the network has {layers:?}"),
+            ));
         }
         Ok(supernet)
     }
@@ -78,7 +84,8 @@ impl Supernet {
     /// When a requirement does not fit.
     pub fn logits(&self, requirements: &[Requirement]) -> Result<Tensor, SupernetError> {
         let encoded = self.encoding.encode(requirements)?;
-        let layers = tch::no_grad(|| forward(&self.assembler.network, &self.assembler.weights, &encoded, &Run::default(), &[]))?;
+        let layers =
+            tch::no_grad(|| forward(&self.assembler.network, &self.assembler.weights, &encoded, &Run::default(), &[]))?;
         Ok(Tensor::cat(&layers, 1))
     }
 
@@ -94,11 +101,15 @@ impl Supernet {
     ///
     /// # Errors
     /// When a requirement does not fit.
-    pub fn assemble_with_generated(&self, requirements: &[Requirement]) -> Result<Vec<(GateVector, f64)>, SupernetError> {
+    pub fn assemble_with_generated(
+        &self,
+        requirements: &[Requirement],
+    ) -> Result<Vec<(GateVector, f64)>, SupernetError> {
         if requirements.is_empty() {
             return Ok(Vec::new());
         }
-        let logits = Vec::<Vec<f64>>::try_from(self.logits(requirements)?.to_kind(Kind::Double)).map_err(NetError::Torch)?;
+        let logits =
+            Vec::<Vec<f64>>::try_from(self.logits(requirements)?.to_kind(Kind::Double)).map_err(NetError::Torch)?;
         let layers = self.model.network.gate_layers();
         let one = |(row, requirement): (&Vec<f64>, &Requirement)| {
             let generated = row.iter().filter(|w| **w > 0.0).count() as f64 / row.len().max(1) as f64;

@@ -17,7 +17,11 @@ pub(crate) fn tiny() -> Supernet {
     let config = AssemblerConfig { encoder: vec![32, 48], gater: 32, open: 0.0 };
     let (assembler, assembler_weights) = build_assembler(&network.gate_layers(), encoding, &config, 3).unwrap();
     let weights = Weights::init(&network, 1);
-    Supernet { model: Model { network, weights }, assembler: Model { network: assembler, weights: assembler_weights }, encoding }
+    Supernet {
+        model: Model { network, weights },
+        assembler: Model { network: assembler, weights: assembler_weights },
+        encoding,
+    }
 }
 
 #[test]
@@ -74,9 +78,14 @@ fn a_limit_is_never_exceeded() {
     let modules = supernet.model.network.modules();
     let mut random = Random::of(1, &[]);
     let requirements: Vec<Requirement> = (1..=100)
-        .map(|percent| Requirement { bits: (0..16).map(|_| random.unit() < 0.5).collect(), limit: f64::from(percent) / 100.0 })
+        .map(|percent| Requirement {
+            bits: (0..16).map(|_| random.unit() < 0.5).collect(),
+            limit: f64::from(percent) / 100.0,
+        })
         .collect();
-    for ((gates, generated), requirement) in supernet.assemble_with_generated(&requirements).unwrap().iter().zip(&requirements) {
+    for ((gates, generated), requirement) in
+        supernet.assemble_with_generated(&requirements).unwrap().iter().zip(&requirements)
+    {
         assert!(gates.ratio() <= requirement.limit && gates.kept() <= allowed(requirement.limit, modules));
         assert!(gates.ratio() <= *generated);
     }
@@ -85,14 +94,15 @@ fn a_limit_is_never_exceeded() {
 #[test]
 fn encodings_tell_limits_and_tasks_apart() {
     let encoding = Encoding { task_bits: 2, limit_dims: 20 };
-    let one = |bits: [bool; 2], limit: f64| {
-        values(&encoding.encode(&[Requirement { bits: bits.to_vec(), limit }]).unwrap())
-    };
+    let one =
+        |bits: [bool; 2], limit: f64| values(&encoding.encode(&[Requirement { bits: bits.to_vec(), limit }]).unwrap());
     assert_eq!(one([true, false], 0.05).len(), 22);
     assert_eq!(one([true, false], 0.05)[..2], [1.0, -1.0]);
     assert_ne!(one([true, false], 0.05), one([true, false], 0.06));
     assert!((one([true, true], 0.05)[2] - 5.0_f64.sin()).abs() < 1e-6, "the first wave is of the limit in per cent");
-    let wrong = |bits: usize, limit: f64| encoding.encode(&[Requirement { bits: vec![true; bits], limit }]).unwrap_err().to_string();
+    let wrong = |bits: usize, limit: f64| {
+        encoding.encode(&[Requirement { bits: vec![true; bits], limit }]).unwrap_err().to_string()
+    };
     assert!(wrong(3, 0.5).contains("3 property bits"));
     assert!(wrong(2, 0.0).contains("not in (0, 1]") && wrong(2, f64::NAN).contains("not in"));
 }
@@ -103,7 +113,8 @@ fn a_supernet_reloads_to_the_same_gates() {
     let supernet = tiny();
     supernet.save(folder.path()).unwrap();
     let again = Supernet::load(folder.path()).unwrap();
-    let requirements = [Requirement { bits: vec![true; 16], limit: 0.1 }, Requirement { bits: vec![false; 16], limit: 0.9 }];
+    let requirements =
+        [Requirement { bits: vec![true; 16], limit: 0.1 }, Requirement { bits: vec![false; 16], limit: 0.9 }];
     assert_eq!(again.assemble(&requirements).unwrap(), supernet.assemble(&requirements).unwrap());
     fs_err::remove_file(folder.path().join("assembler/network.json")).unwrap();
     assert!(Supernet::load(folder.path()).unwrap_err().to_string().contains("assembler"));

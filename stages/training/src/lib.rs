@@ -1,7 +1,27 @@
-//! Pretraining and joint training of supernet and assembler.
+//! Training: the network to count digits, then network and assembler together (paper §3.2).
+//!
+//! Every random draw is a function of the seed and the step, and all that changes is in the checkpoint, so a killed
+//! training continues and ends with the same bytes as an undisturbed one on the same machine with the same number of
+//! threads. It does not know limits' tables, devices or scenarios.
+
+mod adamw;
+mod checkpoint;
+mod counting;
+mod error;
+mod joint;
+mod learner;
+mod place;
+mod pretrain_kind;
+mod progress;
+mod schedule;
+mod session;
+mod train_kind;
 
 /// The kinds of stage that this crate offers.
 #[must_use]
 pub fn offers() -> Vec<nnf_contract::Offer> {
-    Vec::new()
+    vec![pretrain_kind::offer(), train_kind::offer()]
 }
+
+#[cfg(test)]
+mod tests;

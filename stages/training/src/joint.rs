@@ -1,0 +1,203 @@
+//! Joint training of network and assembler (paper §3.2): every sample has its own task, limit and gates.
+//!
+//! Gates start open and λ at zero, then λ rises: gates that must shut from the first step never learn to open. Half of
+//! the samples use soft gates, half hard ones with the soft ones' derivatives. It does not know how the data was made.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use nnf_net::{Gates, Model, Precision, Random, Run, forward};
+use nnf_supernet::{Digits, Encoding, Index, Questions, Requirement, Supernet, gating};
+use tch::{Device, Kind, Tensor};
+
+use crate::adamw::AdamWConfig;
+use crate::error::TrainingError;
+use crate::learner::Learner;
+use crate::schedule::{one_cycle, ramp};
+use crate::session::Work;
+
+/// Constants of the joint training.
+#[derive(Clone, Debug)]
+pub(crate) struct JointConfig {
+    pub(crate) steps: u64,
+    pub(crate) batch: usize,
+    pub(crate) rate: f64,
+    /// Limits are drawn log-uniformly from this range.
+    pub(crate) limits: (f64, f64),
+    /// λ at its greatest, and the shares of the steps between which it rises from zero.
+    pub(crate) lambda: f64,
+    pub(crate) lambda_rise: (f64, f64),
+    /// Standard deviation of the noise on gate logits.
+    pub(crate) noise: f64,
+    /// Share of samples with hard gates.
+    pub(crate) hard_share: f64,
+    /// Whether hard gates are pruned to the limit once λ rises.
+    pub(crate) prune: bool,
+    pub(crate) seed: u64,
+    pub(crate) precision: Precision,
+    pub(crate) optimiser: AdamWConfig,
+}
+
+/// What is learnt from.
+pub(crate) struct Data<'a> {
+    pub(crate) digits: &'a Digits,
+    pub(crate) train: &'a Index,
+    pub(crate) validation: &'a Index,
+    pub(crate) questions: &'a Questions,
+}
+
+/// The joint training of one supernet.
+pub(crate) struct Joint<'a> {
+    config: JointConfig,
+    data: Data<'a>,
+    encoding: Encoding,
+    device: Device,
+    widths: Vec<i64>,
+    learner: Learner,
+}
+
+/// One batch on the device.
+struct Batch {
+    pictures: Tensor,
+    labels: Tensor,
+    requirements: Vec<Requirement>,
+}
+
+impl<'a> Joint<'a> {
+    pub(crate) fn new(
+        config: JointConfig,
+        data: Data<'a>,
+        supernet: Supernet,
+        device: Device,
+    ) -> Result<Self, TrainingError> {
+        let layers = supernet.model.network.gate_layers();
+        let widths = layers.iter().map(|layer| i64::try_from(layer.width).unwrap_or(0)).collect();
+        if data.train.is_empty() {
+            return Err(TrainingError::Misfit("there are no samples to train on".into()));
+        }
+        let tasks = data.questions.bits.len();
+        for index in [data.train, data.validation] {
+            if let Some(task) = index.task.iter().find(|task| usize::from(**task) >= tasks) {
+                return Err(TrainingError::Misfit(format!("a sample names task {task}, but there are {tasks}")));
+            }
+        }
+        let learner = Learner::new(vec![supernet.model, supernet.assembler], device, config.optimiser)?;
+        Ok(Joint { config, data, encoding: supernet.encoding, device, widths, learner })
+    }
+
+    /// The supernet as it is now.
+    pub(crate) fn supernet(&self) -> Supernet {
+        let model =
+            |at: usize| Model { network: self.learner.models[at].network.clone(), weights: self.learner.weights(at) };
+        Supernet { model: model(0), assembler: model(1), encoding: self.encoding }
+    }
+
+    fn batch(&self, index: &Index, rows: &[usize], limit: &mut dyn FnMut() -> f64) -> Result<Batch, TrainingError> {
+        let digits: Vec<[u32; 4]> = rows.iter().map(|row| index.digits[*row]).collect();
+        let labels: Vec<i64> = rows.iter().map(|row| i64::from(index.label[*row])).collect();
+        let requirement = |row: &usize| Requirement {
+            bits: self.data.questions.bits[usize::from(index.task[*row])].clone(),
+            limit: limit(),
+        };
+        let requirements = rows.iter().map(requirement).collect();
+        let pictures = self.data.digits.pictures(index.split, &digits, self.device)?;
+        Ok(Batch { pictures, labels: Tensor::from_slice(&labels).to_device(self.device), requirements })
+    }
+
+    /// Gate logits `[B, N]`.
+    fn logits(&self, requirements: &[Requirement], training: bool) -> Result<Tensor, TrainingError> {
+        let assembler = &self.learner.models[1];
+        let encoded = self.encoding.encode(requirements)?.to_device(self.device);
+        let run = Run { training, ..Run::default() };
+        Ok(Tensor::cat(&forward(&assembler.network, &assembler.weights, &encoded, &run, &[])?, 1))
+    }
+
+    /// Answers' scores `[B, classes]` under gates `[B, N]`.
+    fn scores(&self, pictures: &Tensor, gates: &Tensor, training: bool) -> Result<Tensor, TrainingError> {
+        let network = &self.learner.models[0];
+        let layers = gates.split_with_sizes(&self.widths, 1);
+        let run = Run { gates: Gates::PerSample(&layers), precision: self.config.precision, training };
+        Ok(forward(&network.network, &network.weights, pictures, &run, &[])?[0].to_kind(Kind::Float))
+    }
+
+    /// Training gates: soft for some samples, hard for the others.
+    fn training_gates(&self, logits: &Tensor, limits: &[f64], prune: bool, random: &mut Random) -> Tensor {
+        let soft = gating::soft(logits);
+        let hard = if prune { gating::hard_within(logits, limits) } else { gating::hard(logits) };
+        let choice: Vec<f32> =
+            limits.iter().map(|_| f32::from(u8::from(random.unit() < self.config.hard_share))).collect();
+        let choice = Tensor::from_slice(&choice).to_device(self.device).unsqueeze(1);
+        // Where the choice is 0 this is the soft gate itself.
+        &soft + (&choice * (hard - &soft)).detach()
+    }
+
+    /// Share of right answers on `samples` validation samples, and the mean ratio, with hard gates within a limit.
+    pub(crate) fn validate(&self, limit: f64, samples: usize) -> Result<(f64, f64), TrainingError> {
+        let index = self.data.validation;
+        let seen = (0..index.len()).filter(|row| self.data.questions.seen[usize::from(index.task[*row])]);
+        let rows: Vec<usize> = seen.take(samples).collect();
+        let (mut right, mut ratio) = (0.0, 0.0);
+        for rows in rows.chunks(256) {
+            let batch = self.batch(index, rows, &mut || limit)?;
+            let (answers, kept) = tch::no_grad(|| -> Result<(Tensor, Tensor), TrainingError> {
+                let logits = self.logits(&batch.requirements, false)?;
+                let gates = gating::hard_within(&logits, &vec![limit; rows.len()]);
+                Ok((
+                    self.scores(&batch.pictures, &gates, false)?,
+                    gates.mean_dim([1_i64].as_slice(), false, Kind::Float),
+                ))
+            })?;
+            right += answers.argmax(1, false).eq_tensor(&batch.labels).sum(Kind::Float).double_value(&[]);
+            ratio += kept.sum(Kind::Float).double_value(&[]);
+        }
+        let count = rows.len().max(1) as f64;
+        Ok((right / count, ratio / count))
+    }
+}
+
+impl Work for Joint<'_> {
+    fn names(&self) -> &'static [&'static str] {
+        &["loss", "accuracy", "ratio", "beyond limit", "lambda", "gradient"]
+    }
+
+    fn step(&mut self, step: u64) -> Result<Vec<f64>, TrainingError> {
+        let config = &self.config;
+        let mut random = Random::of(config.seed, &[3, step]);
+        let rows: Vec<usize> = (0..config.batch).map(|_| random.below(self.data.train.len())).collect();
+        let (low, high) = (config.limits.0.ln(), config.limits.1.ln());
+        let mut draw = || (low + (high - low) * random.unit()).exp().min(1.0);
+        let batch = self.batch(self.data.train, &rows, &mut draw)?;
+        let limits: Vec<f64> = batch.requirements.iter().map(|requirement| requirement.limit).collect();
+        let lambda = ramp(step, config.steps, config.lambda_rise, config.lambda);
+        let logits = self.logits(&batch.requirements, true)?;
+        let noise = random.normal_tensor(&logits.size(), config.noise).to_device(self.device);
+        let noisy = &logits + noise;
+        let gates = self.training_gates(&noisy, &limits, config.prune && lambda > 0.0, &mut random);
+        let scores = self.scores(&batch.pictures, &gates, true)?;
+        let answer_loss = scores.cross_entropy_for_logits(&batch.labels);
+        let limit_tensor = Tensor::from_slice(&limits).to_kind(Kind::Float).to_device(self.device);
+        let beyond = gating::gate_loss(&noisy, &limit_tensor);
+        let loss = &answer_loss + &beyond * lambda;
+        let (value, rate) = (loss.double_value(&[]), one_cycle(step, config.steps, config.rate));
+        if !value.is_finite() {
+            return Err(TrainingError::NotFinite { step, rate, seed: config.seed });
+        }
+        let right = scores.detach().argmax(1, false).eq_tensor(&batch.labels).to_kind(Kind::Float).mean(Kind::Float);
+        let ratio = gating::hard(&noisy.detach()).mean(Kind::Float);
+        let (right, ratio, beyond) = (right.double_value(&[]), ratio.double_value(&[]), beyond.double_value(&[]));
+        let norm = self.learner.descend(&loss, rate);
+        Ok(vec![answer_loss.double_value(&[]), right, ratio, beyond, lambda, norm])
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        self.learner.state()
+    }
+
+    fn restore(&mut self, state: &BTreeMap<String, Tensor>) -> Result<(), TrainingError> {
+        self.learner.restore(state)
+    }
+
+    fn snapshot(&self, folder: &Path) -> Result<(), TrainingError> {
+        Ok(self.supernet().save(folder)?)
+    }
+}

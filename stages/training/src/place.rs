@@ -1,0 +1,58 @@
+//! Where training runs and in which number format.
+//!
+//! It does not know what is trained.
+
+use nnf_contract::{Parameter, Stage, StageError};
+use nnf_net::Precision;
+use serde::Deserialize;
+use tch::Device;
+
+/// The parameters that say it.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct PlaceParameters {
+    pub(crate) precision: String,
+    pub(crate) device: String,
+}
+
+/// Declares them.
+pub(crate) fn parameters() -> [Parameter; 2] {
+    [
+        Parameter::choice(
+            "precision",
+            &["auto", "float32", "bfloat16"],
+            "number format of activations; `auto` takes bfloat16 where it is faster: on CUDA and on CPUs with AMX",
+        )
+        .default("auto"),
+        Parameter::choice("device", &["auto", "cpu", "cuda"], "where to train; `auto` takes CUDA if libtorch has it")
+            .default("auto"),
+    ]
+}
+
+/// Device and number format, after setting the number of threads to the stage's cores.
+pub(crate) fn choose(stage: &Stage, parameters: &PlaceParameters) -> Result<(Device, Precision), StageError> {
+    let threads = stage.task().cpus.max(1);
+    tch::set_num_threads(i32::try_from(threads).unwrap_or(1));
+    let cuda = tch::Cuda::is_available();
+    let device = match parameters.device.as_str() {
+        "cuda" if !cuda => {
+            return Err(StageError::failed(
+                "`device: cuda` was asked for, but libtorch finds no CUDA device here; `device: auto` uses the CPU",
+            ));
+        }
+        "cpu" => Device::Cpu,
+        _ => Device::cuda_if_available(),
+    };
+    let precision = match parameters.precision.as_str() {
+        "float32" => Precision::Float32,
+        "bfloat16" => Precision::BFloat16,
+        _ if device.is_cuda() || has_amx() => Precision::BFloat16,
+        _ => Precision::Float32,
+    };
+    stage.note(format!("{threads} threads, {device:?}, {precision:?}"));
+    Ok((device, precision))
+}
+
+/// Whether the CPU multiplies bfloat16 matrices in hardware tiles.
+fn has_amx() -> bool {
+    fs_err::read_to_string("/proc/cpuinfo").is_ok_and(|text| text.contains(" amx_bf16"))
+}

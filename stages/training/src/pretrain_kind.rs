@@ -1,0 +1,93 @@
+//! Kind `supernet.pretrain`: the network learns to count digits before it learns to answer questions.
+
+use std::time::Duration;
+
+use nnf_contract::{Input, Kind, Offer, Output, Parameter, Stage, StageError};
+use nnf_net::Network;
+use nnf_supernet::Digits;
+use serde::Deserialize;
+
+use crate::adamw::AdamWConfig;
+use crate::counting::{Counting, CountingConfig, Pool};
+use crate::place::{self, PlaceParameters};
+use crate::session::Session;
+
+#[derive(Debug, Deserialize)]
+struct Parameters {
+    steps: u64,
+    batch: usize,
+    learning_rate: f64,
+    weight_decay: f64,
+    clip: f64,
+    repeated: f64,
+    validation_digits: usize,
+    seed: u64,
+    checkpoint_seconds: u64,
+    precision: String,
+    device: String,
+}
+
+pub(crate) fn offer() -> Offer {
+    let kind = Kind::new("supernet.pretrain", "The network learns to count digits, all gates open")
+        .inputs([
+            Input::new("network", "application/json", "the network with gates"),
+            Input::new("digits", "application/vnd.safetensors", "images and labels of digits"),
+        ])
+        .outputs([
+            Output::new("model", "inode/directory", "the network with the weights that it has learnt"),
+            Output::new(
+                "history",
+                "application/vnd.apache.parquet",
+                "smoothed loss and share of right counts along training",
+            ),
+        ])
+        .parameters([
+            Parameter::int("steps", 1, 10_000_000, "steps of training").unit("steps").default(600),
+            Parameter::int("batch", 2, 65_536, "pictures of a step").default(128),
+            Parameter::float("learning_rate", 1e-8, 10.0, "peak of the one-cycle schedule").default(3e-3),
+            Parameter::float("weight_decay", 0.0, 1.0, "of AdamW").default(0.01),
+            Parameter::float("clip", 0.0, 1e6, "greatest norm of the gradient; 0 for none").default(5.0),
+            Parameter::float("repeated", 0.0, 1.0, "share of pictures with a digit that occurs more than once")
+                .default(0.5),
+            Parameter::int("validation_digits", 0, 10_000_000, "training digits that are held out: the last ones")
+                .default(5_000),
+            Parameter::int("seed", 0, i64::MAX, "seed of weights and draws").default(1),
+            Parameter::int("checkpoint_seconds", 1, 86_400, "time between checkpoints").unit("s").default(60).unkeyed(),
+        ])
+        .parameters(place::parameters())
+        .resumes()
+        .all_cpus();
+    Offer { kind, run }
+}
+
+fn run(stage: &Stage) -> Result<(), StageError> {
+    let p: Parameters = stage.parameters()?;
+    let (device, precision) = place::choose(stage, &PlaceParameters { precision: p.precision, device: p.device })?;
+    let network = Network::load(stage.input("network")?).map_err(StageError::failed)?;
+    let digits = Digits::load(stage.input("digits")?).map_err(StageError::failed)?;
+    let labels = digits.labels(nnf_supernet::SampleSplit::Train);
+    let cut = labels.len().saturating_sub(p.validation_digits);
+    let held_out = Pool::new(labels, cut..labels.len()).or_else(|_| Pool::new(labels, 0..labels.len()))?;
+    let config = CountingConfig {
+        steps: p.steps,
+        batch: p.batch,
+        rate: p.learning_rate,
+        repeated: p.repeated,
+        seed: p.seed,
+        precision,
+        optimiser: AdamWConfig { betas: (0.9, 0.999), eps: 1e-8, weight_decay: p.weight_decay, clip: p.clip },
+    };
+    let mut work = Counting::new(config, network, &digits, (Pool::new(labels, 0..cut)?, held_out), device)?;
+    let session = Session {
+        steps: p.steps,
+        log_every: 20,
+        checkpoint: stage.checkpoint(),
+        checkpoint_every: Duration::from_secs(p.checkpoint_seconds),
+        snapshots: 0,
+        snapshot_folder: None,
+    };
+    let history = session.run(&mut work, stage)?;
+    history.save(stage.output("history")?)?;
+    stage.metrics(None, &[("validation: all ten counts right", work.validate(2048)?)]);
+    work.model().save(stage.output("model")?).map_err(StageError::failed)
+}

@@ -1,0 +1,148 @@
+//! The loop around a training: steps, smoothed numbers, history, checkpoints, stopping on request.
+//!
+//! It does not know what a step does.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use polars::prelude::{Column, DataFrame, ParquetCompression, ParquetWriter};
+use tch::Tensor;
+
+use crate::checkpoint;
+use crate::error::TrainingError;
+use crate::progress::Watch;
+
+/// Weight of the past in smoothed numbers.
+const SMOOTHING: f64 = 0.97;
+
+/// Something that is trained step by step. All of its state must be in `state`.
+pub(crate) trait Work {
+    /// Names of the numbers that a step measures.
+    fn names(&self) -> &'static [&'static str];
+    /// One step.
+    fn step(&mut self, step: u64) -> Result<Vec<f64>, TrainingError>;
+    /// All that changes in training.
+    fn state(&self) -> Vec<(String, Tensor)>;
+    /// Goes back to a state.
+    fn restore(&mut self, state: &BTreeMap<String, Tensor>) -> Result<(), TrainingError>;
+    /// Writes what there is now into a folder.
+    fn snapshot(&self, folder: &Path) -> Result<(), TrainingError>;
+}
+
+/// How long, and what to keep.
+pub(crate) struct Session<'a> {
+    pub(crate) steps: u64,
+    /// Steps between rows of the history.
+    pub(crate) log_every: u64,
+    /// Folder of checkpoints, if any, and the time between them.
+    pub(crate) checkpoint: Option<&'a Path>,
+    pub(crate) checkpoint_every: Duration,
+    /// Number of snapshots, evenly spaced, the last at the end.
+    pub(crate) snapshots: u64,
+    /// Folder of snapshots.
+    pub(crate) snapshot_folder: Option<&'a Path>,
+}
+
+/// What a training measured: rows of `step` and smoothed numbers.
+pub(crate) struct History {
+    names: &'static [&'static str],
+    rows: Vec<Vec<f64>>,
+}
+
+impl History {
+    /// Writes the rows as Parquet.
+    pub(crate) fn save(&self, path: &Path) -> Result<(), TrainingError> {
+        let names = std::iter::once("step").chain(self.names.iter().copied());
+        let columns = names.enumerate().map(|(at, name)| {
+            let values: Vec<f64> = self.rows.iter().map(|row| row.get(at).copied().unwrap_or(f64::NAN)).collect();
+            Column::new(name.into(), values)
+        });
+        let mut frame = DataFrame::new(self.rows.len(), columns.collect())?;
+        let file = fs_err::File::create(path)?;
+        ParquetWriter::new(file.into_file()).with_compression(ParquetCompression::Zstd(None)).finish(&mut frame)?;
+        Ok(())
+    }
+
+    /// The last smoothed number of a name.
+    #[cfg(test)]
+    pub(crate) fn last(&self, name: &str) -> Option<f64> {
+        let at = self.names.iter().position(|known| *known == name)? + 1;
+        self.rows.last().and_then(|row| row.get(at)).copied()
+    }
+}
+
+/// How far a training is.
+#[derive(Default)]
+struct Progress {
+    step: u64,
+    smooth: Vec<f64>,
+    rows: Vec<Vec<f64>>,
+}
+
+impl Session<'_> {
+    /// Runs all steps that are not done yet.
+    pub(crate) fn run(&self, work: &mut dyn Work, watch: &dyn Watch) -> Result<History, TrainingError> {
+        let names = work.names();
+        let Progress { mut step, mut smooth, mut rows } = self.resume(work, watch)?;
+        let mut saved = Instant::now();
+        while step < self.steps {
+            if watch.cancelled() {
+                self.save(work, step, &smooth, &rows)?;
+                return Err(TrainingError::Cancelled);
+            }
+            let measured = work.step(step)?;
+            let fresh = smooth.is_empty();
+            smooth.resize(measured.len(), 0.0);
+            for (smooth, new) in smooth.iter_mut().zip(&measured) {
+                *smooth = if fresh { *new } else { SMOOTHING * *smooth + (1.0 - SMOOTHING) * new };
+            }
+            step += 1;
+            watch.progress(step, self.steps);
+            if step.is_multiple_of(self.log_every) || step == self.steps {
+                rows.push(std::iter::once(step as f64).chain(smooth.iter().copied()).collect());
+                watch.metrics(step, &names.iter().copied().zip(smooth.iter().copied()).collect::<Vec<_>>());
+            }
+            self.snapshot(work, step)?;
+            if saved.elapsed() >= self.checkpoint_every && step < self.steps {
+                self.save(work, step, &smooth, &rows)?;
+                saved = Instant::now();
+            }
+        }
+        Ok(History { names, rows })
+    }
+
+    fn snapshot(&self, work: &dyn Work, step: u64) -> Result<(), TrainingError> {
+        let Some(folder) = self.snapshot_folder else { return Ok(()) };
+        let due = (1..=self.snapshots).any(|number| number * self.steps / self.snapshots.max(1) == step);
+        if due { work.snapshot(&folder.join(format!("step-{step:07}"))) } else { Ok(()) }
+    }
+
+    fn save(&self, work: &dyn Work, step: u64, smooth: &[f64], rows: &[Vec<f64>]) -> Result<(), TrainingError> {
+        let Some(folder) = self.checkpoint else { return Ok(()) };
+        let mut state = work.state();
+        let width = i64::try_from(rows.first().map_or(0, Vec::len)).unwrap_or(0);
+        state.push(("session.step".into(), Tensor::from_slice(&[i64::try_from(step).unwrap_or(0)])));
+        state.push(("session.smooth".into(), Tensor::from_slice(smooth)));
+        state.push((
+            "session.rows".into(),
+            Tensor::from_slice(&rows.concat()).view([i64::try_from(rows.len()).unwrap_or(0), width]),
+        ));
+        checkpoint::save(folder, &state)
+    }
+
+    /// What a former attempt left, or the beginning.
+    fn resume(&self, work: &mut dyn Work, watch: &dyn Watch) -> Result<Progress, TrainingError> {
+        let Some(state) = self.checkpoint.and_then(checkpoint::load) else { return Ok(Progress::default()) };
+        let (Some(step), Some(smooth), Some(rows)) =
+            (state.get("session.step"), state.get("session.smooth"), state.get("session.rows"))
+        else {
+            return Ok(Progress::default());
+        };
+        let step = u64::try_from(step.int64_value(&[0])).unwrap_or(0);
+        let (smooth, rows) = (Vec::<f64>::try_from(smooth)?, Vec::<Vec<f64>>::try_from(rows)?);
+        work.restore(&state)?;
+        watch.note(format!("goes on after step {step} of {}", self.steps));
+        Ok(Progress { step, smooth, rows })
+    }
+}

@@ -1,0 +1,213 @@
+//! Promises of the crate: the optimiser is AdamW, and a killed training ends with the same bytes as an undisturbed one.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::cell::Cell;
+use std::path::Path;
+use std::time::Duration;
+
+use nnf_net::{Model, Precision, Random, Weights, resnet::Config};
+use nnf_supernet::{AssemblerConfig, Digits, Encoding, Index, Questions, SampleSplit, Supernet, build_assembler};
+use tch::{Device, Kind, Tensor};
+
+use crate::adamw::{AdamW, AdamWConfig};
+use crate::counting::{Counting, CountingConfig, Pool};
+use crate::error::TrainingError;
+use crate::joint::{Data, Joint, JointConfig};
+use crate::progress::Watch;
+use crate::schedule::{one_cycle, ramp};
+use crate::session::{History, Session, Work};
+
+const OPTIMISER: AdamWConfig = AdamWConfig { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.01, clip: 5.0 };
+
+/// Asks the training to stop once, after some steps.
+struct StopAfter(Cell<i64>);
+
+impl Watch for StopAfter {
+    fn progress(&self, _: u64, _: u64) {
+        self.0.set(self.0.get() - 1);
+    }
+    fn metrics(&self, _: u64, _: &[(&str, f64)]) {}
+    fn note(&self, _: String) {}
+    fn cancelled(&self) -> bool {
+        self.0.get() == 0
+    }
+}
+
+/// Digits below 5 are lying stripes, the others standing ones, so that a small network learns them in a few steps.
+fn digits(folder: &Path) -> Digits {
+    let labels: Vec<u8> = (0..200).map(|row| (row % 10) as u8).collect();
+    let mut random = Random::of(1, &[]);
+    let pixels = labels.iter().copied().flat_map(|label| {
+        let along = move |at: usize| if label < 5 { at / 28 } else { at % 28 };
+        (0..784).map(move |at| if along(at) % 6 < 3 { 200 } else { 0 }).collect::<Vec<u8>>()
+    });
+    let pixels: Vec<u8> = pixels.map(|pixel| pixel + (random.unit() * 40.0) as u8).collect();
+    let images = Tensor::from_slice(&pixels).view([200, 28, 28]);
+    let labels = Tensor::from_slice(&labels);
+    let path = folder.join("digits");
+    let tensors =
+        [("train.images", &images), ("train.labels", &labels), ("test.images", &images), ("test.labels", &labels)];
+    Tensor::write_safetensors(&tensors, &path).unwrap();
+    Digits::load(&path).unwrap()
+}
+
+/// `Are the digits below 5?` in two tasks, one asking for the opposite.
+fn index() -> Index {
+    let mut random = Random::of(2, &[]);
+    let mut index = Index { task: Vec::new(), digits: Vec::new(), label: Vec::new(), split: SampleSplit::Train };
+    for at in 0..400_u16 {
+        let rows = [random.below(200) as u32; 4];
+        index.task.push(at % 2);
+        index.digits.push(rows);
+        index.label.push(u8::from((rows[0] % 10 < 5) == (at % 2 == 0)));
+    }
+    index
+}
+
+fn questions() -> Questions {
+    Questions {
+        names: vec!["below".into(), "not below".into()],
+        bits: vec![vec![true, false], vec![false, true]],
+        seen: vec![true; 2],
+    }
+}
+
+fn supernet() -> Supernet {
+    let config = Config { layout: vec![1, 1], widths: vec![8, 16], ..Config::preset("resnet-tiny").unwrap() };
+    let network = config.build().unwrap();
+    let encoding = Encoding { task_bits: 2, limit_dims: 4 };
+    let sizes = AssemblerConfig { encoder: vec![16], gater: 8, open: 1.0 };
+    let (assembler, assembler_weights) = build_assembler(&network.gate_layers(), encoding, &sizes, 1).unwrap();
+    let weights = Weights::init(&network, 1);
+    Supernet {
+        model: Model { network, weights },
+        assembler: Model { network: assembler, weights: assembler_weights },
+        encoding,
+    }
+}
+
+fn joint_config(steps: u64) -> JointConfig {
+    JointConfig {
+        steps,
+        batch: 16,
+        rate: 3e-3,
+        limits: (0.02, 1.0),
+        lambda: 100.0,
+        lambda_rise: (0.1, 0.5),
+        noise: 0.5,
+        hard_share: 0.5,
+        prune: true,
+        seed: 7,
+        precision: Precision::Float32,
+        optimiser: OPTIMISER,
+    }
+}
+
+fn session(steps: u64, checkpoint: Option<&Path>) -> Session<'_> {
+    let checkpoint_every = Duration::from_secs(3600);
+    Session { steps, log_every: 3, checkpoint, checkpoint_every, snapshots: 0, snapshot_folder: None }
+}
+
+fn bytes(work: &dyn Work) -> Vec<(String, Vec<f64>)> {
+    let numbers = |tensor: &Tensor| Vec::<f64>::try_from(tensor.detach().to_kind(Kind::Double).flatten(0, -1)).unwrap();
+    work.state().iter().map(|(name, tensor)| (name.clone(), numbers(tensor))).collect()
+}
+
+/// Runs undisturbed, and again with a stop in the middle; both end in the same state and history.
+fn resumed_equals_undisturbed<'a>(steps: u64, make: &dyn Fn() -> Box<dyn Work + 'a>) -> History {
+    let go_on = || StopAfter(Cell::new(-1));
+    let mut undisturbed = make();
+    let history = session(steps, None).run(undisturbed.as_mut(), &go_on()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let stopped = session(steps, Some(folder.path())).run(make().as_mut(), &StopAfter(Cell::new(4)));
+    assert!(matches!(stopped, Err(TrainingError::Cancelled)));
+    let mut resumed = make();
+    let again = session(steps, Some(folder.path())).run(resumed.as_mut(), &go_on()).unwrap();
+    assert_eq!(bytes(resumed.as_ref()), bytes(undisturbed.as_ref()));
+    let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+    history.save(&one).unwrap();
+    again.save(&two).unwrap();
+    assert_eq!(fs_err::read(one).unwrap(), fs_err::read(two).unwrap());
+    history
+}
+
+#[test]
+fn a_killed_joint_training_ends_with_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (digits, index, questions) = (digits(folder.path()), index(), questions());
+    let make = || -> Box<dyn Work + '_> {
+        let data = Data { digits: &digits, train: &index, validation: &index, questions: &questions };
+        Box::new(Joint::new(joint_config(9), data, supernet(), Device::Cpu).unwrap())
+    };
+    resumed_equals_undisturbed(9, &make);
+}
+
+#[test]
+fn a_killed_pretraining_ends_with_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let digits = digits(folder.path());
+    let make = || -> Box<dyn Work + '_> {
+        let precision = Precision::Float32;
+        let config =
+            CountingConfig { steps: 9, batch: 16, rate: 3e-3, repeated: 0.5, seed: 3, precision, optimiser: OPTIMISER };
+        let labels = digits.labels(SampleSplit::Train);
+        let pools = (Pool::new(labels, 0..200).unwrap(), Pool::new(labels, 0..200).unwrap());
+        Box::new(Counting::new(config, supernet().model.network, &digits, pools, Device::Cpu).unwrap())
+    };
+    resumed_equals_undisturbed(9, &make);
+}
+
+#[test]
+fn joint_training_learns_and_closes_gates() {
+    let folder = tempfile::tempdir().unwrap();
+    let (digits, index, questions) = (digits(folder.path()), index(), questions());
+    let data = Data { digits: &digits, train: &index, validation: &index, questions: &questions };
+    let config = JointConfig { batch: 64, limits: (0.2, 0.6), ..joint_config(160) };
+    let mut work = Joint::new(config, data, supernet(), Device::Cpu).unwrap();
+    let history = session(160, None).run(&mut work, &StopAfter(Cell::new(-1))).unwrap();
+    assert!(history.last("accuracy").unwrap() > 0.8, "{:?}", history.last("accuracy"));
+    assert!(history.last("ratio").unwrap() < 0.7, "λ closes gates: {:?}", history.last("ratio"));
+    let (accuracy, ratio) = work.validate(0.5, 200).unwrap();
+    assert!(accuracy > 0.8 && ratio <= 0.5, "{accuracy} {ratio}");
+}
+
+#[test]
+fn a_damaged_checkpoint_begins_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    fs_err::write(folder.path().join("state.safetensors"), b"cut").unwrap();
+    assert!(crate::checkpoint::load(folder.path()).is_none());
+}
+
+#[test]
+fn the_optimiser_is_adamw() {
+    let config = AdamWConfig { betas: (0.9, 0.99), eps: 1e-3, weight_decay: 0.1, clip: 1.0 };
+    // Two parameters decay, one does not.
+    let parameters = Tensor::from_slice(&[1.0_f32, -2.0, 0.5]);
+    let mut optimiser = AdamW::new(&parameters, 2, config);
+    let (mut p, mut m, mut v) = ([1.0, -2.0, 0.5], [0.0; 3], [0.0; 3]);
+    for (step, gradient) in (1..).zip([[0.3_f64, -0.2, 0.1], [3.0, 1.0, -2.0], [0.0, 0.1, 0.4]]) {
+        optimiser.step(&parameters, Tensor::from_slice(&gradient).to_kind(Kind::Float), 0.05);
+        let norm = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
+        for at in 0..3 {
+            let g = gradient[at] * if norm > 1.0 { 1.0 / norm } else { 1.0 };
+            m[at] = 0.9 * m[at] + 0.1 * g;
+            v[at] = 0.99 * v[at] + 0.01 * g * g;
+            let (m_hat, v_hat) = (m[at] / (1.0 - 0.9_f64.powi(step)), v[at] / (1.0 - 0.99_f64.powi(step)));
+            let decay = if at < 2 { 0.1 * p[at] } else { 0.0 };
+            p[at] -= 0.05 * (m_hat / (v_hat.sqrt() + 1e-3) + decay);
+        }
+        let found = Vec::<f32>::try_from(&parameters).unwrap();
+        assert!(found.iter().zip(p).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-5), "step {step}: {found:?} {p:?}");
+    }
+}
+
+#[test]
+fn schedules_begin_peak_and_end_where_they_should() {
+    assert!((one_cycle(0, 101, 1.0) - 0.04).abs() < 1e-12);
+    assert!((one_cycle(30, 101, 1.0) - 1.0).abs() < 1e-12);
+    assert!(one_cycle(100, 101, 1.0) < 1e-5 && one_cycle(100, 101, 1.0) > 0.0);
+    assert!(one_cycle(0, 1, 1.0).is_finite());
+    let lambda = |step| ramp(step, 100, (0.1, 0.5), 100.0);
+    assert_eq!((lambda(0), lambda(10), lambda(50), lambda(99)), (0.0, 0.0, 100.0, 100.0));
+    assert!((lambda(30) - 50.0).abs() < 1e-9);
+}

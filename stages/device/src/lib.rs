@@ -1,7 +1,25 @@
-//! Profiling on a device, and the latency predictor fitted to it.
+//! Profiling on a device, and the latency predictor fitted to it (paper §3.3).
+//!
+//! What is profiled is an architecture, never weights, so retraining measures nothing again. It does not know tasks,
+//! limits or accuracy.
+
+mod error;
+mod features;
+mod fit;
+mod fit_kind;
+mod measure;
+mod predictor;
+mod profile_kind;
+
+pub use error::DeviceError;
+pub use measure::{Latency, Micros, Timing, architecture, measure};
+pub use predictor::{Conditions, Predictor};
 
 /// The kinds of stage that this crate offers.
 #[must_use]
 pub fn offers() -> Vec<nnf_contract::Offer> {
-    Vec::new()
+    vec![profile_kind::offer(), fit_kind::offer()]
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,17 @@
-//! The scenario sweep: the best subnet for a task within a device's budgets.
+//! The scenario sweep: the best subnet for a task within a device's budgets (paper §3.4, Algorithm 1).
+//!
+//! It does not know how the supernet was trained or the predictor fitted.
+
+mod choose;
+mod sweep_kind;
+
+pub use choose::{Budget, Candidate, Choice, choose};
 
 /// The kinds of stage that this crate offers.
 #[must_use]
 pub fn offers() -> Vec<nnf_contract::Offer> {
-    Vec::new()
+    vec![sweep_kind::offer()]
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! What of a gate vector the latency of its subnet depends on (paper §3.3).
+//!
+//! For each gate layer: kept channels, kept channels rounded up to whole vector registers, whether any is kept; and
+//! multiply–accumulates by node that reads or makes gated channels. It does not know devices.
+
+use nnf_net::{ChannelGroups, GateVector, Network, Op, slice_network};
+
+use crate::error::DeviceError;
+
+/// Channels of one block in libtorch's CPU convolutions.
+const BLOCK: usize = 16;
+
+/// Names of the features.
+pub(crate) fn names(network: &Network) -> Vec<String> {
+    let mut names: Vec<String> = network
+        .gate_layers()
+        .iter()
+        .flat_map(|layer| ["kept", "blocks", "any"].map(|part| format!("{}.{part}", layer.name)))
+        .collect();
+    names.extend(varying(network).into_iter().map(|id| format!("{}.macs", network.nodes()[id].name)));
+    names.push("macs".into());
+    names
+}
+
+/// Values of the features for a gate vector, in the order of [`names`].
+pub(crate) fn values(network: &Network, gates: &GateVector) -> Result<Vec<f64>, DeviceError> {
+    gates.check(network)?;
+    let mut values: Vec<f64> = gates
+        .kept_positions()
+        .iter()
+        .map(Vec::len)
+        .flat_map(|kept| [kept as f64, (kept.div_ceil(BLOCK) * BLOCK) as f64, f64::from(u8::from(kept > 0))])
+        .collect();
+    let sliced = slice_network(network, gates)?;
+    let macs = |id: usize| {
+        let position = sliced.position(&network.nodes()[id].name);
+        position.map_or(0.0, |at| sliced.macs_of(at).0 as f64)
+    };
+    values.extend(varying(network).into_iter().map(macs));
+    values.push((0..sliced.nodes().len()).map(|id| sliced.macs_of(id).0 as f64).sum());
+    Ok(values)
+}
+
+/// Nodes whose multiply–accumulates depend on gates.
+fn varying(network: &Network) -> Vec<usize> {
+    let groups = ChannelGroups::of(network);
+    let gated: Vec<usize> = (0..network.nodes().len())
+        .filter(|id| network.nodes()[*id].op == Op::Gate)
+        .map(|id| groups.of_node(id))
+        .collect();
+    let own = |id: &usize| {
+        let inputs = network.inputs_of(*id).iter().any(|input| gated.contains(&groups.of_node(*input)));
+        network.macs_of(*id).0 > 0 && (inputs || gated.contains(&groups.of_node(*id)))
+    };
+    (0..network.nodes().len()).filter(own).collect()
+}

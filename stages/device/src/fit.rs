@@ -1,0 +1,67 @@
+//! Least squares with standardised features, and how good a prediction is.
+//!
+//! It does not know what the numbers stand for.
+
+use tch::{Kind, Tensor};
+
+use crate::error::DeviceError;
+
+/// Factors of each feature, and the intercept.
+pub(crate) struct Linear {
+    pub(crate) coefficients: Vec<f64>,
+    pub(crate) intercept: f64,
+}
+
+/// Least squares of `values` on `rows`, each weighted by 1 / value so that small and large count alike in relative terms;
+/// `ridge` times the identity keeps features apart that hardly differ.
+pub(crate) fn least_squares(rows: &[Vec<f64>], values: &[f64], ridge: f64) -> Result<Linear, DeviceError> {
+    let (count, width) = (rows.len(), rows.first().map_or(0, Vec::len));
+    if count < 2 || values.len() != count || values.iter().any(|value| !value.is_finite() || *value <= 0.0) {
+        return Err(DeviceError::Misfit(format!(
+            "a predictor needs at least two measured vectors with positive latency, {count} are there"
+        )));
+    }
+    let size = |n: usize| i64::try_from(n).unwrap_or(0);
+    let x = Tensor::from_slice(&rows.concat()).view([size(count), size(width)]);
+    let y = Tensor::from_slice(values);
+    let middle = x.mean_dim([0_i64].as_slice(), true, Kind::Double);
+    let spread = x.std_dim([0_i64].as_slice(), false, true);
+    let spread = spread.where_self(&spread.gt(1e-12), &spread.ones_like());
+    let ones = Tensor::ones([size(count), 1], (Kind::Double, tch::Device::Cpu));
+    let standard = Tensor::cat(&[(&x - &middle) / &spread, ones], 1);
+    let weighted = &standard / y.unsqueeze(1);
+    let penalty = Tensor::ones([size(width) + 1], (Kind::Double, tch::Device::Cpu)) * ridge;
+    // The intercept is free.
+    let _ = penalty.narrow(0, size(width), 1).fill_(0.0);
+    let scale = y.reciprocal().square().mean(Kind::Double) * count as f64;
+    let normal = weighted.tr().matmul(&weighted) + (penalty * scale).diag(0);
+    let right = weighted.tr().matmul(&y.ones_like().unsqueeze(1));
+    let solution = Tensor::f_linalg_solve(&normal, &right, true).map_err(nnf_net::NetError::Torch)?.squeeze_dim(1);
+    let factors = solution.narrow(0, 0, size(width)) / spread.squeeze_dim(0);
+    let intercept = solution.narrow(0, size(width), 1).double_value(&[0])
+        - (&factors * middle.squeeze_dim(0)).sum(Kind::Double).double_value(&[]);
+    let coefficients = Vec::<f64>::try_from(&factors).map_err(nnf_net::NetError::Torch)?;
+    Ok(Linear { coefficients, intercept })
+}
+
+/// Share of the variance that a prediction explains.
+pub(crate) fn r_squared(predicted: &[f64], measured: &[f64]) -> f64 {
+    let mean = measured.iter().sum::<f64>() / measured.len().max(1) as f64;
+    let total: f64 = measured.iter().map(|value| (value - mean).powi(2)).sum();
+    let rest: f64 = predicted.iter().zip(measured).map(|(p, m)| (p - m).powi(2)).sum();
+    1.0 - rest / total
+}
+
+/// Mean absolute error in relation to the measured value.
+pub(crate) fn mape(predicted: &[f64], measured: &[f64]) -> f64 {
+    let sum: f64 = predicted.iter().zip(measured).map(|(p, m)| ((p - m) / m).abs()).sum();
+    sum / measured.len().max(1) as f64
+}
+
+/// The error of always predicting the median, the best constant for this measure but for rounding.
+pub(crate) fn constant_mape(fitted: &[f64], measured: &[f64]) -> f64 {
+    let mut sorted = fitted.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let constant = crate::measure::quantile(&sorted, 0.5).0;
+    mape(&vec![constant; measured.len()], measured)
+}

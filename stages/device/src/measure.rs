@@ -1,0 +1,82 @@
+//! Measures the latency of a network on this machine: batch 1, warm-up dropped, median and quartiles.
+//!
+//! It does not know gates' meaning, nor what the figures are used for.
+
+use std::time::Instant;
+
+use nnf_net::{GateVector, Model, Network, Run, Weights, fold_batch_norms, forward, slice_network};
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
+
+use crate::error::DeviceError;
+
+/// A time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+pub struct Micros(pub f64);
+
+/// How to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timing {
+    /// Runs that are dropped.
+    pub warm_up: usize,
+    /// Runs that count.
+    pub runs: usize,
+}
+
+/// What was measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Latency {
+    /// Median.
+    pub median: Micros,
+    /// First quartile.
+    pub lower: Micros,
+    /// Third quartile.
+    pub upper: Micros,
+}
+
+/// The network that gates ask for as it would be deployed, with weights that are only there to be multiplied.
+///
+/// # Errors
+/// When the gates do not fit.
+pub fn architecture(network: &Network, gates: &GateVector) -> Result<Model, DeviceError> {
+    let network = slice_network(network, gates)?;
+    let mut weights = Weights::default();
+    for parameter in network.parameters() {
+        // Neither zero nor denormal, which some kernels treat in another time.
+        weights.insert(parameter.name, Tensor::full(parameter.shape.as_slice(), 0.01, (Kind::Float, Device::Cpu)));
+    }
+    let (network, weights) = fold_batch_norms(&network, &weights)?;
+    Ok(Model { network, weights })
+}
+
+/// Latency of one input through a model without gates.
+///
+/// # Errors
+/// When the model cannot run.
+pub fn measure(model: &Model, timing: Timing) -> Result<Latency, DeviceError> {
+    let mut shape = vec![1];
+    shape.extend(model.network.input_shape());
+    let input = Tensor::full(shape.as_slice(), 0.5, (Kind::Float, Device::Cpu));
+    let once = || tch::no_grad(|| forward(&model.network, &model.weights, &input, &Run::default(), &[]));
+    for _ in 0..timing.warm_up {
+        once()?;
+    }
+    let mut times = Vec::with_capacity(timing.runs);
+    for _ in 0..timing.runs.max(1) {
+        let begin = Instant::now();
+        once()?;
+        times.push(begin.elapsed().as_secs_f64() * 1e6);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(Latency { median: quantile(&times, 0.5), lower: quantile(&times, 0.25), upper: quantile(&times, 0.75) })
+}
+
+/// A quantile of sorted times, between neighbours in proportion.
+pub(crate) fn quantile(sorted: &[f64], share: f64) -> Micros {
+    let at = share * sorted.len().saturating_sub(1) as f64;
+    let (below, above) = (at.floor() as usize, at.ceil() as usize);
+    match (sorted.get(below), sorted.get(above)) {
+        (Some(low), Some(high)) => Micros(low + (high - low) * (at - at.floor())),
+        _ => Micros(f64::NAN),
+    }
+}

@@ -1,0 +1,107 @@
+//! The latency predictor: a linear function of features of the gates, as JSON (paper §3.3).
+//!
+//! Memory is not fitted but counted from the graph. It does not know how it was fitted.
+
+use std::path::Path;
+
+use nnf_net::{Bytes, Counts, GateLayer, GateVector, Network, slice_network};
+use serde::{Deserialize, Serialize};
+
+use crate::error::DeviceError;
+use crate::features;
+use crate::measure::{Micros, Timing};
+
+/// Under which conditions latency was measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Conditions {
+    /// Name of the device in the pipeline.
+    pub device: String,
+    /// CPU model.
+    pub cpu: String,
+    /// Operating system and architecture.
+    pub platform: String,
+    /// Threads that computed.
+    pub threads: usize,
+    /// The runtime and its version.
+    pub runtime: String,
+    /// Governor of the CPU's frequency, if the system tells.
+    pub governor: String,
+    /// Number format.
+    pub precision: String,
+    /// Inputs at a time.
+    pub batch: usize,
+    /// Warm-up and runs.
+    pub timing: Timing,
+}
+
+/// A fitted predictor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Predictor {
+    /// `nnf.predictor`.
+    pub format: String,
+    /// 1.
+    pub version: u32,
+    /// Conditions of the measurements.
+    pub conditions: Conditions,
+    /// Layers of the network that it is for.
+    pub layers: Vec<GateLayer>,
+    /// Features in order.
+    pub features: Vec<String>,
+    /// Factor of each feature, in microseconds.
+    pub coefficients: Vec<f64>,
+    /// Latency where all features are zero, in microseconds.
+    pub intercept: f64,
+    /// Least latency that was measured: no prediction is below it.
+    pub floor: f64,
+}
+
+impl Predictor {
+    /// Predicted latency of the subnet that gates ask for.
+    ///
+    /// # Errors
+    /// When the gates do not fit.
+    pub fn latency(&self, network: &Network, gates: &GateVector) -> Result<Micros, DeviceError> {
+        let values = features::values(network, gates)?;
+        Ok(self.of_features(&values))
+    }
+
+    pub(crate) fn of_features(&self, values: &[f64]) -> Micros {
+        let sum: f64 = values.iter().zip(&self.coefficients).map(|(value, factor)| value * factor).sum();
+        Micros((self.intercept + sum).max(self.floor))
+    }
+
+    /// Memory of the subnet that gates ask for: weights and the largest live values.
+    ///
+    /// # Errors
+    /// When the gates do not fit.
+    pub fn memory(network: &Network, gates: &GateVector) -> Result<Bytes, DeviceError> {
+        Ok(Counts::of(&slice_network(network, gates)?).memory())
+    }
+
+    /// Writes the JSON file.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn save(&self, path: &Path) -> Result<(), DeviceError> {
+        let text = serde_json::to_string_pretty(self).map_err(|e| DeviceError::unfit(path, e))?;
+        Ok(fs_err::write(path, text + "\n")?)
+    }
+
+    /// Reads the JSON file, for a network.
+    ///
+    /// # Errors
+    /// When it is no such file, or was fitted for another network.
+    pub fn load(path: &Path, network: &Network) -> Result<Self, DeviceError> {
+        let predictor: Predictor =
+            serde_json::from_str(&fs_err::read_to_string(path)?).map_err(|e| DeviceError::unfit(path, e))?;
+        let fits = predictor.layers == network.gate_layers() && predictor.features == features::names(network);
+        if !fits || predictor.coefficients.len() != predictor.features.len() {
+            return Err(DeviceError::unfit(
+                path,
+                format!("it was fitted for another network than `{}`", network.name()),
+            ));
+        }
+        Ok(predictor)
+    }
+}

@@ -1,0 +1,102 @@
+//! Kind `profile`: latency of the subnets of gate vectors on this machine.
+
+use nnf_contract::{Input, Kind, Offer, Output, Parameter, Stage, StageError};
+use nnf_net::{Counts, GateSet, Network};
+use polars::prelude::*;
+use serde::Deserialize;
+
+use crate::measure::{Latency, Timing, architecture, measure};
+use crate::predictor::Conditions;
+
+#[derive(Debug, Deserialize)]
+struct Parameters {
+    device: String,
+    threads: usize,
+    warm_up: usize,
+    runs: usize,
+}
+
+pub(crate) fn offer() -> Offer {
+    let kind = Kind::new("profile", "Latency of the subnets of gate vectors on this machine, batch 1")
+        .inputs([
+            Input::new("network", "application/json", "the network with gates"),
+            Input::new("gates", "application/vnd.safetensors", "gate vectors to measure"),
+        ])
+        .outputs([
+            Output::new(
+                "profile",
+                "application/vnd.apache.parquet",
+                "a row for each vector: latency in µs (median, quartiles), memory, MACs",
+            ),
+            Output::new("conditions", "application/json", "device, threads, runtime, governor, number format"),
+        ])
+        .parameters([
+            Parameter::string("device", "name of the device, for tables").default("this machine"),
+            Parameter::int("threads", 1, 1024, "threads that compute").default(1),
+            Parameter::int("warm_up", 0, 10_000, "runs of each subnet that are dropped").default(5),
+            Parameter::int("runs", 1, 100_000, "runs of each subnet that count").default(30),
+            Parameter::int("repetition", 0, 1_000_000, "tells measurements of the same vectors apart").default(0),
+        ])
+        .measures()
+        .all_cpus();
+    Offer { kind, run }
+}
+
+fn run(stage: &Stage) -> Result<(), StageError> {
+    let p: Parameters = stage.parameters()?;
+    let machine = stage.machine()?;
+    if p.threads > usize::try_from(machine.cores).unwrap_or(1) {
+        return Err(StageError::failed(format!(
+            "`threads` is {}, but this machine has {} cores",
+            p.threads, machine.cores
+        )));
+    }
+    tch::set_num_threads(i32::try_from(p.threads).unwrap_or(1));
+    let network = Network::load(stage.input("network")?).map_err(StageError::failed)?;
+    let set = GateSet::load(stage.input("gates")?).map_err(StageError::failed)?;
+    set.check(&network).map_err(StageError::failed)?;
+    let timing = Timing { warm_up: p.warm_up, runs: p.runs };
+    let mut rows: Vec<(Latency, Counts)> = Vec::new();
+    for (done, gates) in set.gates.iter().enumerate() {
+        stage.go_on()?;
+        let model = architecture(&network, gates)?;
+        rows.push((measure(&model, timing)?, Counts::of(&model.network)));
+        stage.progress(done as u64 + 1, set.gates.len() as u64, "subnets");
+    }
+    let conditions = Conditions {
+        device: p.device,
+        cpu: machine.cpu.clone(),
+        platform: machine.platform.clone(),
+        threads: p.threads,
+        runtime: "libtorch".into(),
+        governor: governor(),
+        precision: "float32".into(),
+        batch: 1,
+        timing,
+    };
+    let text = serde_json::to_string_pretty(&conditions).map_err(StageError::failed)?;
+    fs_err::write(stage.output("conditions")?, text + "\n").map_err(StageError::failed)?;
+    write(&rows, stage.output("profile")?).map_err(StageError::failed)
+}
+
+/// Governor of the CPU's frequency, where Linux tells.
+fn governor() -> String {
+    let text = fs_err::read_to_string("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
+    text.map_or_else(|_| "unknown".into(), |text| text.trim().to_owned())
+}
+
+fn write(rows: &[(Latency, Counts)], path: &std::path::Path) -> PolarsResult<()> {
+    let floats = |f: &dyn Fn(&Latency) -> f64| rows.iter().map(|(latency, _)| f(latency)).collect::<Vec<f64>>();
+    let counts = |f: &dyn Fn(&Counts) -> u64| rows.iter().map(|(_, counts)| f(counts)).collect::<Vec<u64>>();
+    let mut frame = df!(
+        "vector" => (0..rows.len() as u64).collect::<Vec<u64>>(),
+        "latency_us" => floats(&|latency| latency.median.0),
+        "lower_us" => floats(&|latency| latency.lower.0),
+        "upper_us" => floats(&|latency| latency.upper.0),
+        "memory_bytes" => counts(&|counts| counts.memory().0),
+        "macs" => counts(&|counts| counts.macs.0),
+    )?;
+    let file = fs_err::File::create(path)?;
+    ParquetWriter::new(file.into_file()).with_compression(ParquetCompression::Zstd(None)).finish(&mut frame)?;
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! Promises of the crate: least squares finds what is there, predictors reload, features follow the slices.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use nnf_net::{Counts, GateVector, Random, resnet::Config};
+
+use crate::measure::{Timing, architecture, measure, quantile};
+use crate::*;
+
+fn network() -> nnf_net::Network {
+    Config::preset("resnet-tiny").unwrap().build().unwrap()
+}
+
+fn gates(network: &nnf_net::Network, seed: u64) -> GateVector {
+    let mut random = Random::of(seed, &[]);
+    let share = random.unit();
+    GateVector(
+        network.gate_layers().iter().map(|layer| (0..layer.width).map(|_| random.unit() < share).collect()).collect(),
+    )
+}
+
+fn conditions() -> Conditions {
+    Conditions {
+        device: "d".into(),
+        cpu: "c".into(),
+        platform: "p".into(),
+        threads: 1,
+        runtime: "libtorch".into(),
+        governor: "unknown".into(),
+        precision: "float32".into(),
+        batch: 1,
+        timing: Timing { warm_up: 1, runs: 3 },
+    }
+}
+
+#[test]
+fn least_squares_finds_a_linear_law() {
+    let network = network();
+    let rows: Vec<Vec<f64>> = (0..60).map(|seed| features::values(&network, &gates(&network, seed)).unwrap()).collect();
+    assert_eq!(rows[0].len(), features::names(&network).len());
+    let last = rows[0].len() - 1;
+    let law = |row: &Vec<f64>| 150.0 + 2.5e-4 * row[last] + 3.0 * row[0];
+    let latencies: Vec<f64> = rows.iter().map(law).collect();
+    let linear = fit::least_squares(&rows, &latencies, 1e-9).unwrap();
+    let unseen: Vec<Vec<f64>> =
+        (100..130).map(|seed| features::values(&network, &gates(&network, seed)).unwrap()).collect();
+    let predicted: Vec<f64> = unseen
+        .iter()
+        .map(|row| linear.intercept + row.iter().zip(&linear.coefficients).map(|(a, b)| a * b).sum::<f64>())
+        .collect();
+    let truth: Vec<f64> = unseen.iter().map(law).collect();
+    assert!(fit::mape(&predicted, &truth) < 1e-3, "{}", fit::mape(&predicted, &truth));
+    assert!(fit::r_squared(&predicted, &truth) > 0.999);
+    assert!(fit::constant_mape(&latencies, &truth) > 0.1);
+    assert!(fit::least_squares(&rows[..1], &latencies[..1], 0.0).is_err());
+}
+
+#[test]
+fn figures_of_merit_are_what_they_say() {
+    assert_eq!(fit::r_squared(&[1.0, 2.0, 3.0], &[1.0, 2.0, 3.0]), 1.0);
+    assert_eq!(fit::r_squared(&[2.0, 2.0, 2.0], &[1.0, 2.0, 3.0]), 0.0);
+    assert!((fit::mape(&[1.1, 1.8], &[1.0, 2.0]) - 0.1).abs() < 1e-12);
+    assert!((fit::constant_mape(&[1.0, 2.0, 9.0], &[1.0, 4.0]) - 0.75).abs() < 1e-12);
+    assert_eq!(quantile(&[1.0, 2.0, 3.0, 4.0], 0.5).0, 2.5);
+}
+
+#[test]
+fn what_is_measured_is_the_slice_without_norms() {
+    let network = network();
+    let gates = gates(&network, 3);
+    let model = architecture(&network, &gates).unwrap();
+    assert!(model.network.gate_layers().is_empty());
+    let sliced = nnf_net::slice_network(&network, &gates).unwrap();
+    assert_eq!(Counts::of(&model.network).macs, Counts::of(&sliced).macs);
+    let latency = measure(&model, Timing { warm_up: 1, runs: 5 }).unwrap();
+    assert!(latency.lower.0 > 0.0 && latency.lower <= latency.median && latency.median <= latency.upper);
+}
+
+#[test]
+fn predictors_reload_and_refuse_other_networks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("predictor.json");
+    let network = network();
+    let names = features::names(&network);
+    let predictor = Predictor {
+        format: "nnf.predictor".into(),
+        version: 1,
+        conditions: conditions(),
+        layers: network.gate_layers(),
+        coefficients: (0..names.len()).map(|at| at as f64 * 1e-5).collect(),
+        features: names,
+        intercept: 20.0,
+        floor: 1.0,
+    };
+    predictor.save(&path).unwrap();
+    let again = Predictor::load(&path, &network).unwrap();
+    assert_eq!(again, predictor);
+    let gates = gates(&network, 1);
+    assert_eq!(again.latency(&network, &gates).unwrap(), predictor.latency(&network, &gates).unwrap());
+    let other = Config::preset("resnet-numvqa").unwrap().build().unwrap();
+    assert!(Predictor::load(&path, &other).unwrap_err().to_string().contains("another network"));
+}

@@ -1,0 +1,37 @@
+//! Random gate vectors and random requirements.
+//!
+//! It does not know what they are profiled for.
+
+use nnf_net::{GateLayer, GateVector, Random};
+use nnf_supernet::{Questions, Requirement};
+
+/// A vector whose layers keep about the same share (paper §3.3): a level between the bounds, times a jitter of each
+/// layer's own. A layer may keep nothing.
+pub(crate) fn gates(layers: &[GateLayer], levels: (f64, f64), jitter: f64, random: &mut Random) -> GateVector {
+    let level = levels.0 + (levels.1 - levels.0) * random.unit();
+    let layer = |layer: &GateLayer, random: &mut Random| {
+        let share = (level * (jitter * random.normal()).exp()).clamp(0.0, 1.0);
+        let kept = (share * layer.width as f64).round() as usize;
+        let mut gates: Vec<bool> = (0..layer.width).map(|at| at < kept).collect();
+        random.shuffle(&mut gates);
+        gates
+    };
+    GateVector(layers.iter().map(|one| layer(one, random)).collect())
+}
+
+/// Requirements of random tasks with limits drawn log-uniformly, and their tasks.
+pub(crate) fn requirements(
+    questions: &Questions,
+    count: usize,
+    limits: (f64, f64),
+    random: &mut Random,
+) -> (Vec<Requirement>, Vec<i64>) {
+    let (low, high) = (limits.0.ln(), limits.1.ln());
+    (0..count)
+        .map(|_| {
+            let task = random.below(questions.bits.len());
+            let limit = (low + (high - low) * random.unit()).exp().clamp(1e-9, 1.0);
+            (Requirement { bits: questions.bits[task].clone(), limit }, i64::try_from(task).unwrap_or(0))
+        })
+        .unzip()
+}

@@ -1,0 +1,275 @@
+//! Kind `sweep`: for every task and budget on one device, the subnet to deploy, what it costs and how well it answers.
+//!
+//! All limits go through the assembler at once. It does not know other devices: a pipeline has one sweep for each.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
+use nnf_device::{Latency, Micros, Predictor, Timing, measure};
+use nnf_evaluation::{Accuracy, Subnet, accuracy};
+use nnf_net::{Bytes, GateVector};
+use nnf_supernet::{Digits, Index, Questions, Requirement, Supernet};
+use polars::prelude::*;
+use serde::Deserialize;
+
+use crate::choose::{Budget, Candidate, Choice, choose};
+
+#[derive(Debug, Deserialize)]
+struct Parameters {
+    tasks: Vec<String>,
+    latency_ms: Vec<f64>,
+    latency_shares: Vec<f64>,
+    memory_mb: Vec<f64>,
+    limits: usize,
+    samples: usize,
+    warm_up: usize,
+    runs: usize,
+}
+
+/// What a sweep reads.
+struct Given {
+    supernet: Supernet,
+    digits: Digits,
+    index: Index,
+    questions: Questions,
+    predictor: Predictor,
+}
+
+/// One row of the result.
+struct Row {
+    task: usize,
+    budget: Budget,
+    fits: bool,
+    candidate: Candidate,
+    measured: Latency,
+    found: Accuracy,
+    modules: usize,
+    macs: u64,
+    parameters: u64,
+    weight_bytes: u64,
+    folder: String,
+}
+
+pub(crate) fn offer() -> Offer {
+    let parquet = "application/vnd.apache.parquet";
+    let list = |name: &str, min: f64, max: f64, doc: &str| {
+        Parameter::list(name, ParameterType::Float { min: Some(min), max: Some(max) }, doc)
+    };
+    let kind =
+        Kind::new("sweep", "For every task and budget on a device: the subnet to deploy, its cost and its accuracy")
+            .inputs([
+                Input::new("supernet", "inode/directory", "a trained supernet"),
+                Input::new("predictor", "application/json", "the device's latency predictor"),
+                Input::new("digits", "application/vnd.safetensors", "images and labels of digits"),
+                Input::new("samples", parquet, "samples to answer"),
+                Input::new("tasks", parquet, "the tasks with their property bits"),
+            ])
+            .outputs([
+                Output::new(
+                    "results",
+                    parquet,
+                    "a row for each scenario: chosen gates, predicted and measured cost, accuracy",
+                ),
+                Output::new("subnets", "inode/directory", "the chosen networks, a folder each"),
+            ])
+            .parameters([
+                Parameter::list("tasks", ParameterType::String, "names of the tasks"),
+                list("latency_ms", 0.0, 1e9, "latency budgets").unit("ms").default(serde_json::json!([])),
+                list(
+                    "latency_shares",
+                    0.0,
+                    1.0,
+                    "latency budgets as shares of the predicted latency of the network with all modules",
+                )
+                .default(serde_json::json!([])),
+                list("memory_mb", 0.0, 1e9, "memory budgets; each is combined with each latency budget")
+                    .unit("MB")
+                    .default(serde_json::json!([])),
+                Parameter::int("limits", 1, 10_000, "limits to look at, evenly spaced up to 1").default(100),
+                Parameter::int("samples", 1, 100_000_000, "samples of a task at most").default(1_000),
+                Parameter::int("warm_up", 0, 10_000, "runs of each chosen subnet that are dropped").default(5),
+                Parameter::int("runs", 1, 100_000, "runs of each chosen subnet that count").default(50),
+            ])
+            .measures()
+            .all_cpus();
+    Offer { kind, run }
+}
+
+fn run(stage: &Stage) -> Result<(), StageError> {
+    let p: Parameters = stage.parameters()?;
+    let given = read(stage)?;
+    let tasks = p
+        .tasks
+        .iter()
+        .map(|name| given.questions.position(name))
+        .collect::<Result<Vec<usize>, _>>()
+        .map_err(StageError::failed)?;
+    if let Some(task) = tasks.iter().find(|task| given.index.of_task(**task).is_empty()) {
+        return Err(StageError::failed(format!("there are no samples of the task `{}`", given.questions.names[*task])));
+    }
+    let budgets = budgets(&p, &given)?;
+    let folder = stage.output("subnets")?;
+    fs_err::create_dir_all(folder).map_err(StageError::failed)?;
+    tch::set_num_threads(i32::try_from(given.predictor.conditions.threads).unwrap_or(1));
+    let mut rows = Vec::new();
+    let mut searching = Vec::new();
+    for task in &tasks {
+        stage.go_on()?;
+        let begin = Instant::now();
+        let (gates, candidates) = candidates(&given, *task, p.limits)?;
+        searching.push(begin.elapsed().as_secs_f64() * 1e3);
+        for budget in &budgets {
+            let Some(choice) = choose(&candidates, budget) else { continue };
+            rows.push(scenario(&given, *task, *budget, choice, (&gates, &candidates), &p, folder)?);
+            stage.progress(rows.len() as u64, (tasks.len() * budgets.len()) as u64, "scenarios");
+        }
+    }
+    searching.sort_by(f64::total_cmp);
+    let fitting = rows.iter().filter(|row| row.fits).count();
+    stage.metrics(
+        None,
+        &[
+            ("scenarios", rows.len() as f64),
+            ("of these fit", fitting as f64),
+            ("median search of one task, ms", searching.get(searching.len() / 2).copied().unwrap_or(f64::NAN)),
+        ],
+    );
+    write(&rows, &given, stage.output("results")?).map_err(StageError::failed)
+}
+
+fn read(stage: &Stage) -> Result<Given, StageError> {
+    let supernet = Supernet::load(stage.input("supernet")?).map_err(StageError::failed)?;
+    let predictor = Predictor::load(stage.input("predictor")?, &supernet.model.network)?;
+    let machine = stage.machine()?;
+    if predictor.conditions.cpu != machine.cpu {
+        stage.note(format!(
+            "the predictor was fitted on `{}`, this machine is `{}`: measured latencies are of this machine",
+            predictor.conditions.cpu, machine.cpu
+        ));
+    }
+    Ok(Given {
+        digits: Digits::load(stage.input("digits")?).map_err(StageError::failed)?,
+        index: Index::load(stage.input("samples")?).map_err(StageError::failed)?,
+        questions: Questions::load(stage.input("tasks")?).map_err(StageError::failed)?,
+        supernet,
+        predictor,
+    })
+}
+
+/// Every latency budget with every memory budget.
+fn budgets(p: &Parameters, given: &Given) -> Result<Vec<Budget>, StageError> {
+    let network = &given.supernet.model.network;
+    let whole = given.predictor.latency(network, &GateVector::open(&network.gate_layers()))?;
+    let mut latencies: Vec<Option<Micros>> = p.latency_ms.iter().map(|ms| Some(Micros(ms * 1e3))).collect();
+    latencies.extend(p.latency_shares.iter().map(|share| Some(Micros(whole.0 * share))));
+    let mut memories: Vec<Option<Bytes>> = p.memory_mb.iter().map(|mb| Some(Bytes((mb * 1e6) as u64))).collect();
+    if latencies.is_empty() && memories.is_empty() {
+        return Err(StageError::failed("no budget is given: `latency_ms`, `latency_shares` or `memory_mb`"));
+    }
+    if latencies.is_empty() {
+        latencies.push(None);
+    }
+    if memories.is_empty() {
+        memories.push(None);
+    }
+    let pairs = latencies
+        .iter()
+        .flat_map(|latency| memories.iter().map(|memory| Budget { latency: *latency, memory: *memory }));
+    Ok(pairs.collect())
+}
+
+/// The different subnets that the assembler offers for a task, from one forward pass, with their costs.
+fn candidates(given: &Given, task: usize, limits: usize) -> Result<(Vec<GateVector>, Vec<Candidate>), StageError> {
+    let bits = &given.questions.bits[task];
+    let limit = |step: usize| step as f64 / limits as f64;
+    let requirements: Vec<Requirement> =
+        (1..=limits).map(|step| Requirement { bits: bits.clone(), limit: limit(step) }).collect();
+    let made = given.supernet.assemble(&requirements).map_err(StageError::failed)?;
+    let network = &given.supernet.model.network;
+    let mut seen: BTreeMap<Vec<bool>, ()> = BTreeMap::new();
+    let (mut gates, mut candidates) = (Vec::new(), Vec::new());
+    for (vector, requirement) in made.into_iter().zip(&requirements) {
+        if seen.insert(vector.flat(), ()).is_some() {
+            continue;
+        }
+        candidates.push(Candidate {
+            limit: requirement.limit,
+            kept: vector.kept(),
+            latency: given.predictor.latency(network, &vector)?,
+            memory: Predictor::memory(network, &vector)?,
+        });
+        gates.push(vector);
+    }
+    Ok((gates, candidates))
+}
+
+fn scenario(
+    given: &Given,
+    task: usize,
+    budget: Budget,
+    choice: Choice,
+    (gates, candidates): (&[GateVector], &[Candidate]),
+    p: &Parameters,
+    folder: &Path,
+) -> Result<Row, StageError> {
+    let (at, fits) = match choice {
+        Choice::Fits(at) => (at, true),
+        Choice::Nearest(at) => (at, false),
+    };
+    let subnet = Subnet::of(&given.supernet, &gates[at])?;
+    let name =
+        format!("{}-{:03}", given.questions.names[task].replace(' ', "-"), (candidates[at].limit * 1000.0).round());
+    subnet.model.save(&folder.join(&name)).map_err(StageError::failed)?;
+    let mut rows = given.index.of_task(task);
+    rows.truncate(p.samples);
+    Ok(Row {
+        task,
+        budget,
+        fits,
+        candidate: candidates[at],
+        measured: measure(&subnet.model, Timing { warm_up: p.warm_up, runs: p.runs })?,
+        found: accuracy(&subnet.model, &given.digits, &given.index, &rows)?,
+        modules: gates[at].modules(),
+        macs: subnet.counts.macs.0,
+        parameters: subnet.counts.parameters,
+        weight_bytes: subnet.counts.weight_bytes.0,
+        folder: name,
+    })
+}
+
+fn write(rows: &[Row], given: &Given, path: &Path) -> PolarsResult<()> {
+    let floats = |f: &dyn Fn(&Row) -> f64| rows.iter().map(f).collect::<Vec<f64>>();
+    let options = |f: &dyn Fn(&Row) -> Option<f64>| rows.iter().map(f).collect::<Vec<Option<f64>>>();
+    let counts = |f: &dyn Fn(&Row) -> u64| rows.iter().map(f).collect::<Vec<u64>>();
+    let device = &given.predictor.conditions;
+    let mut frame = df!(
+        "device" => vec![device.device.clone(); rows.len()],
+        "threads" => vec![device.threads as u64; rows.len()],
+        "task" => rows.iter().map(|row| given.questions.names[row.task].clone()).collect::<Vec<String>>(),
+        "seen" => rows.iter().map(|row| given.questions.seen[row.task]).collect::<Vec<bool>>(),
+        "latency_budget_us" => options(&|row| row.budget.latency.map(|latency| latency.0)),
+        "memory_budget_bytes" => options(&|row| row.budget.memory.map(|memory| memory.0 as f64)),
+        "fits" => rows.iter().map(|row| row.fits).collect::<Vec<bool>>(),
+        "limit" => floats(&|row| row.candidate.limit),
+        "kept" => counts(&|row| row.candidate.kept as u64),
+        "modules" => counts(&|row| row.modules as u64),
+        "predicted_us" => floats(&|row| row.candidate.latency.0),
+        "measured_us" => floats(&|row| row.measured.median.0),
+        "measured_lower_us" => floats(&|row| row.measured.lower.0),
+        "measured_upper_us" => floats(&|row| row.measured.upper.0),
+        "memory_bytes" => counts(&|row| row.candidate.memory.0),
+        "macs" => counts(&|row| row.macs),
+        "parameters" => counts(&|row| row.parameters),
+        "weight_bytes" => counts(&|row| row.weight_bytes),
+        "accuracy" => floats(&|row| row.found.share()),
+        "low" => floats(&|row| row.found.interval().0),
+        "high" => floats(&|row| row.found.interval().1),
+        "samples" => counts(&|row| row.found.samples),
+        "subnet" => rows.iter().map(|row| row.folder.clone()).collect::<Vec<String>>(),
+    )?;
+    let file = fs_err::File::create(path)?;
+    ParquetWriter::new(file.into_file()).with_compression(ParquetCompression::Zstd(None)).finish(&mut frame)?;
+    Ok(())
+}

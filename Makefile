@@ -21,7 +21,7 @@ demo: build ## Run a small experiment from data to table (some minutes the first
 	@$(ENVIRONMENT) && "$$CARGO_TARGET_DIR/debug/nnf" run pipelines/demo.yaml
 	@echo && cat artifacts/latest/demo/table/markdown.md
 
-test: ## Run all tests
+test: build ## Run all tests
 	@$(ENVIRONMENT) && cargo test --locked --workspace
 
 lint: ## Check format and lints

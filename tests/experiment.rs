@@ -40,7 +40,7 @@ stages:
       validation: questions.validation
       tasks: questions.tasks
       initial: pretrain.model
-    with: { steps: 2, batch: 8, validation_samples: 16 }
+    with: { steps: 2, batch: 8, validation_samples: 16, snapshots: 2 }
   gates: { use: gates.draw, in: { network: network.network }, with: { count: 12 } }
   profile:
     each: { device: "${params.devices}" }
@@ -159,6 +159,10 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 fn a_change_reruns_what_depends_on_it_and_nothing_else() {
     let project = Project::new();
     assert_eq!(project.ran(&[]).len(), 10);
+    let snapshots = project.folder.path().join("artifacts/latest/experiment/train/snapshots");
+    let steps: BTreeSet<String> =
+        fs_err::read_dir(snapshots).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(steps, set(&["step-0000001", "step-0000002"]));
     assert_eq!(project.ran(&[]), set(&[]), "a second run starts nothing");
 
     project.edit("version: 1", "# A comment.\nversion: 1");

@@ -1,11 +1,76 @@
 //! Promises of the crate: intervals are Wilson's, draws cover what they should.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use nnf_net::{GateLayer, Random};
-use nnf_supernet::Questions;
+use nnf_net::{GateLayer, Gates, Model, Random, Run, Weights, forward, resnet::Config};
+use nnf_supernet::{
+    AssemblerConfig, Digits, Encoding, Index, Questions, Requirement, SampleSplit, Supernet, build_assembler,
+};
+use tch::{Device, Kind, Tensor};
 
-use crate::accuracy::Accuracy;
+use crate::accuracy::{Accuracy, accuracy};
 use crate::draw;
+use crate::subnet::Subnet;
+
+fn supernet() -> Supernet {
+    let network = Config::preset("resnet-tiny").unwrap().build().unwrap();
+    let encoding = Encoding { task_bits: 2, limit_dims: 4 };
+    let sizes = AssemblerConfig { encoder: vec![16], gater: 8, open: 0.0 };
+    let (assembler, weights) = build_assembler(&network.gate_layers(), encoding, &sizes, 1).unwrap();
+    let model = Model { weights: Weights::init(&network, 1), network };
+    Supernet { model, assembler: Model { network: assembler, weights }, encoding }
+}
+
+fn digits(folder: &std::path::Path) -> Digits {
+    let pixels: Vec<u8> = (0..30 * 784_u64).map(|at| (Random::of(1, &[at]).bits() >> 56) as u8).collect();
+    let images = Tensor::from_slice(&pixels).view([30, 28, 28]);
+    let labels = Tensor::from_slice(&(0..30).map(|row| (row % 10) as u8).collect::<Vec<u8>>());
+    let tensors =
+        [("train.images", &images), ("train.labels", &labels), ("test.images", &images), ("test.labels", &labels)];
+    let path = folder.join("digits");
+    Tensor::write_safetensors(&tensors, &path).unwrap();
+    Digits::load(&path).unwrap()
+}
+
+#[test]
+fn a_subnet_answers_as_the_gated_supernet_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let (supernet, digits) = (supernet(), digits(folder.path()));
+    let rows: Vec<[u32; 4]> = (0..25).map(|at| [at, at + 1, at + 2, at + 3]).collect();
+    let pictures = digits.pictures(SampleSplit::Test, &rows, Device::Cpu).unwrap();
+    for limit in [0.02, 0.3, 1.0] {
+        let gates = supernet.assemble(&[Requirement { bits: vec![true, false], limit }]).unwrap().remove(0);
+        let run = Run { gates: Gates::Fixed(&gates), ..Run::default() };
+        let scores = forward(&supernet.model.network, &supernet.model.weights, &pictures, &run, &[]).unwrap();
+        let answers = Vec::<i64>::try_from(scores[0].argmax(1, false)).unwrap();
+        // Labels that are right for the first ten pictures and wrong for the others.
+        let label = |(at, answer): (usize, &i64)| u8::from((*answer == 1) == (at < 10));
+        let label = answers.iter().enumerate().map(label).collect();
+        let index = Index { task: vec![0; 25], digits: rows.clone(), label, split: SampleSplit::Test };
+        let subnet = Subnet::of(&supernet, &gates).unwrap();
+        let found = accuracy(&subnet.model, &digits, &index, &index.of_task(0)).unwrap();
+        assert_eq!(found, Accuracy { right: 10, samples: 25 });
+        subnet.model.save(folder.path()).unwrap();
+        let again = accuracy(&Model::load(folder.path()).unwrap(), &digits, &index, &index.of_task(0)).unwrap();
+        assert_eq!(again, found);
+    }
+}
+
+#[test]
+fn pictures_put_each_digit_in_its_quarter() {
+    let folder = tempfile::tempdir().unwrap();
+    let digits = digits(folder.path());
+    let picture = digits.pictures(SampleSplit::Train, &[[3, 5, 7, 9]], Device::Cpu).unwrap();
+    assert_eq!(picture.size(), [1, 1, 56, 56]);
+    for (row, top, left) in [(3_u64, 0, 0), (5, 0, 28), (7, 28, 0), (9, 28, 28)] {
+        let found = picture.double_value(&[0, 0, top + 2, left + 5]);
+        let pixel = (Random::of(1, &[row * 784 + 2 * 28 + 5]).bits() >> 56) as f64;
+        assert!((found - (pixel / 255.0 - 0.1307) / 0.3081).abs() < 1e-5);
+    }
+    assert!(
+        digits.pictures(SampleSplit::Test, &[[0, 1, 2, 30]], Device::Cpu).unwrap_err().to_string().contains("digit 30")
+    );
+    assert_eq!(picture.kind(), Kind::Float);
+}
 
 #[test]
 fn intervals_are_those_of_wilson() {

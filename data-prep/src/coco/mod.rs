@@ -91,7 +91,7 @@ fn parameters() -> [Parameter; 9] {
         Parameter::float("spread", 1.0, 200.0, "distance from the median within which a pixel has the same colour")
             .unit("ΔE76")
             .default(20.0),
-        Parameter::float("least_share", 0.0, 1.0, "share of pixels that have to have the same colour").default(0.5),
+        Parameter::float("least_share", 0.0, 1.0, "share of pixels that have to have the same colour").default(0.6),
         Parameter::float("max_distance", 0.0, 200.0, "distance of the median from a named colour beyond which it has no name")
             .unit("ΔE00")
             .default(15.0),

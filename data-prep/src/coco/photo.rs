@@ -73,12 +73,21 @@ fn jpeg(bytes: &[u8]) -> Result<RgbImage, String> {
     RgbImage::from_raw(size(width)?, size(height)?, pixels).ok_or_else(|| "too few pixels".to_owned())
 }
 
-/// Whether all but one pixel of a hundred are grey.
+/// Whether all but one pixel of a hundred have one tint: a photo in grey, in sepia or behind a filter.
 fn is_greyscale(pixels: &RgbImage) -> bool {
-    const SPREAD: u8 = 12;
-    let coloured = pixels.pixels().filter(|pixel| {
-        let [r, g, b] = pixel.0;
-        r.max(g).max(b) - r.min(g).min(b) > SPREAD
+    const SPREAD: i16 = 12;
+    let tint = |pixel: &image::Rgb<u8>| {
+        let [r, g, b] = pixel.0.map(i16::from);
+        [r - g, g - b]
+    };
+    let middle = [0, 1].map(|channel| {
+        let mut values: Vec<i16> = pixels.pixels().map(|pixel| tint(pixel)[channel]).collect();
+        let half = values.len() / 2;
+        if values.is_empty() { 0 } else { *values.select_nth_unstable(half).1 }
     });
-    coloured.count() * 100 <= pixels.as_raw().len() / 3
+    let other = pixels.pixels().filter(|pixel| {
+        let [first, second] = tint(pixel);
+        (first - middle[0]).abs() > SPREAD || (second - middle[1]).abs() > SPREAD
+    });
+    other.count() * 100 <= pixels.as_raw().len() / 3
 }

@@ -73,9 +73,10 @@ fn jpeg(bytes: &[u8]) -> Result<RgbImage, String> {
     RgbImage::from_raw(size(width)?, size(height)?, pixels).ok_or_else(|| "too few pixels".to_owned())
 }
 
-/// Whether all but one pixel of a hundred have one tint: a photo in grey, in sepia or behind a filter.
+/// Whether all but one pixel of a hundred have one weak tint: a photo in grey or in sepia.
 fn is_greyscale(pixels: &RgbImage) -> bool {
     const SPREAD: i16 = 12;
+    const WEAK: i16 = 40;
     let tint = |pixel: &image::Rgb<u8>| {
         let [r, g, b] = pixel.0.map(i16::from);
         [r - g, g - b]
@@ -89,5 +90,5 @@ fn is_greyscale(pixels: &RgbImage) -> bool {
         let [first, second] = tint(pixel);
         (first - middle[0]).abs() > SPREAD || (second - middle[1]).abs() > SPREAD
     });
-    other.count() * 100 <= pixels.as_raw().len() / 3
+    middle.iter().all(|tint| tint.abs() <= WEAK) && other.count() * 100 <= pixels.as_raw().len() / 3
 }

@@ -63,12 +63,13 @@ fn pair(instances: &Instances, merged: &Merged, first: usize, second: usize) -> 
     let number = |name: &str| -> PolarsResult<Vec<u64>> {
         Ok(both.column(name)?.u64()?.iter().map(Option::unwrap_or_default).collect())
     };
-    let columns = [number("category")?, number("bits")?, number("bits_right")?, number("count")?];
+    let (categories, counts) = (number("category")?, number("count")?);
+    let said: Vec<(u64, u64)> = number("bits")?.into_iter().zip(number("bits_right")?).collect();
     let tally = |wanted: Option<usize>| {
         let mut tally = Tally::default();
-        for row in 0..both.height() {
-            if wanted.is_none_or(|wanted| columns[0][row] == wanted as u64) {
-                tally.add(columns[1][row], columns[2][row], columns[3][row]);
+        for ((category, count), (first, second)) in categories.iter().zip(&counts).zip(&said) {
+            if wanted.is_none_or(|wanted| *category == wanted as u64) {
+                tally.add(*first, *second, *count);
             }
         }
         tally

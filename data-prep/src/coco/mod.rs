@@ -67,7 +67,7 @@ fn outputs() -> [Output; 6] {
     ]
 }
 
-fn parameters() -> [Parameter; 9] {
+fn parameters() -> [Parameter; 10] {
     [
         Parameter::list(
             "trust",
@@ -85,6 +85,13 @@ fn parameters() -> [Parameter; 9] {
         .default("error"),
         Parameter::float("box_centre", 0.05, 1.0, "share of each side of a box that counts where there is no outline")
             .default(0.5),
+        Parameter::float(
+            "outline_centre",
+            0.05,
+            1.0,
+            "share of each side of a box in which the pixels of an outline count; 1 for the whole outline",
+        )
+        .default(1.0),
         Parameter::int("least_pixels", 1, 1_000_000, "objects with fewer pixels get no words from pixels")
             .unit("pixels")
             .default(24),

@@ -11,13 +11,13 @@ use crate::coco::instances::Instances;
 use crate::coco::named::{Colour, NamedColours, colour};
 use crate::coco::photo::{Photo, PhotoError};
 use crate::coco::reason::Reason;
-use crate::coco::region::{self, Pixel, RegionError};
+use crate::coco::region::{self, Centre, Pixel, RegionError};
 
 /// When pixels speak and when they do not.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
-    /// Share of each side of a box that counts where there is no outline.
-    pub(crate) box_centre: f64,
+    /// Which part of an object counts.
+    pub(crate) centre: Centre,
     /// Fewer pixels say nothing.
     pub(crate) least_pixels: usize,
     /// Distance from the median (CIE76) within which a pixel is of the same colour.
@@ -101,7 +101,7 @@ fn see(
         Ok(place) => place,
         Err(reason) => return nothing(reason),
     };
-    let region = region::pixels(&object.segmentation, place, size, rules.box_centre)
+    let region = region::pixels(&object.segmentation, place, size, rules.centre)
         .map_err(|why| PixelsError::Region { annotation: object.id, why })?;
     match photo {
         None => nothing(Reason::NoPhoto),

@@ -2,6 +2,8 @@
 //!
 //! What lies outside the photo is left out. It does not look at the pixels.
 
+use std::ops::Range;
+
 use serde_json::Value;
 
 use crate::coco::rle::{self, RleError};
@@ -19,30 +21,49 @@ pub(crate) enum RegionError {
 /// A pixel: column, row.
 pub(crate) type Pixel = (u32, u32);
 
-/// The pixels of an object in a photo of `width` × `height`, row by row. `box_centre` is the share of each side of the box
-/// that counts where there is neither polygon nor mask.
+/// How much of an object counts, as shares of each side of its box about the middle.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Centre {
+    /// Where there is neither polygon nor mask.
+    pub(crate) of_box: f64,
+    /// Where there is one: what of it lies in this part of the box.
+    pub(crate) of_outline: f64,
+}
+
+/// The pixels of an object in a photo of `width` × `height`, row by row.
 pub(crate) fn pixels(
     segmentation: &Value,
     place: [f64; 4],
     (width, height): (u32, u32),
-    box_centre: f64,
+    centre: Centre,
 ) -> Result<Vec<Pixel>, RegionError> {
-    match segmentation {
-        Value::Null => Ok(middle(place, (width, height), box_centre)),
-        Value::Array(list) => {
-            let polygons = list.iter().map(polygon).collect::<Result<Vec<_>, _>>()?;
-            let polygons: Vec<_> = polygons.into_iter().filter(|corners| corners.len() >= 3).collect();
-            if polygons.is_empty() {
-                return Ok(middle(place, (width, height), box_centre));
-            }
-            let mut inside: Vec<Pixel> = polygons.iter().flat_map(|corners| fill(corners, width, height)).collect();
-            inside.sort_unstable_by_key(|(x, y)| (*y, *x));
-            inside.dedup();
-            Ok(inside)
-        }
-        Value::Object(mask) => Ok(rle::pixels(mask, width, height)?),
-        _ => Err(RegionError::Form),
+    let outline = match segmentation {
+        Value::Null => None,
+        Value::Array(list) => polygons(list, width, height)?,
+        Value::Object(mask) => Some(rle::pixels(mask, width, height)?),
+        _ => return Err(RegionError::Form),
+    };
+    let share = if outline.is_some() { centre.of_outline } else { centre.of_box };
+    let (columns, rows) = middle(place, (width, height), share);
+    Ok(match outline {
+        // A whole outline counts even where it leaves its box.
+        Some(inside) if share >= 1.0 => inside,
+        Some(inside) => inside.into_iter().filter(|(x, y)| columns.contains(x) && rows.contains(y)).collect(),
+        None => rows.flat_map(|y| columns.clone().map(move |x| (x, y))).collect(),
+    })
+}
+
+/// The pixels inside of any of the polygons; nothing if none of them has three corners.
+fn polygons(list: &[Value], width: u32, height: u32) -> Result<Option<Vec<Pixel>>, RegionError> {
+    let mut polygons = list.iter().map(polygon).collect::<Result<Vec<_>, _>>()?;
+    polygons.retain(|corners| corners.len() >= 3);
+    if polygons.is_empty() {
+        return Ok(None);
     }
+    let mut inside: Vec<Pixel> = polygons.iter().flat_map(|corners| fill(corners, width, height)).collect();
+    inside.sort_unstable_by_key(|(x, y)| (*y, *x));
+    inside.dedup();
+    Ok(Some(inside))
 }
 
 fn polygon(value: &Value) -> Result<Vec<(f64, f64)>, RegionError> {
@@ -84,10 +105,10 @@ fn whole(value: f64, size: u32) -> u32 {
     value.clamp(0.0, f64::from(size)) as u32
 }
 
-/// The middle of a box.
-fn middle([x, y, w, h]: [f64; 4], (width, height): (u32, u32), share: f64) -> Vec<Pixel> {
+/// The columns and rows in the middle of a box.
+fn middle([x, y, w, h]: [f64; 4], (width, height): (u32, u32), share: f64) -> (Range<u32>, Range<u32>) {
     let (left, top) = (x + w * (1.0 - share) / 2.0, y + h * (1.0 - share) / 2.0);
     let columns = centre_from(left, width)..centre_from(left + w * share, width);
     let rows = centre_from(top, height)..centre_from(top + h * share, height);
-    rows.flat_map(|row| columns.clone().map(move |column| (column, row))).collect()
+    (columns, rows)
 }

@@ -73,6 +73,14 @@ struct Question {
     answers: Vec<String>,
 }
 
+/// The forms of tables.
+#[derive(Clone, Copy)]
+enum Form {
+    Plain,
+    Mentions,
+    Questions,
+}
+
 /// What an entry says, and of which object, by its position.
 type Heard = Result<(Result<usize, Miss>, Vec<String>), String>;
 
@@ -81,34 +89,30 @@ pub(crate) fn read(path: &Path, source: &str, finder: &Finder<'_>, agreement: f6
     let table = || source.to_owned();
     let text = fs_err::read(path).map_err(|why| WordsError::Read { table: table(), why })?;
     let document: Value = serde_json::from_slice(&text).map_err(|why| WordsError::Json { table: table(), why })?;
-    let (entries, hear): (&Vec<Value>, &dyn Fn(&Value) -> Heard) = match &document {
-        Value::Array(entries) => (entries, &|entry| plain(entry, finder)),
-        Value::Object(map) => {
-            let list = |key: &str| map.get(key).and_then(Value::as_array);
-            if let Some(entries) = list("words") {
-                (entries, &|entry| plain(entry, finder))
-            } else if let Some(entries) = list("mentions") {
-                (entries, &|entry| mention(entry, finder))
-            } else if let Some(entries) = list("questions") {
-                (entries, &|entry| question(entry, finder, agreement))
-            } else {
-                return Err(WordsError::Form(table()));
-            }
-        }
-        _ => return Err(WordsError::Form(table())),
-    };
-    let answers = |entry: &Value| parse::<Question>(entry).map(|question| question.answers).unwrap_or_default();
+    let (form, entries) = entries(&document).ok_or_else(|| WordsError::Form(table()))?;
     let mut found = Table { source: table(), entries: entries.len(), ..Table::default() };
     for (position, entry) in entries.iter().enumerate() {
-        let (object, phrases) =
-            hear(entry).map_err(|why| WordsError::Entry { table: table(), entry: position + 1, why })?;
+        let heard = match form {
+            Form::Plain => plain(entry, finder),
+            Form::Mentions => mention(entry, finder),
+            Form::Questions => question(entry, finder, agreement, &mut found.answers),
+        };
+        let (object, phrases) = heard.map_err(|why| WordsError::Entry { table: table(), entry: position + 1, why })?;
         match object {
             Ok(object) => found.said.extend(phrases.into_iter().map(|phrase| Said { object, phrase })),
             Err(miss) => *found.misses.entry(miss).or_default() += 1,
         }
     }
-    found.answers = entries.iter().map(answers).filter(|answers| !answers.is_empty()).collect();
     Ok(found)
+}
+
+/// Which form a table has, and its entries.
+fn entries(document: &Value) -> Option<(Form, &Vec<Value>)> {
+    if let Value::Array(entries) = document {
+        return Some((Form::Plain, entries));
+    }
+    let forms = [("words", Form::Plain), ("mentions", Form::Mentions), ("questions", Form::Questions)];
+    forms.into_iter().find_map(|(key, form)| Some((form, document.get(key)?.as_array()?)))
 }
 
 fn parse<T: serde::de::DeserializeOwned>(entry: &Value) -> Result<T, String> {
@@ -146,8 +150,11 @@ fn mention(entry: &Value, finder: &Finder<'_>) -> Heard {
     Ok((object, entry.colours))
 }
 
-fn question(entry: &Value, finder: &Finder<'_>, agreement: f64) -> Heard {
+fn question(entry: &Value, finder: &Finder<'_>, agreement: f64, asked: &mut Vec<Vec<String>>) -> Heard {
     let entry: Question = parse(entry)?;
+    if !entry.answers.is_empty() {
+        asked.push(entry.answers.clone());
+    }
     let categories = finder.categories_in(&entry.about);
     if categories.is_empty() {
         return Ok((Err(Miss::Category), Vec::new()));

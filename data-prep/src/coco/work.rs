@@ -14,6 +14,7 @@ use crate::coco::merge::{Merged, PIXELS, merge};
 use crate::coco::named::NamedColours;
 use crate::coco::photo::PhotoError;
 use crate::coco::pixels::{Rules, Seen, look};
+use crate::coco::region::Centre;
 use crate::coco::summary::Summary;
 use crate::coco::synonyms::Synonyms;
 use crate::coco::words::{self, Table};
@@ -27,6 +28,7 @@ struct Parameters {
     least_agreement: f64,
     missing_images: String,
     box_centre: f64,
+    outline_centre: f64,
     least_pixels: usize,
     spread: f64,
     least_share: f64,
@@ -37,7 +39,7 @@ struct Parameters {
 impl Parameters {
     fn rules(&self) -> Rules {
         Rules {
-            box_centre: self.box_centre,
+            centre: Centre { of_box: self.box_centre, of_outline: self.outline_centre },
             least_pixels: self.least_pixels,
             spread: self.spread,
             least_share: self.least_share,

@@ -84,9 +84,11 @@ fn tables(stage: &Stage, instances: &Instances, parameters: &Parameters) -> Resu
 
 /// Members of a fan-in come sorted by label, which says nothing about trust: `trust` has to name each of them once.
 fn in_order(mut inputs: Vec<Labelled>, trust: &[String]) -> Result<Vec<(String, Labelled)>, StageError> {
-    if trust.is_empty() && inputs.len() <= 1 {
-        let name = |input: &Labelled| if input.label.is_empty() { "words".to_owned() } else { input.label.clone() };
-        return Ok(inputs.into_iter().map(|input| (name(&input), input)).collect());
+    if let ([], [only]) = (trust, inputs.as_slice())
+        && only.label != PIXELS
+    {
+        let name = if only.label.is_empty() { "words" } else { &only.label };
+        return Ok(vec![(name.to_owned(), only.clone())]);
     }
     let labels: Vec<String> = inputs.iter().map(|input| format!("`{}`", input.label)).collect();
     let mut ordered = Vec::new();

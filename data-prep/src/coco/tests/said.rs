@@ -29,6 +29,10 @@ fn tables_are_believed_in_the_order_of_trust() {
     assert!(small.fault().contains("`trust` names `c` twice, or it is no label"));
     small.with["trust"] = json!(["b", "b"]);
     assert!(small.fault().contains("`trust` names `b` twice"));
+    small.with["trust"] = json!([]);
+    let both = std::mem::replace(&mut small.words, vec![("pixels", json!([]))]);
+    assert!(small.fault().contains("`pixels` is no name of a table"), "{}", small.fault());
+    small.words = both;
     small.with["trust"] = json!(["b", "a"]);
     small.run().unwrap();
     assert_eq!(small.verdict(0), json!([[1, 4], "b", null]));

@@ -45,7 +45,7 @@ fn inputs() -> [Input; 5] {
         Input::new(
             "words",
             "application/json",
-            "what was said of objects: answers to questions, colours in captions, or a list of words; label: one table each",
+            "what was said of objects: answers to questions, colours in captions, or a list of words; a table for each label",
         )
         .optional()
         .many(),

@@ -1,12 +1,14 @@
-//! Data stages: MNIST and digits drawn by our own code, and the NumVQA tasks made of them.
+//! Data stages: MNIST and digits drawn by our own code, the NumVQA tasks made of them, and the colours of COCO objects.
 //!
 //! It knows nothing of networks or of the engine.
 
+mod coco;
 mod contact_sheet;
 mod digits;
 mod drawn;
 mod mnist;
 mod numvqa;
+mod parquet;
 mod random;
 
 pub use contact_sheet::contact_sheet;
@@ -16,5 +18,5 @@ pub use random::Random;
 /// The kinds of stage that this package offers.
 #[must_use]
 pub fn offers() -> Vec<nnf_contract::Offer> {
-    vec![mnist::offer(), numvqa::offer()]
+    vec![mnist::offer(), numvqa::offer(), coco::offer()]
 }

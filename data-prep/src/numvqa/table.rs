@@ -11,6 +11,7 @@ use polars::prelude::*;
 
 use crate::numvqa::question::Question;
 use crate::numvqa::sample::Sample;
+use crate::parquet::write;
 
 pub(crate) fn write_samples(samples: &[Sample], split: &str, path: &Path) -> PolarsResult<()> {
     let digit = |position: usize| samples.iter().map(|sample| sample.digits[position]).collect::<Vec<u32>>();
@@ -37,17 +38,6 @@ pub(crate) fn write_tasks(questions: &[Question], unseen: &[usize], path: &Path)
         "seen" => (0..questions.len()).map(|task| !unseen.contains(&task)).collect::<Vec<bool>>(),
     )?;
     write(frame, path)
-}
-
-fn write(mut frame: DataFrame, path: &Path) -> PolarsResult<()> {
-    let file = fs_err::File::create(path)?;
-    // One row group and no parallel columns: the same table gives the same bytes.
-    ParquetWriter::new(file.into_file())
-        .with_compression(ParquetCompression::Zstd(None))
-        .set_parallel(false)
-        .with_row_group_size(Some(usize::MAX))
-        .finish(&mut frame)
-        .map(|_| ())
 }
 
 /// How many samples of each task each split has, and how many of them have the answer yes.

@@ -52,7 +52,9 @@ impl Project {
 
     /// Runs the command line to its end.
     pub(crate) fn nnf(&self, arguments: &[&str]) -> Outcome {
-        finish(self.command(arguments), self.folder.path())
+        let outcome = finish(self.command(arguments), self.folder.path());
+        assert!(outcome.code.is_some() && !outcome.err.contains("panicked"), "{outcome:?}");
+        outcome
     }
 }
 

@@ -65,6 +65,16 @@ fn missing_content_is_made_again_when_it_is_read() {
     assert_eq!(ran(&project, &[]).stages.len(), 0);
 }
 
+#[test]
+fn a_forced_run_repairs_damaged_content() {
+    let project = Project::new(PIPELINE);
+    ran(&project, &[]);
+    let made = blob(&project, "make/x.txt");
+    damage(&made);
+    assert_eq!(ran(&project, &["--force", "make", "make"]).stages, ["make"]);
+    assert_eq!(fs_err::read_to_string(&made).unwrap(), "made\n");
+}
+
 /// While `first` finds that content of `make` is gone, `second` waits for `slow`. It must go on waiting.
 #[test]
 fn a_stage_that_waits_is_not_started_early_when_an_input_is_made_again() {

@@ -72,7 +72,7 @@ impl Blobs {
         let doing = StoreError::io("store a file");
         let meta = fs_err::symlink_metadata(from).map_err(&doing)?;
         let digest = hash_file(from).map_err(&doing)?;
-        if self.has(&digest, meta.len()) {
+        if self.has(&digest) {
             fs_err::remove_file(from).map_err(&doing)?;
             return Ok((digest, meta.len()));
         }
@@ -88,7 +88,7 @@ impl Blobs {
     /// Takes bytes into the store.
     pub(crate) fn put_bytes(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
         let digest = Digest::of(bytes);
-        if !self.has(&digest, bytes.len() as u64) {
+        if !self.has(&digest) {
             let doing = StoreError::io("store content");
             let mut file = self.temporary().map_err(&doing)?;
             file.write_all(bytes).map_err(&doing)?;
@@ -109,9 +109,9 @@ impl Blobs {
         copy.keep().map(|(_, path)| path).map_err(|e| e.error)
     }
 
-    /// Whether a blob of the right size is there. Its content is checked when it is read.
-    fn has(&self, digest: &Digest, size: u64) -> bool {
-        fs_err::symlink_metadata(self.path(digest)).is_ok_and(|meta| meta.is_file() && meta.len() == size)
+    /// Whether the content is there and whole: a damaged blob must not stand in the way of a good one.
+    fn has(&self, digest: &Digest) -> bool {
+        self.checked(digest).is_ok()
     }
 
     /// Makes a finished file read-only and moves it to its name.

@@ -75,6 +75,20 @@ fn a_forced_run_repairs_damaged_content() {
     assert_eq!(fs_err::read_to_string(&made).unwrap(), "made\n");
 }
 
+#[test]
+fn get_says_how_damaged_content_is_made_again() {
+    for arguments in [&["get", "make.x"][..], &["get", "make.x", "-o", "copy"]] {
+        let project = Project::new(PIPELINE);
+        ran(&project, &[]);
+        damage(&blob(&project, "make/x.txt"));
+        let outcome = project.nnf(arguments);
+        assert_eq!((outcome.code, outcome.out.as_str()), (Some(2), ""), "{outcome:?}");
+        assert!(outcome.err.contains("hint: `nnf run --force make make` makes it again"), "{}", outcome.err);
+        ran(&project, &["--force", "make", "make"]);
+        assert_eq!(project.nnf(arguments).code, Some(0));
+    }
+}
+
 /// While `first` finds that content of `make` is gone, `second` waits for `slow`. It must go on waiting.
 #[test]
 fn a_stage_that_waits_is_not_started_early_when_an_input_is_made_again() {

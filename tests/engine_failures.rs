@@ -39,6 +39,89 @@ const DIAMOND: &str = "stages:
 ";
 
 #[test]
+fn a_failure_says_what_where_and_what_to_do() {
+    let project = Project::new(DIAMOND);
+    let outcome = run(&project, &["bad", "below"], 1);
+    insta::assert_snapshot!(explained(&outcome), @r"
+    stage `bad` failed with exit status 3
+      key   KEY
+      log   nnf log bad; it ends:
+
+            about to fail
+
+    hint: 1 stage was not started; 1 finished stage is kept
+    hint: `nnf why bad` shows what went into the key
+    ");
+    assert!(outcome.err.contains("not started: below\n"), "{}", outcome.err);
+    assert!(outcome.err.contains("failed in "), "{}", outcome.err);
+    assert_eq!(project.nnf(&["log", "bad"]).out, "about to fail\n");
+    assert!(exists(&project, "artifacts/latest/pipeline/top/x.txt"), "what was finished is kept");
+}
+
+#[test]
+fn keep_going_runs_all_that_does_not_need_what_failed() {
+    let project = Project::new(DIAMOND);
+    let outcome = run(&project, &["--keep-going", "-j", "1"], 1);
+    assert!(outcome.err.contains("not started: below, both\n"), "{}", outcome.err);
+    assert!(exists(&project, "artifacts/latest/pipeline/after/x.txt"));
+    let outcome = run(&project, &["-j", "1"], 1);
+    assert!(outcome.err.contains(" 0 ran, 3 fresh, 1 failed\n"), "{}", outcome.err);
+}
+
+#[test]
+fn without_keep_going_nothing_new_is_started_but_what_runs_is_finished() {
+    let project = Project::new(DIAMOND);
+    let outcome = run(&project, &["-j", "4"], 1);
+    assert!(outcome.err.contains("done good"), "{}", outcome.err);
+    assert!(outcome.err.contains("not started: after, below, both\n"), "{}", outcome.err);
+}
+
+#[test]
+fn a_failed_stage_is_tried_again_as_often_as_it_may() {
+    let project = one(
+        "    run: [sh, -c, 'echo try >> ${params.tries}; test $(wc -l < ${params.tries}) -ge 3 && echo ok > {out.x}']
+    retries: 2
+    out: { x: text/plain }
+",
+    );
+    let tries = project.path("../tries");
+    let text = fs_err::read_to_string(project.path("pipeline.yaml")).unwrap();
+    project.write("pipeline.yaml", format!("params: {{ tries: {} }}\n{text}", tries.display()));
+    let outcome = run(&project, &[], 0);
+    assert_eq!(outcome.err.matches("trying again").count(), 2, "{}", outcome.err);
+    assert!(outcome.err.contains("  a: attempt 1 failed: exit status 1; trying again\n"), "{}", outcome.err);
+    assert_eq!(fs_err::read_to_string(&tries).unwrap(), "try\ntry\ntry\n");
+    let record: serde_json::Value = serde_json::from_str(&project.nnf(&["get", "a.record"]).out).unwrap();
+    assert_eq!(record["attempts"], 3);
+    fs_err::remove_file(&tries).unwrap();
+    project.write(
+        "pipeline.yaml",
+        format!("params: {{ tries: {} }}\n{}", tries.display(), text.replace("retries: 2", "retries: 1")),
+    );
+    run(&project, &["--force", "a"], 1);
+    assert_eq!(fs_err::read_to_string(&tries).unwrap(), "try\ntry\n");
+}
+
+#[test]
+fn declared_outputs_must_be_there_and_no_others() {
+    let missing = one("    run: [sh, -c, 'echo > {out.x}']\n    out: { x: , y: }\n");
+    insta::assert_snapshot!(explained(&run(&missing, &[], 1)), @r"
+    stage `a` failed: it ended well but did not write its output `y`
+      key   KEY
+    hint: `nnf why a` shows what went into the key
+    ");
+    let undeclared = one("    run: [sh, -c, 'echo > {out.x}; echo > $(dirname {out.x})/z']\n    out: { x: }\n");
+    insta::assert_snapshot!(explained(&run(&undeclared, &[], 1)), @r"
+    stage `a` failed: it wrote `z` into its output folder, which it does not declare under `out`
+      key   KEY
+    hint: `nnf why a` shows what went into the key
+    ");
+    let optional = one("    run: [sh, -c, 'echo > {out.x}']\n    out: { x: , y: { optional: true } }\n");
+    run(&optional, &[], 0);
+    assert!(optional.nnf(&["get", "a.y"]).err.contains("left its optional output `y` out"));
+}
+
+#[test]
 fn outputs_that_cannot_be_stored() {
     let says = |script: &str, hint: &str| {
         let project = one(&format!(
@@ -82,4 +165,55 @@ fn a_tree_comes_out_as_it_went_in() {
         std::os::unix::fs::PermissionsExt::mode(&fs_err::metadata(project.path("copy/b/tool")).unwrap().permissions());
     assert_eq!(mode & 0o111, 0o111);
     assert!(exists(&project, "artifacts/latest/pipeline/a/x/b/tool"));
+}
+
+#[test]
+fn a_stage_that_changes_its_input_fails_and_the_input_is_made_again() {
+    let project = Project::new(
+        "stages:
+  make: { run: [sh, -c, 'echo made > {out.x}'], out: { x: text/plain } }
+  spoil: { run: [sh, -c, 'chmod u+w {in.x}; echo more >> {in.x}; cp {in.x} {out.y}'], in: { x: make.x }, out: { y: } }
+  copy: { run: [cp, '{in.x}', '{out.y}'], in: { x: make.x }, out: { y: text/plain } }
+",
+    );
+    let outcome = project.nnf(&["run", "spoil"]);
+    // Where the file system shares content by reflinks, the stage has changed a file of its own.
+    if outcome.code != Some(0) {
+        assert!(outcome.err.contains("the stage changed its input `x`, which others may read"), "{}", outcome.err);
+    }
+    run(&project, &["copy"], 0);
+    assert_eq!(project.nnf(&["get", "copy.y"]).out, "made\n");
+}
+
+#[test]
+fn the_end_of_a_long_log_is_shown_and_its_middle_left_out_of_the_store() {
+    let flood = r#"yes flood | head -c 3000000; echo; printf "the\tlast words\n"; exit ${params.code}"#;
+    let project = one(&format!("    run: [sh, -c, '{flood}']\n"));
+    let text = fs_err::read_to_string(project.path("pipeline.yaml")).unwrap();
+    project.write("pipeline.yaml", format!("params: {{ code: 1 }}\n{text}"));
+    let outcome = run(&project, &[], 1);
+    assert!(outcome.err.contains("it ends:\n\n        flood\n"), "{}", outcome.err);
+    assert!(outcome.err.contains("\n        the    last words\n"), "{}", outcome.err);
+    run(&project, &["--set", "params.code=0"], 0);
+    fs_err::remove_dir_all(project.path("artifacts/runs")).unwrap();
+    let log = project.nnf(&["log", "a", "--set", "params.code=0"]).out;
+    assert!(log.len() < 1_100_000 && log.ends_with("the\tlast words\n"), "{}", log.len());
+    assert!(log.contains("bytes of the log are left out here"), "there is a note where the middle was");
+}
+
+#[test]
+fn what_a_machine_does_not_have_is_refused() {
+    let project = one("    run: [touch, '{out.x}']\n    needs: { gpus: 500 }\n    out: { x: }\n");
+    let outcome = run(&project, &[], 1);
+    assert!(outcome.err.contains("stage `a` failed: it needs 500 GPUs, and this machine has "), "{}", outcome.err);
+    let project = one("    run: [no-such-program, '{out.x}']\n    out: { x: }\n");
+    assert!(run(&project, &[], 1).err.contains("there is no program `no-such-program` in PATH"));
+}
+
+#[test]
+fn a_store_that_cannot_be_written_has_a_code_of_its_own() {
+    let project = one("    run: [touch, '{out.x}']\n    out: { x: }\n");
+    project.write("artifacts", "not a folder");
+    let outcome = run(&project, &[], 3);
+    assert!(outcome.err.starts_with("error: cannot create the store's folder: "), "{}", outcome.err);
 }

@@ -442,7 +442,7 @@ impl Assignment<'_> {
             let name = entry.map_err(&doing)?.file_name().to_string_lossy().into_owned();
             if !self.instance.outputs.contains_key(&name) {
                 return Err(Failure::Final(format!(
-                    "it wrote `{name}` into its output folder, which it does not declare"
+                    "it wrote `{name}` into its output folder, which it does not declare under `out`"
                 )));
             }
         }

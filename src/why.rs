@@ -56,6 +56,9 @@ pub enum Reason {
     Missing(String),
 }
 
+/// What stands for a fan-in as a whole, beside its members.
+const LIST: &str = "list";
+
 /// All differences, sorted by area and name.
 #[must_use]
 pub fn differences(old: &KeyDocument, new: &KeyDocument) -> Vec<Difference> {
@@ -103,7 +106,7 @@ fn inputs(document: &KeyDocument) -> Vec<((Area, String), Json)> {
     for (name, input) in &document.inputs {
         match input {
             KeyInput::Many(members) => {
-                leaves.push(((Area::Input, name.clone()), Json::from("list")));
+                leaves.push(((Area::Input, name.clone()), Json::from(LIST)));
                 for (label, member) in members {
                     leaves.push(((Area::Input, format!("{name}[{label}]")), json(member)));
                 }
@@ -175,10 +178,12 @@ impl fmt::Display for Difference {
             (Some(old), None) if self.has_plain_values() => write!(f, "{what}`{name}` is gone (it was {})", short(old)),
             (None, _) => write!(f, "{what}`{name}` is new"),
             (_, None) => write!(f, "{what}`{name}` is gone"),
-            (Some(Json::String(_)), Some(_)) if self.area == Area::Input => {
+            (Some(old), Some(_)) if self.area == Area::Input && old == LIST => {
                 write!(f, "input `{name}` is no list any more")
             }
-            (Some(_), Some(Json::String(_))) if self.area == Area::Input => write!(f, "input `{name}` is a list now"),
+            (Some(_), Some(new)) if self.area == Area::Input && new == LIST => {
+                write!(f, "input `{name}` is a list now")
+            }
             (Some(old), Some(new)) if self.area == Area::Input => match (content(old), content(new)) {
                 (Some(old), Some(new)) => write!(f, "input `{name}` has other content ({old} → {new})"),
                 (Some(_), None) => write!(f, "input `{name}` is absent now"),

@@ -297,6 +297,7 @@ impl<'a> State<'a> {
             Some(reason) => reason.clone(),
             None => match self.context.store.look_up(&key)? {
                 Some(known) => {
+                    self.context.store.share(&key)?;
                     self.summary.fresh += 1;
                     self.tell(RunEvent::Fresh { stage: self.stage_name(id), key });
                     self.done(id, known);

@@ -29,6 +29,9 @@ mod records;
 mod remote;
 mod runs;
 mod stamps;
+#[cfg(test)]
+mod tests;
+mod tier;
 mod tree;
 
 use std::path::{Path, PathBuf};
@@ -47,7 +50,7 @@ pub use remote::{ObjectRemote, Remote, RemoteOptions};
 pub use runs::{RunFolder, RunSummary};
 
 use blob::Blobs;
-use remote::Tier;
+use tier::Tier;
 
 /// Where a store lies.
 #[derive(Clone, Debug)]
@@ -88,7 +91,7 @@ impl Store {
         let stamps = Arc::new(Mutex::new(stamps::Stamps::open(&root.join("index/v1/stamps"))));
         let blobs = Blobs::new(root.clone(), Arc::clone(&stamps));
         let index = Mutex::new(index::Index::open(&root.join("index/v1/records")));
-        let tier = options.remote.as_ref().map(Tier::open).transpose()?;
+        let tier = options.remote.as_ref().map(|remote| Tier::open(remote, &root.join("index/v1"))).transpose()?;
         Ok(Store { root, blobs, index, stamps, tier })
     }
 
@@ -139,6 +142,19 @@ impl Store {
             tier.send(&standing, &self.blobs);
         }
         Ok(standing)
+    }
+
+    /// Sends what is under a key to the remote tier, unless that is known to have it: an upload may have failed before,
+    /// or the tier may be new.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    pub fn share(&self, key: &Key) -> Result<(), StoreError> {
+        let Some(tier) = self.tier.as_ref().filter(|tier| !tier.has(key)) else { return Ok(()) };
+        if let Some(record) = self.record(key)? {
+            tier.send(&record, &self.blobs);
+        }
+        Ok(())
     }
 
     /// Replaces the record under a key whose content was proven bad.

@@ -26,7 +26,7 @@ impl AttemptFolder {
     pub(crate) fn new(attempts: &Path) -> Result<Self, StoreError> {
         let doing = StoreError::io("make a folder for a stage");
         let folder = tempfile::Builder::new().prefix(NEW).tempdir_in(attempts).map_err(&doing)?;
-        for part in ["in", "out", "scratch", "scratch/home", "scratch/tmp"] {
+        for part in ["in", "out", "scratch"] {
             fs_err::create_dir(folder.path().join(part)).map_err(&doing)?;
         }
         let lock = fs_err::File::create(folder.path().join("owner")).map_err(&doing)?.into_file();
@@ -57,7 +57,7 @@ impl AttemptFolder {
         self.path.join("out")
     }
 
-    /// For temporary files.
+    /// For temporary files, and what programs keep at home.
     #[must_use]
     pub fn scratch(&self) -> PathBuf {
         self.path.join("scratch")

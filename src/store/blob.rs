@@ -6,6 +6,7 @@ use std::fs::Permissions;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::digest::Digest;
@@ -21,11 +22,23 @@ const LARGE: u64 = 1 << 20;
 pub(crate) struct Blobs {
     root: PathBuf,
     stamps: Arc<Mutex<Stamps>>,
+    /// Whether the file system refused to share content by a reflink; a refusal costs as much as a copy of a small file.
+    refuses_reflinks: Arc<AtomicBool>,
 }
 
 impl Blobs {
     pub(crate) fn new(root: PathBuf, stamps: Arc<Mutex<Stamps>>) -> Self {
-        Blobs { root, stamps }
+        Blobs { root, stamps, refuses_reflinks: Arc::default() }
+    }
+
+    /// Shares content of a blob with a new file; false where the file system cannot.
+    pub(crate) fn reflink(&self, from: &Path, to: &Path) -> bool {
+        if self.refuses_reflinks.load(Ordering::Relaxed) {
+            return false;
+        }
+        let shared = reflink_copy::reflink(from, to).is_ok();
+        self.refuses_reflinks.store(!shared, Ordering::Relaxed);
+        shared
     }
 
     /// Where a blob lies, or would lie.

@@ -361,7 +361,9 @@ fn ask(argv: &[String], root: &Path, path: &OsString) -> Result<Program, Program
         let last = complaint.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
         return Err(fail(format!("`describe` failed ({status}): {last}")));
     }
-    check(serde_json::from_slice(&output).map_err(|e| fail(format!("`describe` printed no description: {e}")))?)
+    let hint = "a stage program answers `describe` with a JSON document; any other command is a stage with `run`";
+    let fail = |e| ProgramError { message: format!("`describe` printed no description: {e}"), hint: Some(hint.into()) };
+    check(serde_json::from_slice(&output).map_err(fail)?)
 }
 
 fn collect(stream: impl Read + Send + 'static) -> std::thread::JoinHandle<Vec<u8>> {

@@ -56,6 +56,9 @@ pub enum Reason {
     Missing(String),
 }
 
+/// What stands for a fan-in as a whole, beside its members.
+const LIST: &str = "list";
+
 /// All differences, sorted by area and name.
 #[must_use]
 pub fn differences(old: &KeyDocument, new: &KeyDocument) -> Vec<Difference> {
@@ -103,7 +106,7 @@ fn inputs(document: &KeyDocument) -> Vec<((Area, String), Json)> {
     for (name, input) in &document.inputs {
         match input {
             KeyInput::Many(members) => {
-                leaves.push(((Area::Input, name.clone()), Json::from("list")));
+                leaves.push(((Area::Input, name.clone()), Json::from(LIST)));
                 for (label, member) in members {
                     leaves.push(((Area::Input, format!("{name}[{label}]")), json(member)));
                 }
@@ -135,6 +138,22 @@ impl Reason {
     }
 }
 
+impl Difference {
+    /// The difference with both values, where the sentence leaves them out for their length.
+    #[must_use]
+    pub fn in_full(&self) -> String {
+        match (self.area, self.name.as_str(), &self.old, &self.new) {
+            (Area::Code, "words", Some(old), Some(new)) => format!("{self}\n    from {old}\n    to   {new}"),
+            _ => self.to_string(),
+        }
+    }
+
+    /// Whether a person has written the values, and they say more than a digest.
+    fn has_plain_values(&self) -> bool {
+        matches!(self.area, Area::Parameter | Area::Environment | Area::Machine)
+    }
+}
+
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = &self.name;
@@ -155,8 +174,16 @@ impl fmt::Display for Difference {
             Area::Declaration => "declared ",
         };
         match (&self.old, &self.new) {
+            (None, Some(new)) if self.has_plain_values() => write!(f, "{what}`{name}` is new ({})", short(new)),
+            (Some(old), None) if self.has_plain_values() => write!(f, "{what}`{name}` is gone (it was {})", short(old)),
             (None, _) => write!(f, "{what}`{name}` is new"),
             (_, None) => write!(f, "{what}`{name}` is gone"),
+            (Some(old), Some(_)) if self.area == Area::Input && old == LIST => {
+                write!(f, "input `{name}` is no list any more")
+            }
+            (Some(_), Some(new)) if self.area == Area::Input && new == LIST => {
+                write!(f, "input `{name}` is a list now")
+            }
             (Some(old), Some(new)) if self.area == Area::Input => match (content(old), content(new)) {
                 (Some(old), Some(new)) => write!(f, "input `{name}` has other content ({old} → {new})"),
                 (Some(_), None) => write!(f, "input `{name}` is absent now"),
@@ -213,6 +240,10 @@ mod tests {
             (
                 "input `digits` has other content (",
                 Box::new(move |d| drop(d.inputs.insert("digits".into(), content("other")))),
+            ),
+            (
+                "input `digits` is a list now",
+                Box::new(|d| drop(d.inputs.insert("digits".into(), KeyInput::Many(BTreeMap::new())))),
             ),
             ("input `digits` is absent now", Box::new(|d| drop(d.inputs.insert("digits".into(), KeyInput::Absent)))),
             ("input `warm` is no longer absent", Box::new(move |d| drop(d.inputs.insert("warm".into(), content("w"))))),

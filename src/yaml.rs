@@ -175,7 +175,10 @@ impl Reader<'_> {
                 event => root = Some(self.node(event, span, &mut events, 0)?.0),
             }
         }
-        let empty = || Box::new(Diagnostic::new(format!("`{}` is empty", self.source.name.display())));
+        let empty = || {
+            let fault = Diagnostic::new(format!("`{}` is empty", self.source.name.display()));
+            Box::new(fault.hint("a pipeline begins with `stages:`"))
+        };
         root.ok_or_else(empty)
     }
 

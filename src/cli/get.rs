@@ -46,29 +46,23 @@ pub(crate) fn run(command: &GetCommand, common: &Common) -> Result<(), Failure> 
     let Some(Produced::Artifact(artifact)) = known.outputs.get(output) else {
         return Err(Failure::wrong(format!("stage `{stage}` left its optional output `{output}` out")));
     };
-    let result = match &command.output {
+    let again = |error: StoreError| match error {
+        StoreError::Missing(_) | StoreError::Damaged { .. } => {
+            Failure::wrong_with_hint(error.to_string(), format!("`nnf run --force {stage} {stage}` makes it again"))
+        }
+        error => error.into(),
+    };
+    match &command.output {
         Some(to) => {
             check_target(to)?;
-            context.store.copy_out(artifact, to)
+            context.store.copy_out(artifact, to).map_err(again)
         }
-        None if artifact.form == Form::Folder || artifact.size > SHORT => {
-            return Err(Failure::wrong_with_hint(
-                format!("`{word}` is a folder or long; it needs a place to go"),
-                format!("`nnf get {word} -o PATH`"),
-            ));
-        }
-        None => {
-            let bytes = context.store.read(artifact)?;
-            return deliver_text(&bytes, None);
-        }
-    };
-    result.map_err(|error| match error {
-        StoreError::Missing(_) | StoreError::Damaged { .. } => Failure::Wrong(vec![
-            nnf::diagnostic::Diagnostic::new(error.to_string())
-                .hint(format!("`nnf run --force {stage} {stage}` makes it again")),
-        ]),
-        error => error.into(),
-    })
+        None if artifact.form == Form::Folder || artifact.size > SHORT => Err(Failure::wrong_with_hint(
+            format!("`{word}` is a folder or long; it needs a place to go"),
+            format!("`nnf get {word} -o PATH`"),
+        )),
+        None => deliver_text(&context.store.read(artifact).map_err(again)?, None),
+    }
 }
 
 fn check_target(to: &Path) -> Result<(), Failure> {

@@ -84,7 +84,7 @@ fn excerpt(place: &Place, style: Style) -> String {
         style.paint("1;34", "-->"),
         place.source.name.display(),
         style.paint("1;34", &number.to_string()),
-        printable(&line.replace('\t', "    ")),
+        printable(line),
         " ".repeat(before),
     )
 }
@@ -107,8 +107,9 @@ fn columns(text: &str) -> usize {
         .sum()
 }
 
-/// Without characters that would move the cursor or change colours.
+/// Without characters that would move the cursor or change colours; tabs are four spaces, as in excerpts.
 fn printable(text: &str) -> String {
+    let text = text.replace('\t', "    ");
     text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 

@@ -110,9 +110,13 @@ fn explain(event: &RunEvent, summary: &Summary, pipeline: &std::path::Path) -> D
     let mut fault = Diagnostic::new(message);
     let kept = summary.ran.len() + summary.fresh;
     if !summary.not_started.is_empty() {
-        let (stages, below) =
-            (summary.not_started.len(), if summary.not_started.len() == 1 { "stage was" } else { "stages were" });
-        fault = fault.hint(format!("{stages} {below} not started; {kept} finished stages are kept"));
+        let stages = counted(summary.not_started.len(), "stage was", "stages were");
+        let kept = counted(kept, "finished stage is", "finished stages are");
+        fault = fault.hint(format!("{stages} not started; {kept} kept"));
     }
     fault.hint(format!("`nnf why {shown}{stage}` shows what went into the key"))
+}
+
+fn counted(count: usize, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
 }

@@ -40,14 +40,15 @@ pub(crate) fn run(command: &StageCommand, common: &Common) -> Result<(), Failure
                 render::out(&format!("`{name}` must run: {} (key {})", sentence(reason), key.short()));
                 if let Reason::Changed(differences) = reason {
                     for difference in differences {
-                        render::out(&format!("  {difference}"));
+                        render::out(&format!("  {}", difference.in_full()));
                     }
                 }
             }
             _ => {
+                let above = graph.needed_for(&[id]);
                 let stale = graph
                     .ids()
-                    .filter(|up| needed[up.index()] && matches!(plan[up.index()], Some(Status::Stale { .. })));
+                    .filter(|up| above[up.index()] && matches!(plan[up.index()], Some(Status::Stale { .. })));
                 let names: Vec<&str> = stale.map(|up| graph.get(up).name.as_str()).collect();
                 render::out(&format!(
                     "`{name}` is pending: it runs if {} {} other content than before",

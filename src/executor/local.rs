@@ -136,8 +136,11 @@ impl Ending<'_> {
     }
 
     fn verdict(&self, status: std::io::Result<ExitStatus>, stop: &Stop) -> Ended {
+        // Many programs end with status 0 when they are told to end by a signal; what they leave is half a result. The
+        // cancel file is another matter: a stage that heeds it ends well only when its work is done.
+        let ended_by_itself = matches!(self.phase, Phase::Running | Phase::Cancelled(_));
         match status {
-            Ok(status) if status.success() => Ended::Success,
+            Ok(status) if status.success() && ended_by_itself => Ended::Success,
             _ if !matches!(self.phase, Phase::Running) && stop.asked() => Ended::Stopped,
             _ if !matches!(self.phase, Phase::Running) => Ended::TimedOut,
             Ok(status) => Ended::Failure(in_words(status)),

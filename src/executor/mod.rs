@@ -3,6 +3,8 @@
 //! It does not know stages, keys or the store.
 
 mod budget;
+#[cfg(test)]
+mod conformance;
 mod events;
 mod local;
 mod logs;

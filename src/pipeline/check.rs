@@ -44,9 +44,8 @@ pub(crate) fn parameters(
             (None, None) if parameter.optional => {}
             (None, None) => {
                 let message = format!("stage `{}` lacks parameter `{}`: {}", stage.0, parameter.name, parameter.doc);
-                faults.push(
-                    Diagnostic::new(message).at(stage.1).hint(format!("add it under `with`: {}", expects(parameter))),
-                );
+                let hint = format!("add `{}` under `with`; it is {}", parameter.name, expects(parameter));
+                faults.push(Diagnostic::new(message).at(stage.1).hint(hint));
             }
         }
     }
@@ -87,7 +86,11 @@ impl Check<'_> {
         };
         if result.is_none() {
             let message = format!("`{}` is {}, but here stands {}", self.path, expects(parameter), shown(value));
-            self.faults.push(Diagnostic::new(message).at(place));
+            let fault = Diagnostic::new(message).at(place);
+            self.faults.push(match slip(&parameter.kind, value) {
+                Some(hint) => fault.hint(hint),
+                None => fault,
+            });
         }
         result
     }
@@ -250,7 +253,27 @@ pub(crate) fn expects(parameter: &Parameter) -> String {
     }
 }
 
-fn shown(value: &Json) -> String {
+/// What to do about the usual slips of YAML: quotes too many or too few, and the words of YAML 1.1.
+fn slip(kind: &ParameterType, value: &Json) -> Option<String> {
+    match (kind, value) {
+        (ParameterType::String | ParameterType::Choice { .. }, Json::Bool(_) | Json::Number(_)) => {
+            Some(format!("write it in quotes: `'{value}'`"))
+        }
+        (ParameterType::Int { .. } | ParameterType::Float { .. }, Json::String(text))
+            if text.parse::<f64>().is_ok() =>
+        {
+            Some("leave the quotes out".into())
+        }
+        (ParameterType::Bool, Json::String(text)) => match text.to_ascii_lowercase().as_str() {
+            "yes" | "on" | "true" => Some("write it as `true`".into()),
+            "no" | "off" | "false" => Some("write it as `false`".into()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+pub(crate) fn shown(value: &Json) -> String {
     match value {
         Json::String(text) if text.chars().count() <= 40 => format!("the text `{text}`"),
         Json::Bool(_) | Json::Number(_) => format!("{} ({value})", what(value)),

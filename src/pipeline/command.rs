@@ -18,6 +18,8 @@ use crate::yaml::{Node, Value};
 /// What placeholders may name.
 pub(crate) struct Known<'a> {
     pub(crate) inputs: &'a BTreeMap<String, Source>,
+    /// Names of all inputs that the stage has, the faulty ones among them.
+    pub(crate) input_names: &'a [&'a str],
     pub(crate) outputs: Option<&'a BTreeMap<String, OutputSpec>>,
     pub(crate) with: &'a Map<String, Json>,
 }
@@ -52,7 +54,7 @@ pub(crate) fn words(
             Some(text) => {
                 // The program itself is looked at when the key is made; it needs no mention under `code`.
                 if position > 0 {
-                    check_files(&text, files, &node.place, faults);
+                    check_files(&text, files, known.inputs, &node.place, faults);
                 }
                 words.push(pieces(&text, known, &node.place, faults));
             }
@@ -65,13 +67,15 @@ pub(crate) fn words(
 }
 
 /// A word that names a file of the project must say so, or the key would miss what the command reads.
-fn check_files(text: &str, files: &Files<'_>, place: &Place, faults: &mut Faults) {
+fn check_files(text: &str, files: &Files<'_>, inputs: &BTreeMap<String, Source>, place: &Place, faults: &mut Faults) {
     if text.is_empty() || text.len() > 1000 || text.contains(['{', '\n']) {
         return;
     }
     let path = plain(&files.reach.root.join(text));
     let inside = path.starts_with(&files.reach.root) && path.is_file();
-    let listed = files.code.values().any(|code| path.starts_with(code));
+    let read =
+        inputs.values().any(|source| matches!(source, Source::File { path: file, .. } if path.starts_with(file)));
+    let listed = read || files.code.values().any(|code| path.starts_with(code));
     if inside && !listed {
         let message = format!("the command names the file `{text}`, which its key does not know");
         let fault = Diagnostic::new(message).at(place);
@@ -125,7 +129,8 @@ fn placeholder(
     };
     match space {
         "{in." => match known.inputs.get(name) {
-            None => missing("the input", known.inputs.keys().map(String::as_str).collect()),
+            None if known.input_names.contains(&name) => None,
+            None => missing("the input", known.input_names.to_vec()),
             Some(Source::Many(_)) if !whole => {
                 let message = format!("input `{name}` is a list, so `{{in.{name}}}` must be a word by itself");
                 faults.push(Diagnostic::new(message).at(place));

@@ -12,7 +12,7 @@ use crate::graph::{Instance, InstanceId, Needs, OutputSpec, Source, Work};
 use crate::pipeline::axes::{self, Cell};
 use crate::pipeline::check;
 use crate::pipeline::command;
-use crate::pipeline::definition::{Definition, Faults, StageDefinition};
+use crate::pipeline::definition::{Definition, Faults, StageDefinition, bad_label, is_label};
 use crate::pipeline::files::Reach;
 use crate::pipeline::interpolate::{Scope, what, write_out};
 use crate::pipeline::reference::{self, Reference, Which};
@@ -119,7 +119,9 @@ impl Maker<'_, '_> {
                 versions: offered.versions(),
             },
             None => {
-                let known = command::Known { inputs: &inputs, outputs: self.stage.outputs.as_ref(), with: &with };
+                let names: Vec<&str> = definition.inputs.iter().map(|entry| entry.key.as_str()).collect();
+                let outputs = self.stage.outputs.as_ref();
+                let known = command::Known { inputs: &inputs, input_names: &names, outputs, with: &with };
                 let files = command::Files { code: &code, reach: self.around.reach };
                 let words = definition
                     .run
@@ -202,6 +204,10 @@ impl Maker<'_, '_> {
                 },
                 None => None,
             };
+            if !is_label(&entry.key) {
+                // It becomes the name of a file that the stage reads.
+                self.faults.push(bad_label("input name", &entry.key, &entry.place));
+            }
             let Some(source) = self.source(entry) else { continue };
             if matches!(source, Source::Many(_)) && declared.is_some_and(|input| !input.many) {
                 let message =
@@ -241,7 +247,14 @@ impl Maker<'_, '_> {
         if let Value::Map(members) = &entry.value.value {
             let mut many = BTreeMap::new();
             for member in members {
-                if let Some(source) = self.source(member) {
+                if !is_label(&member.key) {
+                    self.faults.push(bad_label("label", &member.key, &member.place));
+                }
+                if !matches!(member.value.value, Value::Text(_)) {
+                    let message =
+                        format!("member `{}` is text, but here stands {}", member.key, member.value.value.what());
+                    self.faults.push(Diagnostic::new(message).at(&member.value.place));
+                } else if let Some(source) = self.source(member) {
                     many.insert(member.key.clone(), source);
                 }
             }

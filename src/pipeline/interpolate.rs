@@ -90,6 +90,10 @@ impl Scope {
                     self.params.keys().map(String::as_str).collect(),
                 )
             })?,
+            "each" if self.each.is_empty() => {
+                let fault = Diagnostic::new(format!("this stage has no axis `{name}`"));
+                return Err(Box::new(fault.hint(format!("give it one: `each: {{ {name}: [FIRST, SECOND] }}`"))));
+            }
             "each" => self.each.get(name).ok_or_else(|| {
                 unknown(
                     format!("this stage has no axis `{name}`"),

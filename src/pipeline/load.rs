@@ -70,6 +70,7 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, Vec<Diagnostic>> {
     let graph = Graph::new(instances.clone()).unwrap_or_else(|cycles| {
         for cycle in cycles {
             let fault = Diagnostic::new(format!("stages need each other in a circle: {cycle}"));
+            let fault = fault.hint("one of them has to do without the other's output");
             let place = cycle.0.first().and_then(|name| first_place(name));
             cycle_faults.push(match place {
                 Some(place) => fault.at(place),

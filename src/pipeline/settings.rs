@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use crate::diagnostic::Diagnostic;
 use crate::graph::{CpuNeed, Needs, OutputSpec};
+use crate::pipeline::check::shown;
 use crate::pipeline::definition::{Faults, bad_label, is_label, unknown_key};
 use crate::pipeline::interpolate::{Scope, what, write_out};
 use crate::yaml::{Entry, Node, Value};
@@ -49,7 +50,7 @@ pub(crate) fn count(node: &Node, key: &str, scope: &Scope, faults: &mut Faults) 
     let value = scope.resolve(node, faults);
     let found = value.as_u64().and_then(|n| u32::try_from(n).ok()).filter(|n| *n <= 1_000_000);
     if found.is_none() {
-        let message = format!("`{key}` is a whole number from 0 to 1000000, but here stands {}", what(&value));
+        let message = format!("`{key}` is a whole number from 0 to 1000000, but here stands {}", shown(&value));
         faults.push(Diagnostic::new(message).at(&node.place));
     }
     found

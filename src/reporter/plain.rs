@@ -46,7 +46,10 @@ impl<W: Write> Reporter for Plain<W> {
     fn event(&mut self, event: &RunEvent) {
         match event {
             RunEvent::Began { run, pipeline, total } => {
-                self.line(&format!("run {run} of {pipeline}: {total} stages"));
+                self.line(&format!(
+                    "run {run} of {pipeline}: {total} {}",
+                    if *total == 1 { "stage" } else { "stages" }
+                ));
             }
             RunEvent::Started { stage, because, attempt, expected_milliseconds, .. } => {
                 let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };

@@ -242,12 +242,18 @@ impl<'a> State<'a> {
             if self.closing {
                 continue;
             }
+            // Content of a producer may have been found damaged since it was done; then it runs again first.
+            let unfinished = self.unfinished(id);
+            if unfinished > 0 {
+                self.stages[id.index()] = Stage::Waiting(unfinished);
+                continue;
+            }
             let instance = self.graph.get(id);
             let looked = self.context.around.look(instance, &|from| self.known(from));
             let looked = match looked {
                 Ok(Some(looked)) => looked,
                 Ok(None) => {
-                    self.fail(id, None, "an input that it needs was not produced".into(), 0.0, Vec::new(), false);
+                    self.look_for_records(id);
                     continue;
                 }
                 Err(error) => {
@@ -262,6 +268,25 @@ impl<'a> State<'a> {
         }
     }
 
+    /// How many producers of an instance are not done.
+    fn unfinished(&self, id: InstanceId) -> usize {
+        let producers = self.graph.producers(id).into_iter();
+        producers.filter(|from| !matches!(self.stages[from.index()], Stage::Done(_))).count()
+    }
+
+    /// An instance reads a record that was there a moment ago: it was damaged, so its stage runs again.
+    fn look_for_records(&mut self, id: InstanceId) {
+        let gone = |from: &InstanceId| {
+            self.known(*from).is_some_and(|known| matches!(self.context.store.record(&known.key), Ok(None)))
+        };
+        let producers: Vec<InstanceId> = self.graph.producers(id).into_iter().filter(gone).collect();
+        if producers.is_empty() {
+            self.fail(id, None, "an input that it needs was not produced".into(), 0.0, Vec::new(), false);
+        } else {
+            self.make_again(id, &producers, "its record is damaged");
+        }
+    }
+
     fn sort_in(&mut self, id: InstanceId, looked: Looked) -> Result<(), StoreError> {
         let key = looked.key;
         if self.working.contains_key(&key) {
@@ -272,6 +297,7 @@ impl<'a> State<'a> {
             Some(reason) => reason.clone(),
             None => match self.context.store.look_up(&key)? {
                 Some(known) => {
+                    self.context.store.share(&key)?;
                     self.summary.fresh += 1;
                     self.tell(RunEvent::Fresh { stage: self.stage_name(id), key });
                     self.done(id, known);
@@ -402,7 +428,10 @@ impl<'a> State<'a> {
                 self.tell(RunEvent::Stopped { stage });
                 self.stages[id.index()] = Stage::Waiting(0);
             }
-            Outcome::Missing { producers, what } => self.make_again(id, &producers, &what),
+            Outcome::Missing { producers, what } => {
+                self.make_again(id, &producers, &what);
+                self.wake_twins(key);
+            }
         }
     }
 
@@ -416,12 +445,11 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Content of a producer is gone: it runs again, and then the instance that needs it.
+    /// Content of a producer is gone: it runs again, and then the instance that needs it, and others in the queue that
+    /// read it, because their keys may rest on content that comes out otherwise this time.
     fn make_again(&mut self, id: InstanceId, producers: &[InstanceId], what: &str) {
-        let mut waiting = 0;
         for producer in producers {
             if self.again.contains_key(producer) && !matches!(self.stages[producer.index()], Stage::Done(_)) {
-                waiting += 1;
                 continue;
             }
             let text = format!("{what}; `{}` runs again", self.stage_name(*producer));
@@ -429,9 +457,23 @@ impl<'a> State<'a> {
             self.again.insert(*producer, Reason::Missing("its stored content is missing or damaged".into()));
             self.stages[producer.index()] = Stage::Ready;
             self.ready.insert(*producer);
-            waiting += 1;
+            for reader in self.graph.readers(*producer) {
+                self.look_at_again(reader);
+            }
         }
-        self.stages[id.index()] = Stage::Waiting(waiting);
+        self.stages[id.index()] = Stage::Ready;
+        self.ready.insert(id);
+    }
+
+    /// Takes an instance out of the queue, with those that wait for its result.
+    fn look_at_again(&mut self, id: InstanceId) {
+        let Stage::Queued(looked, _) = &self.stages[id.index()] else { return };
+        let key = looked.key;
+        self.working.remove(&key);
+        self.queued.remove(&id);
+        self.stages[id.index()] = Stage::Ready;
+        self.ready.insert(id);
+        self.wake_twins(key);
     }
 
     fn done(&mut self, id: InstanceId, known: Known) {

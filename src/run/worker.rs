@@ -308,7 +308,7 @@ impl Assignment<'_> {
                     inputs: inputs.clone(),
                     outputs,
                     events: events.clone(),
-                    scratch: folder.scratch().join("tmp"),
+                    scratch: folder.scratch(),
                     checkpoint: checkpoint.map(Checkpoint::data),
                     cancel: cancel.clone(),
                     cpus: self.share.cores,
@@ -388,9 +388,9 @@ impl Assignment<'_> {
         let scratch = folder.scratch();
         set("PATH", self.context.around.path.clone());
         set("LANG", "C.UTF-8".into());
-        set("HOME", scratch.join("home").into());
-        set("TMPDIR", scratch.join("tmp").into());
-        set("NNF_SCRATCH", scratch.join("tmp").into());
+        set("HOME", scratch.clone().into());
+        set("TMPDIR", scratch.clone().into());
+        set("NNF_SCRATCH", scratch.into());
         set("NNF_EVENTS", events.into());
         set("NNF_CPUS", self.share.cores.to_string().into());
         for threads in
@@ -442,7 +442,7 @@ impl Assignment<'_> {
             let name = entry.map_err(&doing)?.file_name().to_string_lossy().into_owned();
             if !self.instance.outputs.contains_key(&name) {
                 return Err(Failure::Final(format!(
-                    "it wrote `{name}` into its output folder, which it does not declare"
+                    "it wrote `{name}` into its output folder, which it does not declare under `out`"
                 )));
             }
         }

@@ -5,28 +5,38 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::store::StoreError;
 
 /// The folder of one attempt; removed when dropped.
 #[derive(Debug)]
 pub struct AttemptFolder {
-    folder: Option<tempfile::TempDir>,
     path: PathBuf,
     _lock: File,
 }
 
+/// Names of folders that have an owner, and of those whose owner is about to lock them.
+const OWNED: &str = "a-";
+const NEW: &str = "new-";
+/// Age at which a folder that never got its owner's lock is taken to be left over.
+const ABANDONED: Duration = Duration::from_secs(3600);
+
 impl AttemptFolder {
     pub(crate) fn new(attempts: &Path) -> Result<Self, StoreError> {
         let doing = StoreError::io("make a folder for a stage");
-        let folder = tempfile::Builder::new().prefix("a-").tempdir_in(attempts).map_err(&doing)?;
-        let path = folder.path().to_owned();
-        for part in ["in", "out", "scratch", "scratch/home", "scratch/tmp"] {
-            fs_err::create_dir(path.join(part)).map_err(&doing)?;
+        let folder = tempfile::Builder::new().prefix(NEW).tempdir_in(attempts).map_err(&doing)?;
+        for part in ["in", "out", "scratch"] {
+            fs_err::create_dir(folder.path().join(part)).map_err(&doing)?;
         }
-        let lock = fs_err::File::create(path.join("owner")).map_err(&doing)?.into_file();
+        let lock = fs_err::File::create(folder.path().join("owner")).map_err(&doing)?.into_file();
         lock.lock().map_err(&doing)?;
-        Ok(AttemptFolder { folder: Some(folder), path, _lock: lock })
+        // Only now may others see it as an attempt: one without a locked owner counts as left over.
+        let name = folder.path().file_name().unwrap_or_default().to_string_lossy();
+        let path = attempts.join(name.replacen(NEW, OWNED, 1));
+        fs_err::rename(folder.path(), &path).map_err(&doing)?;
+        let _ = folder.keep();
+        Ok(AttemptFolder { path, _lock: lock })
     }
 
     /// The folder itself.
@@ -47,7 +57,7 @@ impl AttemptFolder {
         self.path.join("out")
     }
 
-    /// For temporary files.
+    /// For temporary files, and what programs keep at home.
     #[must_use]
     pub fn scratch(&self) -> PathBuf {
         self.path.join("scratch")
@@ -66,9 +76,7 @@ impl AttemptFolder {
 impl Drop for AttemptFolder {
     fn drop(&mut self) {
         make_removable(&self.path);
-        if let Some(folder) = self.folder.take()
-            && let Err(error) = folder.close()
-        {
+        if let Err(error) = fs_err::remove_dir_all(&self.path) {
             tracing::warn!("the folder of a stage could not be removed: {error}");
         }
     }
@@ -95,9 +103,7 @@ pub(crate) fn clear_leftovers(attempts: &Path) -> Result<usize, StoreError> {
     let mut cleared = 0;
     for entry in fs_err::read_dir(attempts).map_err(&doing)? {
         let path = entry.map_err(&doing)?.path();
-        let is_attempt = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("a-"));
-        let Ok(lock) = fs_err::File::options().write(true).open(path.join("owner")) else { continue };
-        if !is_attempt || matches!(lock.file().try_lock(), Err(TryLockError::WouldBlock | TryLockError::Error(_))) {
+        if !is_left_over(&path) {
             continue;
         }
         end_leftover(&path);
@@ -107,6 +113,17 @@ pub(crate) fn clear_leftovers(attempts: &Path) -> Result<usize, StoreError> {
         }
     }
     Ok(cleared)
+}
+
+/// Whether the engine that made an attempt's folder is gone.
+fn is_left_over(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if name.starts_with(NEW) {
+        let age = fs_err::metadata(path).and_then(|meta| meta.modified()).map(|time| time.elapsed());
+        return age.is_ok_and(|age| age.is_ok_and(|age| age > ABANDONED));
+    }
+    let Ok(lock) = fs_err::File::options().write(true).open(path.join("owner")) else { return false };
+    name.starts_with(OWNED) && !matches!(lock.file().try_lock(), Err(TryLockError::WouldBlock | TryLockError::Error(_)))
 }
 
 /// Kills the process group that an attempt noted, if its leader is still the same process.

@@ -6,6 +6,7 @@ use std::fs::Permissions;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::digest::Digest;
@@ -21,11 +22,23 @@ const LARGE: u64 = 1 << 20;
 pub(crate) struct Blobs {
     root: PathBuf,
     stamps: Arc<Mutex<Stamps>>,
+    /// Whether the file system refused to share content by a reflink; a refusal costs as much as a copy of a small file.
+    refuses_reflinks: Arc<AtomicBool>,
 }
 
 impl Blobs {
     pub(crate) fn new(root: PathBuf, stamps: Arc<Mutex<Stamps>>) -> Self {
-        Blobs { root, stamps }
+        Blobs { root, stamps, refuses_reflinks: Arc::default() }
+    }
+
+    /// Shares content of a blob with a new file; false where the file system cannot.
+    pub(crate) fn reflink(&self, from: &Path, to: &Path) -> bool {
+        if self.refuses_reflinks.load(Ordering::Relaxed) {
+            return false;
+        }
+        let shared = reflink_copy::reflink(from, to).is_ok();
+        self.refuses_reflinks.store(!shared, Ordering::Relaxed);
+        shared
     }
 
     /// Where a blob lies, or would lie.
@@ -72,7 +85,7 @@ impl Blobs {
         let doing = StoreError::io("store a file");
         let meta = fs_err::symlink_metadata(from).map_err(&doing)?;
         let digest = hash_file(from).map_err(&doing)?;
-        if self.has(&digest, meta.len()) {
+        if self.has(&digest) {
             fs_err::remove_file(from).map_err(&doing)?;
             return Ok((digest, meta.len()));
         }
@@ -88,7 +101,7 @@ impl Blobs {
     /// Takes bytes into the store.
     pub(crate) fn put_bytes(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
         let digest = Digest::of(bytes);
-        if !self.has(&digest, bytes.len() as u64) {
+        if !self.has(&digest) {
             let doing = StoreError::io("store content");
             let mut file = self.temporary().map_err(&doing)?;
             file.write_all(bytes).map_err(&doing)?;
@@ -109,9 +122,9 @@ impl Blobs {
         copy.keep().map(|(_, path)| path).map_err(|e| e.error)
     }
 
-    /// Whether a blob of the right size is there. Its content is checked when it is read.
-    fn has(&self, digest: &Digest, size: u64) -> bool {
-        fs_err::symlink_metadata(self.path(digest)).is_ok_and(|meta| meta.is_file() && meta.len() == size)
+    /// Whether the content is there and whole: a damaged blob must not stand in the way of a good one.
+    fn has(&self, digest: &Digest) -> bool {
+        self.checked(digest).is_ok()
     }
 
     /// Makes a finished file read-only and moves it to its name.

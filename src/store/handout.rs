@@ -66,7 +66,7 @@ fn link(blobs: &Blobs, digest: &Digest, executable: bool, to: &Path, out: &mut H
     if executable {
         return copy(&from, to, 0o555).map_err(doing);
     }
-    if reflink_copy::reflink(&from, to).is_ok() {
+    if blobs.reflink(&from, to) {
         return fs_err::set_permissions(to, Permissions::from_mode(0o444)).map_err(doing);
     }
     match fs_err::hard_link(&from, to) {

@@ -39,39 +39,52 @@ pub(crate) fn publish(
 ) -> Result<PathBuf, StoreError> {
     let doing = StoreError::io("link the latest results");
     let folder = root.join("latest").join(pipeline);
-    let state = Digest::of(&serde_json::to_vec(outputs).unwrap_or_default()).to_string();
     let note = folder.join(".state");
-    if fs_err::read_to_string(&note).is_ok_and(|text| text == state) {
+    let wanted: Shown = outputs.iter().map(|(name, known)| (name.clone(), state(known))).collect();
+    let shown: Shown = serde_json::from_slice(&fs_err::read(&note).unwrap_or_default()).unwrap_or_default();
+    if wanted == shown && folder.is_dir() {
         return Ok(folder);
     }
     fs_err::create_dir_all(&folder).map_err(&doing)?;
-    let _ = fs_err::remove_file(&note);
-    for (instance, known) in outputs {
-        let fresh = folder.join(format!(".new-{instance}"));
-        remove(&fresh).map_err(&doing)?;
-        fs_err::create_dir(&fresh).map_err(&doing)?;
-        for (name, produced) in &known.outputs {
-            if let Produced::Artifact(artifact) = produced {
-                link(
-                    blobs,
-                    artifact,
-                    &fresh.join(file_name(name, artifact)),
-                    &root.join("latest"),
-                    &folder.join(instance),
-                )?;
-            }
-        }
-        let shown = folder.join(instance);
-        remove(&shown).map_err(&doing)?;
-        fs_err::rename(&fresh, &shown).map_err(&doing)?;
+    // A file system takes its time over links and folders, so what stays as it is is left alone. Until all is done the
+    // note lists only that.
+    let stays = |name: &String| wanted.get(name) == shown.get(name) && folder.join(name).is_dir();
+    let same: Shown = wanted.iter().filter(|(name, _)| stays(name)).map(|(n, s)| (n.clone(), s.clone())).collect();
+    let write = |shown: &Shown| write_atomically(&note, &serde_json::to_vec(shown).unwrap_or_default()).map_err(&doing);
+    write(&same)?;
+    for (instance, known) in outputs.iter().filter(|(name, _)| !same.contains_key(*name)) {
+        show(root, blobs, &folder, instance, known)?;
     }
     for entry in fs_err::read_dir(&folder).map_err(&doing)?.flatten() {
-        if !outputs.contains_key(entry.file_name().to_string_lossy().as_ref()) {
+        let name = entry.file_name();
+        if name != ".state" && !outputs.contains_key(name.to_string_lossy().as_ref()) {
             remove(&entry.path()).map_err(&doing)?;
         }
     }
-    write_atomically(&note, state.as_bytes()).map_err(doing)?;
+    write(&wanted)?;
     Ok(folder)
+}
+
+/// What is shown of each instance, as a digest.
+type Shown = BTreeMap<String, String>;
+
+fn state(known: &Known) -> String {
+    Digest::of(&serde_json::to_vec(&known.outputs).unwrap_or_default()).to_string()
+}
+
+/// Puts the links of one instance in place of those that are there.
+fn show(root: &Path, blobs: &Blobs, folder: &Path, instance: &str, known: &Known) -> Result<(), StoreError> {
+    let doing = StoreError::io("link the latest results");
+    let (fresh, shown) = (folder.join(format!(".new-{instance}")), folder.join(instance));
+    remove(&fresh).map_err(&doing)?;
+    fs_err::create_dir(&fresh).map_err(&doing)?;
+    for (name, produced) in &known.outputs {
+        if let Produced::Artifact(artifact) = produced {
+            link(blobs, artifact, &fresh.join(file_name(name, artifact)), &root.join("latest"), &shown)?;
+        }
+    }
+    remove(&shown).map_err(&doing)?;
+    fs_err::rename(&fresh, &shown).map_err(doing)
 }
 
 fn file_name(output: &str, artifact: &Artifact) -> String {

@@ -29,6 +29,9 @@ mod records;
 mod remote;
 mod runs;
 mod stamps;
+#[cfg(test)]
+mod tests;
+mod tier;
 mod tree;
 
 use std::path::{Path, PathBuf};
@@ -47,7 +50,7 @@ pub use remote::{ObjectRemote, Remote, RemoteOptions};
 pub use runs::{RunFolder, RunSummary};
 
 use blob::Blobs;
-use remote::Tier;
+use tier::Tier;
 
 /// Where a store lies.
 #[derive(Clone, Debug)]
@@ -88,7 +91,7 @@ impl Store {
         let stamps = Arc::new(Mutex::new(stamps::Stamps::open(&root.join("index/v1/stamps"))));
         let blobs = Blobs::new(root.clone(), Arc::clone(&stamps));
         let index = Mutex::new(index::Index::open(&root.join("index/v1/records")));
-        let tier = options.remote.as_ref().map(Tier::open).transpose()?;
+        let tier = options.remote.as_ref().map(|remote| Tier::open(remote, &root.join("index/v1"))).transpose()?;
         Ok(Store { root, blobs, index, stamps, tier })
     }
 
@@ -139,6 +142,19 @@ impl Store {
             tier.send(&standing, &self.blobs);
         }
         Ok(standing)
+    }
+
+    /// Sends what is under a key to the remote tier, unless that is known to have it: an upload may have failed before,
+    /// or the tier may be new.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    pub fn share(&self, key: &Key) -> Result<(), StoreError> {
+        let Some(tier) = self.tier.as_ref().filter(|tier| !tier.has(key)) else { return Ok(()) };
+        if let Some(record) = self.record(key)? {
+            tier.send(&record, &self.blobs);
+        }
+        Ok(())
     }
 
     /// Replaces the record under a key whose content was proven bad.
@@ -310,6 +326,7 @@ impl Store {
         pipeline: &str,
         outputs: &std::collections::BTreeMap<String, Known>,
     ) -> Result<PathBuf, StoreError> {
+        let _lock = heads::lock(&self.root.join("heads/v1"), pipeline)?;
         latest::publish(&self.root, &self.blobs, pipeline, outputs)
     }
 
@@ -318,17 +335,18 @@ impl Store {
     /// # Errors
     /// When the disk fails.
     pub fn try_lock(&self, key: &Key) -> Result<Option<KeyLock>, StoreError> {
+        let doing = StoreError::io("lock a key");
         let path = self.root.join("locks").join(key.to_string());
-        let file = fs_err::File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(StoreError::io("lock a key"))?;
-        match file.file().try_lock() {
-            Ok(()) => Ok(Some(KeyLock { path, _file: file.into_file() })),
-            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
-            Err(std::fs::TryLockError::Error(e)) => Err(StoreError::io("lock a key")(e)),
+        loop {
+            let open = fs_err::File::options().create(true).truncate(false).write(true).open(&path);
+            let file = open.map_err(&doing)?.into_file();
+            match file.try_lock() {
+                // Whoever had the lock before removed the file's name, so another file may stand under it by now.
+                Ok(()) if !is_still(&file, &path) => {}
+                Ok(()) => return Ok(Some(KeyLock { path, _file: file })),
+                Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
+                Err(std::fs::TryLockError::Error(error)) => return Err(doing(error)),
+            }
         }
     }
 
@@ -354,9 +372,16 @@ pub struct KeyLock {
 
 impl Drop for KeyLock {
     fn drop(&mut self) {
-        // Whoever waits holds the removed file open and gets its lock; results do not rest on locks.
+        // It is locked still, so nobody else can have taken it for theirs.
         let _ = fs_err::remove_file(&self.path);
     }
+}
+
+/// Whether a path still names an open file.
+fn is_still(file: &std::fs::File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let (Ok(open), Ok(named)) = (file.metadata(), fs_err::metadata(path)) else { return false };
+    (open.dev(), open.ino()) == (named.dev(), named.ino())
 }
 
 /// A mutex is poisoned when a thread panicked; its data are caches here, and stay usable.

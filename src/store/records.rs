@@ -46,6 +46,12 @@ pub(crate) fn parse(bytes: &[u8], key: &Key) -> Option<Record> {
     whole.then_some(record)
 }
 
+/// Whether a document was written by a newer version of this program, and is whole as far as this one can tell.
+pub(crate) fn is_newer(bytes: &[u8]) -> bool {
+    let document: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
+    document["version"].as_u64().is_some_and(|version| version > u64::from(RECORD_VERSION))
+}
+
 /// Digest of the record with an empty checksum.
 pub(crate) fn checksum(record: &Record) -> String {
     let bare = Record { checksum: String::new(), ..record.clone() };

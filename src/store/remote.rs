@@ -7,21 +7,15 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex};
 
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::path::Path as Name;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, WriteMultipart};
 
-use crate::digest::{Digest, Key};
-use crate::record::{Form, Produced, Record};
-use crate::store::blob::{Blobs, hash_file};
-use crate::store::{StoreError, lock, records, tree};
+use crate::store::StoreError;
 
-/// Uploads at a time, and records that may wait before stages are held up.
-const UPLOADS: usize = 4;
-const WAITING: usize = 64;
+/// Parts of one upload that are under way at a time.
+const PARTS: usize = 4;
 /// From this size on an object is sent in parts of this size.
 const PART: u64 = 16 << 20;
 
@@ -83,7 +77,9 @@ impl ObjectRemote {
     /// # Errors
     /// When the URL or the settings are wrong. Nothing is sent yet.
     pub fn open(options: &RemoteOptions) -> Result<Self, StoreError> {
-        let bad = |why: String| StoreError::BadRemote { url: public(&options.url), why };
+        let shown = public(&options.url);
+        // Some errors repeat the URL, and with it a password.
+        let bad = |why: String| StoreError::BadRemote { url: shown.clone(), why: why.replace(&options.url, &shown) };
         let url = url::Url::parse(&options.url).map_err(|error| bad(format!("it is no URL ({error})")))?;
         // Another part of the process may have chosen a provider before; then that one serves.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -162,7 +158,7 @@ impl ObjectRemote {
             if read == 0 {
                 break;
             }
-            upload.wait_for_capacity(UPLOADS).await.map_err(|error| self.failed(&error))?;
+            upload.wait_for_capacity(PARTS).await.map_err(|error| self.failed(&error))?;
             upload.write(&buffer[..read]);
         }
         upload.finish().await.map_err(|error| self.failed(&error))?;
@@ -209,7 +205,7 @@ impl Remote for ObjectRemote {
 }
 
 /// A URL without user, password and query.
-fn public(text: &str) -> String {
+pub(crate) fn public(text: &str) -> String {
     match url::Url::parse(text) {
         Ok(mut url) => {
             let _ = url.set_password(None);
@@ -226,129 +222,4 @@ fn without_secrets(error: &Error) -> String {
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default();
     line.split(['?']).next().unwrap_or_default().chars().take(400).collect()
-}
-
-/// What the store does with its remote tier: look-ups when they are needed, uploads in the background.
-pub(crate) struct Tier {
-    remote: Arc<dyn Remote>,
-    jobs: SyncSender<Job>,
-    state: Arc<State>,
-}
-
-struct Job {
-    record: Record,
-    blobs: Blobs,
-}
-
-#[derive(Default)]
-struct State {
-    waiting: Mutex<usize>,
-    done: Condvar,
-    error: Mutex<Option<StoreError>>,
-}
-
-impl Tier {
-    pub(crate) fn open(options: &RemoteOptions) -> Result<Self, StoreError> {
-        Ok(Self::new(Arc::new(ObjectRemote::open(options)?)))
-    }
-
-    pub(crate) fn new(remote: Arc<dyn Remote>) -> Self {
-        let (jobs, queue) = sync_channel::<Job>(WAITING);
-        let queue = Arc::new(Mutex::new(queue));
-        let state = Arc::new(State::default());
-        for _ in 0..UPLOADS {
-            let (remote, queue, state) = (Arc::clone(&remote), Arc::clone(&queue), Arc::clone(&state));
-            std::thread::spawn(move || work(&*remote, &queue, &state));
-        }
-        Tier { remote, jobs, state }
-    }
-
-    /// The record under a key.
-    pub(crate) fn record(&self, key: &Key) -> Result<Option<Record>, StoreError> {
-        let doing = StoreError::io("read a record from the remote store");
-        let file = tempfile::NamedTempFile::new().map_err(&doing)?;
-        if !self.remote.get(&record_name(key), file.path())? {
-            return Ok(None);
-        }
-        Ok(records::parse(&fs_err::read(file.path()).map_err(doing)?, key))
-    }
-
-    /// Brings a blob into the local tier.
-    pub(crate) fn fetch_blob(&self, digest: &Digest, blobs: &Blobs) -> Result<(), StoreError> {
-        let doing = StoreError::io("bring content from the remote store");
-        let file = blobs.temporary().map_err(&doing)?;
-        if !self.remote.get(&blob_name(digest), file.path())? {
-            return Err(StoreError::Missing(*digest));
-        }
-        if hash_file(file.path()).map_err(&doing)? != *digest {
-            return Err(StoreError::Remote(format!("content {} came with wrong bytes", digest.short())));
-        }
-        let (_, path) = file.keep().map_err(|e| doing(e.error))?;
-        blobs.seal(&path, digest)
-    }
-
-    /// Sends a record and its content, when there is time.
-    pub(crate) fn send(&self, record: &Record, blobs: &Blobs) {
-        *lock(&self.state.waiting) += 1;
-        let job = Job { record: record.clone(), blobs: blobs.clone() };
-        if self.jobs.send(job).is_err() {
-            *lock(&self.state.waiting) -= 1;
-        }
-    }
-
-    /// Waits for all that was sent.
-    pub(crate) fn finish(&self) -> Result<(), StoreError> {
-        let mut waiting = lock(&self.state.waiting);
-        while *waiting > 0 {
-            waiting = self.state.done.wait(waiting).unwrap_or_else(std::sync::PoisonError::into_inner);
-        }
-        drop(waiting);
-        lock(&self.state.error).take().map_or(Ok(()), Err)
-    }
-}
-
-fn work(remote: &dyn Remote, queue: &Mutex<Receiver<Job>>, state: &State) {
-    loop {
-        let job = lock(queue).recv();
-        let Ok(job) = job else { return };
-        if let Err(error) = upload(remote, &job) {
-            lock(&state.error).get_or_insert(error);
-        }
-        *lock(&state.waiting) -= 1;
-        state.done.notify_all();
-    }
-}
-
-/// Content first, then the record: whoever sees a record finds its content.
-fn upload(remote: &dyn Remote, job: &Job) -> Result<(), StoreError> {
-    let outputs = job.record.outputs.values().filter_map(|produced| match produced {
-        Produced::Artifact(artifact) => Some(artifact),
-        Produced::Absent => None,
-    });
-    for artifact in outputs.chain(&job.record.log) {
-        if artifact.form == Form::Folder {
-            for digest in tree::read(&job.blobs, &artifact.digest)?.blobs() {
-                remote.put_if_absent(&blob_name(&digest), &job.blobs.path(&digest))?;
-            }
-        }
-        remote.put_if_absent(&blob_name(&artifact.digest), &job.blobs.path(&artifact.digest))?;
-    }
-    let doing = StoreError::io("send a record");
-    let mut file = tempfile::NamedTempFile::new().map_err(&doing)?;
-    file.write_all(&records::to_bytes(&job.record)).map_err(&doing)?;
-    let name = record_name(&job.record.key);
-    if job.record.supersedes.is_some() {
-        remote.delete(&name)?;
-    }
-    remote.put_if_absent(&name, file.path()).map(|_| ())
-}
-
-fn blob_name(digest: &Digest) -> String {
-    let hex = digest.to_string();
-    format!("blobs/v1/{}/{}", &hex[..2], &hex[2..])
-}
-
-fn record_name(key: &Key) -> String {
-    let hex = key.to_string();
-    format!("records/v1/{}/{}.json", &hex[..2], &hex[2..])
 }

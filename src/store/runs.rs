@@ -50,7 +50,7 @@ impl RunFolder {
     pub(crate) fn create(root: &Path, pipeline: &str) -> Result<Self, StoreError> {
         let doing = StoreError::io("make a run's folder");
         let started = Timestamp::now();
-        let stamp = started.strftime("%Y%m%dT%H%M%SZ").to_string();
+        let stamp = started.strftime("%Y%m%dT%H%M%S%.3fZ").to_string();
         let folder =
             tempfile::Builder::new().prefix(&format!("{stamp}-")).rand_bytes(5).tempdir_in(root).map_err(&doing)?;
         let path = folder.keep();
@@ -123,6 +123,6 @@ pub(crate) fn list(root: &Path) -> Result<Vec<RunSummary>, StoreError> {
         let text = fs_err::read(entry.map_err(&doing)?.path().join("run.json")).unwrap_or_default();
         runs.extend(serde_json::from_slice::<RunSummary>(&text));
     }
-    runs.sort_by(|a, b| b.id.cmp(&a.id));
+    runs.sort_by(|a, b| (b.started, &b.id).cmp(&(a.started, &a.id)));
     Ok(runs)
 }

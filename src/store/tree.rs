@@ -70,7 +70,8 @@ pub(crate) fn ingest(blobs: &Blobs, path: &Path, media: &str) -> Result<Artifact
         return Ok(artifact(digest, form, size));
     }
     if !meta.is_dir() {
-        return Err(StoreError::unfit(path.display().to_string(), "an output is a file or a folder"));
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        return Err(StoreError::unfit(name, "an output is a file or a folder"));
     }
     let mut tree = Tree { version: 1, entries: BTreeMap::new() };
     walk(path, "", &[], &mut tree, &mut |file| blobs.put_file(file))?;
@@ -96,7 +97,8 @@ pub(crate) fn walk(
         let path = entry.path();
         let name = entry.file_name();
         let Some(name) = name.to_str() else {
-            return Err(StoreError::unfit(path.display().to_string(), "its name is not UTF-8"));
+            let inner = Path::new(prefix).join(name).display().to_string();
+            return Err(StoreError::unfit(inner, "its name is not UTF-8"));
         };
         let inner = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
         if inner.len() > MAX_PATH || tree.entries.len() >= MAX_ENTRIES {
@@ -134,13 +136,16 @@ fn link(at: &str, target: &Path) -> Result<Entry, StoreError> {
     if target.is_absolute() {
         return Err(refuse("which is absolute; links in an output are relative"));
     }
+    // A name may itself be a link, after which `..` would lead anywhere; so all `..` stand before the first name.
     let mut depth = at.matches('/').count();
+    let mut named = false;
     for part in target.components() {
         match part {
+            Component::ParentDir if named => return Err(refuse("which goes up again after a name")),
             Component::ParentDir => {
                 depth = depth.checked_sub(1).ok_or_else(|| refuse("which lies outside the output"))?
             }
-            Component::Normal(_) => depth += 1,
+            Component::Normal(_) => named = true,
             _ => {}
         }
     }

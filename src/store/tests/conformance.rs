@@ -1,0 +1,134 @@
+//! What every remote tier must do.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::strict::Strict;
+use crate::store::{ObjectRemote, Remote, RemoteOptions, StoreError};
+
+struct Suite<'a> {
+    remote: &'a dyn Remote,
+    folder: tempfile::TempDir,
+}
+
+impl<'a> Suite<'a> {
+    fn new(remote: &'a dyn Remote) -> Self {
+        Suite { remote, folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn file(&self, bytes: &[u8]) -> PathBuf {
+        let (_, path) = tempfile::NamedTempFile::new_in(&self.folder).unwrap().keep().unwrap();
+        fs_err::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) -> bool {
+        self.remote.put_if_absent(name, &self.file(bytes)).unwrap()
+    }
+
+    fn get(&self, name: &str) -> Option<Vec<u8>> {
+        let to = self.folder.path().join("got");
+        let found = self.remote.get(name, &to).unwrap();
+        found.then(|| fs_err::read(to).unwrap())
+    }
+
+    /// Every tier is held to this.
+    fn run(&self) {
+        self.what_is_not_there();
+        self.the_first_one_stands();
+        self.lists_know_folders();
+        self.deleting_makes_room();
+        self.large_objects();
+        self.one_of_many_writers_wins();
+    }
+
+    fn what_is_not_there(&self) {
+        assert_eq!(self.get("test/none"), None);
+        assert!(!self.remote.exists("test/none").unwrap());
+        assert_eq!(self.remote.list("test").unwrap(), [""; 0]);
+        self.remote.delete("test/none").unwrap();
+    }
+
+    fn the_first_one_stands(&self) {
+        assert!(self.put("test/one", b"first\0\xff"));
+        assert!(!self.put("test/one", b"second"));
+        assert_eq!(self.get("test/one").unwrap(), b"first\0\xff");
+        assert!(self.remote.exists("test/one").unwrap());
+        assert!(self.put("test/empty", b""));
+        assert_eq!(self.get("test/empty").unwrap(), b"");
+    }
+
+    fn lists_know_folders(&self) {
+        for name in ["test/list/b.json", "test/list/a/deep", "test/list2/c", "test/list/c"] {
+            assert!(self.put(name, name.as_bytes()));
+        }
+        assert_eq!(self.remote.list("test/list").unwrap(), ["test/list/a/deep", "test/list/b.json", "test/list/c"]);
+        assert_eq!(self.get("test/list/a/deep").unwrap(), b"test/list/a/deep");
+        assert!(!self.remote.exists("test/list").unwrap(), "a folder is no object");
+    }
+
+    fn deleting_makes_room(&self) {
+        assert!(self.put("test/again", b"1"));
+        self.remote.delete("test/again").unwrap();
+        self.remote.delete("test/again").unwrap();
+        assert_eq!(self.get("test/again"), None);
+        assert!(self.put("test/again", b"2"));
+        assert_eq!(self.get("test/again").unwrap(), b"2");
+    }
+
+    /// Larger than one part of an upload.
+    fn large_objects(&self) {
+        let bytes: Vec<u8> = (0..(17_u32 << 20)).map(|i| (i % 251) as u8).collect();
+        assert!(self.put("test/large", &bytes));
+        assert!(!self.put("test/large", &bytes));
+        assert!(self.get("test/large").unwrap() == bytes);
+    }
+
+    fn one_of_many_writers_wins(&self) {
+        let files: Vec<PathBuf> = (0..8_u8).map(|i| self.file(&[i; 1000])).collect();
+        let remote = self.remote;
+        let won: Vec<bool> = std::thread::scope(|scope| {
+            let put = |file| move || remote.put_if_absent("test/race", file).unwrap();
+            let writers: Vec<_> = files.iter().map(|file| scope.spawn(put(file.as_path()))).collect();
+            writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+        });
+        assert_eq!(won.iter().filter(|won| **won).count(), 1, "{won:?}");
+        let winner = won.iter().position(|won| *won).unwrap();
+        assert_eq!(self.get("test/race").unwrap(), fs_err::read(&files[winner]).unwrap());
+    }
+}
+
+fn open(url: &str) -> Result<ObjectRemote, StoreError> {
+    ObjectRemote::open(&RemoteOptions { url: url.into(), settings: BTreeMap::new() })
+}
+
+#[test]
+fn memory_conforms() {
+    for url in ["memory:///", "memory:///a/prefix"] {
+        Suite::new(&open(url).unwrap()).run();
+    }
+}
+
+#[test]
+fn a_folder_conforms_and_survives_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("file://{}/far%20away/store", folder.path().display());
+    Suite::new(&open(&url).unwrap()).run();
+    let again = open(&url).unwrap();
+    assert_eq!(Suite::new(&again).get("test/one").unwrap(), b"first\0\xff");
+    assert!(folder.path().join("far away/store/test/one").is_file(), "under its own name");
+}
+
+#[test]
+fn the_strict_double_conforms() {
+    Suite::new(&Strict::default()).run();
+}
+
+#[test]
+fn urls_that_cannot_be_used_say_why_and_keep_secrets() {
+    for url in ["no url", "ftp://user:pa55word@example.org/x", "s3://key:pa55word@", "file://host/x"] {
+        let Err(error) = open(url) else { panic!("{url}") };
+        let text = format!("{error} {error:?}");
+        assert!(matches!(error, StoreError::BadRemote { .. }) && !text.contains("pa55word"), "{text}");
+    }
+}

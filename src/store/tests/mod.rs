@@ -1,0 +1,7 @@
+//! The store as a whole: every remote tier against one suite, and two stores that share one.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod conformance;
+mod sharing;
+mod strict;

@@ -1,0 +1,119 @@
+//! A remote tier in memory that is stricter than any service: it refuses what the store must never ask for.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+use crate::digest::Digest;
+use crate::record::{Artifact, Form, Produced, Record};
+use crate::store::tree::Tree;
+use crate::store::{Remote, StoreError};
+
+/// The double.
+#[derive(Default)]
+pub(super) struct Strict {
+    objects: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// How many more writes are to fail.
+    pub(super) failures: AtomicUsize,
+    /// How often it was asked for anything.
+    pub(super) calls: AtomicUsize,
+}
+
+impl Strict {
+    pub(super) fn objects(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+        self.objects.lock().unwrap()
+    }
+
+    /// The one object whose name begins so.
+    pub(super) fn only(&self, folder: &str) -> String {
+        let names = self.list(folder).unwrap();
+        assert_eq!(names.len(), 1, "{names:?}");
+        names.into_iter().next().unwrap()
+    }
+
+    fn called(&self, name: &str) {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let parts: Vec<&str> = name.split('/').collect();
+        let plain = |part: &&str| !part.is_empty() && *part != "." && *part != ".." && part.is_ascii();
+        assert!(parts.iter().all(plain), "`{name}` is no name of an object");
+        let known = ["blobs/v1", "records/v1", "runs/v1", "pins/v1", "leases/v1", "heads/v1", "test"];
+        assert!(known.iter().any(|folder| name.starts_with(folder)), "`{name}` is in no known folder");
+    }
+
+    fn has_blob(&self, digest: &Digest) -> bool {
+        let hex = digest.to_string();
+        self.objects().contains_key(&format!("blobs/v1/{}/{}", &hex[..2], &hex[2..]))
+    }
+
+    fn has(&self, artifact: &Artifact) -> bool {
+        let hex = artifact.digest.to_string();
+        let tree = self.objects().get(&format!("blobs/v1/{}/{}", &hex[..2], &hex[2..])).cloned();
+        let Some(bytes) = tree else { return false };
+        artifact.form != Form::Folder
+            || serde_json::from_slice::<Tree>(&bytes).unwrap().blobs().all(|d| self.has_blob(&d))
+    }
+
+    /// Content is named by its digest, and a record comes after all of its content.
+    fn check(&self, name: &str, bytes: &[u8]) {
+        if let Some(rest) = name.strip_prefix("blobs/v1/") {
+            assert_eq!(Digest::of(bytes).to_string(), rest.replace('/', ""), "content under a wrong name");
+        }
+        if let Some(rest) = name.strip_prefix("records/v1/") {
+            let record: Record = serde_json::from_slice(bytes).unwrap();
+            assert_eq!(format!("{}.json", record.key), rest.replace('/', ""), "a record under a wrong name");
+            for artifact in record.outputs.values().filter_map(artifact).chain(&record.log) {
+                assert!(self.has(artifact), "a record before its content");
+            }
+        }
+    }
+}
+
+fn artifact(produced: &Produced) -> Option<&Artifact> {
+    match produced {
+        Produced::Artifact(artifact) => Some(artifact),
+        Produced::Absent => None,
+    }
+}
+
+impl Remote for Strict {
+    fn get(&self, name: &str, to: &Path) -> Result<bool, StoreError> {
+        self.called(name);
+        let Some(bytes) = self.objects().get(name).cloned() else { return Ok(false) };
+        fs_err::write(to, bytes).unwrap();
+        Ok(true)
+    }
+
+    fn put_if_absent(&self, name: &str, from: &Path) -> Result<bool, StoreError> {
+        self.called(name);
+        let fails = |left: usize| left.checked_sub(1);
+        if self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails).is_ok() {
+            return Err(StoreError::Remote("the network is down".into()));
+        }
+        let bytes = fs_err::read(from).unwrap();
+        self.check(name, &bytes);
+        let mut objects = self.objects();
+        if objects.contains_key(name) {
+            return Ok(false);
+        }
+        objects.insert(name.to_owned(), bytes);
+        Ok(true)
+    }
+
+    fn exists(&self, name: &str) -> Result<bool, StoreError> {
+        self.called(name);
+        Ok(self.objects().contains_key(name))
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>, StoreError> {
+        self.called(folder);
+        let inside = format!("{folder}/");
+        Ok(self.objects().keys().filter(|name| name.starts_with(&inside)).cloned().collect())
+    }
+
+    fn delete(&self, name: &str) -> Result<(), StoreError> {
+        self.called(name);
+        self.objects().remove(name);
+        Ok(())
+    }
+}

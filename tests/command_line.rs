@@ -1,0 +1,266 @@
+//! The command line: what each command prints, and that its JSON can be relied on.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+use support::Project;
+
+const PIPELINE: &str = "params: { lines: 2 }
+stages:
+  sort:
+    run: [sh, -c, 'echo sorting >&2; sort {in.words} > {out.sorted}']
+    in: { words: 'file:words.txt' }
+    out: { sorted: text/plain }
+  head:
+    run: [sh, -c, 'head -n {with.lines} {in.sorted} > {out.first}']
+    each: { lines: [1, '${params.lines}'] }
+    with: { lines: '${each.lines}' }
+    in: { sorted: sort.sorted }
+    out: { first: text/plain, rest: { media: text/csv, optional: true } }
+";
+
+fn project() -> Project {
+    let project = Project::new(PIPELINE);
+    project.write("words.txt", "pear\nfig\napple\n");
+    project
+}
+
+fn ok(project: &Project, arguments: &[&str]) -> String {
+    let outcome = project.nnf(arguments);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    outcome.out
+}
+
+/// Each line as JSON.
+fn lines(project: &Project, arguments: &[&str]) -> Vec<Json> {
+    ok(project, arguments).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn fields(value: &Json) -> String {
+    let mut names: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names.join(" ")
+}
+
+/// Without ids, digests and times, which differ from run to run.
+fn redacted(text: &str) -> String {
+    let hex = |word: &str| word.len() == 8 && word.chars().all(|c| c.is_ascii_hexdigit());
+    let id = |word: &str| word.len() == 26 && word.as_bytes()[8] == b'T' && word.as_bytes()[20] == b'-';
+    let mut out = Vec::new();
+    for line in text.lines() {
+        let words: Vec<String> = line
+            .split(' ')
+            .map(|word| match word.trim_matches(|c| matches!(c, '(' | ')' | ',' | ':')) {
+                bare if hex(bare) => word.replace(bare, "DIGEST"),
+                bare if id(bare) => word.replace(bare, "RUN"),
+                bare if bare.len() == 3 && bare.parse::<f64>().is_ok() && bare.contains('.') => {
+                    word.replace(bare, "TIME")
+                }
+                _ => word.to_owned(),
+            })
+            .collect();
+        out.push(words.join(" "));
+    }
+    out.join("\n")
+}
+
+#[test]
+fn a_run_in_plain_lines() {
+    let project = project();
+    let first = project.nnf(&["run", "-j", "1"]);
+    assert_eq!((first.code, first.out.as_str()), (Some(0), ""));
+    insta::assert_snapshot!(redacted(&first.err), @r"
+    run RUN of pipeline: 3 stages
+      start sort (no record)
+      done sort (TIME s)
+      start head[lines=1] (no record)
+      done head[lines=1] (TIME s)
+      start head[lines=2] (no record)
+      done head[lines=2] (TIME s)
+      ran sort                TIME s  no record
+      ran head[lines=1]       TIME s  no record
+      ran head[lines=2]       TIME s  no record
+    done in TIME s: 3 ran, 0 fresh
+    results: ROOT/artifacts/latest/pipeline
+    ");
+    insta::assert_snapshot!(redacted(&project.nnf(&["run"]).err), @r"
+    run RUN of pipeline: 3 stages
+    done in TIME s: 0 ran, 3 fresh
+    results: ROOT/artifacts/latest/pipeline
+    ");
+    let changed = project.nnf(&["run", "--set", "params.lines=3"]);
+    insta::assert_snapshot!(redacted(&changed.err), @r"
+    run RUN of pipeline: 3 stages
+      start head[lines=3] (no record)
+      done head[lines=3] (TIME s)
+      ran head[lines=3]       TIME s  no record
+    done in TIME s: 1 ran, 2 fresh
+    results: ROOT/artifacts/latest/pipeline
+    ");
+}
+
+#[test]
+fn a_run_in_json() {
+    let project = project();
+    let events = lines(&project, &["run", "--json", "-j", "1"]);
+    let kinds: Vec<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert_eq!(kinds.join(" "), "began started finished started finished started finished ended");
+    assert_eq!(fields(&events[0]), "event pipeline run total");
+    assert_eq!(fields(&events[1]), "attempt because event key reason stage");
+    assert_eq!(fields(&events[2]), "adopted event key seconds stage");
+    let end = "event failed fresh interrupted not_started ran results run seconds store_failed";
+    assert_eq!(fields(&events[7]), end);
+    assert_eq!(fields(&events[7]["ran"][0]), "because seconds stage");
+    let again = lines(&project, &["run", "--json"]);
+    assert_eq!(fields(&again[1]), "event key stage");
+    project.write("words.txt", "plum\n");
+    let changed = lines(&project, &["run", "--json", "sort"]);
+    assert_eq!(fields(&changed[1]), "attempt because event expected_milliseconds key reason stage");
+    assert_eq!(fields(&changed[1]["reason"]["changed"][0]), "area name new old");
+    project.write("pipeline.yaml", PIPELINE.replace("sort {in", "exit 4; sort {in"));
+    let failed = project.nnf(&["run", "--json", "sort"]);
+    assert_eq!((failed.code, failed.err.as_str()), (Some(1), ""));
+    let failure: Json = serde_json::from_str(failed.out.lines().nth(2).unwrap()).unwrap();
+    assert_eq!(fields(&failure), "error event key log_end seconds stage store");
+    assert_eq!(failure["log_end"], serde_json::json!(["sorting"]));
+}
+
+#[test]
+fn a_plan_before_and_after() {
+    let project = project();
+    insta::assert_snapshot!(ok(&project, &["plan"]), @r"
+    run  sort  (no record)
+    up to 2 more, if what they read changes: head[lines=1], head[lines=2]
+    1 to run, up to 2 more, 0 fresh
+    ");
+    let before = lines(&project, &["plan", "--json"]);
+    let states: Vec<&str> = before.iter().map(|line| line["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["stale", "pending", "pending"]);
+    assert_eq!(fields(&before[0]), "because key reason stage state");
+    ok(&project, &["run"]);
+    insta::assert_snapshot!(ok(&project, &["plan"]), @r"0 to run, up to 0 more, 3 fresh");
+    insta::assert_snapshot!(ok(&project, &["plan", "--set", "params.lines=3"]), @r"
+    run  head[lines=3]  (no record)
+    1 to run, up to 0 more, 2 fresh
+    ");
+    assert_eq!(ok(&project, &["plan", "sort"]), "0 to run, up to 0 more, 1 fresh\n");
+    assert_eq!(fields(&lines(&project, &["plan", "--json"])[0]), "key stage state");
+}
+
+#[test]
+fn stages_are_shown_with_inputs_and_outputs() {
+    let project = project();
+    insta::assert_snapshot!(ok(&project, &["show"]), @r"
+    sort  (run)
+      in   words ← file:words.txt
+      out  sorted (text/plain)
+    head[lines=1]  (run)
+      in   sorted ← sort.sorted
+      with lines = 1
+      out  first (text/plain)
+      out  rest (text/csv, optional)
+    head[lines=2]  (run)
+      in   sorted ← sort.sorted
+      with lines = 2
+      out  first (text/plain)
+      out  rest (text/csv, optional)
+    ");
+    let shown = lines(&project, &["show", "--json", "head[lines=2]"]);
+    assert_eq!(shown.len(), 1);
+    assert_eq!(fields(&shown[0]), "in out stage with work");
+    assert_eq!(shown[0]["in"]["sorted"], "sort.sorted");
+}
+
+#[test]
+fn results_are_copied_out() {
+    let project = project();
+    let early = project.nnf(&["get", "sort.sorted"]);
+    assert_eq!((early.code, early.out.as_str()), (Some(2), ""));
+    insta::assert_snapshot!(early.err, @r"
+    error: there is no result of `sort` as the pipeline stands
+    hint: `nnf run sort` makes it
+    ");
+    ok(&project, &["run"]);
+    assert_eq!(ok(&project, &["get", "sort.sorted"]), "apple\nfig\npear\n");
+    assert_eq!(ok(&project, &["get", "head[lines=2].first"]), "apple\nfig\n");
+    ok(&project, &["get", "sort.sorted", "-o", "mine.txt"]);
+    fs_err::write(project.path("mine.txt"), "my own\n").unwrap();
+    assert_eq!(ok(&project, &["get", "sort.sorted"]), "apple\nfig\npear\n", "a copy is no link into the store");
+    let again = project.nnf(&["get", "sort.sorted", "-o", "mine.txt"]);
+    assert_eq!(again.code, Some(2));
+    assert!(again.err.starts_with("error: `mine.txt` is there already\n"), "{}", again.err);
+    let record: Json = serde_json::from_str(&ok(&project, &["get", "sort.record"])).unwrap();
+    let named = [
+        "version",
+        "key",
+        "document",
+        "outputs",
+        "seconds",
+        "attempts",
+        "machine",
+        "environment",
+        "log",
+        "nonce",
+        "checksum",
+    ];
+    for name in named {
+        assert!(record.get(name).is_some(), "{name}: {record}");
+    }
+}
+
+#[test]
+fn logs_and_runs() {
+    let project = project();
+    assert_eq!(ok(&project, &["runs"]), "no runs yet\n");
+    assert!(project.nnf(&["log", "sort"]).err.starts_with("error: there is no log of `sort`\n"));
+    ok(&project, &["run"]);
+    assert_eq!(ok(&project, &["log", "sort"]), "sorting\n");
+    ok(&project, &["run"]);
+    assert_eq!(ok(&project, &["log", "sort"]), "sorting\n", "of the run that ran it");
+    insta::assert_snapshot!(redacted(&ok(&project, &["runs"])), @r"
+    RUN  done                TIME s  0 ran, 3 fresh, 0 failed
+    RUN  done                TIME s  3 ran, 0 fresh, 0 failed
+    ");
+    let runs = lines(&project, &["runs", "--json"]);
+    assert_eq!(fields(&runs[0]), "failed fresh id pipeline ran seconds started state");
+    let (newest, oldest) = (runs[0]["id"].as_str().unwrap(), runs[1]["id"].as_str().unwrap());
+    assert_eq!(ok(&project, &["log", "sort", "--run", oldest, "--attempt", "1"]), "sorting\n");
+    assert!(newest > oldest, "ids sort by time");
+}
+
+#[test]
+fn the_pipeline_is_found_or_named() {
+    let project = project();
+    fs_err::rename(project.path("pipeline.yaml"), project.path("study.yaml")).unwrap();
+    let outcome = project.nnf(&["run"]);
+    assert_eq!(outcome.code, Some(2));
+    insta::assert_snapshot!(outcome.err, @r"
+    error: there is no file `pipeline.yaml`
+    hint: name the pipeline's file, or go to the folder that has `pipeline.yaml`
+    ");
+    ok(&project, &["run", "study.yaml", "sort"]);
+    assert_eq!(ok(&project, &["get", "study.yaml", "sort.sorted"]), "apple\nfig\npear\n");
+    assert_eq!(ok(&project, &["plan", "./study.yaml", "sort"]), "0 to run, up to 0 more, 1 fresh\n");
+    project.write("deep/er.yaml", format!("root: ..\n{PIPELINE}"));
+    ok(&project, &["run", "deep/er.yaml"]);
+    assert!(project.path("artifacts/latest/er").is_dir() && !project.path("deep/artifacts").exists());
+}
+
+#[test]
+fn completions_and_schema() {
+    let project = project();
+    for (shell, sign) in [("bash", "complete -F _nnf"), ("zsh", "#compdef nnf"), ("fish", "complete -c nnf")] {
+        assert!(ok(&project, &["completions", shell]).contains(sign), "{shell}");
+    }
+    project.write("pipeline.yaml", format!("programs: {{}}\n{PIPELINE}"));
+    let schema: Json = serde_json::from_str(&ok(&project, &["schema"])).unwrap();
+    let keys: BTreeSet<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, ["version", "name", "root", "store", "params", "programs", "allow", "stages"].into());
+    assert_eq!(project.nnf(&["frobnicate"]).code, Some(2));
+    assert_eq!(project.nnf(&["--version"]).code, Some(0));
+    assert!(ok(&project, &["run", "--help"]).contains("--keep-going"));
+}

@@ -1,0 +1,160 @@
+//! Damage of the store, and what else can go wrong around a result: it is noticed, and what is needed is made again.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+#[path = "support/ran.rs"]
+mod ran;
+mod support;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use ran::ran;
+use support::Project;
+
+const PIPELINE: &str = "params: { tail: end }
+stages:
+  make: { run: [sh, -c, 'echo made > {out.x}'], out: { x: text/plain } }
+  use: { run: [sh, -c, 'cat {in.x} > {out.y}; echo ${params.tail} >> {out.y}'], in: { x: make.x }, out: { y: text/plain } }
+";
+
+/// The content behind a link under `latest`.
+fn blob(project: &Project, result: &str) -> PathBuf {
+    project.path("artifacts/latest/pipeline").join(result).canonicalize().unwrap()
+}
+
+/// Writes other bytes of the same length over a file that is read-only.
+fn damage(path: &Path) {
+    let length = fs_err::metadata(path).unwrap().len();
+    fs_err::set_permissions(path, PermissionsExt::from_mode(0o644)).unwrap();
+    fs_err::write(path, vec![b'#'; usize::try_from(length).unwrap()]).unwrap();
+}
+
+fn only_file(folder: &Path) -> PathBuf {
+    let mut found: Vec<PathBuf> = fs_err::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    let one = found.remove(0);
+    if one.is_dir() { only_file(&one) } else { one }
+}
+
+#[test]
+fn damaged_content_is_made_again_when_it_is_read() {
+    let project = Project::new(PIPELINE);
+    ran(&project, &[]);
+    let made = blob(&project, "make/x.txt");
+    damage(&made);
+    assert_eq!(ran(&project, &[]).stages.len(), 0, "nobody reads it");
+    let again = ran(&project, &["--set", "params.tail=finis"]);
+    assert_eq!(again.stages, ["make", "use", "use"], "use finds the damage, make runs, use runs");
+    assert_eq!(fs_err::read_to_string(&made).unwrap(), "made\n");
+    assert_eq!(fs_err::read_to_string(blob(&project, "use/y.txt")).unwrap(), "made\nfinis\n");
+    let aside = only_file(&project.path("artifacts/quarantine"));
+    assert_eq!(fs_err::read_to_string(aside).unwrap(), "#####", "the damaged bytes can be looked at");
+    let note = again.events.iter().find(|event| event["event"] == "note").unwrap();
+    let text = note["text"].as_str().unwrap();
+    assert!(text.starts_with("its output `x`: content ") && text.ends_with("; `make` runs again"), "{text}");
+}
+
+#[test]
+fn missing_content_is_made_again_when_it_is_read() {
+    let project = Project::new(PIPELINE);
+    ran(&project, &[]);
+    fs_err::remove_file(blob(&project, "make/x.txt")).unwrap();
+    assert_eq!(ran(&project, &[]).stages.len(), 0, "nobody reads it");
+    assert_eq!(ran(&project, &["--set", "params.tail=finis"]).stages, ["make", "use", "use"]);
+    assert_eq!(ran(&project, &[]).stages.len(), 0);
+}
+
+#[test]
+fn a_forced_run_repairs_damaged_content() {
+    let project = Project::new(PIPELINE);
+    ran(&project, &[]);
+    let made = blob(&project, "make/x.txt");
+    damage(&made);
+    assert_eq!(ran(&project, &["--force", "make", "make"]).stages, ["make"]);
+    assert_eq!(fs_err::read_to_string(&made).unwrap(), "made\n");
+}
+
+#[test]
+fn get_says_how_damaged_content_is_made_again() {
+    for arguments in [&["get", "make.x"][..], &["get", "make.x", "-o", "copy"]] {
+        let project = Project::new(PIPELINE);
+        ran(&project, &[]);
+        damage(&blob(&project, "make/x.txt"));
+        let outcome = project.nnf(arguments);
+        assert_eq!((outcome.code, outcome.out.as_str()), (Some(2), ""), "{outcome:?}");
+        assert!(outcome.err.contains("hint: `nnf run --force make make` makes it again"), "{}", outcome.err);
+        ran(&project, &["--force", "make", "make"]);
+        assert_eq!(project.nnf(arguments).code, Some(0));
+    }
+}
+
+/// While `first` finds that content of `make` is gone, `second` waits for `slow`. It must go on waiting.
+#[test]
+fn a_stage_that_waits_is_not_started_early_when_an_input_is_made_again() {
+    let pipeline = "params: { n: 1 }
+stages:
+  make: { run: [sh, -c, 'echo made > {out.x}'], out: { x: text/plain } }
+  slow: { run: [sh, -c, 'sleep 0.5; echo ${params.n} > {out.x}'], out: { x: } }
+  first: { run: [sh, -c, 'cat {in.x}; echo ${params.n} > {out.x}'], in: { x: make.x }, out: { x: } }
+  second: { run: [sh, -c, 'cat {in.a} {in.b} > {out.x}'], in: { a: make.x, b: slow.x }, out: { x: text/plain } }
+";
+    let project = Project::new(pipeline);
+    ran(&project, &[]);
+    damage(&blob(&project, "make/x.txt"));
+    let again = ran(&project, &["-j", "4", "--set", "params.n=2"]);
+    assert_eq!(again.stages, ["first", "first", "make", "second", "slow"]);
+    assert_eq!(fs_err::read_to_string(blob(&project, "second/x.txt")).unwrap(), "made\n2\n");
+}
+
+/// `second` is in the queue, for lack of cores, while `make` runs again; it must not start without its input.
+#[test]
+fn a_stage_in_the_queue_waits_for_an_input_that_is_made_again() {
+    let pipeline = "params: { n: 1 }
+stages:
+  make: { run: [sh, -c, 'od -An -N8 -tx8 /dev/urandom > {out.x}'], out: { x: text/plain } }
+  first: { run: [sh, -c, 'cat {in.x}; echo ${params.n} > {out.x}'], in: { x: make.x }, out: { x: } }
+  second: { run: [sh, -c, 'echo ${params.n}; cp {in.x} {out.x}'], in: { x: make.x }, out: { x: text/plain } }
+";
+    let project = Project::new(pipeline);
+    ran(&project, &[]);
+    damage(&blob(&project, "make/x.txt"));
+    let again = ran(&project, &["-j", "1", "--set", "params.n=2"]);
+    assert_eq!(again.stages, ["first", "first", "make", "second"]);
+    let read = |name: &str| fs_err::read_to_string(blob(&project, name)).unwrap();
+    assert_eq!(read("second/x.txt"), read("make/x.txt"));
+    let key = |name: &str| project.nnf(&["get", &format!("{name}.record"), "--set", "params.n=2"]);
+    assert_eq!(key("second").code, Some(0), "its record lies under the key of what it read");
+}
+
+#[test]
+fn a_damaged_record_is_made_again() {
+    let pipeline = "stages:
+  make: { run: [sh, -c, 'echo made > {out.x}'], out: { x: text/plain } }
+  time: { run: [cp, '{in.r}', '{out.y}'], in: { r: make.record }, out: { y: } }
+";
+    let project = Project::new(pipeline);
+    let first = ran(&project, &["make"]);
+    let key =
+        first.events.iter().find(|event| event["event"] == "started").unwrap()["key"].as_str().unwrap().to_owned();
+    let record = project.path("artifacts/records/v1").join(&key[..2]).join(format!("{}.json", &key[2..]));
+    let text = fs_err::read_to_string(&record).unwrap();
+    fs_err::write(&record, text.replacen("\"attempts\": 1", "\"attempts\": 2", 1)).unwrap();
+    assert_eq!(ran(&project, &["make"]).stages.len(), 0, "the index knows it, and nobody reads it");
+    assert_eq!(ran(&project, &[]).stages, ["make", "time"]);
+    assert_eq!(ran(&project, &[]).stages.len(), 0);
+}
+
+#[test]
+fn a_lost_or_torn_index_costs_nothing_but_time() {
+    let project = Project::new(PIPELINE);
+    ran(&project, &[]);
+    let index = project.path("artifacts/index/v1/records");
+    let text = fs_err::read(&index).unwrap();
+    for bytes in [&text[..text.len() - 20], b"", b"\xff\n{}\n0123456789abcdef {}\n"] {
+        fs_err::write(&index, bytes).unwrap();
+        assert_eq!(ran(&project, &[]).stages.len(), 0);
+    }
+    fs_err::remove_dir_all(project.path("artifacts/index")).unwrap();
+    assert_eq!(ran(&project, &[]).stages.len(), 0);
+}

@@ -1,0 +1,179 @@
+//! Processes of stages: timeouts, interruptions, leftovers of a killed run. Nothing that a stage started outlives it.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use support::Project;
+
+/// Longest time that anything here is waited for; reached only when a test fails.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A stage that writes the ids of itself and of a grandchild, and then does what the script says.
+fn project(script: &str, more: &str) -> Project {
+    let marks = "params: { marks: MARKS }";
+    let stage = format!(
+        "run: [sh, -c, '(sleep 600 & echo $! > ${{params.marks}}/grandchild; wait) & echo $$ > ${{params.marks}}/child.new; mv ${{params.marks}}/child.new ${{params.marks}}/child; {script}']"
+    );
+    let project = Project::new("");
+    let text = format!("{marks}\nstages:\n  a:\n    {stage}\n    out: {{ x: text/plain }}\n{more}");
+    fs_err::create_dir(project.path("../marks")).unwrap();
+    let marks = project.path("").parent().unwrap().join("marks");
+    project.write("pipeline.yaml", text.replace("MARKS", marks.to_str().unwrap()));
+    project
+}
+
+fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn mark(project: &Project, name: &str) -> std::path::PathBuf {
+    project.path("").parent().unwrap().join("marks").join(name)
+}
+
+/// The process id in a file, once it is there.
+fn process(project: &Project, name: &str) -> Pid {
+    let read = |path: &Path| fs_err::read_to_string(path).ok()?.trim().parse().ok();
+    Pid::from_raw(eventually(name, || read(&mark(project, name)))).unwrap()
+}
+
+/// A process is gone, or a zombie that its new parent has not looked at yet.
+fn is_gone(id: Pid) -> bool {
+    let state = fs_err::read_to_string(format!("/proc/{}/stat", id.as_raw_nonzero()));
+    let zombie = state.is_ok_and(|text| text.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')));
+    zombie || test_kill_process(id).is_err()
+}
+
+fn assert_all_end(project: &Project) {
+    for name in ["child", "grandchild"] {
+        let id = process(project, name);
+        eventually(name, || is_gone(id).then_some(()));
+    }
+    let left = fs_err::read_dir(project.path("artifacts/attempts")).unwrap().count();
+    assert_eq!(left, 0, "a folder of an attempt is left");
+}
+
+fn spawn(project: &Project, arguments: &[&str]) -> Child {
+    project.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+/// The exit code, and what was said.
+fn end(child: Child) -> (Option<i32>, String) {
+    let output = child.wait_with_output().unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(!text.contains("panicked"), "{text}");
+    (output.status.code(), text)
+}
+
+fn is_recorded(project: &Project) -> bool {
+    fs_err::read_dir(project.path("artifacts/records/v1")).unwrap().count() > 0
+}
+
+#[test]
+fn a_timeout_ends_the_whole_process_group() {
+    let project = project("sleep 600", "    timeout: 300ms\n");
+    let outcome = project.nnf(&["run"]);
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.err.contains("error: stage `a` failed: it took longer than its timeout of 0.3 s and was ended\n"));
+    assert_all_end(&project);
+}
+
+#[test]
+fn a_stage_that_ends_well_when_it_is_told_to_end_has_not_done_its_work() {
+    let project =
+        project("echo half > {out.x}; trap \"exit 0\" TERM; while :; do sleep 0.02; done", "    timeout: 300ms\n");
+    let outcome = project.nnf(&["run"]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(outcome.err.contains("it took longer than its timeout"), "{}", outcome.err);
+    assert!(!is_recorded(&project));
+    assert_all_end(&project);
+}
+
+#[test]
+fn what_a_stage_leaves_running_is_ended_with_it() {
+    let project = project("while ! test -s ${params.marks}/grandchild; do sleep 0.02; done; echo done > {out.x}", "");
+    assert_eq!(project.nnf(&["run"]).code, Some(0));
+    assert_all_end(&project);
+}
+
+#[test]
+fn an_interruption_stops_stages_cleanly() {
+    let more = "  b: { run: [cp, '{in.x}', '{out.x}'], in: { x: a.x }, out: { x: } }\n";
+    let project =
+        project("trap \"echo tidy > ${params.marks}/tidied; exit 1\" TERM; while :; do sleep 0.02; done", more);
+    for with in [Signal::INT, Signal::TERM] {
+        let _ = fs_err::remove_dir_all(mark(&project, ""));
+        fs_err::create_dir(mark(&project, "")).unwrap();
+        let run = spawn(&project, &["run"]);
+        process(&project, "grandchild");
+        process(&project, "child");
+        signal(&run, with);
+        let (code, said) = end(run);
+        assert_eq!(code, Some(130), "{said}");
+        assert!(said.contains("  stopped a\n") && said.contains("  not started: a, b\ninterrupted in "), "{said}");
+        assert!(!said.contains("error:"), "{said}");
+        assert_eq!(fs_err::read_to_string(mark(&project, "tidied")).unwrap(), "tidy\n");
+        assert_all_end(&project);
+        assert!(!is_recorded(&project));
+    }
+    assert!(project.nnf(&["runs"]).out.lines().all(|line| line.contains("interrupted")));
+}
+
+#[test]
+fn a_second_interruption_kills_what_does_not_end() {
+    let project = project("trap \"\" TERM; while :; do sleep 0.02; done", "");
+    let run = spawn(&project, &["run", "--json"]);
+    process(&project, "grandchild");
+    process(&project, "child");
+    signal(&run, Signal::INT);
+    std::thread::sleep(Duration::from_millis(200));
+    signal(&run, Signal::INT);
+    let (code, said) = end(run);
+    assert_eq!(code, Some(130), "{said}");
+    assert!(said.contains("\"interrupted\":true"), "{said}");
+    assert_all_end(&project);
+}
+
+#[test]
+fn leftovers_of_a_killed_run_are_ended_before_the_next_one() {
+    let project = project(
+        "test -e ${params.marks}/again || { touch ${params.marks}/again; sleep 600; }; echo done > {out.x}",
+        "",
+    );
+    let run = spawn(&project, &["run"]);
+    process(&project, "grandchild");
+    let (child, grandchild) = (process(&project, "child"), process(&project, "grandchild"));
+    eventually("its note", || {
+        let mut folders = fs_err::read_dir(project.path("artifacts/attempts")).ok()?;
+        let note = fs_err::read_to_string(folders.next()?.ok()?.path().join("process")).ok()?;
+        note.ends_with('\n').then_some(())
+    });
+    eventually("the second mark", || mark(&project, "again").exists().then_some(()));
+    signal(&run, Signal::KILL);
+    assert_eq!(end(run).0, None);
+    assert!(!is_gone(child) && !is_gone(grandchild), "they outlive a killed engine");
+    let outcome = project.nnf(&["run"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.err.contains("left by a killed run, was ended"), "{}", outcome.err);
+    assert!(is_gone(child));
+    eventually("the grandchild's end", || is_gone(grandchild).then_some(()));
+    assert_all_end(&project);
+    let runs = project.nnf(&["runs"]).out;
+    assert!(runs.contains("done ") && runs.contains("unfinished "), "{runs}");
+}

@@ -1,0 +1,118 @@
+//! A remote tier behind the local store, here a folder: what one machine made another one gets, and what is lost is
+//! made up for.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+#[path = "support/ran.rs"]
+mod ran;
+mod support;
+
+use std::path::PathBuf;
+
+use ran::ran;
+use support::Project;
+
+const PIPELINE: &str = "params: { tail: end }
+stages:
+  make: { run: [sh, -c, 'mkdir {out.x}; echo made > {out.x}/file; echo log'], out: { x: inode/directory } }
+  use: { run: [sh, -c, 'cat {in.x}/file > {out.y}; echo ${params.tail} >> {out.y}'], in: { x: make.x }, out: { y: text/plain } }
+";
+
+fn url(project: &Project) -> String {
+    format!("file://{}", far(project).display())
+}
+
+fn far(project: &Project) -> PathBuf {
+    project.path("").parent().unwrap().join("far")
+}
+
+fn get(project: &Project, arguments: &[&str]) -> String {
+    let outcome = project.nnf(&[&["get"], arguments].concat());
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    outcome.out
+}
+
+#[test]
+fn another_machine_runs_nothing_and_fetches_what_it_reads() {
+    let here = Project::new(PIPELINE);
+    let url = url(&here);
+    assert_eq!(ran(&here, &["--store", &url]).stages, ["make", "use"]);
+    let there = Project::new(&format!("store: {url}\n{PIPELINE}"));
+    let first = ran(&there, &[]);
+    assert_eq!((first.stages.len(), first.fresh), (0, 2));
+    assert_eq!(get(&there, &["use.y"]), "made\nend\n");
+    let blobs = walk(&there.path("artifacts/blobs/v1"));
+    assert_eq!(blobs.len(), 1, "only what was read was fetched: {blobs:?}");
+    assert_eq!(ran(&there, &["--set", "params.tail=finis"]).stages, ["use"]);
+    fs_err::remove_dir_all(here.path("artifacts")).unwrap();
+    assert_eq!(ran(&here, &["--store", &url, "--set", "params.tail=finis"]).stages.len(), 0, "and the other way round");
+    assert_eq!(get(&here, &["use.y", "--store", &url, "--set", "params.tail=finis"]), "made\nfinis\n");
+}
+
+fn walk(folder: &std::path::Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs_err::read_dir(folder) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn a_remote_tier_that_comes_later_gets_what_is_there() {
+    let project = Project::new(PIPELINE);
+    ran(&project, &[]);
+    let url = url(&project);
+    assert_eq!(ran(&project, &["--store", &url]).stages.len(), 0);
+    let records = walk(&far(&project).join("records"));
+    assert_eq!(records.len(), 2);
+    let before = fs_err::read(&records[0]).unwrap();
+    assert_eq!(ran(&project, &["--store", &url]).stages.len(), 0);
+    assert_eq!(fs_err::read(&records[0]).unwrap(), before, "it is created once");
+}
+
+#[test]
+fn damage_far_away_is_made_up_for() {
+    let here = Project::new(PIPELINE);
+    let url = url(&here);
+    ran(&here, &["--store", &url]);
+    let blobs = walk(&far(&here).join("blobs"));
+    assert_eq!(blobs.len(), 4, "file, tree, text, log");
+    for blob in &blobs {
+        fs_err::write(blob, "spoilt").unwrap();
+    }
+    let there = Project::new(PIPELINE);
+    let again = ran(&there, &["--store", &url, "--set", "params.tail=finis"]);
+    assert_eq!(again.stages, ["make", "use", "use"]);
+    assert_eq!(get(&there, &["use.y", "--set", "params.tail=finis"]), "made\nfinis\n");
+    // The first one found the folder's list of entries damaged, and did not get so far as the file in it.
+    let third = Project::new(PIPELINE);
+    assert_eq!(ran(&third, &["--store", &url, "--set", "params.tail=more"]).stages, ["make", "use", "use"]);
+    let fourth = Project::new(PIPELINE);
+    assert_eq!(ran(&fourth, &["--store", &url, "--set", "params.tail=all"]).stages, ["use"], "all was put there again");
+}
+
+#[test]
+fn a_remote_tier_that_fails_has_a_code_of_its_own_and_what_was_made_is_kept() {
+    let project = Project::new(PIPELINE);
+    let url = url(&project);
+    fs_err::create_dir(far(&project)).unwrap();
+    fs_err::write(far(&project).join("blobs"), "no folder").unwrap();
+    let outcome = project.nnf(&["run", "--store", &url]);
+    assert_eq!(outcome.code, Some(3), "{outcome:?}");
+    assert!(outcome.err.contains("the remote store failed: file://"), "{}", outcome.err);
+    assert_eq!(ran(&project, &[]).stages.len(), 0);
+    fs_err::remove_file(far(&project).join("blobs")).unwrap();
+    assert_eq!(ran(&project, &["--store", &url]).stages.len(), 0);
+    assert_eq!(walk(&far(&project).join("records")).len(), 2, "the upload is made up for");
+}
+
+#[test]
+fn a_url_that_cannot_be_used_is_a_fault_of_the_arguments() {
+    let project = Project::new(PIPELINE);
+    let outcome = project.nnf(&["run", "--store", "gopher://user:secret@example.org/x"]);
+    assert_eq!(outcome.code, Some(2));
+    assert!(
+        outcome.err.starts_with("error: the remote store `gopher://example.org/x` cannot be used: "),
+        "{}",
+        outcome.err
+    );
+    assert!(!outcome.err.contains("secret"), "{}", outcome.err);
+}

@@ -134,3 +134,41 @@ impl Stamps {
         self.new.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn only_files_that_have_rested_are_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut stamps = Stamps::open(&folder.path().join("stamps"));
+        let now = i128::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos()).unwrap();
+        let second = 1_000_000_000;
+        let stamp = |modified: i128, changed: i128| Stamp {
+            device: 1,
+            inode: 2,
+            size: 3,
+            modified: now - modified,
+            changed: now - changed,
+        };
+        let digest = Digest::of(b"content");
+        for (modified, changed, rested) in [
+            (9 * second, 9 * second, true),
+            (0, 9 * second, false),
+            (9 * second, 0, false),
+            (-second, 9 * second, false),
+        ] {
+            let path = folder.path().join(format!("{modified}{changed}"));
+            stamps.set(&path, stamp(modified, changed), digest);
+            assert_eq!(stamps.get(&path, &stamp(modified, changed)).is_some(), rested, "{modified} {changed}");
+        }
+        let path = folder.path().join("file");
+        stamps.set(&path, stamp(9 * second, 9 * second), digest);
+        assert_eq!(stamps.get(&path, &stamp(9 * second, 8 * second)), None, "another look, another file");
+        stamps.save();
+        let again = Stamps::open(&folder.path().join("stamps"));
+        assert_eq!(again.get(&path, &stamp(9 * second, 9 * second)), Some(digest));
+    }
+}

@@ -188,9 +188,12 @@ stages:
     project.write("pipeline.yaml", pipeline.replace("[small, large]", "[large]"));
     assert_eq!(project.nnf(&["run"]).code, Some(0));
     assert!(!latest.join("train[net=small]").exists(), "what is no longer in the pipeline is no longer shown");
+    project.write("pipeline.yaml", pipeline);
+    assert_eq!(project.nnf(&["run", "train[net=small]"]).code, Some(0));
+    assert_eq!(shown("train[net=large]/table.csv"), "large\n", "what a run has no part in stays");
+    assert_eq!(shown("train[net=small]/table.csv"), "small\n");
     // Somebody tidied up; the next run shows it again, although it runs nothing.
     fs_err::remove_dir_all(latest.join("train[net=large]")).unwrap();
-    project.write("pipeline.yaml", pipeline);
     assert!(project.nnf(&["run"]).err.contains(" 0 ran, 2 fresh\n"));
     assert_eq!(shown("train[net=large]/table.csv"), "large\n");
     assert_eq!(shown("train[net=small]/table.csv"), "small\n");

@@ -46,7 +46,7 @@ stages:
     each: { device: "${params.devices}" }
     use: profile
     in: { network: network.network, gates: gates.gates }
-    with: { device: "${each.device.name}", threads: "${each.device.threads}", warm_up: 0, runs: 2 }
+    with: { device: "${each.device.name}", threads: "${each.device.threads}", warm_up: 0, runs: 1, rounds: 2 }
   predictor:
     each: { device: "${params.devices}" }
     use: predictor.fit
@@ -60,7 +60,7 @@ stages:
       digits: digits.digits
       samples: questions.test
       tasks: questions.tasks
-    with: { tasks: [has 0], latency_shares: "${params.shares}", warm_up: 0, runs: 2 }
+    with: { tasks: [has 0], latency_shares: "${params.shares}", warm_up: 0, runs: 1, rounds: 2 }
   table: { use: report.scenarios, in: { sweeps: "sweep[*].results" } }
 "#;
 
@@ -129,7 +129,7 @@ impl Project {
     fn ran(&self, arguments: &[&str]) -> BTreeSet<String> {
         let lines = self.nnf(&[&["run"], arguments].concat());
         let ended = lines.iter().find(|line| line["event"] == "ended").unwrap();
-        ended["ran"].as_array().unwrap().iter().map(|stage| name(stage)).collect()
+        ended["ran"].as_array().unwrap().iter().map(name).collect()
     }
 
     /// The stages that a plan says to be in a state.

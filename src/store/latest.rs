@@ -2,7 +2,7 @@
 //!
 //! It does not know which instances ran; it links what it is given and removes what is no longer there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -30,18 +30,22 @@ const ENDINGS: [(&str, &str); 13] = [
     ("image/svg+xml", "svg"),
 ];
 
-/// Makes `latest/<pipeline>` show the outputs of these instances; returns the folder.
+/// Makes `latest/<pipeline>` show the outputs of these instances; returns the folder. What it shows of `untouched`
+/// instances, which this run had no part in, stays.
 pub(crate) fn publish(
     root: &Path,
     blobs: &Blobs,
     pipeline: &str,
     outputs: &BTreeMap<String, Known>,
+    untouched: &BTreeSet<String>,
 ) -> Result<PathBuf, StoreError> {
     let doing = StoreError::io("link the latest results");
     let folder = root.join("latest").join(pipeline);
     let note = folder.join(".state");
-    let wanted: Shown = outputs.iter().map(|(name, known)| (name.clone(), state(known))).collect();
     let shown: Shown = serde_json::from_slice(&fs_err::read(&note).unwrap_or_default()).unwrap_or_default();
+    let mut wanted: Shown = outputs.iter().map(|(name, known)| (name.clone(), state(known))).collect();
+    let stays = |name: &String| untouched.contains(name) && folder.join(name).is_dir();
+    wanted.extend(shown.iter().filter(|(name, _)| stays(name)).map(|(name, state)| (name.clone(), state.clone())));
     if wanted == shown && folder.is_dir() {
         return Ok(folder);
     }
@@ -57,7 +61,7 @@ pub(crate) fn publish(
     }
     for entry in fs_err::read_dir(&folder).map_err(&doing)?.flatten() {
         let name = entry.file_name();
-        if name != ".state" && !outputs.contains_key(name.to_string_lossy().as_ref()) {
+        if name != ".state" && !wanted.contains_key(name.to_string_lossy().as_ref()) {
             remove(&entry.path()).map_err(&doing)?;
         }
     }

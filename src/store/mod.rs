@@ -317,7 +317,7 @@ impl Store {
         heads::write(&self.root.join("heads/v1"), pipeline, heads)
     }
 
-    /// Links outputs under their names: `latest/<pipeline>/<instance>/<output>`.
+    /// Links outputs under their names: `latest/<pipeline>/<instance>/<output>`. Links of `untouched` instances stay.
     ///
     /// # Errors
     /// When the disk fails.
@@ -325,9 +325,10 @@ impl Store {
         &self,
         pipeline: &str,
         outputs: &std::collections::BTreeMap<String, Known>,
+        untouched: &std::collections::BTreeSet<String>,
     ) -> Result<PathBuf, StoreError> {
         let _lock = heads::lock(&self.root.join("heads/v1"), pipeline)?;
-        latest::publish(&self.root, &self.blobs, pipeline, outputs)
+        latest::publish(&self.root, &self.blobs, pipeline, outputs, untouched)
     }
 
     /// A lock that only one program holds for a key at a time, and that dies with it. None while another holds it.

@@ -12,7 +12,7 @@ mod predictor;
 mod profile_kind;
 
 pub use error::DeviceError;
-pub use measure::{Latency, Micros, Timing, architecture, measure};
+pub use measure::{Latency, Meter, Micros, Timing, architecture};
 pub use predictor::{Conditions, Predictor};
 
 /// The kinds of stage that this crate offers.

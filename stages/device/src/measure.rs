@@ -17,10 +17,12 @@ pub struct Micros(pub f64);
 /// How to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timing {
-    /// Runs that are dropped.
+    /// Runs of each round that are dropped.
     pub warm_up: usize,
-    /// Runs that count.
+    /// Runs of each round that count.
     pub runs: usize,
+    /// Rounds over all subnets: what disturbs the machine for a while then disturbs none of them alone.
+    pub rounds: usize,
 }
 
 /// What was measured.
@@ -49,26 +51,48 @@ pub fn architecture(network: &Network, gates: &GateVector) -> Result<Model, Devi
     Ok(Model { network, weights })
 }
 
-/// Latency of one input through a model without gates.
-///
-/// # Errors
-/// When the model cannot run.
-pub fn measure(model: &Model, timing: Timing) -> Result<Latency, DeviceError> {
-    let mut shape = vec![1];
-    shape.extend(model.network.input_shape());
-    let input = Tensor::full(shape.as_slice(), 0.5, (Kind::Float, Device::Cpu));
-    let once = || tch::no_grad(|| forward(&model.network, &model.weights, &input, &Run::default(), &[]));
-    for _ in 0..timing.warm_up {
-        once()?;
+/// Latency of one input through each of some models without gates. The caller measures them in turns, round after
+/// round.
+#[derive(Debug)]
+pub struct Meter {
+    timing: Timing,
+    times: Vec<Vec<f64>>,
+}
+
+impl Meter {
+    /// Nothing is measured yet.
+    #[must_use]
+    pub fn new(models: usize, timing: Timing) -> Self {
+        Meter { timing, times: vec![Vec::new(); models] }
     }
-    let mut times = Vec::with_capacity(timing.runs);
-    for _ in 0..timing.runs.max(1) {
-        let begin = Instant::now();
-        once()?;
-        times.push(begin.elapsed().as_secs_f64() * 1e6);
+
+    /// One round of the model with that number.
+    ///
+    /// # Errors
+    /// When the model cannot run.
+    pub fn round(&mut self, number: usize, model: &Model) -> Result<(), DeviceError> {
+        let mut shape = vec![1];
+        shape.extend(model.network.input_shape());
+        let input = Tensor::full(shape.as_slice(), 0.5, (Kind::Float, Device::Cpu));
+        for run in 0..self.timing.warm_up + self.timing.runs.max(1) {
+            let begin = Instant::now();
+            tch::no_grad(|| forward(&model.network, &model.weights, &input, &Run::default(), &[]))?;
+            if run >= self.timing.warm_up {
+                self.times[number].push(begin.elapsed().as_secs_f64() * 1e6);
+            }
+        }
+        Ok(())
     }
-    times.sort_by(f64::total_cmp);
-    Ok(Latency { median: quantile(&times, 0.5), lower: quantile(&times, 0.25), upper: quantile(&times, 0.75) })
+
+    /// What was measured, over all rounds.
+    #[must_use]
+    pub fn latencies(mut self) -> Vec<Latency> {
+        let latency = |times: &mut Vec<f64>| {
+            times.sort_by(f64::total_cmp);
+            Latency { median: quantile(times, 0.5), lower: quantile(times, 0.25), upper: quantile(times, 0.75) }
+        };
+        self.times.iter_mut().map(latency).collect()
+    }
 }
 
 /// A quantile of sorted times, between neighbours in proportion.

@@ -5,7 +5,7 @@ use nnf_net::{Counts, GateSet, Network};
 use polars::prelude::*;
 use serde::Deserialize;
 
-use crate::measure::{Latency, Timing, architecture, measure};
+use crate::measure::{Latency, Meter, Timing, architecture};
 use crate::predictor::Conditions;
 
 #[derive(Debug, Deserialize)]
@@ -14,6 +14,7 @@ struct Parameters {
     threads: usize,
     warm_up: usize,
     runs: usize,
+    rounds: usize,
 }
 
 pub(crate) fn offer() -> Offer {
@@ -33,8 +34,9 @@ pub(crate) fn offer() -> Offer {
         .parameters([
             Parameter::string("device", "name of the device, for tables").default("this machine"),
             Parameter::int("threads", 1, 1024, "threads that compute").default(1),
-            Parameter::int("warm_up", 0, 10_000, "runs of each subnet that are dropped").default(5),
-            Parameter::int("runs", 1, 100_000, "runs of each subnet that count").default(30),
+            Parameter::int("warm_up", 0, 10_000, "runs of each subnet and round that are dropped").default(2),
+            Parameter::int("runs", 1, 100_000, "runs of each subnet and round that count").default(8),
+            Parameter::int("rounds", 1, 1_000, "rounds over all subnets").default(5),
             Parameter::int("repetition", 0, 1_000_000, "tells measurements of the same vectors apart").default(0),
         ])
         .measures()
@@ -55,14 +57,23 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let network = Network::load(stage.input("network")?).map_err(StageError::failed)?;
     let set = GateSet::load(stage.input("gates")?).map_err(StageError::failed)?;
     set.check(&network).map_err(StageError::failed)?;
-    let timing = Timing { warm_up: p.warm_up, runs: p.runs };
-    let mut rows: Vec<(Latency, Counts)> = Vec::new();
-    for (done, gates) in set.gates.iter().enumerate() {
-        stage.go_on()?;
-        let model = architecture(&network, gates)?;
-        rows.push((measure(&model, timing)?, Counts::of(&model.network)));
-        stage.progress(done as u64 + 1, set.gates.len() as u64, "subnets");
+    let timing = Timing { warm_up: p.warm_up, runs: p.runs, rounds: p.rounds };
+    let mut meter = Meter::new(set.gates.len(), timing);
+    let mut counts = Vec::new();
+    let total = (set.gates.len() * p.rounds) as u64;
+    for round in 0..p.rounds {
+        for (at, gates) in set.gates.iter().enumerate() {
+            stage.go_on()?;
+            // Made anew in each round: all at once would fill the memory.
+            let model = architecture(&network, gates)?;
+            meter.round(at, &model)?;
+            if round == 0 {
+                counts.push(Counts::of(&model.network));
+            }
+            stage.progress((round * set.gates.len() + at) as u64 + 1, total, "measurements");
+        }
     }
+    let rows: Vec<(Latency, Counts)> = meter.latencies().into_iter().zip(counts).collect();
     let conditions = Conditions {
         device: p.device,
         cpu: machine.cpu.clone(),

@@ -3,7 +3,7 @@
 
 use nnf_net::{Counts, GateVector, Random, resnet::Config};
 
-use crate::measure::{Timing, architecture, measure, quantile};
+use crate::measure::{Meter, Timing, architecture, quantile};
 use crate::*;
 
 fn network() -> nnf_net::Network {
@@ -28,7 +28,7 @@ fn conditions() -> Conditions {
         governor: "unknown".into(),
         precision: "float32".into(),
         batch: 1,
-        timing: Timing { warm_up: 1, runs: 3 },
+        timing: Timing { warm_up: 1, runs: 3, rounds: 1 },
     }
 }
 
@@ -71,8 +71,13 @@ fn what_is_measured_is_the_slice_without_norms() {
     assert!(model.network.gate_layers().is_empty());
     let sliced = nnf_net::slice_network(&network, &gates).unwrap();
     assert_eq!(Counts::of(&model.network).macs, Counts::of(&sliced).macs);
-    let latency = measure(&model, Timing { warm_up: 1, runs: 5 }).unwrap();
-    assert!(latency.lower.0 > 0.0 && latency.lower <= latency.median && latency.median <= latency.upper);
+    let mut meter = Meter::new(2, Timing { warm_up: 1, runs: 5, rounds: 2 });
+    for (number, model) in [(0, &model), (1, &model), (0, &model), (1, &model)] {
+        meter.round(number, model).unwrap();
+    }
+    for latency in meter.latencies() {
+        assert!(latency.lower.0 > 0.0 && latency.lower <= latency.median && latency.median <= latency.upper);
+    }
 }
 
 #[test]

@@ -5,10 +5,30 @@
 use nnf_net::{GateLayer, GateVector, Random};
 use nnf_supernet::{Questions, Requirement};
 
+/// How levels are spread between their bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Spread {
+    /// As many between 1 and 10 % as between 10 and 100 %: assemblers keep few modules, whatever the limit.
+    Log,
+    /// Evenly.
+    Even,
+}
+
 /// A vector whose layers keep about the same share (paper §3.3): a level between the bounds, times a jitter of each
 /// layer's own. A layer may keep nothing.
-pub(crate) fn gates(layers: &[GateLayer], levels: (f64, f64), jitter: f64, random: &mut Random) -> GateVector {
-    let level = levels.0 + (levels.1 - levels.0) * random.unit();
+pub(crate) fn gates(
+    layers: &[GateLayer],
+    levels: (f64, f64),
+    spread: Spread,
+    jitter: f64,
+    random: &mut Random,
+) -> GateVector {
+    let between = |low: f64, high: f64, random: &mut Random| low + (high - low) * random.unit();
+    let level = match spread {
+        Spread::Log => between(levels.0.ln(), levels.1.ln(), random).exp(),
+        Spread::Even => between(levels.0, levels.1, random),
+    };
     let layer = |layer: &GateLayer, random: &mut Random| {
         let share = (level * (jitter * random.normal()).exp()).clamp(0.0, 1.0);
         let kept = (share * layer.width as f64).round() as usize;

@@ -5,7 +5,7 @@ use nnf_net::{GateSet, Network, Random};
 use nnf_supernet::{Questions, Supernet};
 use serde::Deserialize;
 
-use crate::draw;
+use crate::draw::{self, Spread};
 
 const GATES: &str = "application/vnd.safetensors";
 
@@ -14,6 +14,7 @@ struct DrawParameters {
     count: usize,
     level_min: f64,
     level_max: f64,
+    spread: Spread,
     jitter: f64,
     seed: u64,
 }
@@ -32,8 +33,14 @@ pub(crate) fn draw_offer() -> Offer {
         .outputs([Output::new("gates", GATES, "gate vectors u8 [N, modules]")])
         .parameters([
             Parameter::int("count", 1, 1_000_000, "vectors to draw").default(300),
-            Parameter::float("level_min", 0.0, 1.0, "least shared level").default(0.01),
-            Parameter::float("level_max", 0.0, 1.0, "greatest shared level").default(1.0),
+            Parameter::float("level_min", 1e-6, 1.0, "least shared level").default(0.01),
+            Parameter::float("level_max", 1e-6, 1.0, "greatest shared level").default(1.0),
+            Parameter::choice(
+                "spread",
+                &["log", "even"],
+                "how levels are spread: as many from 1 to 10 % as from 10 to 100 %, or evenly",
+            )
+            .default("log"),
             Parameter::float("jitter", 0.0, 5.0, "standard deviation of the logarithm of a layer's own factor")
                 .default(0.5),
             Parameter::int("seed", 0, i64::MAX, "seed of the draws").default(1),
@@ -64,7 +71,8 @@ fn run_draw(stage: &Stage) -> Result<(), StageError> {
     }
     let network = Network::load(stage.input("network")?).map_err(StageError::failed)?;
     let layers = network.gate_layers();
-    let one = |at: u64| draw::gates(&layers, (p.level_min, p.level_max), p.jitter, &mut Random::of(p.seed, &[at]));
+    let one =
+        |at: u64| draw::gates(&layers, (p.level_min, p.level_max), p.spread, p.jitter, &mut Random::of(p.seed, &[at]));
     let gates = (0..p.count as u64).map(one).collect();
     GateSet { gates, layers: layers.clone(), task: None, limit: None }
         .save(stage.output("gates")?)

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
-use nnf_device::{Latency, Micros, Predictor, Timing, measure};
+use nnf_device::{Latency, Meter, Micros, Predictor, Timing};
 use nnf_evaluation::{Accuracy, Subnet, accuracy};
-use nnf_net::{Bytes, GateVector};
+use nnf_net::{Bytes, GateVector, Model};
 use nnf_supernet::{Digits, Index, Questions, Requirement, Supernet};
 use polars::prelude::*;
 use serde::Deserialize;
@@ -26,6 +26,7 @@ struct Parameters {
     samples: usize,
     warm_up: usize,
     runs: usize,
+    rounds: usize,
 }
 
 /// What a sweep reads.
@@ -43,7 +44,6 @@ struct Row {
     budget: Budget,
     fits: bool,
     candidate: Candidate,
-    measured: Latency,
     found: Accuracy,
     modules: usize,
     macs: u64,
@@ -113,7 +113,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let folder = stage.output("subnets")?;
     fs_err::create_dir_all(folder).map_err(StageError::failed)?;
     tch::set_num_threads(i32::try_from(given.predictor.conditions.threads).unwrap_or(1));
-    let mut rows = Vec::new();
+    let (mut rows, mut models) = (Vec::new(), Vec::new());
     let mut searching = Vec::new();
     for task in &tasks {
         stage.go_on()?;
@@ -122,7 +122,9 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         searching.push(begin.elapsed().as_secs_f64() * 1e3);
         for budget in &budgets {
             let Some(choice) = choose(&candidates, budget) else { continue };
-            rows.push(scenario(&given, *task, *budget, choice, (&gates, &candidates), &p, folder)?);
+            let (row, model) = scenario(&given, *task, *budget, choice, (&gates, &candidates), &p, folder)?;
+            rows.push(row);
+            models.push(model);
             stage.progress(rows.len() as u64, (tasks.len() * budgets.len()) as u64, "scenarios");
         }
     }
@@ -136,7 +138,8 @@ fn run(stage: &Stage) -> Result<(), StageError> {
             ("median search of one task, ms", searching.get(searching.len() / 2).copied().unwrap_or(f64::NAN)),
         ],
     );
-    write(&rows, &given, stage.output("results")?).map_err(StageError::failed)
+    let measured = measure(stage, &models, Timing { warm_up: p.warm_up, runs: p.runs, rounds: p.rounds })?;
+    write(&rows, &measured, &given, stage.output("results")?).map_err(StageError::failed)
 }
 
 fn read(stage: &Stage) -> Result<Given, StageError> {
@@ -213,7 +216,7 @@ fn scenario(
     (gates, candidates): (&[GateVector], &[Candidate]),
     p: &Parameters,
     folder: &Path,
-) -> Result<Row, StageError> {
+) -> Result<(Row, Model), StageError> {
     let (at, fits) = match choice {
         Choice::Fits(at) => (at, true),
         Choice::Nearest(at) => (at, false),
@@ -224,22 +227,34 @@ fn scenario(
     subnet.model.save(&folder.join(&name)).map_err(StageError::failed)?;
     let mut rows = given.index.of_task(task);
     rows.truncate(p.samples);
-    Ok(Row {
+    let row = Row {
         task,
         budget,
         fits,
         candidate: candidates[at],
-        measured: measure(&subnet.model, Timing { warm_up: p.warm_up, runs: p.runs })?,
         found: accuracy(&subnet.model, &given.digits, &given.index, &rows)?,
         modules: gates[at].modules(),
         macs: subnet.counts.macs.0,
         parameters: subnet.counts.parameters,
         weight_bytes: subnet.counts.weight_bytes.0,
         folder: name,
-    })
+    };
+    Ok((row, subnet.model))
 }
 
-fn write(rows: &[Row], given: &Given, path: &Path) -> PolarsResult<()> {
+/// Latencies of the chosen subnets on this machine, measured in turns.
+fn measure(stage: &Stage, models: &[Model], timing: Timing) -> Result<Vec<Latency>, StageError> {
+    let mut meter = Meter::new(models.len(), timing);
+    for _ in 0..timing.rounds {
+        for (number, model) in models.iter().enumerate() {
+            stage.go_on()?;
+            meter.round(number, model)?;
+        }
+    }
+    Ok(meter.latencies())
+}
+
+fn write(rows: &[Row], measured: &[Latency], given: &Given, path: &Path) -> PolarsResult<()> {
     let floats = |f: &dyn Fn(&Row) -> f64| rows.iter().map(f).collect::<Vec<f64>>();
     let options = |f: &dyn Fn(&Row) -> Option<f64>| rows.iter().map(f).collect::<Vec<Option<f64>>>();
     let counts = |f: &dyn Fn(&Row) -> u64| rows.iter().map(f).collect::<Vec<u64>>();
@@ -256,9 +271,9 @@ fn write(rows: &[Row], given: &Given, path: &Path) -> PolarsResult<()> {
         "kept" => counts(&|row| row.candidate.kept as u64),
         "modules" => counts(&|row| row.modules as u64),
         "predicted_us" => floats(&|row| row.candidate.latency.0),
-        "measured_us" => floats(&|row| row.measured.median.0),
-        "measured_lower_us" => floats(&|row| row.measured.lower.0),
-        "measured_upper_us" => floats(&|row| row.measured.upper.0),
+        "measured_us" => measured.iter().map(|latency| latency.median.0).collect::<Vec<f64>>(),
+        "measured_lower_us" => measured.iter().map(|latency| latency.lower.0).collect::<Vec<f64>>(),
+        "measured_upper_us" => measured.iter().map(|latency| latency.upper.0).collect::<Vec<f64>>(),
         "memory_bytes" => counts(&|row| row.candidate.memory.0),
         "macs" => counts(&|row| row.macs),
         "parameters" => counts(&|row| row.parameters),

@@ -1,0 +1,70 @@
+//! The end of a run: results are shown, the remote tier is waited for, and the run is summed up.
+//!
+//! It does not know how results came to be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::store::{RunFolder, RunSummary};
+
+use super::{RunEvent, Stage, State, Summary};
+
+impl State<'_> {
+    /// Publishes what is there, waits for the remote tier, and sums up.
+    pub(super) fn end(mut self) -> Summary {
+        let mut outputs = BTreeMap::new();
+        let mut untouched = BTreeSet::new();
+        for id in self.graph.ids() {
+            match &self.stages[id.index()] {
+                Stage::Done(known) => {
+                    outputs.insert(self.stage_name(id), known.clone());
+                }
+                Stage::Idle => {
+                    untouched.insert(self.stage_name(id));
+                }
+                Stage::Failed => {}
+                _ => {
+                    let name = self.stage_name(id);
+                    self.summary.not_started.push(name);
+                }
+            }
+        }
+        let heads = outputs.iter().map(|(name, known)| (name.as_str(), known.key));
+        let store = self.context.store;
+        let results = store.set_heads(self.name, heads).and_then(|()| store.publish(self.name, &outputs, &untouched));
+        match results.and_then(|path| store.finish().map(|()| path)) {
+            Ok(path) => self.summary.results = path.display().to_string(),
+            Err(error) => {
+                self.summary.store_failed = true;
+                self.tell(RunEvent::Note { stage: String::new(), text: error.to_string() });
+            }
+        }
+        self.summary.seconds = self.began.elapsed().as_secs_f64();
+        self.write_summary(self.context.run);
+        let summary = self.summary.clone();
+        self.tell(RunEvent::Ended(summary.clone()));
+        summary
+    }
+
+    pub(super) fn write_summary(&self, run: &RunFolder) {
+        let summary = &self.summary;
+        let state = match (summary.interrupted, summary.failed.is_empty() && !summary.store_failed) {
+            (true, _) => "interrupted",
+            (false, true) => "done",
+            (false, false) => "failed",
+        };
+        let seconds = jiff::SignedDuration::try_from_secs_f64(summary.seconds).unwrap_or_default();
+        let document = RunSummary {
+            id: run.id.clone(),
+            pipeline: self.name.to_owned(),
+            started: jiff::Timestamp::now() - seconds,
+            seconds: Some(summary.seconds),
+            state: state.to_owned(),
+            fresh: summary.fresh,
+            ran: summary.ran.len(),
+            failed: summary.failed.len(),
+        };
+        if let Err(error) = run.end(&document) {
+            tracing::warn!("{error}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What workers say, and what becomes of their instances and of those that wait for them.
+//!
+//! It does not look anything up in the store.
+
+use nnf_contract::Event;
+
+use crate::digest::Key;
+use crate::graph::InstanceId;
+use crate::store::Known;
+use crate::why::Reason;
+
+use super::worker::{Message, Outcome};
+use super::{Ran, RunEvent, Stage, State};
+
+impl State<'_> {
+    pub(super) fn take(&mut self, message: Message) {
+        match message {
+            Message::Said(id, event) => {
+                let stage = self.stage_name(id);
+                self.tell(match event {
+                    Event::Progress { done, total, unit } => RunEvent::Progress { stage, done, total, unit },
+                    Event::Metrics { step, values } => RunEvent::Metrics { stage, step, values },
+                    Event::Note { text } => RunEvent::Note { stage, text },
+                });
+            }
+            Message::Waiting(id, what) => self.tell(RunEvent::Waiting { stage: self.stage_name(id), what }),
+            Message::Retrying(id, attempt, error) => {
+                self.tell(RunEvent::Retrying { stage: self.stage_name(id), attempt, error });
+            }
+            Message::Over(id, outcome) => self.over(id, outcome),
+            Message::Interrupt => {
+                let stop = self.context.stop;
+                if stop.asked() {
+                    stop.kill()
+                } else {
+                    stop.ask()
+                }
+                self.summary.interrupted = true;
+                self.closing = true;
+            }
+        }
+    }
+
+    pub(super) fn over(&mut self, id: InstanceId, outcome: Outcome) {
+        let before = std::mem::replace(&mut self.stages[id.index()], Stage::Ready);
+        let Stage::Running(share, key, because) = before else { return };
+        self.budget.give_back(&share);
+        self.running -= 1;
+        self.working.remove(&key);
+        let stage = self.stage_name(id);
+        match outcome {
+            Outcome::Done { known, seconds, adopted } => {
+                self.again.remove(&id);
+                self.tell(RunEvent::Finished { stage: stage.clone(), key, seconds, adopted });
+                if adopted {
+                    self.summary.fresh += 1;
+                } else {
+                    self.summary.ran.push(Ran { stage, seconds, because });
+                }
+                self.wake_twins(key);
+                self.done(id, known);
+            }
+            Outcome::Failed { error, seconds, log_end, store } => {
+                self.fail(id, Some(key), error, seconds, log_end, store);
+                self.wake_twins(key);
+            }
+            Outcome::Stopped => {
+                self.tell(RunEvent::Stopped { stage });
+                self.stages[id.index()] = Stage::Waiting(0);
+            }
+            Outcome::Missing { producers, what } => {
+                self.make_again(id, &producers, &what);
+                self.wake_twins(key);
+            }
+        }
+    }
+
+    /// Instances with the same key as one that has just ended are looked at again.
+    pub(super) fn wake_twins(&mut self, key: Key) {
+        for id in self.graph.ids() {
+            if matches!(self.stages[id.index()], Stage::Twin(twin) if twin == key) {
+                self.stages[id.index()] = Stage::Ready;
+                self.ready.insert(id);
+            }
+        }
+    }
+
+    /// Content of a producer is gone: it runs again, and then the instance that needs it, and others in the queue that
+    /// read it, because their keys may rest on content that comes out otherwise this time.
+    pub(super) fn make_again(&mut self, id: InstanceId, producers: &[InstanceId], what: &str) {
+        for producer in producers {
+            if self.again.contains_key(producer) && !matches!(self.stages[producer.index()], Stage::Done(_)) {
+                continue;
+            }
+            let text = format!("{what}; `{}` runs again", self.stage_name(*producer));
+            self.tell(RunEvent::Note { stage: self.stage_name(*producer), text });
+            self.again.insert(*producer, Reason::Missing("its stored content is missing or damaged".into()));
+            self.stages[producer.index()] = Stage::Ready;
+            self.ready.insert(*producer);
+            for reader in self.graph.readers(*producer) {
+                self.look_at_again(reader);
+            }
+        }
+        self.stages[id.index()] = Stage::Ready;
+        self.ready.insert(id);
+    }
+
+    /// Takes an instance out of the queue, with those that wait for its result.
+    pub(super) fn look_at_again(&mut self, id: InstanceId) {
+        let Stage::Queued(looked, _) = &self.stages[id.index()] else { return };
+        let key = looked.key;
+        self.working.remove(&key);
+        self.queued.remove(&id);
+        self.stages[id.index()] = Stage::Ready;
+        self.ready.insert(id);
+        self.wake_twins(key);
+    }
+
+    pub(super) fn done(&mut self, id: InstanceId, known: Known) {
+        self.stages[id.index()] = Stage::Done(known);
+        for reader in self.graph.readers(id) {
+            if let Stage::Waiting(count) = &mut self.stages[reader.index()] {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    self.stages[reader.index()] = Stage::Ready;
+                    self.ready.insert(reader);
+                }
+            }
+        }
+    }
+
+    pub(super) fn fail(
+        &mut self,
+        id: InstanceId,
+        key: Option<Key>,
+        error: String,
+        seconds: f64,
+        log_end: Vec<String>,
+        store: bool,
+    ) {
+        let stage = self.stage_name(id);
+        if let Stage::Queued(looked, _) = &self.stages[id.index()] {
+            self.working.remove(&looked.key);
+        }
+        self.summary.failed.push(stage.clone());
+        self.summary.store_failed |= store;
+        self.stages[id.index()] = Stage::Failed;
+        self.tell(RunEvent::Failed { stage, key, error, seconds, log_end, store });
+        self.closing |= !self.options.keep_going || store;
+    }
+}

@@ -1,0 +1,168 @@
+//! The state of a run at its beginning, and looking at instances whose producers are done.
+//!
+//! It does not start anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use crate::graph::InstanceId;
+use crate::pipeline::Loaded;
+use crate::plan::Looked;
+use crate::store::{Known, StoreError};
+use crate::why::Reason;
+
+use super::worker::Context;
+use super::{Reporter, RunEvent, RunOptions, Stage, State, Summary};
+use crate::executor::Budget;
+
+impl<'a> State<'a> {
+    pub(super) fn new(
+        loaded: &'a Loaded,
+        options: &'a RunOptions,
+        context: &'a Context<'a>,
+        gpus: u32,
+        reporter: &'a mut dyn Reporter,
+    ) -> Self {
+        let graph = &loaded.graph;
+        let all: Vec<InstanceId> = graph.ids().collect();
+        let targets = if options.targets.is_empty() { &all } else { &options.targets };
+        let needed = graph.needed_for(targets);
+        let mut ready = BTreeSet::new();
+        let stages = graph
+            .ids()
+            .map(|id| match graph.producers(id).len() {
+                _ if !needed[id.index()] => Stage::Idle,
+                0 => {
+                    ready.insert(id);
+                    Stage::Ready
+                }
+                count => Stage::Waiting(count),
+            })
+            .collect();
+        State {
+            graph,
+            name: &loaded.name,
+            options,
+            context,
+            reporter,
+            stages,
+            again: options.forced.iter().map(|id| (*id, Reason::Forced)).collect(),
+            working: BTreeMap::new(),
+            ready,
+            queued: BTreeSet::new(),
+            budget: Budget::new(options.cores, options.memory, gpus),
+            running: 0,
+            heads: context.store.heads(&loaded.name),
+            summary: Summary { run: context.run.id.clone(), ..Summary::default() },
+            closing: false,
+            began: Instant::now(),
+        }
+    }
+
+    pub(super) fn tell(&mut self, event: RunEvent) {
+        // Freshness is in the plan already; thousands of lines about it would tell nothing.
+        if !matches!(event, RunEvent::Fresh { .. } | RunEvent::Progress { .. }) {
+            let line = serde_json::to_string(&event).unwrap_or_default();
+            if let Err(error) = self.context.run.append("events.jsonl", &line) {
+                tracing::warn!("{error}");
+            }
+        }
+        self.reporter.event(&event);
+    }
+
+    pub(super) fn stage_name(&self, id: InstanceId) -> String {
+        self.graph.get(id).name.clone()
+    }
+
+    pub(super) fn begin(&mut self) {
+        let total = self.stages.iter().filter(|stage| !matches!(stage, Stage::Idle)).count();
+        let (run, pipeline) = (self.context.run.id.clone(), self.name.to_owned());
+        self.tell(RunEvent::Began { run, pipeline, total });
+    }
+
+    pub(super) fn known(&self, id: InstanceId) -> Option<Known> {
+        match &self.stages[id.index()] {
+            Stage::Done(known) => Some(known.clone()),
+            _ => None,
+        }
+    }
+
+    /// Looks at all instances whose producers are done: they are fresh, or join the queue.
+    pub(super) fn settle(&mut self) {
+        while let Some(id) = self.ready.pop_first() {
+            if self.closing {
+                continue;
+            }
+            // Content of a producer may have been found damaged since it was done; then it runs again first.
+            let unfinished = self.unfinished(id);
+            if unfinished > 0 {
+                self.stages[id.index()] = Stage::Waiting(unfinished);
+                continue;
+            }
+            let instance = self.graph.get(id);
+            let looked = self.context.around.look(instance, &|from| self.known(from));
+            let looked = match looked {
+                Ok(Some(looked)) => looked,
+                Ok(None) => {
+                    self.look_for_records(id);
+                    continue;
+                }
+                Err(error) => {
+                    let store = !matches!(error, StoreError::Unfit { .. });
+                    self.fail(id, None, error.to_string(), 0.0, Vec::new(), store);
+                    continue;
+                }
+            };
+            if let Err(error) = self.sort_in(id, looked) {
+                self.fail(id, None, error.to_string(), 0.0, Vec::new(), true);
+            }
+        }
+    }
+
+    /// How many producers of an instance are not done.
+    pub(super) fn unfinished(&self, id: InstanceId) -> usize {
+        let producers = self.graph.producers(id).into_iter();
+        producers.filter(|from| !matches!(self.stages[from.index()], Stage::Done(_))).count()
+    }
+
+    /// An instance reads a record that was there a moment ago: it was damaged, so its stage runs again.
+    pub(super) fn look_for_records(&mut self, id: InstanceId) {
+        let gone = |from: &InstanceId| {
+            self.known(*from).is_some_and(|known| matches!(self.context.store.record(&known.key), Ok(None)))
+        };
+        let producers: Vec<InstanceId> = self.graph.producers(id).into_iter().filter(gone).collect();
+        if producers.is_empty() {
+            self.fail(id, None, "an input that it needs was not produced".into(), 0.0, Vec::new(), false);
+        } else {
+            self.make_again(id, &producers, "its record is damaged");
+        }
+    }
+
+    pub(super) fn sort_in(&mut self, id: InstanceId, looked: Looked) -> Result<(), StoreError> {
+        let key = looked.key;
+        if self.working.contains_key(&key) {
+            self.stages[id.index()] = Stage::Twin(key);
+            return Ok(());
+        }
+        let reason = match self.again.get(&id) {
+            Some(reason) => reason.clone(),
+            None => match self.context.store.look_up(&key)? {
+                Some(known) => {
+                    self.context.store.share(&key)?;
+                    self.summary.fresh += 1;
+                    self.tell(RunEvent::Fresh { stage: self.stage_name(id), key });
+                    self.done(id, known);
+                    return Ok(());
+                }
+                None => {
+                    let last = self.heads.get(&self.graph.get(id).name);
+                    self.context.around.reason(last, &looked.document)?
+                }
+            },
+        };
+        self.working.insert(key, id);
+        self.stages[id.index()] = Stage::Queued(Box::new(looked), reason);
+        self.queued.insert(id);
+        Ok(())
+    }
+}

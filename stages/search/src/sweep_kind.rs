@@ -89,8 +89,10 @@ pub(crate) fn offer() -> Offer {
                     .default(serde_json::json!([])),
                 Parameter::int("limits", 1, 10_000, "limits to look at, evenly spaced up to 1").default(100),
                 Parameter::int("samples", 1, 100_000_000, "samples of a task at most").default(1_000),
-                Parameter::int("warm_up", 0, 10_000, "runs of each chosen subnet that are dropped").default(5),
-                Parameter::int("runs", 1, 100_000, "runs of each chosen subnet that count").default(50),
+                Parameter::int("warm_up", 0, 10_000, "runs of each chosen subnet and round that are dropped")
+                    .default(2),
+                Parameter::int("runs", 1, 100_000, "runs of each chosen subnet and round that count").default(8),
+                Parameter::int("rounds", 1, 1_000, "rounds over all chosen subnets").default(5),
             ])
             .measures()
             .all_cpus();

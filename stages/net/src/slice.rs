@@ -22,7 +22,7 @@ pub fn slice(network: &Network, weights: &Weights, gates: &GateVector) -> Result
 /// The subnet's architecture alone: what a profiler measures.
 ///
 /// # Errors
-/// As [`slice`].
+/// As [`slice()`].
 pub fn slice_network(network: &Network, gates: &GateVector) -> Result<Network, NetError> {
     Ok(cut(network, None, gates)?.0)
 }

@@ -43,10 +43,13 @@ pub(crate) fn publish(
     let folder = root.join("latest").join(pipeline);
     let note = folder.join(".state");
     let shown: Shown = serde_json::from_slice(&fs_err::read(&note).unwrap_or_default()).unwrap_or_default();
+    // One listing is quicker than a look at each of thousands of folders.
+    let listing = fs_err::read_dir(&folder).into_iter().flatten().flatten();
+    let there: BTreeSet<String> = listing.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     let mut wanted: Shown = outputs.iter().map(|(name, known)| (name.clone(), state(known))).collect();
-    let stays = |name: &String| untouched.contains(name) && folder.join(name).is_dir();
+    let stays = |name: &String| untouched.contains(name) && there.contains(name);
     wanted.extend(shown.iter().filter(|(name, _)| stays(name)).map(|(name, state)| (name.clone(), state.clone())));
-    if wanted == shown && folder.is_dir() {
+    if wanted == shown && wanted.keys().all(|name| there.contains(name.as_str())) && folder.is_dir() {
         return Ok(folder);
     }
     fs_err::create_dir_all(&folder).map_err(&doing)?;

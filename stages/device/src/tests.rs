@@ -91,7 +91,7 @@ fn predictors_reload_and_refuse_other_networks() {
         version: 1,
         conditions: conditions(),
         layers: network.gate_layers(),
-        coefficients: (0..names.len()).map(|at| at as f64 * 1e-5).collect(),
+        coefficients: (0..names.len()).map(|at| at as f64 * 0.125).collect(),
         features: names,
         intercept: 20.0,
         floor: 1.0,

@@ -114,7 +114,7 @@ fn the_engine_links_no_machine_learning() {
     let output = std::process::Command::new("ldd").arg(env!("CARGO_BIN_EXE_nnf")).output().expect("ldd runs");
     let libraries = String::from_utf8_lossy(&output.stdout).to_lowercase();
     assert!(libraries.contains("libc.so"), "ldd lists the libraries: {libraries}");
-    for name in ["torch", "c10", "polars", "cuda", "gomp"] {
+    for name in ["libtorch", "libc10", "polars", "libcuda", "libgomp"] {
         assert!(!libraries.contains(name), "nnf links {name}:\n{libraries}");
     }
 }

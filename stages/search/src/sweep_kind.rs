@@ -23,6 +23,7 @@ struct Parameters {
     latency_shares: Vec<f64>,
     memory_mb: Vec<f64>,
     limits: usize,
+    limit_min: f64,
     samples: usize,
     warm_up: usize,
     runs: usize,
@@ -88,6 +89,13 @@ pub(crate) fn offer() -> Offer {
                     .unit("MB")
                     .default(serde_json::json!([])),
                 Parameter::int("limits", 1, 10_000, "limits to look at, evenly spaced up to 1").default(100),
+                Parameter::float(
+                    "limit_min",
+                    0.0,
+                    1.0,
+                    "least limit to look at: the least that the supernet was trained for",
+                )
+                .default(0.01),
                 Parameter::int("samples", 1, 100_000_000, "samples of a task at most").default(1_000),
                 Parameter::int("warm_up", 0, 10_000, "runs of each chosen subnet and round that are dropped")
                     .default(2),
@@ -120,7 +128,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     for task in &tasks {
         stage.go_on()?;
         let begin = Instant::now();
-        let (gates, candidates) = candidates(&given, *task, p.limits)?;
+        let (gates, candidates) = candidates(&given, *task, &p)?;
         searching.push(begin.elapsed().as_secs_f64() * 1e3);
         for budget in &budgets {
             let Some(choice) = choose(&candidates, budget) else { continue };
@@ -186,11 +194,13 @@ fn budgets(p: &Parameters, given: &Given) -> Result<Vec<Budget>, StageError> {
 }
 
 /// The different subnets that the assembler offers for a task, from one forward pass, with their costs.
-fn candidates(given: &Given, task: usize, limits: usize) -> Result<(Vec<GateVector>, Vec<Candidate>), StageError> {
+fn candidates(given: &Given, task: usize, p: &Parameters) -> Result<(Vec<GateVector>, Vec<Candidate>), StageError> {
     let bits = &given.questions.bits[task];
-    let limit = |step: usize| step as f64 / limits as f64;
-    let requirements: Vec<Requirement> =
-        (1..=limits).map(|step| Requirement { bits: bits.clone(), limit: limit(step) }).collect();
+    let all = (1..=p.limits).map(|step| step as f64 / p.limits as f64);
+    let requirements: Vec<Requirement> = all
+        .filter(|limit| *limit >= p.limit_min - 1e-9)
+        .map(|limit| Requirement { bits: bits.clone(), limit })
+        .collect();
     let made = given.supernet.assemble(&requirements).map_err(StageError::failed)?;
     let network = &given.supernet.model.network;
     let mut seen: BTreeMap<Vec<bool>, ()> = BTreeMap::new();

@@ -142,12 +142,12 @@ fn a_plan_before_and_after() {
     assert_eq!(states, ["stale", "pending", "pending"]);
     assert_eq!(fields(&before[0]), "because key reason stage state");
     ok(&project, &["run"]);
-    insta::assert_snapshot!(ok(&project, &["plan"]), @r"0 to run, up to 0 more, 3 fresh");
+    insta::assert_snapshot!(ok(&project, &["plan"]), @r"nothing to run, 3 fresh");
     insta::assert_snapshot!(ok(&project, &["plan", "--set", "params.lines=3"]), @r"
     run  head[lines=3]  (no record)
-    1 to run, up to 0 more, 2 fresh
+    1 to run, 2 fresh
     ");
-    assert_eq!(ok(&project, &["plan", "sort"]), "0 to run, up to 0 more, 1 fresh\n");
+    assert_eq!(ok(&project, &["plan", "sort"]), "nothing to run, 1 fresh\n");
     assert_eq!(fields(&lines(&project, &["plan", "--json"])[0]), "key stage state");
 }
 
@@ -244,7 +244,7 @@ fn the_pipeline_is_found_or_named() {
     ");
     ok(&project, &["run", "study.yaml", "sort"]);
     assert_eq!(ok(&project, &["get", "study.yaml", "sort.sorted"]), "apple\nfig\npear\n");
-    assert_eq!(ok(&project, &["plan", "./study.yaml", "sort"]), "0 to run, up to 0 more, 1 fresh\n");
+    assert_eq!(ok(&project, &["plan", "./study.yaml", "sort"]), "nothing to run, 1 fresh\n");
     project.write("deep/er.yaml", format!("root: ..\n{PIPELINE}"));
     ok(&project, &["run", "deep/er.yaml"]);
     assert!(project.path("artifacts/latest/er").is_dir() && !project.path("deep/artifacts").exists());

@@ -70,7 +70,12 @@ pub(crate) fn run(command: &PlanCommand, common: &Common) -> Result<(), Failure>
     }
     let time =
         if known_seconds > 0.5 { format!("; they took {} last time", duration(known_seconds)) } else { String::new() };
-    render::out(&format!("{} to run, up to {} more, {fresh} fresh{time}", stale.len(), pending.len()));
+    let more = if pending.is_empty() { String::new() } else { format!(", up to {} more", pending.len()) };
+    let summary = match stale.len() {
+        0 if pending.is_empty() => format!("nothing to run, {fresh} fresh"),
+        count => format!("{count} to run{more}, {fresh} fresh{time}"),
+    };
+    render::out(&summary);
     Ok(())
 }
 

@@ -3,12 +3,17 @@
 //! It drives the built programs as a user would. It does not look at accuracy: the networks here learn for two steps.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "support/ran.rs"]
+mod ran;
+mod support;
+
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
+use ran::ran;
 use serde_json::Value;
+use support::Project;
 
 const PIPELINE: &str = r#"
 version: 1
@@ -79,76 +84,62 @@ else
 fi
 "#;
 
-struct Project {
-    folder: tempfile::TempDir,
-    /// A stage program outside the project, whose own bytes are in no key: only the fingerprints that it tells.
+/// A project, and beside it a stage program whose own bytes are in no key: only the fingerprints that it tells.
+struct Experiment {
+    project: Project,
     outside: tempfile::TempDir,
-    programs: PathBuf,
 }
 
-impl Project {
+impl Experiment {
     fn new() -> Self {
-        let programs = Path::new(env!("CARGO_BIN_EXE_nnf")).parent().unwrap().to_owned();
         for program in ["nnf-stages", "nnf-data-prep"] {
-            assert!(
-                programs.join(program).exists(),
-                "`{program}` is not built: run `make test`, or `make build` first"
-            );
+            let built = programs().join(program).exists();
+            assert!(built, "`{program}` is not built: run `make test`, or `make build` first");
         }
-        let [folder, outside] = [(); 2].map(|()| tempfile::tempdir().unwrap());
-        let project = Project { folder, outside, programs };
-        project.build("#!/bin/sh\nexec PROGRAMS/nnf-stages \"$@\"\n");
-        fs_err::write(project.folder.path().join("pipeline.yaml"), project.filled(PIPELINE)).unwrap();
-        project
-    }
-
-    fn filled(&self, text: &str) -> String {
-        let text = text.replace("PROGRAMS", self.programs.to_str().unwrap());
-        text.replace("OUTSIDE", self.outside.path().to_str().unwrap())
+        let outside = tempfile::tempdir().unwrap();
+        let pipeline = PIPELINE.replace("PROGRAMS", programs().to_str().unwrap());
+        let project = Project::new(&pipeline.replace("OUTSIDE", outside.path().to_str().unwrap()));
+        let experiment = Experiment { project, outside };
+        experiment.build("#!/bin/sh\nexec PROGRAMS/nnf-stages \"$@\"\n");
+        experiment
     }
 
     /// Puts another stage program in place of the one that is there.
     fn build(&self, text: &str) {
         let path = self.outside.path().join("stages");
-        fs_err::write(&path, self.filled(text)).unwrap();
+        fs_err::write(&path, text.replace("PROGRAMS", programs().to_str().unwrap())).unwrap();
         fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// Lines of JSON that a command prints.
-    fn nnf(&self, arguments: &[&str]) -> Vec<Value> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_nnf"));
-        command.args(arguments).arg("--json").current_dir(self.folder.path());
-        command.env("NNF_CACHE", self.folder.path().join("cache"));
-        let output = command.output().unwrap();
-        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{arguments:?}: {out}{err}");
-        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    /// The stages that a run starts.
+    fn ran(&self) -> BTreeSet<String> {
+        ran(&self.project, &[]).stages.into_iter().collect()
     }
 
-    /// The stages that a run ran.
-    fn ran(&self, arguments: &[&str]) -> BTreeSet<String> {
-        let lines = self.nnf(&[&["run"], arguments].concat());
-        let ended = lines.iter().find(|line| line["event"] == "ended").unwrap();
-        ended["ran"].as_array().unwrap().iter().map(name).collect()
+    /// Lines of JSON that a command prints.
+    fn lines(&self, arguments: &[&str]) -> Vec<Value> {
+        let outcome = self.project.nnf(&[arguments, &["--json"]].concat());
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        outcome.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// The stages that a plan says to be in a state.
     fn planned(&self, state: &str) -> BTreeSet<String> {
-        let lines = self.nnf(&["plan"]);
-        lines.iter().filter(|line| line["state"] == state).map(|line| name(&line["stage"])).collect()
+        let lines = self.lines(&["plan"]);
+        let there = lines.iter().filter(|line| line["state"] == state);
+        there.map(|line| line["stage"].as_str().unwrap().to_owned()).collect()
     }
 
     fn edit(&self, from: &str, to: &str) {
-        let path = self.folder.path().join("pipeline.yaml");
-        let text = fs_err::read_to_string(&path).unwrap();
+        let text = fs_err::read_to_string(self.project.path("pipeline.yaml")).unwrap();
         assert!(text.contains(from), "{from}");
-        fs_err::write(path, text.replace(from, to)).unwrap();
+        self.project.write("pipeline.yaml", text.replace(from, to));
     }
 }
 
-/// A stage's name, which some lines give in a map.
-fn name(value: &Value) -> String {
-    value.as_str().or_else(|| value["stage"].as_str()).unwrap().to_owned()
+/// Where the programs are built.
+fn programs() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_nnf")).parent().unwrap()
 }
 
 fn set(names: &[&str]) -> BTreeSet<String> {
@@ -157,29 +148,30 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 
 #[test]
 fn a_change_reruns_what_depends_on_it_and_nothing_else() {
-    let project = Project::new();
-    assert_eq!(project.ran(&[]).len(), 10);
-    let snapshots = project.folder.path().join("artifacts/latest/experiment/train/snapshots");
+    let experiment = Experiment::new();
+    assert_eq!(experiment.ran().len(), 10);
+    let snapshots = experiment.project.path("artifacts/latest/experiment/train/snapshots");
     let steps: BTreeSet<String> =
         fs_err::read_dir(snapshots).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     assert_eq!(steps, set(&["step-0000001", "step-0000002"]));
-    assert_eq!(project.ran(&[]), set(&[]), "a second run starts nothing");
+    assert_eq!(experiment.ran(), set(&[]), "a second run starts nothing");
 
-    project.edit("version: 1", "# A comment.\nversion: 1");
-    assert_eq!(project.ran(&[]), set(&[]), "a comment changes nothing");
+    experiment.edit("version: 1", "# A comment.\nversion: 1");
+    assert_eq!(experiment.ran(), set(&[]), "a comment changes nothing");
 
-    project.edit("shares: [0.9]", "shares: [0.9, 0.5]");
-    assert_eq!(project.ran(&[]), set(&["sweep[device=one]", "table"]), "a budget trains and measures nothing");
+    experiment.edit("shares: [0.9]", "shares: [0.9, 0.5]");
+    assert_eq!(experiment.ran(), set(&["sweep[device=one]", "table"]), "a budget trains and measures nothing");
 
-    project.edit("    - { name: one, threads: 1 }", "    - { name: one, threads: 1 }\n    - { name: two, threads: 2 }");
+    experiment
+        .edit("    - { name: one, threads: 1 }", "    - { name: one, threads: 1 }\n    - { name: two, threads: 2 }");
     let own = ["profile[device=two]", "predictor[device=two]", "sweep[device=two]", "table"];
-    assert_eq!(project.ran(&[]), set(&own), "a second device runs its own stages and the table");
+    assert_eq!(experiment.ran(), set(&own), "a second device runs its own stages and the table");
 
-    project.build(REBUILT);
-    assert_eq!(project.planned("stale"), set(&["pretrain"]), "only the trainer's code is new");
+    experiment.build(REBUILT);
+    assert_eq!(experiment.planned("stale"), set(&["pretrain"]), "only the trainer's code is new");
     let below = ["train", "sweep[device=one]", "sweep[device=two]", "table"];
-    assert_eq!(project.planned("pending"), set(&below));
-    let why = project.nnf(&["why", "pretrain"]);
+    assert_eq!(experiment.planned("pending"), set(&below));
+    let why = experiment.lines(&["why", "pretrain"]);
     assert!(why.iter().any(|line| line.to_string().contains("code")), "{why:?}");
-    assert_eq!(project.ran(&[]), set(&["pretrain", "train"]), "equal weights leave what is below fresh");
+    assert_eq!(experiment.ran(), set(&["pretrain", "train"]), "equal weights leave what is below fresh");
 }

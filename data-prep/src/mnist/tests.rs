@@ -1,3 +1,4 @@
+//! Faults of files and places, and the real MNIST where it is. They do not look at what digits are used for.
 #![expect(clippy::unwrap_used, reason = "tests")]
 use std::io::{Read, Write};
 use std::net::TcpListener;

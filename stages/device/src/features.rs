@@ -24,21 +24,24 @@ pub(crate) fn names(network: &Network) -> Vec<String> {
 
 /// Values of the features for a gate vector, in the order of [`names`].
 pub(crate) fn values(network: &Network, gates: &GateVector) -> Result<Vec<f64>, DeviceError> {
-    gates.check(network)?;
+    Ok(of_slice(network, gates, &slice_network(network, gates)?))
+}
+
+/// The same where the slice is at hand.
+pub(crate) fn of_slice(network: &Network, gates: &GateVector, sliced: &Network) -> Vec<f64> {
     let mut values: Vec<f64> = gates
         .kept_positions()
         .iter()
         .map(Vec::len)
         .flat_map(|kept| [kept as f64, (kept.div_ceil(BLOCK) * BLOCK) as f64, f64::from(u8::from(kept > 0))])
         .collect();
-    let sliced = slice_network(network, gates)?;
     let macs = |id: usize| {
         let position = sliced.position(&network.nodes()[id].name);
         position.map_or(0.0, |at| sliced.macs_of(at).0 as f64)
     };
     values.extend(varying(network).into_iter().map(macs));
     values.push((0..sliced.nodes().len()).map(|id| sliced.macs_of(id).0 as f64).sum());
-    Ok(values)
+    values
 }
 
 /// Nodes whose multiply–accumulates depend on gates.

@@ -71,12 +71,13 @@ impl Predictor {
         Micros((self.intercept + sum).max(self.floor))
     }
 
-    /// Memory of the subnet that gates ask for: weights and the largest live values.
+    /// Predicted latency of the subnet that gates ask for, and its memory: weights and the largest live values.
     ///
     /// # Errors
     /// When the gates do not fit.
-    pub fn memory(network: &Network, gates: &GateVector) -> Result<Bytes, DeviceError> {
-        Ok(Counts::of(&slice_network(network, gates)?).memory())
+    pub fn cost(&self, network: &Network, gates: &GateVector) -> Result<(Micros, Bytes), DeviceError> {
+        let sliced = slice_network(network, gates)?;
+        Ok((self.of_features(&features::of_slice(network, gates, &sliced)), Counts::of(&sliced).memory()))
     }
 
     /// Writes the JSON file.

@@ -3,6 +3,7 @@
 //! It does not know how the supernet was trained or the predictor fitted.
 
 mod choose;
+mod results;
 mod sweep_kind;
 
 pub use choose::{Budget, Candidate, Choice, choose};

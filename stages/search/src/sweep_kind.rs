@@ -2,19 +2,20 @@
 //!
 //! All limits go through the assembler at once. It does not know other devices: a pipeline has one sweep for each.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
 use nnf_device::{Latency, Meter, Micros, Predictor, Timing};
-use nnf_evaluation::{Accuracy, Subnet, accuracy};
-use nnf_net::{Bytes, GateVector, Model};
+use nnf_evaluation::{Subnet, accuracy};
+use nnf_net::{Bytes, GateVector};
 use nnf_supernet::{Digits, Index, Questions, Requirement, Supernet};
-use polars::prelude::*;
 use serde::Deserialize;
 
 use crate::choose::{Budget, Candidate, Choice, choose};
+use crate::results::{Chosen, Found, Row};
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -37,20 +38,6 @@ struct Given {
     index: Index,
     questions: Questions,
     predictor: Predictor,
-}
-
-/// One row of the result.
-struct Row {
-    task: usize,
-    budget: Budget,
-    fits: bool,
-    candidate: Candidate,
-    found: Accuracy,
-    modules: usize,
-    macs: u64,
-    parameters: u64,
-    weight_bytes: u64,
-    folder: String,
 }
 
 pub(crate) fn offer() -> Offer {
@@ -123,18 +110,26 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let folder = stage.output("subnets")?;
     fs_err::create_dir_all(folder).map_err(StageError::failed)?;
     tch::set_num_threads(i32::try_from(given.predictor.conditions.threads).unwrap_or(1));
-    let (mut rows, mut models) = (Vec::new(), Vec::new());
+    let (mut rows, mut chosen) = (Vec::new(), Vec::new());
     let mut searching = Vec::new();
     for task in &tasks {
         stage.go_on()?;
         let begin = Instant::now();
         let (gates, candidates) = candidates(&given, *task, &p)?;
         searching.push(begin.elapsed().as_secs_f64() * 1e3);
+        // Budgets often come to the same subnet; it is extracted, asked and measured once.
+        let mut extracted: BTreeMap<usize, usize> = BTreeMap::new();
         for budget in &budgets {
-            let Some(choice) = choose(&candidates, budget) else { continue };
-            let (row, model) = scenario(&given, *task, *budget, choice, (&gates, &candidates), &p, folder)?;
-            rows.push(row);
-            models.push(model);
+            let (at, fits) = match choose(&candidates, budget) {
+                Some(Choice::Fits(at)) => (at, true),
+                Some(Choice::Nearest(at)) => (at, false),
+                None => continue,
+            };
+            if let Entry::Vacant(place) = extracted.entry(at) {
+                place.insert(chosen.len());
+                chosen.push(extract(&given, *task, (&gates[at], candidates[at]), &p, folder)?);
+            }
+            rows.push(Row { chosen: extracted[&at], budget: *budget, fits });
             stage.progress(rows.len() as u64, (tasks.len() * budgets.len()) as u64, "scenarios");
         }
     }
@@ -148,8 +143,9 @@ fn run(stage: &Stage) -> Result<(), StageError> {
             ("median search of one task, ms", searching.get(searching.len() / 2).copied().unwrap_or(f64::NAN)),
         ],
     );
-    let measured = measure(stage, &models, Timing { warm_up: p.warm_up, runs: p.runs, rounds: p.rounds })?;
-    write(&rows, &measured, &given, stage.output("results")?).map_err(StageError::failed)
+    let measured = measure(stage, &chosen, Timing { warm_up: p.warm_up, runs: p.runs, rounds: p.rounds })?;
+    let found = Found { rows: &rows, chosen: &chosen, measured: &measured };
+    found.write(&given.questions, &given.predictor.conditions, stage.output("results")?).map_err(StageError::failed)
 }
 
 fn read(stage: &Stage) -> Result<Given, StageError> {
@@ -203,100 +199,44 @@ fn candidates(given: &Given, task: usize, p: &Parameters) -> Result<(Vec<GateVec
         .collect();
     let made = given.supernet.assemble(&requirements).map_err(StageError::failed)?;
     let network = &given.supernet.model.network;
-    let mut seen: BTreeMap<Vec<bool>, ()> = BTreeMap::new();
+    let mut seen: BTreeSet<Vec<bool>> = BTreeSet::new();
     let (mut gates, mut candidates) = (Vec::new(), Vec::new());
     for (vector, requirement) in made.into_iter().zip(&requirements) {
-        if seen.insert(vector.flat(), ()).is_some() {
+        if !seen.insert(vector.flat()) {
             continue;
         }
-        candidates.push(Candidate {
-            limit: requirement.limit,
-            kept: vector.kept(),
-            latency: given.predictor.latency(network, &vector)?,
-            memory: Predictor::memory(network, &vector)?,
-        });
+        let (latency, memory) = given.predictor.cost(network, &vector)?;
+        candidates.push(Candidate { limit: requirement.limit, kept: vector.kept(), latency, memory });
         gates.push(vector);
     }
     Ok((gates, candidates))
 }
 
-fn scenario(
+/// Slices a candidate out of the supernet, keeps it in a folder, and asks it the task's samples.
+fn extract(
     given: &Given,
     task: usize,
-    budget: Budget,
-    choice: Choice,
-    (gates, candidates): (&[GateVector], &[Candidate]),
+    (gates, candidate): (&GateVector, Candidate),
     p: &Parameters,
     folder: &Path,
-) -> Result<(Row, Model), StageError> {
-    let (at, fits) = match choice {
-        Choice::Fits(at) => (at, true),
-        Choice::Nearest(at) => (at, false),
-    };
-    let subnet = Subnet::of(&given.supernet, &gates[at])?;
-    let name =
-        format!("{}-{:03}", given.questions.names[task].replace(' ', "-"), (candidates[at].limit * 1000.0).round());
+) -> Result<Chosen, StageError> {
+    let subnet = Subnet::of(&given.supernet, gates)?;
+    let name = format!("{}-{:03}", given.questions.names[task].replace(' ', "-"), (candidate.limit * 1000.0).round());
     subnet.model.save(&folder.join(&name)).map_err(StageError::failed)?;
     let mut rows = given.index.of_task(task);
     rows.truncate(p.samples);
-    let row = Row {
-        task,
-        budget,
-        fits,
-        candidate: candidates[at],
-        found: accuracy(&subnet.model, &given.digits, &given.index, &rows)?,
-        modules: gates[at].modules(),
-        macs: subnet.counts.macs.0,
-        parameters: subnet.counts.parameters,
-        weight_bytes: subnet.counts.weight_bytes.0,
-        folder: name,
-    };
-    Ok((row, subnet.model))
+    let found = accuracy(&subnet.model, &given.digits, &given.index, &rows)?;
+    Ok(Chosen { task, candidate, found, modules: gates.modules(), subnet, folder: name })
 }
 
 /// Latencies of the chosen subnets on this machine, measured in turns.
-fn measure(stage: &Stage, models: &[Model], timing: Timing) -> Result<Vec<Latency>, StageError> {
-    let mut meter = Meter::new(models.len(), timing);
+fn measure(stage: &Stage, chosen: &[Chosen], timing: Timing) -> Result<Vec<Latency>, StageError> {
+    let mut meter = Meter::new(chosen.len(), timing);
     for _ in 0..timing.rounds {
-        for (number, model) in models.iter().enumerate() {
+        for (number, one) in chosen.iter().enumerate() {
             stage.go_on()?;
-            meter.round(number, model)?;
+            meter.round(number, &one.subnet.model)?;
         }
     }
     Ok(meter.latencies())
-}
-
-fn write(rows: &[Row], measured: &[Latency], given: &Given, path: &Path) -> PolarsResult<()> {
-    let floats = |f: &dyn Fn(&Row) -> f64| rows.iter().map(f).collect::<Vec<f64>>();
-    let options = |f: &dyn Fn(&Row) -> Option<f64>| rows.iter().map(f).collect::<Vec<Option<f64>>>();
-    let counts = |f: &dyn Fn(&Row) -> u64| rows.iter().map(f).collect::<Vec<u64>>();
-    let device = &given.predictor.conditions;
-    let mut frame = df!(
-        "device" => vec![device.device.clone(); rows.len()],
-        "threads" => vec![device.threads as u64; rows.len()],
-        "task" => rows.iter().map(|row| given.questions.names[row.task].clone()).collect::<Vec<String>>(),
-        "seen" => rows.iter().map(|row| given.questions.seen[row.task]).collect::<Vec<bool>>(),
-        "latency_budget_us" => options(&|row| row.budget.latency.map(|latency| latency.0)),
-        "memory_budget_bytes" => options(&|row| row.budget.memory.map(|memory| memory.0 as f64)),
-        "fits" => rows.iter().map(|row| row.fits).collect::<Vec<bool>>(),
-        "limit" => floats(&|row| row.candidate.limit),
-        "kept" => counts(&|row| row.candidate.kept as u64),
-        "modules" => counts(&|row| row.modules as u64),
-        "predicted_us" => floats(&|row| row.candidate.latency.0),
-        "measured_us" => measured.iter().map(|latency| latency.median.0).collect::<Vec<f64>>(),
-        "measured_lower_us" => measured.iter().map(|latency| latency.lower.0).collect::<Vec<f64>>(),
-        "measured_upper_us" => measured.iter().map(|latency| latency.upper.0).collect::<Vec<f64>>(),
-        "memory_bytes" => counts(&|row| row.candidate.memory.0),
-        "macs" => counts(&|row| row.macs),
-        "parameters" => counts(&|row| row.parameters),
-        "weight_bytes" => counts(&|row| row.weight_bytes),
-        "accuracy" => floats(&|row| row.found.share()),
-        "low" => floats(&|row| row.found.interval().0),
-        "high" => floats(&|row| row.found.interval().1),
-        "samples" => counts(&|row| row.found.samples),
-        "subnet" => rows.iter().map(|row| row.folder.clone()).collect::<Vec<String>>(),
-    )?;
-    let file = fs_err::File::create(path)?;
-    ParquetWriter::new(file.into_file()).with_compression(ParquetCompression::Zstd(None)).finish(&mut frame)?;
-    Ok(())
 }

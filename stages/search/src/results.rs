@@ -1,0 +1,87 @@
+//! What a sweep found, as a table: a row for each scenario.
+//!
+//! It does not know how subnets were chosen or measured.
+
+use std::path::Path;
+
+use nnf_device::{Conditions, Latency};
+use nnf_evaluation::{Accuracy, Subnet};
+use nnf_supernet::Questions;
+use polars::prelude::*;
+
+use crate::choose::{Budget, Candidate};
+
+/// A subnet that was chosen for one or more budgets.
+pub(crate) struct Chosen {
+    pub(crate) task: usize,
+    pub(crate) candidate: Candidate,
+    pub(crate) found: Accuracy,
+    /// Modules that the supernet has.
+    pub(crate) modules: usize,
+    pub(crate) subnet: Subnet,
+    /// Its folder within the output.
+    pub(crate) folder: String,
+}
+
+/// One scenario.
+pub(crate) struct Row {
+    /// Position of the chosen subnet.
+    pub(crate) chosen: usize,
+    pub(crate) budget: Budget,
+    pub(crate) fits: bool,
+}
+
+/// All that was found.
+pub(crate) struct Found<'a> {
+    pub(crate) rows: &'a [Row],
+    pub(crate) chosen: &'a [Chosen],
+    /// Latency of each chosen subnet.
+    pub(crate) measured: &'a [Latency],
+}
+
+impl Found<'_> {
+    /// Writes the Parquet table.
+    pub(crate) fn write(&self, questions: &Questions, device: &Conditions, path: &Path) -> PolarsResult<()> {
+        let options = |f: &dyn Fn(&Row) -> Option<f64>| self.rows.iter().map(f).collect::<Vec<Option<f64>>>();
+        let texts = |f: &dyn Fn(&Chosen) -> String| self.of_subnets(f);
+        let floats = |f: &dyn Fn(&Chosen) -> f64| self.of_subnets(f);
+        let counts = |f: &dyn Fn(&Chosen) -> u64| self.of_subnets(f);
+        let latencies = |f: &dyn Fn(&Latency) -> f64| {
+            self.rows.iter().map(|row| f(&self.measured[row.chosen])).collect::<Vec<f64>>()
+        };
+        let height = self.rows.len();
+        let mut frame = df!(
+            "device" => vec![device.device.clone(); height],
+            "threads" => vec![device.threads as u64; height],
+            "task" => texts(&|one| questions.names[one.task].clone()),
+            "seen" => self.of_subnets(&|one| questions.seen[one.task]),
+            "latency_budget_us" => options(&|row| row.budget.latency.map(|latency| latency.0)),
+            "memory_budget_bytes" => options(&|row| row.budget.memory.map(|memory| memory.0 as f64)),
+            "fits" => self.rows.iter().map(|row| row.fits).collect::<Vec<bool>>(),
+            "limit" => floats(&|one| one.candidate.limit),
+            "kept" => counts(&|one| one.candidate.kept as u64),
+            "modules" => counts(&|one| one.modules as u64),
+            "predicted_us" => floats(&|one| one.candidate.latency.0),
+            "measured_us" => latencies(&|latency| latency.median.0),
+            "measured_lower_us" => latencies(&|latency| latency.lower.0),
+            "measured_upper_us" => latencies(&|latency| latency.upper.0),
+            "memory_bytes" => counts(&|one| one.candidate.memory.0),
+            "macs" => counts(&|one| one.subnet.counts.macs.0),
+            "parameters" => counts(&|one| one.subnet.counts.parameters),
+            "weight_bytes" => counts(&|one| one.subnet.counts.weight_bytes.0),
+            "accuracy" => floats(&|one| one.found.share()),
+            "low" => floats(&|one| one.found.interval().0),
+            "high" => floats(&|one| one.found.interval().1),
+            "samples" => counts(&|one| one.found.samples),
+            "subnet" => texts(&|one| one.folder.clone()),
+        )?;
+        let file = fs_err::File::create(path)?;
+        ParquetWriter::new(file.into_file()).with_compression(ParquetCompression::Zstd(None)).finish(&mut frame)?;
+        Ok(())
+    }
+
+    /// Something of each row's subnet.
+    fn of_subnets<T>(&self, f: &dyn Fn(&Chosen) -> T) -> Vec<T> {
+        self.rows.iter().map(|row| f(&self.chosen[row.chosen])).collect()
+    }
+}

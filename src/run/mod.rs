@@ -4,7 +4,9 @@
 
 mod end;
 mod event;
+mod job;
 mod outcome;
+mod result;
 mod settle;
 mod start;
 mod worker;

@@ -1,0 +1,207 @@
+//! What an attempt gets: its inputs, its task or command, its environment.
+//!
+//! It does not know how attempts end.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use nnf_contract::{CONTRACT_VERSION, Labelled, Task, TaskInput};
+
+use crate::executor::Job;
+use crate::graph::{Piece, Source, Work};
+use crate::record::Produced;
+use crate::store::{AttemptFolder, Checkpoint, HandedOut, StoreError};
+
+use super::worker::{Assignment, Failure};
+
+impl Assignment<'_> {
+    /// Puts all inputs where the stage can read them.
+    pub(super) fn hand_out(
+        &self,
+        folder: &AttemptFolder,
+    ) -> Result<(BTreeMap<String, TaskInput>, Vec<HandedOut>), Failure> {
+        let mut inputs = BTreeMap::new();
+        let mut handed_out = Vec::new();
+        for (name, source) in &self.instance.inputs {
+            let to = folder.inputs().join(name);
+            let input = match source {
+                Source::Many(members) => {
+                    fs_err::create_dir(&to).map_err(StoreError::io("hand out content"))?;
+                    let mut list = Vec::new();
+                    for (label, member) in members {
+                        if let Some(path) = self.hand_out_one(member, &to.join(label), &mut handed_out)? {
+                            list.push(Labelled { label: label.clone(), path });
+                        }
+                    }
+                    Some(TaskInput::Many(list))
+                }
+                source => self.hand_out_one(source, &to, &mut handed_out)?.map(TaskInput::One),
+            };
+            inputs.extend(input.map(|input| (name.clone(), input)));
+        }
+        Ok((inputs, handed_out))
+    }
+
+    fn hand_out_one(
+        &self,
+        source: &Source,
+        to: &Path,
+        handed_out: &mut Vec<HandedOut>,
+    ) -> Result<Option<PathBuf>, Failure> {
+        match source {
+            Source::File { path, .. } => Ok(Some(path.clone())),
+            Source::Record { from } => {
+                let known = self.producers.get(from);
+                let text = known.map(|known| self.context.around.record_text(&known.key)).transpose()?.flatten();
+                let text = text.ok_or_else(|| Failure::Missing(vec![*from], "its record is gone".into()))?;
+                let to = to.with_extension("json");
+                fs_err::write(&to, text).map_err(StoreError::io("hand out a record"))?;
+                Ok(Some(to))
+            }
+            Source::Output { from, output } => {
+                let produced = self.producers.get(from).and_then(|known| known.outputs.get(output));
+                match produced {
+                    Some(Produced::Artifact(artifact)) => match self.context.store.hand_out(artifact, to) {
+                        Ok(handed) => {
+                            handed_out.push(handed);
+                            Ok(Some(to.to_owned()))
+                        }
+                        Err(error @ (StoreError::Missing(_) | StoreError::Damaged { .. })) => {
+                            Err(Failure::Missing(vec![*from], format!("its output `{output}`: {error}")))
+                        }
+                        Err(error) => Err(error.into()),
+                    },
+                    _ => Ok(None),
+                }
+            }
+            Source::Many(_) => Ok(None),
+        }
+    }
+
+    pub(super) fn job(
+        &self,
+        folder: &AttemptFolder,
+        inputs: &BTreeMap<String, TaskInput>,
+        checkpoint: Option<&Checkpoint>,
+        log: std::fs::File,
+    ) -> Result<Job, Failure> {
+        let events = folder.path().join("events.jsonl");
+        let cancel = checkpoint.map(|_| folder.path().join("cancel"));
+        let outputs: BTreeMap<String, PathBuf> =
+            self.instance.outputs.keys().map(|name| (name.clone(), folder.outputs().join(name))).collect();
+        let argv = match &self.instance.work {
+            Work::Kind { program, kind, .. } => {
+                let task = Task {
+                    version: CONTRACT_VERSION,
+                    kind: kind.clone(),
+                    with: self.instance.with.clone(),
+                    inputs: inputs.clone(),
+                    outputs,
+                    events: events.clone(),
+                    scratch: folder.scratch(),
+                    checkpoint: checkpoint.map(Checkpoint::data),
+                    cancel: cancel.clone(),
+                    cpus: self.share.cores,
+                    memory: (self.share.memory > 0).then_some(self.share.memory),
+                    gpus: self.share.gpus.clone(),
+                    machine: self.instance.measures.then(|| self.context.machine.clone()),
+                };
+                let file = folder.path().join("task.json");
+                let text = serde_json::to_vec_pretty(&task).unwrap_or_default();
+                fs_err::write(&file, text).map_err(StoreError::io("write a task"))?;
+                let words = program.iter().map(OsString::from).chain(["run".into(), kind.into(), "--task".into()]);
+                words.chain([file.into_os_string()]).collect()
+            }
+            Work::Argv { words } => self.words(words, inputs, &outputs)?,
+        };
+        let env = self.environment(folder, checkpoint, &events);
+        let folder = self.context.around.root.to_owned();
+        Ok(Job { argv, env, folder, log, events, cancel, timeout: self.instance.timeout })
+    }
+
+    fn words(
+        &self,
+        words: &[Vec<Piece>],
+        inputs: &BTreeMap<String, TaskInput>,
+        outputs: &BTreeMap<String, PathBuf>,
+    ) -> Result<Vec<OsString>, Failure> {
+        let mut argv: Vec<OsString> = Vec::new();
+        for word in words {
+            if let [Piece::In(name)] = word.as_slice()
+                && let Some(TaskInput::Many(list)) = inputs.get(name)
+            {
+                argv.extend(list.iter().map(|member| member.path.clone().into_os_string()));
+                continue;
+            }
+            let mut text = OsString::new();
+            for piece in word {
+                match piece {
+                    Piece::Text(part) => text.push(part),
+                    Piece::In(name) => match inputs.get(name) {
+                        Some(TaskInput::One(path)) => text.push(path),
+                        _ => {
+                            return Err(Failure::Final(format!(
+                                "its input `{name}` is absent, but its command names it"
+                            )));
+                        }
+                    },
+                    Piece::Out(name) => text.push(outputs.get(name).map_or(Path::new(""), PathBuf::as_path)),
+                    Piece::With(name) => match &self.instance.with[name] {
+                        serde_json::Value::String(value) => text.push(value),
+                        value => text.push(value.to_string()),
+                    },
+                }
+            }
+            argv.push(text);
+        }
+        let program = self.context.around.program(self.instance).ok_or_else(|| {
+            let word = argv.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
+            Failure::Final(format!("there is no program `{word}` in PATH"))
+        })?;
+        if let Some(first) = argv.first_mut() {
+            *first = program.into_os_string();
+        }
+        Ok(argv)
+    }
+
+    /// The clean environment that every stage starts with.
+    fn environment(
+        &self,
+        folder: &AttemptFolder,
+        checkpoint: Option<&Checkpoint>,
+        events: &Path,
+    ) -> BTreeMap<OsString, OsString> {
+        let mut env: BTreeMap<OsString, OsString> = BTreeMap::new();
+        let mut set = |name: &str, value: OsString| {
+            env.insert(name.into(), value);
+        };
+        let scratch = folder.scratch();
+        set("PATH", self.context.around.path.clone());
+        set("LANG", "C.UTF-8".into());
+        set("HOME", scratch.clone().into());
+        set("TMPDIR", scratch.clone().into());
+        set("NNF_SCRATCH", scratch.into());
+        set("NNF_EVENTS", events.into());
+        set("NNF_CPUS", self.share.cores.to_string().into());
+        for threads in
+            ["OMP_NUM_THREADS", "RAYON_NUM_THREADS", "POLARS_MAX_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"]
+        {
+            set(threads, self.share.cores.to_string().into());
+        }
+        if let Some(checkpoint) = checkpoint {
+            set("NNF_CHECKPOINT", checkpoint.data().into());
+        }
+        let gpus: Vec<String> = self.share.gpus.iter().map(u32::to_string).collect();
+        set("CUDA_VISIBLE_DEVICES", gpus.join(",").into());
+        for name in &self.instance.pass {
+            if let Some(value) = self.context.environment.get(std::ffi::OsStr::new(name)) {
+                set(name, value.clone());
+            }
+        }
+        for (name, value) in &self.instance.env {
+            set(name, value.into());
+        }
+        env
+    }
+}

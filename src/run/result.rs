@@ -1,0 +1,122 @@
+//! What an attempt leaves: that its inputs stayed as they were, its outputs, its record.
+//!
+//! It does not know what was run.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::executor::capped;
+use crate::graph::Work;
+use crate::machine::this_machine;
+use crate::record::{Artifact, Produced, Record};
+use crate::store::{AttemptFolder, HandedOut, StoreError};
+
+use super::worker::{Assignment, Failure};
+
+impl Assignment<'_> {
+    /// Nothing that the result rests on may have changed while the stage ran.
+    pub(super) fn look_again(&self, handed_out: &[HandedOut]) -> Result<(), Failure> {
+        for handed in handed_out {
+            self.context.store.check_handed_out(handed)?;
+        }
+        for before in &self.looked.files {
+            let now = self.context.store.file(&before.path);
+            if !now.is_ok_and(|now| before.is_unchanged(&now)) {
+                let path = before.path.strip_prefix(self.context.around.root).unwrap_or(&before.path);
+                return Err(Failure::Final(format!(
+                    "its input `{}` was changed while it ran, so nothing was recorded; run again",
+                    path.display()
+                )));
+            }
+        }
+        if self.instance.measures && this_machine() != *self.context.machine {
+            return Err(Failure::Final("the machine changed while it was measured, so nothing was recorded".into()));
+        }
+        Ok(())
+    }
+
+    /// Takes the outputs into the store: all that are declared, and nothing else.
+    pub(super) fn outputs(&self, folder: &AttemptFolder) -> Result<BTreeMap<String, Produced>, Failure> {
+        let doing = StoreError::io("look at the outputs");
+        for entry in fs_err::read_dir(folder.outputs()).map_err(&doing)? {
+            let name = entry.map_err(&doing)?.file_name().to_string_lossy().into_owned();
+            if !self.instance.outputs.contains_key(&name) {
+                return Err(Failure::Final(format!(
+                    "it wrote `{name}` into its output folder, which it does not declare under `out`"
+                )));
+            }
+        }
+        let mut outputs = BTreeMap::new();
+        for (name, spec) in &self.instance.outputs {
+            let path = folder.outputs().join(name);
+            let produced = match fs_err::symlink_metadata(&path) {
+                Ok(_) => Produced::Artifact(self.context.store.ingest(&path, &spec.media)?),
+                Err(_) if spec.optional => Produced::Absent,
+                Err(_) => return Err(Failure::Stage(format!("it ended well but did not write its output `{name}`"))),
+            };
+            outputs.insert(name.clone(), produced);
+        }
+        Ok(outputs)
+    }
+
+    pub(super) fn record(
+        &self,
+        outputs: BTreeMap<String, Produced>,
+        metrics: BTreeMap<String, f64>,
+        (started, seconds): (Timestamp, f64),
+        attempts: u32,
+    ) -> Result<Record, Failure> {
+        let log_file = self.context.run.log(&self.instance.name, attempts);
+        let log: Option<Artifact> = match capped(&log_file).map_err(StoreError::io("read a log"))? {
+            Some(bytes) => Some(self.context.store.ingest_bytes(&bytes, "text/plain")?),
+            None => None,
+        };
+        let mut environment: BTreeMap<String, String> = match &self.instance.work {
+            Work::Kind { versions, .. } => versions.clone(),
+            Work::Argv { .. } => BTreeMap::new(),
+        };
+        environment.insert("threads".into(), self.share.cores.to_string());
+        if let Some(program) = self.context.around.program(self.instance)
+            && let Ok(file) = self.context.store.file(&program)
+        {
+            environment.insert("program".into(), format!("{} {}", program.display(), file.digest));
+        }
+        let nonce = format!("{}-{}", self.context.run.id, self.instance.name);
+        Ok(Record {
+            version: 1,
+            key: self.looked.key,
+            document: self.looked.document.canonical(),
+            outputs,
+            metrics,
+            started,
+            seconds,
+            attempts,
+            machine: self.context.machine.clone(),
+            environment,
+            log,
+            nonce,
+            supersedes: None,
+            checksum: String::new(),
+        })
+    }
+
+    /// The first record wins; one whose content is gone or damaged is replaced.
+    pub(super) fn commit(&self, mut record: Record) -> Result<Record, Failure> {
+        let store = self.context.store;
+        let standing = store.commit(&record)?;
+        if standing.nonce == record.nonce {
+            return Ok(standing);
+        }
+        let whole = standing.outputs.values().all(|produced| match produced {
+            Produced::Artifact(artifact) => store.check(artifact).is_ok(),
+            Produced::Absent => true,
+        });
+        if whole {
+            return Ok(standing);
+        }
+        record.supersedes = Some(standing.nonce);
+        store.replace(&record)?;
+        Ok(record)
+    }
+}

@@ -1,0 +1,92 @@
+//! Content in both tiers: taken in, handed out, checked.
+//!
+//! It does not know which records name it.
+
+use std::path::Path;
+
+use crate::digest::Digest;
+use crate::record::{Artifact, Form};
+use crate::store::{HandedOut, Store, StoreError, handout, tree};
+
+impl Store {
+    /// Takes a file or folder that a stage wrote into the store. What was at `path` is moved or gone afterwards.
+    ///
+    /// # Errors
+    /// When it holds what a tree cannot (links that lead outside, devices, names that are not UTF-8), or a disk fails.
+    pub fn ingest(&self, path: &Path, media: &str) -> Result<Artifact, StoreError> {
+        tree::ingest(&self.blobs, path, media)
+    }
+
+    /// Takes bytes in memory into the store.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn ingest_bytes(&self, bytes: &[u8], media: &str) -> Result<Artifact, StoreError> {
+        let digest = self.blobs.put_bytes(bytes)?;
+        Ok(Artifact { digest, form: Form::File, size: bytes.len() as u64, media: media.to_owned() })
+    }
+
+    /// Puts content at `to`, read-only, for a stage to read: a reflink, else a hard link. The content is checked.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] and [`StoreError::Damaged`] say that it has to be made again.
+    pub fn hand_out(&self, artifact: &Artifact, to: &Path) -> Result<HandedOut, StoreError> {
+        self.fetch(artifact)?;
+        handout::hand_out(&self.blobs, artifact, to)
+    }
+
+    /// Checks that a stage has not changed what was handed out to it. Changed blobs go to quarantine.
+    ///
+    /// # Errors
+    /// [`StoreError::Altered`] names what was changed.
+    pub fn check_handed_out(&self, handed_out: &HandedOut) -> Result<(), StoreError> {
+        handout::check(&self.blobs, handed_out)
+    }
+
+    /// Copies content to `to` for a person to keep: writable, and independent of the store.
+    ///
+    /// # Errors
+    /// As for [`Store::hand_out`].
+    pub fn copy_out(&self, artifact: &Artifact, to: &Path) -> Result<(), StoreError> {
+        self.fetch(artifact)?;
+        handout::copy_out(&self.blobs, artifact, to)
+    }
+
+    /// The bytes of a small file in the store.
+    ///
+    /// # Errors
+    /// As for [`Store::hand_out`].
+    pub fn read(&self, artifact: &Artifact) -> Result<Vec<u8>, StoreError> {
+        self.fetch(artifact)?;
+        let path = self.blobs.checked(&artifact.digest)?;
+        fs_err::read(path).map_err(StoreError::io("read the store"))
+    }
+
+    /// Whether content is in the local tier and undamaged, or can be had from the remote one.
+    ///
+    /// # Errors
+    /// As for [`Store::hand_out`].
+    pub fn check(&self, artifact: &Artifact) -> Result<(), StoreError> {
+        self.fetch(artifact)?;
+        match artifact.form {
+            Form::Folder => tree::check(&self.blobs, &artifact.digest),
+            Form::File | Form::Executable => self.blobs.checked(&artifact.digest).map(|_| ()),
+        }
+    }
+
+    /// Brings content from the remote tier if the local one lacks it.
+    fn fetch(&self, artifact: &Artifact) -> Result<(), StoreError> {
+        let Some(tier) = &self.tier else { return Ok(()) };
+        let bring = |digest: &Digest| match self.blobs.checked(digest) {
+            Err(StoreError::Missing(_) | StoreError::Damaged { .. }) => tier.fetch_blob(digest, &self.blobs),
+            other => other.map(|_| ()),
+        };
+        bring(&artifact.digest)?;
+        if artifact.form == Form::Folder {
+            for digest in tree::read(&self.blobs, &artifact.digest)?.blobs() {
+                bring(&digest)?;
+            }
+        }
+        Ok(())
+    }
+}

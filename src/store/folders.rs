@@ -1,0 +1,76 @@
+//! What a store keeps besides content and records: folders of attempts, checkpoints and runs, and what a person sees of
+//! a pipeline's last run.
+//!
+//! It does not know what stages put there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use crate::digest::Key;
+use crate::store::{AttemptFolder, Checkpoint, Known, RunFolder, RunSummary, Store, StoreError, heads, latest, runs};
+
+impl Store {
+    /// Makes a folder for one attempt of a stage.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn attempt(&self) -> Result<AttemptFolder, StoreError> {
+        AttemptFolder::new(&self.root.join("attempts"))
+    }
+
+    /// Opens the checkpoint folder of a key. Waits while another program has it.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn checkpoint(&self, key: &Key) -> Result<Checkpoint, StoreError> {
+        Checkpoint::open(&self.root.join("checkpoints/v1"), key)
+    }
+
+    /// Begins a run's folder.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn new_run(&self, pipeline: &str) -> Result<RunFolder, StoreError> {
+        RunFolder::create(&self.root.join("runs/v1"), pipeline)
+    }
+
+    /// All runs, the newest first.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn runs(&self) -> Result<Vec<RunSummary>, StoreError> {
+        runs::list(&self.root.join("runs/v1"))
+    }
+
+    /// The key of the last record of each instance of a pipeline.
+    #[must_use]
+    pub fn heads(&self, pipeline: &str) -> BTreeMap<String, Key> {
+        heads::read(&self.root.join("heads/v1"), pipeline)
+    }
+
+    /// Remembers the last records of instances, besides the ones remembered already.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn set_heads<'a>(
+        &self,
+        pipeline: &str,
+        heads: impl IntoIterator<Item = (&'a str, Key)>,
+    ) -> Result<(), StoreError> {
+        heads::write(&self.root.join("heads/v1"), pipeline, heads)
+    }
+
+    /// Links outputs under their names: `latest/<pipeline>/<instance>/<output>`. Links of `untouched` instances stay.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn publish(
+        &self,
+        pipeline: &str,
+        outputs: &BTreeMap<String, Known>,
+        untouched: &BTreeSet<String>,
+    ) -> Result<PathBuf, StoreError> {
+        let _lock = heads::lock(&self.root.join("heads/v1"), pipeline)?;
+        latest::publish(&self.root, &self.blobs, pipeline, outputs, untouched)
+    }
+}

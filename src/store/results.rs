@@ -1,0 +1,78 @@
+//! Records in both tiers: what is known under a key, and what is written there.
+//!
+//! It does not know what the content of outputs is.
+
+use crate::digest::Key;
+use crate::record::Record;
+use crate::store::{Known, Store, StoreError, lock, records};
+
+impl Store {
+    /// The outputs under a key, if a stage has produced them: from the local tier, else from the remote one.
+    ///
+    /// # Errors
+    /// When a tier fails. A damaged record counts as none, and is reported in the log.
+    pub fn look_up(&self, key: &Key) -> Result<Option<Known>, StoreError> {
+        let found = lock(&self.index).get(key);
+        if let Some(known) = found
+            && records::path(&self.root, key).exists()
+        {
+            return Ok(Some(known));
+        }
+        Ok(self.record(key)?.map(|record| Known::from(&record)))
+    }
+
+    /// The record under a key.
+    ///
+    /// # Errors
+    /// As for [`Store::look_up`].
+    pub fn record(&self, key: &Key) -> Result<Option<Record>, StoreError> {
+        if let Some(record) = records::read(&self.root, key)? {
+            lock(&self.index).add(&record);
+            return Ok(Some(record));
+        }
+        let Some(tier) = &self.tier else { return Ok(None) };
+        let Some(record) = tier.record(key)? else { return Ok(None) };
+        let record = records::commit(&self.root, &record)?;
+        lock(&self.index).add(&record);
+        Ok(Some(record))
+    }
+
+    /// Writes a record; the first one under a key wins. Returns the one that stands.
+    ///
+    /// # Errors
+    /// When the local tier cannot be written. The remote tier is written in the background, see [`Store::finish`].
+    pub fn commit(&self, record: &Record) -> Result<Record, StoreError> {
+        let standing = records::commit(&self.root, record)?;
+        lock(&self.index).add(&standing);
+        if let Some(tier) = &self.tier {
+            tier.send(&standing, &self.blobs);
+        }
+        Ok(standing)
+    }
+
+    /// Sends what is under a key to the remote tier, unless that is known to have it: an upload may have failed before,
+    /// or the tier may be new.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    pub fn share(&self, key: &Key) -> Result<(), StoreError> {
+        let Some(tier) = self.tier.as_ref().filter(|tier| !tier.has(key)) else { return Ok(()) };
+        if let Some(record) = self.record(key)? {
+            tier.send(&record, &self.blobs);
+        }
+        Ok(())
+    }
+
+    /// Replaces the record under a key whose content was proven bad.
+    ///
+    /// # Errors
+    /// When the local tier cannot be written.
+    pub fn replace(&self, record: &Record) -> Result<(), StoreError> {
+        records::replace(&self.root, record)?;
+        lock(&self.index).add(record);
+        if let Some(tier) = &self.tier {
+            tier.send(record, &self.blobs);
+        }
+        Ok(())
+    }
+}

@@ -4,12 +4,12 @@
 
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::executor::events::Tail;
+use crate::executor::wait::Waiter;
 use crate::executor::{Ended, Executor, Job, Stop, Watcher};
 
 /// How often events, timeouts and stops are looked at.
@@ -36,18 +36,15 @@ impl Executor for Local {
         let child = start(&job)?;
         watcher.began(child.id());
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let status = wait_in_thread(child);
+        let mut waiter = Waiter::new(child);
         let mut ending = Ending { executor: self, job: &job, group, phase: Phase::Running, began: Instant::now() };
-        let status = loop {
-            match status.recv_timeout(TICK) {
-                Ok(status) => break status,
-                Err(RecvTimeoutError::Timeout) => ending.tick(stop),
-                Err(RecvTimeoutError::Disconnected) => return Err("its process was lost".into()),
-            }
+        while !waiter.has_ended_within(TICK).map_err(|error| format!("its process was lost: {error}"))? {
+            ending.tick(stop);
             tail.read().into_iter().for_each(|event| watcher.said(event));
-        };
+        }
         // What the stage left running has no business beyond it.
         ending.signal(Signal::KILL);
+        let status = waiter.status();
         tail.read().into_iter().for_each(|event| watcher.said(event));
         Ok(ending.verdict(status, stop))
     }
@@ -67,14 +64,6 @@ fn start(job: &Job) -> Result<Child, String> {
         .process_group(0)
         .spawn()
         .map_err(|error| format!("`{}` does not start: {error}", program.to_string_lossy()))
-}
-
-fn wait_in_thread(mut child: Child) -> Receiver<std::io::Result<ExitStatus>> {
-    let (send, receive) = channel();
-    std::thread::spawn(move || {
-        let _ = send.send(child.wait());
-    });
-    receive
 }
 
 /// How far the ending of a process group has come.

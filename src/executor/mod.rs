@@ -8,6 +8,7 @@ mod conformance;
 mod events;
 mod local;
 mod logs;
+mod wait;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -10,6 +10,7 @@ mod result;
 mod settle;
 mod start;
 mod worker;
+mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -29,6 +30,7 @@ use crate::why::Reason;
 
 pub use event::{Ran, Reporter, RunEvent, Summary};
 use worker::{Context, Message};
+use workers::Workers;
 
 /// How to run.
 pub struct RunOptions {
@@ -95,7 +97,7 @@ impl<'a> Run<'a> {
         let folder = self.store.new_run(&self.loaded.name)?;
         folder.write("pipeline.json", &serde_json::to_vec_pretty(&self.loaded.resolved).unwrap_or_default())?;
         let path = self.options.environment.get(std::ffi::OsStr::new("PATH")).cloned().unwrap_or_default();
-        let around = Surroundings { store: self.store, root: &self.loaded.root, machine, path: &path };
+        let around = Surroundings::new(self.store, &self.loaded.root, machine, &path);
         let stop = Stop::default();
         let context = Context {
             store: self.store,
@@ -111,11 +113,12 @@ impl<'a> Run<'a> {
         let gpus = u32::try_from(machine.gpus.len()).unwrap_or(0);
         let mut state = State::new(self.loaded, &self.options, &context, gpus, reporter);
         std::thread::scope(|scope| {
+            let workers = Workers::new(scope);
             state.begin();
             loop {
                 state.settle();
                 for work in state.start(&self.send) {
-                    scope.spawn(move || work.run());
+                    workers.give(work);
                 }
                 if state.running == 0 {
                     break;

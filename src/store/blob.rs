@@ -113,7 +113,7 @@ impl Blobs {
 
     /// A temporary file on the store's own file system.
     pub(crate) fn temporary(&self) -> io::Result<tempfile::NamedTempFile> {
-        tempfile::Builder::new().prefix("blob-").tempfile_in(self.root.join("attempts"))
+        temporary_in(&self.root.join("attempts"), "blob-")
     }
 
     fn copy(&self, from: &Path) -> io::Result<PathBuf> {
@@ -132,10 +132,7 @@ impl Blobs {
         let doing = StoreError::io("store content");
         let to = self.path(digest);
         fs_err::set_permissions(from, Permissions::from_mode(0o444)).map_err(&doing)?;
-        if let Some(folder) = to.parent() {
-            fs_err::create_dir_all(folder).map_err(&doing)?;
-        }
-        match fs_err::rename(from, &to) {
+        match in_folder(to.parent().unwrap_or(&self.root), || fs_err::rename(from, &to)) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
                 let copy = self.copy(from).map_err(&doing)?;
@@ -168,11 +165,25 @@ pub(crate) fn hash_file(path: &Path) -> io::Result<Digest> {
     Ok(hasher.finalize().into())
 }
 
+/// Does what needs a folder, and makes the folder only if it proves to be missing.
+pub(crate) fn in_folder<T>(folder: &Path, mut work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    match work() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.exists() => {
+            fs_err::create_dir_all(folder)?;
+            work()
+        }
+        other => other,
+    }
+}
+
+/// A temporary file that whoever may use the store can read, once it has its name.
+pub(crate) fn temporary_in(folder: &Path, prefix: &str) -> io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new().prefix(prefix).permissions(Permissions::from_mode(0o644)).tempfile_in(folder)
+}
+
 /// Replaces a small file in one step.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let mut file = temporary_in(path.parent().unwrap_or(Path::new(".")), ".new-")?;
     file.write_all(bytes)?;
-    fs_err::set_permissions(file.path(), Permissions::from_mode(0o644))?;
     file.persist(path).map(|_| ()).map_err(|e| e.error)
 }

@@ -2,13 +2,13 @@
 //!
 //! It does not know what is in an index or a remote tier.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::digest::{Digest, Key};
 use crate::record::Record;
 use crate::store::StoreError;
-use crate::store::blob::write_atomically;
+use crate::store::blob::{in_folder, temporary_in, write_atomically};
 
 /// Version of record documents.
 pub(crate) const RECORD_VERSION: u32 = 1;
@@ -72,19 +72,19 @@ pub(crate) fn commit(root: &Path, record: &Record) -> Result<Record, StoreError>
     let doing = StoreError::io("write a record");
     let to = path(root, &record.key);
     let folder = to.parent().unwrap_or(root);
-    fs_err::create_dir_all(folder).map_err(&doing)?;
-    let temporary = tempfile::Builder::new().prefix(".record-").tempfile_in(folder).map_err(&doing)?;
-    fs_err::write(temporary.path(), to_bytes(record)).map_err(&doing)?;
-    // A link fails where the name exists, so the first one wins, whole.
-    match fs_err::hard_link(temporary.path(), &to) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match read(root, &record.key)? {
+    let sealed = Record { checksum: checksum(record), ..record.clone() };
+    let mut temporary = in_folder(folder, || temporary_in(folder, ".record-")).map_err(&doing)?;
+    temporary.write_all(&serde_json::to_vec_pretty(&sealed).unwrap_or_default()).map_err(&doing)?;
+    // It fails where the name exists, so the first one wins, whole.
+    match temporary.persist_noclobber(&to) {
+        Ok(_) => {}
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => match read(root, &record.key)? {
             Some(standing) => return Ok(standing),
             None => replace(root, record)?,
         },
-        Err(error) => return Err(doing(error)),
+        Err(error) => return Err(doing(error.error)),
     }
-    Ok(Record { checksum: checksum(record), ..record.clone() })
+    Ok(sealed)
 }
 
 /// Writes a record in place of the one that is there.

@@ -3,7 +3,7 @@
 //! It does not know how it is shown; `cli` renders it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Bytes of a source file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +16,17 @@ pub struct Place {
     pub end: usize,
 }
 
+impl Place {
+    /// The place of what stands in no file.
+    #[must_use]
+    pub fn nowhere() -> Self {
+        static NOWHERE: LazyLock<Arc<Source>> = LazyLock::new(Arc::default);
+        Place { source: Arc::clone(&NOWHERE), start: 0, end: 0 }
+    }
+}
+
 /// A text that places refer to: a pipeline file, or the text of an option such as `--set`.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Source {
     /// How people know it: a path as the user gave it, or `--set`.
     pub name: PathBuf,

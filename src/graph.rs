@@ -10,16 +10,17 @@ use nnf_contract::Cpus;
 use petgraph::Direction;
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::diagnostic::Place;
 
 /// Index of an instance in its [`Graph`]; instances stand in topological order, ties in the order of the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct InstanceId(pub u32);
 
 /// One stage with one label for each of its axes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Instance {
     /// Full name, such as `train[backbone=resnet]`.
     pub name: String,
@@ -54,11 +55,12 @@ pub struct Instance {
     /// Whether it resumes from checkpoints.
     pub resumes: bool,
     /// Where the stage stands in the pipeline.
+    #[serde(skip, default = "Place::nowhere")]
     pub place: Place,
 }
 
 /// What an instance runs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Work {
     /// A kind of a stage program.
     Kind {
@@ -79,7 +81,7 @@ pub enum Work {
 }
 
 /// A piece of an argv word.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Piece {
     /// Text as it is.
     Text(String),
@@ -92,7 +94,7 @@ pub enum Piece {
 }
 
 /// Where an input comes from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Source {
     /// An output of another instance.
     Output {
@@ -118,7 +120,7 @@ pub enum Source {
 }
 
 /// What an instance promises to write.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputSpec {
     /// Media type.
     pub media: String,
@@ -127,7 +129,7 @@ pub struct OutputSpec {
 }
 
 /// What an instance takes of the machine. None of it enters a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Needs {
     /// Cores.
     pub cpus: CpuNeed,
@@ -138,7 +140,7 @@ pub struct Needs {
 }
 
 /// Cores that an instance takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CpuNeed {
     /// So many.
     Count(u32),
@@ -211,17 +213,25 @@ impl Graph {
         }
         let mut slots: Vec<Option<Instance>> = instances.drain(..).map(Some).collect();
         let mut sorted: Vec<Instance> = order.iter().filter_map(|old| slots[*old].take()).collect();
-        let mut edges = DiGraph::with_capacity(sorted.len(), sorted.len());
-        for _ in &sorted {
+        for instance in &mut sorted {
+            instance.inputs.values_mut().for_each(|source| source.renumber(&new_id));
+        }
+        Ok(Graph::ordered(sorted))
+    }
+
+    /// The graph of instances that stand in topological order already, their sources referring to positions.
+    #[must_use]
+    pub(crate) fn ordered(instances: Vec<Instance>) -> Self {
+        let mut edges = DiGraph::with_capacity(instances.len(), instances.len());
+        for _ in &instances {
             edges.add_node(());
         }
-        for (position, instance) in sorted.iter_mut().enumerate() {
-            instance.inputs.values_mut().for_each(|source| source.renumber(&new_id));
+        for (position, instance) in instances.iter().enumerate() {
             for from in direct_producers(instance) {
                 edges.add_edge(NodeIndex::new(from), NodeIndex::new(position), ());
             }
         }
-        Ok(Graph { instances: sorted, edges })
+        Graph { instances, edges }
     }
 
     /// All instances, in topological order.

@@ -23,7 +23,7 @@ const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_DESCRIPTION: u64 = 16 << 20;
 
 /// A program as a pipeline lists it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Listed {
     /// Its name in the pipeline.
     pub name: String,
@@ -34,6 +34,7 @@ pub struct Listed {
     /// The folder that relative paths begin at.
     pub root: PathBuf,
     /// Where it is listed; none for the ones that come with the engine.
+    #[serde(skip)]
     pub place: Option<Place>,
 }
 
@@ -70,6 +71,13 @@ impl Offered {
             Some(code) => format!("{}+{}", kind.fingerprint, code.short()),
             None => kind.fingerprint.clone(),
         }
+    }
+
+    /// Changes with anything of the answer.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let code = self.code.map(|code| code.to_string());
+        Digest::of(&serde_json::to_vec(&(&self.argv, &self.program, code)).unwrap_or_default())
     }
 
     /// Versions of the program and its libraries, for records.
@@ -140,6 +148,12 @@ impl Catalogue {
             }
         }
         catalogue
+    }
+
+    /// What was asked, and a digest of each answer, so that it can be found out whether all would answer the same.
+    #[must_use]
+    pub fn asked<'a>(&self, listed: &'a [Listed]) -> Vec<(&'a Listed, Digest)> {
+        listed.iter().zip(&self.programs).map(|(listed, (_, offered))| (listed, offered.digest())).collect()
     }
 
     fn offering(&self, kind: &str) -> Option<(&str, &Kind)> {

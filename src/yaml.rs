@@ -106,6 +106,14 @@ impl Node {
 /// # Errors
 /// All faults of its syntax.
 pub fn read(path: &Path) -> Result<Node, Vec<Diagnostic>> {
+    parse(text(path)?)
+}
+
+/// The text of a file.
+///
+/// # Errors
+/// When it cannot be read, is too long, or is not UTF-8.
+pub fn text(path: &Path) -> Result<Arc<Source>, Vec<Diagnostic>> {
     let fault = |message: String| vec![Diagnostic::new(message)];
     let shown = path.display();
     let size = fs_err::metadata(path).map_err(|e| match e.kind() {
@@ -126,7 +134,7 @@ pub fn read(path: &Path) -> Result<Node, Vec<Diagnostic>> {
         let line = 1 + e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count();
         vec![Diagnostic::new(format!("`{shown}` is not UTF-8: line {line} has other bytes")).hint("save it as UTF-8")]
     })?;
-    parse(Arc::new(Source { name: path.to_owned(), text }))
+    Ok(Arc::new(Source { name: path.to_owned(), text }))
 }
 
 /// Reads a text.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use nnf::diagnostic::Diagnostic;
 use nnf::graph::InstanceId;
 use nnf::machine::this_machine;
-use nnf::pipeline::{LoadRequest, Loaded, load};
+use nnf::pipeline::{LoadRequest, Loaded, Memory, Recalled, load, recall};
 use nnf::plan::Surroundings;
 use nnf::programs::Describer;
 use nnf::store::{RemoteOptions, Store, StoreOptions};
@@ -27,13 +27,26 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn open(pipeline: &Path, common: &Common) -> Result<Self, Failure> {
+        Self::open_recalled(None, pipeline, common)
+    }
+
+    /// Opens a pipeline whose memory was found to hold already.
+    pub(crate) fn open_recalled(recalled: Option<Recalled>, pipeline: &Path, common: &Common) -> Result<Self, Failure> {
+        let loaded = match recalled.and_then(Recalled::load) {
+            Some(loaded) => loaded,
+            None => asking(pipeline, common, load)?,
+        };
+        Self::of(loaded, common)
+    }
+
+    fn of(loaded: Loaded, common: &Common) -> Result<Self, Failure> {
         let environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
-        let describer = describer();
-        let loaded = load(&LoadRequest { path: pipeline, overrides: &common.set, programs: &describer })?;
-        let url = common.store.clone().or_else(|| loaded.store.clone());
-        let options = StoreOptions { local: loaded.root.join("artifacts"), remote: url.map(remote) };
+        let options = StoreOptions {
+            local: loaded.root.join("artifacts"),
+            remote: url(common, loaded.store.as_ref()).map(remote),
+        };
         let store = Store::open(&options)?;
-        let path = environment.get(std::ffi::OsStr::new("PATH")).cloned().unwrap_or_default();
+        let path = search_path();
         Ok(Context { loaded, store, machine: this_machine(), environment, path })
     }
 
@@ -81,14 +94,43 @@ impl Context {
     }
 }
 
+/// Has something done with the request for a pipeline.
+fn asking<T>(pipeline: &Path, common: &Common, work: impl FnOnce(&LoadRequest<'_>) -> T) -> T {
+    let (describer, memory) = (describer(), memory());
+    work(&LoadRequest { path: pipeline, overrides: &common.set, programs: &describer, memory: memory.as_ref() })
+}
+
+/// The memory of a pipeline, if it holds.
+pub(crate) fn recalled(pipeline: &Path, common: &Common) -> Option<Recalled> {
+    asking(pipeline, common, recall)
+}
+
+/// The URL of the remote tier: as the arguments say, else as the pipeline says.
+pub(crate) fn url(common: &Common, pipeline: Option<&String>) -> Option<String> {
+    common.store.as_ref().or(pipeline).cloned()
+}
+
+/// The search path for programs.
+pub(crate) fn search_path() -> OsString {
+    std::env::var_os("PATH").unwrap_or_default()
+}
+
 /// Finds programs beside this one and in `PATH`.
 pub(crate) fn describer() -> Describer {
     let executable = std::env::current_exe().and_then(fs_err::canonicalize).ok();
     Describer {
         beside: executable.and_then(|path| path.parent().map(Path::to_owned)),
-        path: std::env::var_os("PATH").unwrap_or_default(),
+        path: search_path(),
         memory: cache_folder().map(|folder| folder.join("describe")),
     }
+}
+
+/// Where checked pipelines are remembered. Builds of this program are told apart by what its file looks like.
+fn memory() -> Option<Memory> {
+    let meta = fs_err::metadata(std::env::current_exe().ok()?).ok()?;
+    let changed = meta.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    let build = format!("{} {} {}", env!("CARGO_PKG_VERSION"), meta.len(), changed.as_nanos());
+    Some(Memory { folder: cache_folder()?.join("pipelines"), build })
 }
 
 /// The user's cache folder for this program.

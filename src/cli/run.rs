@@ -4,19 +4,30 @@ use std::collections::BTreeSet;
 use std::io::IsTerminal;
 
 use nnf::diagnostic::Diagnostic;
+use nnf::digest::Digest;
 use nnf::executor::Local;
 use nnf::machine;
+use nnf::pipeline::Recalled;
 use nnf::reporter::{JsonLines, Plain, Terminal, duration};
-use nnf::run::{Interrupter, Reporter, Run, RunEvent, RunOptions, Summary};
+use nnf::run::{Interrupter, Reporter, Run, RunEvent, RunOptions, Summary, settled};
+use nnf::store::{Store, StoreOptions};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::cli::args::{Common, RunCommand, split};
-use crate::cli::context::Context;
+use crate::cli::context::{Context, recalled, search_path, url};
 use crate::cli::{Failure, render};
 
 pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> {
     let (pipeline, stages) = split(&command.words);
-    let context = Context::open(&pipeline, common)?;
+    let recalled = recalled(&pipeline, common);
+    if let Some(recalled) = &recalled
+        && stages.is_empty()
+        && command.force.is_empty()
+        && nothing_to_do(recalled, common)?
+    {
+        return Ok(());
+    }
+    let context = Context::open_recalled(recalled, &pipeline, common)?;
     let targets = context.instances(stages)?;
     let forced: BTreeSet<_> = context.instances(&command.force)?.into_iter().collect();
     let cores = command.jobs.unwrap_or_else(|| u32::try_from(machine::cores()).unwrap_or(1));
@@ -28,6 +39,7 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
         keep_going: command.keep_going,
         resume: !command.no_resume,
         environment: context.environment.clone(),
+        remote: url_digest(common, context.loaded.store.as_ref()),
         measure_lock: std::env::temp_dir().join("nnf-measuring.lock"),
     };
     let executor = Local::default();
@@ -47,6 +59,20 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
         s if !s.failed.is_empty() => Err(Failure::Stage),
         _ => Ok(()),
     }
+}
+
+/// Whether an earlier run left a note that nothing is left to do, and it still holds; then this run is over.
+fn nothing_to_do(recalled: &Recalled, common: &Common) -> Result<bool, Failure> {
+    let store = Store::open(&StoreOptions { local: recalled.root.join("artifacts"), remote: None })?;
+    let around = (search_path(), url_digest(common, recalled.store.as_ref()));
+    let mut reporter = reporter(common.json);
+    let summary = settled(&store, recalled, (&around.0, around.1), &machine::this_machine, &mut *reporter)?;
+    Ok(summary.is_some())
+}
+
+/// A URL may hold what is secret, and a note is no place for that.
+fn url_digest(common: &Common, pipeline: Option<&String>) -> Option<String> {
+    url(common, pipeline).map(|url| Digest::of(url.as_bytes()).to_string())
 }
 
 fn reporter(json: bool) -> Box<dyn Reporter> {

@@ -72,7 +72,7 @@ fn check_files(text: &str, files: &Files<'_>, inputs: &BTreeMap<String, Source>,
         return;
     }
     let path = plain(&files.reach.root.join(text));
-    let inside = path.starts_with(&files.reach.root) && path.is_file();
+    let inside = path.starts_with(&files.reach.root) && files.reach.sights.is_file(&path);
     let read =
         inputs.values().any(|source| matches!(source, Source::File { path: file, .. } if path.starts_with(file)));
     let listed = read || files.code.values().any(|code| path.starts_with(code));

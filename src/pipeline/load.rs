@@ -9,9 +9,10 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::diagnostic::{Diagnostic, Place, Source};
 use crate::graph::Graph;
+use crate::pipeline::compiled::{Identity, Memory, Recalled, recall};
 use crate::pipeline::definition::{self, Definition, Faults, is_label};
 use crate::pipeline::expand::{self, Around};
-use crate::pipeline::files::{Reach, plain};
+use crate::pipeline::files::{Reach, Sights, plain};
 use crate::pipeline::interpolate::{self, Scope};
 use crate::pipeline::{settings, suggest};
 use crate::programs::{Catalogue, DEFAULT_PROGRAMS, Listed, ProgramResolver};
@@ -25,6 +26,8 @@ pub struct LoadRequest<'a> {
     pub overrides: &'a [String],
     /// Answers for the programs.
     pub programs: &'a dyn ProgramResolver,
+    /// Where checked pipelines are remembered; none to check every time.
+    pub memory: Option<&'a Memory>,
 }
 
 /// A checked pipeline.
@@ -40,8 +43,24 @@ pub struct Loaded {
     pub store: Option<String>,
     /// All instances.
     pub graph: Graph,
-    /// The pipeline as resolved, for the run's folder.
-    pub resolved: Json,
+    /// Parameters of the pipeline, resolved.
+    pub params: Json,
+    /// What it is remembered under; none if it is not.
+    pub identity: Option<Identity>,
+}
+
+impl Loaded {
+    /// What a person wants to see later: parameters and stages as they were understood.
+    #[must_use]
+    pub fn resolved(&self) -> Json {
+        let stages: Map<String, Json> = self
+            .graph
+            .instances()
+            .iter()
+            .map(|instance| (instance.name.clone(), json!({ "with": instance.with, "env": instance.env })))
+            .collect();
+        json!({ "name": self.name, "root": self.root.display().to_string(), "params": self.params, "stages": stages })
+    }
 }
 
 /// Loads a pipeline.
@@ -49,7 +68,11 @@ pub struct Loaded {
 /// # Errors
 /// All faults of the file, the overrides and the programs.
 pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, Vec<Diagnostic>> {
-    let tree = yaml::read(request.path)?;
+    if let Some(loaded) = recall(request).and_then(Recalled::load) {
+        return Ok(loaded);
+    }
+    let text = yaml::text(request.path)?;
+    let tree = yaml::parse(Arc::clone(&text))?;
     let mut faults = Faults::new();
     let mut definition = definition::read(&tree, &mut faults);
     apply_overrides(&mut definition.params, request.overrides, &mut faults);
@@ -64,15 +87,13 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, Vec<Diagnostic>> {
         if wanted { Catalogue::ask(&programs, request.programs, &mut faults) } else { Catalogue::default() };
     let around = Around { scope: &scope, catalogue: &catalogue, reach: &reach };
     let instances = expand::instances(&definition, &around, &mut faults);
-    let places: Vec<Place> = instances.iter().map(|i| i.place.clone()).collect();
-    let first_place = |name: &str| instances.iter().position(|i| i.name == name).map(|i| &places[i]);
+    let place = |name: &str| definition.stages.iter().find(|stage| in_stage(name, &stage.name)).map(|s| &s.place);
     let mut cycle_faults = Vec::new();
-    let graph = Graph::new(instances.clone()).unwrap_or_else(|cycles| {
+    let graph = Graph::new(instances).unwrap_or_else(|cycles| {
         for cycle in cycles {
             let fault = Diagnostic::new(format!("stages need each other in a circle: {cycle}"));
             let fault = fault.hint("one of them has to do without the other's output");
-            let place = cycle.0.first().and_then(|name| first_place(name));
-            cycle_faults.push(match place {
+            cycle_faults.push(match cycle.0.first().and_then(|name| place(name)) {
                 Some(place) => fault.at(place),
                 None => fault,
             });
@@ -84,8 +105,24 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, Vec<Diagnostic>> {
         faults.sort_by_key(|fault| fault.place.as_ref().map_or(0, |place| place.start));
         return Err(faults);
     }
-    let resolved = resolved(&name, &reach, &scope, &graph);
-    Ok(Loaded { name, root: reach.root, allow: reach.allow, store, graph, resolved })
+    let mut loaded = Loaded {
+        name,
+        root: reach.root,
+        allow: reach.allow,
+        store,
+        graph,
+        params: Json::Object(scope.params),
+        identity: None,
+    };
+    if let Some(memory) = request.memory {
+        loaded.identity = memory.remember(request, &text, &loaded, &catalogue.asked(&programs), &reach.sights);
+    }
+    Ok(loaded)
+}
+
+/// Whether an instance's name is that of an instance of a stage.
+fn in_stage(instance: &str, stage: &str) -> bool {
+    instance.strip_prefix(stage).is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
 }
 
 /// The kinds that the programs of a pipeline offer, or those that come with the engine if no file is given.
@@ -127,10 +164,12 @@ fn name(definition: &Definition, path: &Path, scope: &Scope, faults: &mut Faults
 }
 
 fn reach(definition: &Definition, path: &Path, scope: &Scope, faults: &mut Faults) -> Option<Reach> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let folder = path.parent().unwrap_or(Path::new("/"));
     let written = definition.root.as_ref().map(|node| (settings::text(node, "root", scope, faults), &node.place));
     let relative = written.as_ref().and_then(|(text, _)| text.clone()).unwrap_or_else(|| ".".to_owned());
-    let root = match fs_err::canonicalize(folder.join(&relative)) {
+    let sights = Sights::default();
+    let root = match sights.real(&folder.join(&relative)) {
         Ok(root) if root.is_dir() => root,
         _ => {
             let fault = Diagnostic::new(format!("the root `{relative}` is no folder"));
@@ -145,11 +184,11 @@ fn reach(definition: &Definition, path: &Path, scope: &Scope, faults: &mut Fault
     for node in &definition.allow {
         let Some(text) = settings::text(node, "allow", scope, faults) else { continue };
         // A folder that is not there allows nothing; what needs it says so.
-        if let Ok(folder) = fs_err::canonicalize(plain(&root.join(&text))) {
+        if let Ok(folder) = sights.real(&plain(&root.join(&text))) {
             allow.push(folder);
         }
     }
-    Some(Reach { root, allow })
+    Some(Reach { root, allow, sights })
 }
 
 /// Applies `params.NAME=VALUE`; the value is YAML.
@@ -240,7 +279,10 @@ fn programs(definition: &Definition, scope: &Scope, reach: &Reach, faults: &mut 
         }
         for word in program.words.iter().skip(1) {
             let path = plain(&reach.root.join(word));
-            if path.starts_with(&reach.root) && path.is_file() && !program.code.iter().any(|c| path.starts_with(c)) {
+            if path.starts_with(&reach.root)
+                && reach.sights.is_file(&path)
+                && !program.code.iter().any(|c| path.starts_with(c))
+            {
                 let message = format!("program `{}` is made of the file `{word}`, which no key would know", entry.key);
                 let hint = format!("write `{}: {{ run: […], code: [{word}] }}`", entry.key);
                 faults.push(Diagnostic::new(message).at(&entry.value.place).hint(hint));
@@ -261,14 +303,4 @@ fn code(nodes: &[yaml::Node], scope: &Scope, reach: &Reach, faults: &mut Faults)
         }
     }
     code
-}
-
-/// What a person wants to see later: parameters and stages as they were understood.
-fn resolved(name: &str, reach: &Reach, scope: &Scope, graph: &Graph) -> Json {
-    let stages: Map<String, Json> = graph
-        .instances()
-        .iter()
-        .map(|instance| (instance.name.clone(), json!({ "with": instance.with, "env": instance.env })))
-        .collect();
-    json!({ "name": name, "root": reach.root.display().to_string(), "params": scope.params, "stages": stages })
 }

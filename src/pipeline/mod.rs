@@ -5,6 +5,7 @@
 mod axes;
 mod check;
 mod command;
+mod compiled;
 mod definition;
 mod expand;
 mod files;
@@ -16,6 +17,7 @@ mod settings;
 mod suggest;
 
 pub use check_words::{expects, nearest};
+pub use compiled::{Identity, Memory, Recalled, recall};
 pub use load::{LoadRequest, Loaded, catalogue, load};
 
 /// Words that other parts of the program share with the checks.

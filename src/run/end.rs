@@ -38,6 +38,7 @@ impl State<'_> {
                 self.tell(RunEvent::Note { stage: String::new(), text: error.to_string() });
             }
         }
+        self.note_settled();
         self.summary.seconds = self.began.elapsed().as_secs_f64();
         self.write_summary(self.context.run);
         let summary = self.summary.clone();

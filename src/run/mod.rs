@@ -8,6 +8,7 @@ mod job;
 mod outcome;
 mod result;
 mod settle;
+mod settled;
 mod start;
 mod worker;
 mod workers;
@@ -23,12 +24,13 @@ use nnf_contract::Machine;
 use crate::digest::Key;
 use crate::executor::{Budget, Executor, Share, Stop};
 use crate::graph::{Graph, InstanceId};
-use crate::pipeline::Loaded;
+use crate::pipeline::{Identity, Loaded};
 use crate::plan::{Looked, Surroundings};
-use crate::store::{Known, Store, StoreError};
+use crate::store::{FileInput, Known, Store, StoreError};
 use crate::why::Reason;
 
 pub use event::{Ran, Reporter, RunEvent, Summary};
+pub use settled::settled;
 use worker::{Context, Message};
 use workers::Workers;
 
@@ -50,6 +52,8 @@ pub struct RunOptions {
     pub environment: BTreeMap<OsString, OsString>,
     /// The lock that measuring stages of this machine take.
     pub measure_lock: PathBuf,
+    /// The remote tier, for the note that nothing is left to do.
+    pub remote: Option<String>,
 }
 
 /// Lets another thread stop a run.
@@ -95,7 +99,7 @@ impl<'a> Run<'a> {
     pub fn go(self, machine: &Machine, reporter: &mut dyn Reporter) -> Result<Summary, StoreError> {
         self.store.clear_leftovers()?;
         let folder = self.store.new_run(&self.loaded.name)?;
-        folder.write("pipeline.json", &serde_json::to_vec_pretty(&self.loaded.resolved).unwrap_or_default())?;
+        folder.write("pipeline.json", &serde_json::to_vec_pretty(&self.loaded.resolved()).unwrap_or_default())?;
         let path = self.options.environment.get(std::ffi::OsStr::new("PATH")).cloned().unwrap_or_default();
         let around = Surroundings::new(self.store, &self.loaded.root, machine, &path);
         let stop = Stop::default();
@@ -167,6 +171,9 @@ struct State<'a> {
     budget: Budget,
     running: usize,
     heads: BTreeMap<String, Key>,
+    /// All files that instances read in place.
+    files: BTreeMap<PathBuf, FileInput>,
+    identity: Option<&'a Identity>,
     summary: Summary,
     /// No new stage is started any more.
     closing: bool,

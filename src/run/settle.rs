@@ -53,6 +53,8 @@ impl<'a> State<'a> {
             budget: Budget::new(options.cores, options.memory, gpus),
             running: 0,
             heads: context.store.heads(&loaded.name),
+            files: BTreeMap::new(),
+            identity: loaded.identity.as_ref(),
             summary: Summary { run: context.run.id.clone(), ..Summary::default() },
             closing: false,
             began: Instant::now(),
@@ -113,6 +115,7 @@ impl<'a> State<'a> {
                     continue;
                 }
             };
+            self.note_files(&looked.files);
             if let Err(error) = self.sort_in(id, looked) {
                 self.fail(id, None, error.to_string(), 0.0, Vec::new(), true);
             }

@@ -34,6 +34,12 @@ impl Store {
         RunFolder::create(&self.root.join("runs/v1"), pipeline)
     }
 
+    /// Where the outputs of a pipeline's last run are linked.
+    #[must_use]
+    pub fn results(&self, pipeline: &str) -> PathBuf {
+        latest::folder(self.root(), pipeline)
+    }
+
     /// All runs, the newest first.
     ///
     /// # Errors

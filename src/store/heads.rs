@@ -8,7 +8,7 @@ use crate::digest::Key;
 use crate::store::StoreError;
 use crate::store::blob::write_atomically;
 
-fn path(folder: &Path, pipeline: &str) -> PathBuf {
+pub(crate) fn path(folder: &Path, pipeline: &str) -> PathBuf {
     folder.join(format!("{pipeline}.json"))
 }
 

@@ -30,6 +30,14 @@ const ENDINGS: [(&str, &str); 13] = [
     ("image/svg+xml", "svg"),
 ];
 
+/// The file that says what a folder shows.
+pub(crate) const STATE: &str = ".state";
+
+/// Where the results of a pipeline are shown.
+pub(crate) fn folder(root: &Path, pipeline: &str) -> PathBuf {
+    root.join("latest").join(pipeline)
+}
+
 /// Makes `latest/<pipeline>` show the outputs of these instances; returns the folder. What it shows of `untouched`
 /// instances, which this run had no part in, stays.
 pub(crate) fn publish(
@@ -40,8 +48,8 @@ pub(crate) fn publish(
     untouched: &BTreeSet<String>,
 ) -> Result<PathBuf, StoreError> {
     let doing = StoreError::io("link the latest results");
-    let folder = root.join("latest").join(pipeline);
-    let note = folder.join(".state");
+    let folder = folder(root, pipeline);
+    let note = folder.join(STATE);
     let shown: Shown = serde_json::from_slice(&fs_err::read(&note).unwrap_or_default()).unwrap_or_default();
     // One listing is quicker than a look at each of thousands of folders.
     let listing = fs_err::read_dir(&folder).into_iter().flatten().flatten();
@@ -64,7 +72,7 @@ pub(crate) fn publish(
     }
     for entry in fs_err::read_dir(&folder).map_err(&doing)?.flatten() {
         let name = entry.file_name();
-        if name != ".state" && !wanted.contains_key(name.to_string_lossy().as_ref()) {
+        if name != STATE && !wanted.contains_key(name.to_string_lossy().as_ref()) {
             remove(&entry.path()).map_err(&doing)?;
         }
     }

@@ -32,6 +32,7 @@ mod records;
 mod remote;
 mod results;
 mod runs;
+mod settled;
 mod stamps;
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,7 @@ pub use index::Known;
 pub use keylock::KeyLock;
 pub use remote::{ObjectRemote, Remote, RemoteOptions};
 pub use runs::{RunFolder, RunSummary};
+pub use settled::{Circumstances, Settled};
 pub use workplace::AttemptFolder;
 
 use blob::Blobs;

@@ -63,6 +63,11 @@ impl Store {
         Ok(())
     }
 
+    /// Whether the remote tier, if there is one, is known to have what is under a key.
+    pub(crate) fn is_shared(&self, key: &Key) -> bool {
+        self.tier.as_ref().is_none_or(|tier| tier.has(key))
+    }
+
     /// Replaces the record under a key whose content was proven bad.
     ///
     /// # Errors

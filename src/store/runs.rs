@@ -84,6 +84,12 @@ impl RunFolder {
         write_atomically(&self.path.join(name), bytes).map_err(StoreError::io("write into a run's folder"))
     }
 
+    /// Has a file in common with an earlier run; false if that one has none.
+    pub fn share(&self, name: &str, earlier: &str) -> bool {
+        let from = self.path.with_file_name(earlier).join(name);
+        fs_err::hard_link(from, self.path.join(name)).is_ok()
+    }
+
     /// Appends a line to the run's events.
     ///
     /// # Errors

@@ -40,6 +40,11 @@ impl Stamp {
         }
     }
 
+    /// What a path looks like, if it can be looked at.
+    pub(crate) fn of_path(path: &Path) -> Option<Self> {
+        std::fs::metadata(path).ok().map(|meta| Stamp::of(&meta))
+    }
+
     /// Without what changes when a hard link is made or removed.
     pub(crate) fn of_content(meta: &Metadata) -> Self {
         Stamp { changed: 0, ..Stamp::of(meta) }
@@ -90,11 +95,13 @@ impl Stamps {
         self.known().get(path).filter(|(known, _)| known == stamp).map(|(_, digest)| *digest)
     }
 
-    /// Remembers what a file looks like, if it has rested.
-    pub(crate) fn set(&mut self, path: &Path, stamp: Stamp, digest: Digest) {
-        if stamp.has_rested() {
+    /// Remembers what a file looks like, if it has rested; false if it has not.
+    pub(crate) fn set(&mut self, path: &Path, stamp: Stamp, digest: Digest) -> bool {
+        let rested = stamp.has_rested();
+        if rested {
             self.set_trusted(path, stamp, digest);
         }
+        rested
     }
 
     /// Remembers what a file looks like that nobody else can have changed meanwhile.

@@ -1,0 +1,231 @@
+//! Checked pipelines, remembered under the hash of what they were made from, so that they need not be checked again.
+//!
+//! A memory holds, besides the instances, what was asked of the programs and of the file system. Whether all of that
+//! would be answered the same is found out each time; if not, the pipeline is checked anew. Losing the memory costs time.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::diagnostic::{Place, Source};
+use crate::digest::Digest;
+use crate::graph::{Graph, Instance};
+use crate::pipeline::files::Sights;
+use crate::pipeline::load::{LoadRequest, Loaded};
+use crate::programs::Listed;
+use crate::yaml;
+
+/// Pipelines that are remembered; the ones that were not used for longest are forgotten.
+const MOST: usize = 64;
+
+/// Where checked pipelines are remembered.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Tells builds of the engine apart, since one may understand a pipeline otherwise than another.
+    pub build: String,
+}
+
+/// What a pipeline is remembered under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The same for the same file with the same overrides; fit for the name of a file.
+    pub slot: String,
+    /// Changes with all that the pipeline is made from.
+    pub version: Digest,
+}
+
+/// A pipeline that was checked before, and would pass the same way now. Its instances are still to be read.
+#[derive(Debug)]
+pub struct Recalled {
+    /// Its name.
+    pub name: String,
+    /// The root, absolute, links resolved.
+    pub root: PathBuf,
+    /// The URL of a remote tier.
+    pub store: Option<String>,
+    /// Whether a stage of it measures the machine.
+    pub measures: bool,
+    /// What it is remembered under.
+    pub identity: Identity,
+    header: Header,
+    body: fs_err::File,
+    text: Arc<Source>,
+}
+
+/// The part of a memory that says whether it holds.
+#[derive(Debug, Serialize, Deserialize)]
+struct Header {
+    version: Digest,
+    name: String,
+    root: PathBuf,
+    allow: Vec<PathBuf>,
+    store: Option<String>,
+    params: Json,
+    measures: bool,
+    asked: Vec<(Listed, Digest)>,
+    sights: Sights,
+    /// Instances in the rest of the file, and its digest.
+    rest: (usize, Digest),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    instance: Instance,
+    place: (usize, usize),
+}
+
+/// The pipeline of a request, if it was checked before and nothing has changed since.
+#[must_use]
+pub fn recall(request: &LoadRequest<'_>) -> Option<Recalled> {
+    let memory = request.memory?;
+    let text = yaml::text(request.path).ok()?;
+    let identity = memory.identity(request, &text);
+    let mut body = fs_err::File::open(memory.folder.join(&identity.slot)).ok()?;
+    let header: Header = read_header(&mut body)?;
+    let answers = |(listed, digest): &(Listed, Digest)| {
+        request.programs.describe(listed).is_ok_and(|offered| offered.digest() == *digest)
+    };
+    if header.version != identity.version || !header.sights.hold() || !header.asked.iter().all(answers) {
+        return None;
+    }
+    Some(Recalled {
+        name: header.name.clone(),
+        root: header.root.clone(),
+        store: header.store.clone(),
+        measures: header.measures,
+        identity,
+        header,
+        body,
+        text,
+    })
+}
+
+impl Recalled {
+    /// Reads the instances. None if they are damaged.
+    #[must_use]
+    pub fn load(mut self) -> Option<Loaded> {
+        let mut bytes = Vec::new();
+        self.body.read_to_end(&mut bytes).ok()?;
+        if Digest::of(&bytes) != self.header.rest.1 {
+            return None;
+        }
+        let mut reader = rmp_serde::Deserializer::from_read_ref(&bytes);
+        let mut instances = Vec::with_capacity(self.header.rest.0);
+        for position in 0..self.header.rest.0 {
+            let line = Line::deserialize(&mut reader).ok()?;
+            // In topological order: each reads only what stands before it.
+            let before = |source: &crate::graph::Source| source.producers().iter().all(|from| from.index() < position);
+            line.instance.inputs.values().all(before).then_some(())?;
+            let place = Place { source: Arc::clone(&self.text), start: line.place.0, end: line.place.1 };
+            instances.push(Instance { place, ..line.instance });
+        }
+        let graph = Graph::ordered(instances);
+        let Header { name, root, allow, store, params, .. } = self.header;
+        Some(Loaded { name, root, allow, store, graph, params, identity: Some(self.identity) })
+    }
+}
+
+impl Memory {
+    fn identity(&self, request: &LoadRequest<'_>, text: &Source) -> Identity {
+        let path = std::path::absolute(request.path).unwrap_or_else(|_| request.path.to_owned());
+        let mut hasher = blake3::Hasher::new();
+        let mut add = |part: &[u8]| {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        };
+        add(path.as_os_str().as_encoded_bytes());
+        request.overrides.iter().for_each(|text| add(text.as_bytes()));
+        let slot = hasher.finalize().to_hex().as_str()[..32].to_owned();
+        let mut add = |part: &[u8]| {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        };
+        add(self.build.as_bytes());
+        add(text.text.as_bytes());
+        Identity { slot, version: hasher.finalize().into() }
+    }
+
+    /// Remembers a pipeline that has just been checked.
+    pub(crate) fn remember(
+        &self,
+        request: &LoadRequest<'_>,
+        text: &Arc<Source>,
+        loaded: &Loaded,
+        asked: &[(&Listed, Digest)],
+        sights: &Sights,
+    ) -> Option<Identity> {
+        let identity = self.identity(request, text);
+        let written = self.write(&identity, loaded, asked, sights);
+        if let Err(error) = &written {
+            tracing::debug!("the pipeline was not remembered: {error}");
+        }
+        written.ok().map(|()| identity)
+    }
+
+    fn write(
+        &self,
+        identity: &Identity,
+        loaded: &Loaded,
+        asked: &[(&Listed, Digest)],
+        sights: &Sights,
+    ) -> std::io::Result<()> {
+        let instances = loaded.graph.instances();
+        let mut body = Vec::new();
+        for instance in instances {
+            let line = (instance, (instance.place.start, instance.place.end));
+            rmp_serde::encode::write(&mut body, &line).map_err(std::io::Error::other)?;
+        }
+        let (name, root, allow, store) = (&loaded.name, &loaded.root, &loaded.allow, &loaded.store);
+        let measures = instances.iter().any(|instance| instance.measures);
+        // A tuple is written as a structure with the same fields is.
+        let params = &loaded.params;
+        let header = (
+            identity.version,
+            name,
+            root,
+            allow,
+            store,
+            params,
+            measures,
+            asked,
+            sights,
+            (instances.len(), Digest::of(&body)),
+        );
+        let header = rmp_serde::to_vec(&header).map_err(std::io::Error::other)?;
+        fs_err::create_dir_all(&self.folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        let length = u64::try_from(header.len()).unwrap_or(u64::MAX).to_le_bytes();
+        for part in [blake3::hash(&header).as_bytes().as_slice(), &length, &header, &body] {
+            std::io::Write::write_all(&mut file, part)?;
+        }
+        file.persist(self.folder.join(&identity.slot)).map_err(|e| e.error)?;
+        forget_oldest(&self.folder)
+    }
+}
+
+fn read_header(file: &mut fs_err::File) -> Option<Header> {
+    let (mut sum, mut length) = ([0; 32], [0; 8]);
+    file.read_exact(&mut sum).ok()?;
+    file.read_exact(&mut length).ok()?;
+    let length = u64::from_le_bytes(length);
+    let mut bytes = Vec::new();
+    file.take(length).read_to_end(&mut bytes).ok()?;
+    (*blake3::hash(&bytes).as_bytes() == sum).then_some(())?;
+    rmp_serde::from_slice(&bytes).ok()
+}
+
+fn forget_oldest(folder: &Path) -> std::io::Result<()> {
+    let mut files = Vec::new();
+    for entry in fs_err::read_dir(folder)? {
+        let entry = entry?;
+        files.push((entry.metadata()?.modified()?, entry.path()));
+    }
+    files.sort();
+    let many = files.len().saturating_sub(MOST);
+    files[..many].iter().try_for_each(|(_, path)| fs_err::remove_file(path))
+}

@@ -1,5 +1,7 @@
 //! What is remembered between runs so that they start at once never hides a change.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 mod support;
 
 use std::path::{Path, PathBuf};

@@ -10,12 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::digest::Digest;
-use crate::store::StoreError;
-use crate::store::lock;
+use crate::store::hashing::hash_file;
 use crate::store::stamps::{Stamp, Stamps};
-
-/// From this size on a file is mapped and hashed on all cores.
-const LARGE: u64 = 1 << 20;
+use crate::store::{StoreError, lock};
 
 /// The blobs of one local store.
 #[derive(Clone, Debug)]
@@ -152,17 +149,6 @@ impl Blobs {
 
 fn has_other_names(meta: &std::fs::Metadata) -> bool {
     std::os::unix::fs::MetadataExt::nlink(meta) > 1
-}
-
-/// Digest of a file's content, in bounded memory; large files on all cores.
-pub(crate) fn hash_file(path: &Path) -> io::Result<Digest> {
-    let mut hasher = blake3::Hasher::new();
-    if fs_err::metadata(path)?.len() >= LARGE {
-        hasher.update_mmap_rayon(path)?;
-    } else {
-        hasher.update_reader(fs_err::File::open(path)?)?;
-    }
-    Ok(hasher.finalize().into())
 }
 
 /// Does what needs a folder, and makes the folder only if it proves to be missing.

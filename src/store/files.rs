@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::record::Form;
+use crate::store::hashing::hash_file;
 use crate::store::stamps::{Stamp, Stamps};
 use crate::store::tree::{self, Tree};
-use crate::store::{StoreError, blob, lock};
+use crate::store::{StoreError, lock};
 
 /// What a file or folder held when it was looked at.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -94,7 +95,7 @@ fn file(path: &Path, stamps: &Mutex<Stamps>) -> Result<(Stamp, Digest, bool), St
     if let Some(digest) = lock(stamps).get(path, &stamp) {
         return Ok((stamp, digest, true));
     }
-    let digest = blob::hash_file(path).map_err(&doing)?;
+    let digest = hash_file(path).map_err(&doing)?;
     if look()? != stamp {
         return Err(StoreError::unfit(path.display().to_string(), "it was changed while it was read"));
     }

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use crate::digest::Digest;
 use crate::record::{Artifact, Form};
 use crate::store::StoreError;
-use crate::store::blob::{Blobs, hash_file};
+use crate::store::blob::Blobs;
+use crate::store::hashing::hash_file;
 use crate::store::stamps::Stamp;
 use crate::store::tree::{self, Entry};
 

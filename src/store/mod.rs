@@ -23,6 +23,7 @@ mod error;
 mod files;
 mod folders;
 mod handout;
+mod hashing;
 mod heads;
 mod index;
 mod keylock;

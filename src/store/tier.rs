@@ -12,7 +12,8 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use crate::digest::{Digest, Key};
 use crate::record::{Form, Produced, Record};
-use crate::store::blob::{Blobs, hash_file};
+use crate::store::blob::Blobs;
+use crate::store::hashing::hash_file;
 use crate::store::remote::{ObjectRemote, Remote, RemoteOptions, public};
 use crate::store::{StoreError, index, lock, records, tree};
 

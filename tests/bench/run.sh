@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Measures nnf beside ninja on a thousand trivial stages: usage `tests/bench/run.sh PATH_TO_NNF`.
-# Needs python3. Where there is no ninja, one is installed into a cache folder.
+# Measures nnf beside ninja and b3sum: usage `tests/bench/run.sh PATH_TO_NNF [--only ninja|plans|large]`.
+# Needs python3. Where there is no ninja or b3sum, one is installed into a cache folder.
 set -euo pipefail
 
 nnf=$(realpath "${1:?usage: tests/bench/run.sh PATH_TO_NNF}")
+shift
 here=$(dirname "$(realpath "$0")")
 cache=${NNF_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/nn-factory}/bench
 
@@ -21,4 +22,12 @@ find_ninja() {
   "$cache/bin/python" -c 'import ninja, os; print(os.path.join(ninja.BIN_DIR, "ninja"))'
 }
 
-exec python3 "$here/compare.py" "$nnf" "$(find_ninja)"
+find_b3sum() {
+  command -v b3sum && return
+  if [[ ! -x $cache/bin/b3sum ]]; then
+    CARGO_TARGET_DIR=$cache/b3sum-target cargo install --quiet --locked b3sum --root "$cache" >&2
+  fi
+  echo "$cache/bin/b3sum"
+}
+
+exec python3 "$here/bench.py" "$nnf" "$(find_ninja)" --b3sum "$(find_b3sum)" "$@"

@@ -58,7 +58,7 @@ fn live(context: &Context, name: &str, command: &LogCommand) -> Result<Option<Pa
 fn stored(context: &Context, id: nnf::graph::InstanceId) -> Result<Option<Vec<u8>>, Failure> {
     let graph = &context.loaded.graph;
     let plan = context.around().plan(graph, &graph.needed_for(&[id]), &|_| false, &Default::default());
-    let state = plan.map_err(|error| Failure::Store(error.to_string()))?.remove(id.index());
+    let state = plan.map_err(Failure::from)?.remove(id.index());
     let Some(Status::Fresh(known)) = state else { return Ok(None) };
     let log = context.store.record(&known.key)?.and_then(|record| record.log);
     Ok(log.map(|log| context.store.read(&log)).transpose()?)

@@ -3,6 +3,7 @@
 //! It does not know stages, keys or the store.
 
 mod budget;
+mod confine;
 #[cfg(test)]
 mod conformance;
 mod events;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use nnf_contract::Event;
 
 pub use budget::{Budget, Share};
+pub use confine::{Bounds, ConfineError, can_confine, confine};
 pub use local::Local;
 pub use logs::{capped, tail};
 

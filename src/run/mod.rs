@@ -2,6 +2,7 @@
 //!
 //! It does not know the terminal; what happens goes to a reporter.
 
+mod alone;
 mod end;
 mod event;
 mod job;
@@ -9,6 +10,7 @@ mod outcome;
 mod result;
 mod settle;
 mod start;
+mod strict;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +23,7 @@ use nnf_contract::Machine;
 
 use crate::digest::Key;
 use crate::executor::{Budget, Executor, Share, Stop};
+use crate::gpus::Gpus;
 use crate::graph::{Graph, InstanceId};
 use crate::pipeline::Loaded;
 use crate::plan::{Looked, Surroundings};
@@ -46,8 +49,12 @@ pub struct RunOptions {
     pub resume: bool,
     /// The engine's environment.
     pub environment: BTreeMap<OsString, OsString>,
-    /// The lock that measuring stages of this machine take.
-    pub measure_lock: PathBuf,
+    /// The GPUs that stages may be given.
+    pub gpus: Gpus,
+    /// The folder of locks that all programs of this machine share: of measuring, and of GPUs.
+    pub locks: PathBuf,
+    /// The command that confines itself to the bounds in a file, its next argument, and becomes what then follows.
+    pub confiner: Vec<OsString>,
 }
 
 /// Lets another thread stop a run.
@@ -105,11 +112,12 @@ impl<'a> Run<'a> {
             stop: &stop,
             machine,
             environment: &self.options.environment,
-            measure_lock: &self.options.measure_lock,
+            gpus: &self.options.gpus,
+            locks: &self.options.locks,
+            confiner: &self.options.confiner,
             resume: self.options.resume,
         };
-        let gpus = u32::try_from(machine.gpus.len()).unwrap_or(0);
-        let mut state = State::new(self.loaded, &self.options, &context, gpus, reporter);
+        let mut state = State::new(self.loaded, &self.options, &context, self.options.gpus.count(), reporter);
         std::thread::scope(|scope| {
             state.begin();
             loop {

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::digest::Digest;
 use crate::store::StoreError;
+use crate::store::attempt::AttemptFolder;
 use crate::store::lock;
 use crate::store::stamps::{Stamp, Stamps};
 
@@ -22,13 +23,15 @@ const LARGE: u64 = 1 << 20;
 pub(crate) struct Blobs {
     root: PathBuf,
     stamps: Arc<Mutex<Stamps>>,
+    /// Where files lie that have no name yet; of this program alone, so that what it leaves if it is killed is found.
+    unnamed: Arc<Mutex<Option<AttemptFolder>>>,
     /// Whether the file system refused to share content by a reflink; a refusal costs as much as a copy of a small file.
     refuses_reflinks: Arc<AtomicBool>,
 }
 
 impl Blobs {
     pub(crate) fn new(root: PathBuf, stamps: Arc<Mutex<Stamps>>) -> Self {
-        Blobs { root, stamps, refuses_reflinks: Arc::default() }
+        Blobs { root, stamps, unnamed: Arc::default(), refuses_reflinks: Arc::default() }
     }
 
     /// Shares content of a blob with a new file; false where the file system cannot.
@@ -90,10 +93,15 @@ impl Blobs {
             return Ok((digest, meta.len()));
         }
         // A file with other names could be changed through them; only a copy is the store's own.
-        let own = if has_other_names(&meta) { self.copy(from).map_err(&doing)? } else { from.to_owned() };
+        let own = if has_other_names(&meta) { self.copy(from)? } else { from.to_owned() };
+        let moved = own == from;
         self.seal(&own, &digest)?;
-        if own != from {
+        if !moved {
             fs_err::remove_file(from).map_err(&doing)?;
+        } else if !fs_err::symlink_metadata(self.path(&digest)).is_ok_and(|now| is_same(&meta, &now)) {
+            self.quarantine(&digest);
+            let name = from.file_name().unwrap_or_default().to_string_lossy();
+            return Err(StoreError::unfit(name, "something still wrote to it after the stage had ended"));
         }
         Ok((digest, meta.len()))
     }
@@ -103,7 +111,7 @@ impl Blobs {
         let digest = Digest::of(bytes);
         if !self.has(&digest) {
             let doing = StoreError::io("store content");
-            let mut file = self.temporary().map_err(&doing)?;
+            let mut file = self.temporary()?;
             file.write_all(bytes).map_err(&doing)?;
             let (_, path) = file.keep().map_err(|e| doing(e.error))?;
             self.seal(&path, &digest)?;
@@ -112,14 +120,22 @@ impl Blobs {
     }
 
     /// A temporary file on the store's own file system.
-    pub(crate) fn temporary(&self) -> io::Result<tempfile::NamedTempFile> {
-        tempfile::Builder::new().prefix("blob-").tempfile_in(self.root.join("attempts"))
+    pub(crate) fn temporary(&self) -> Result<tempfile::NamedTempFile, StoreError> {
+        let mut unnamed = lock(&self.unnamed);
+        let folder = match unnamed.take() {
+            Some(folder) => folder,
+            None => AttemptFolder::new(&self.root.join("attempts"))?,
+        };
+        let file = tempfile::Builder::new().prefix("blob-").tempfile_in(folder.scratch());
+        *unnamed = Some(folder);
+        file.map_err(StoreError::io("store content"))
     }
 
-    fn copy(&self, from: &Path) -> io::Result<PathBuf> {
+    fn copy(&self, from: &Path) -> Result<PathBuf, StoreError> {
+        let doing = StoreError::io("store content");
         let mut copy = self.temporary()?;
-        io::copy(&mut fs_err::File::open(from)?, &mut copy)?;
-        copy.keep().map(|(_, path)| path).map_err(|e| e.error)
+        io::copy(&mut fs_err::File::open(from).map_err(&doing)?, &mut copy).map_err(&doing)?;
+        copy.keep().map(|(_, path)| path).map_err(|e| doing(e.error))
     }
 
     /// Whether the content is there and whole: a damaged blob must not stand in the way of a good one.
@@ -138,7 +154,7 @@ impl Blobs {
         match fs_err::rename(from, &to) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-                let copy = self.copy(from).map_err(&doing)?;
+                let copy = self.copy(from)?;
                 fs_err::set_permissions(&copy, Permissions::from_mode(0o444)).map_err(&doing)?;
                 fs_err::rename(&copy, &to).map_err(&doing)?;
                 fs_err::remove_file(from).map_err(&doing)?;
@@ -151,6 +167,12 @@ impl Blobs {
         }
         Ok(())
     }
+}
+
+/// Whether a file was left alone. A move to another file system makes a new one, of which nobody else knows.
+fn is_same(before: &std::fs::Metadata, now: &std::fs::Metadata) -> bool {
+    let (before, now) = (Stamp::of_content(before), Stamp::of_content(now));
+    before == now || before.device != now.device
 }
 
 fn has_other_names(meta: &std::fs::Metadata) -> bool {

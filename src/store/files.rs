@@ -33,6 +33,20 @@ impl FileInput {
 }
 
 pub(crate) fn digest(path: &Path, store: &Path, stamps: &Mutex<Stamps>) -> Result<FileInput, StoreError> {
+    // It lies outside the store, so the store is not what failed.
+    look(path, store, stamps).map_err(|error| match error {
+        StoreError::Io { source, .. } => {
+            let why = match source.kind() {
+                std::io::ErrorKind::NotFound => "it, or something in it, is not there any more".to_owned(),
+                _ => source.to_string(),
+            };
+            StoreError::Input { path: path.to_owned(), why }
+        }
+        error => error,
+    })
+}
+
+fn look(path: &Path, store: &Path, stamps: &Mutex<Stamps>) -> Result<FileInput, StoreError> {
     let doing = StoreError::io("read an input");
     let real = fs_err::canonicalize(path).map_err(&doing)?;
     let meta = fs_err::metadata(&real).map_err(&doing)?;

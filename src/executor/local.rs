@@ -2,7 +2,9 @@
 //!
 //! It does not know budgets; whoever calls it has taken a share.
 
+use std::ffi::OsStr;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -10,6 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::executor::events::Tail;
+use crate::executor::orphans;
 use crate::executor::{Ended, Executor, Job, Stop, Watcher};
 
 /// How often events, timeouts and stops are looked at.
@@ -33,9 +36,11 @@ impl Default for Local {
 impl Executor for Local {
     fn execute(&self, job: Job, stop: &Stop, watcher: &mut dyn Watcher) -> Result<Ended, String> {
         let mut tail = Tail::new(&job.events);
+        orphans::adopt();
         let child = start(&job)?;
         watcher.began(child.id());
-        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let id = child.id();
+        let group = i32::try_from(id).ok().and_then(Pid::from_raw);
         let status = wait_in_thread(child);
         let mut ending = Ending { executor: self, job: &job, group, phase: Phase::Running, began: Instant::now() };
         let status = loop {
@@ -48,6 +53,7 @@ impl Executor for Local {
         };
         // What the stage left running has no business beyond it.
         ending.signal(Signal::KILL);
+        orphans::end_children(id, job.env.get(OsStr::new(orphans::MARK)).map(Path::new));
         tail.read().into_iter().for_each(|event| watcher.said(event));
         Ok(ending.verdict(status, stop))
     }

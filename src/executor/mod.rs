@@ -9,6 +9,7 @@ mod conformance;
 mod events;
 mod local;
 mod logs;
+pub(crate) mod orphans;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

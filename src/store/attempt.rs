@@ -3,10 +3,12 @@
 //! It does not start anything. The folder is locked by the engine that owns it, so a folder whose lock is free belonged
 //! to an engine that was killed.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::executor::orphans::end_marked;
 use crate::store::StoreError;
 
 /// The folder of one attempt; removed when dropped.
@@ -76,7 +78,10 @@ impl AttemptFolder {
 impl Drop for AttemptFolder {
     fn drop(&mut self) {
         make_removable(&self.path);
-        if let Err(error) = fs_err::remove_dir_all(&self.path) {
+        // Another program may have found it without its owner's file, and have gone ahead.
+        if let Err(error) = fs_err::remove_dir_all(&self.path)
+            && error.kind() != ErrorKind::NotFound
+        {
             tracing::warn!("the folder of a stage could not be removed: {error}");
         }
     }
@@ -107,6 +112,10 @@ pub(crate) fn clear_leftovers(attempts: &Path) -> Result<usize, StoreError> {
             continue;
         }
         end_leftover(&path);
+        let strays = end_marked(&path.join("scratch"));
+        if strays > 0 {
+            tracing::warn!("{strays} processes of a stage, left by a killed run, were ended");
+        }
         make_removable(&path);
         if fs_err::remove_dir_all(&path).is_ok() {
             cleared += 1;
@@ -122,8 +131,11 @@ fn is_left_over(path: &Path) -> bool {
         let age = fs_err::metadata(path).and_then(|meta| meta.modified()).map(|time| time.elapsed());
         return age.is_ok_and(|age| age.is_ok_and(|age| age > ABANDONED));
     }
-    let Ok(lock) = fs_err::File::options().write(true).open(path.join("owner")) else { return false };
-    name.starts_with(OWNED) && !matches!(lock.file().try_lock(), Err(TryLockError::WouldBlock | TryLockError::Error(_)))
+    match fs_err::File::options().write(true).open(path.join("owner")) {
+        // It got its name after that file, so it was about to be removed.
+        Err(error) => name.starts_with(OWNED) && error.kind() == ErrorKind::NotFound,
+        Ok(lock) => name.starts_with(OWNED) && lock.file().try_lock().is_ok(),
+    }
 }
 
 /// Kills the process group that an attempt noted, if its leader is still the same process.

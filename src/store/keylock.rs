@@ -29,6 +29,21 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Removes locks that nobody holds: their owners were killed. They hinder nobody, but would grow in number.
+    pub(crate) fn clear_locks(&self) -> Result<(), StoreError> {
+        let doing = StoreError::io("look for leftovers");
+        for entry in fs_err::read_dir(self.root.join("locks")).map_err(&doing)? {
+            let name = entry.map_err(&doing)?.file_name();
+            if let Ok(key) = name.to_string_lossy().parse() {
+                // Its name goes when it is let go of.
+                drop(self.try_lock(&key));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A lock on a key; see [`Store::try_lock`].
 #[derive(Debug)]
 pub struct KeyLock {

@@ -116,6 +116,9 @@ impl Store {
     /// # Errors
     /// When the folder cannot be read.
     pub fn clear_leftovers(&self) -> Result<usize, StoreError> {
+        self.clear_locks()?;
+        let recorded = |key: &_| fs_err::metadata(records::path(&self.root, key)).and_then(|meta| meta.modified()).ok();
+        Checkpoint::clear_finished(&self.root.join("checkpoints/v1"), |key| self.try_lock(key), recorded)?;
         attempt::clear_leftovers(&self.root.join("attempts"))
     }
 

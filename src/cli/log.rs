@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use nnf::executor::copy;
 use nnf::plan::Status;
 
 use crate::cli::Failure;
@@ -18,7 +19,9 @@ pub(crate) fn run(command: &LogCommand, common: &Common) -> Result<(), Failure> 
     let id = context.instance(stage)?;
     let name = &context.loaded.graph.get(id).name;
     let bytes = match live(&context, name, command)? {
-        Some(path) => fs_err::read(path).map_err(|error| Failure::Store(error.to_string()))?,
+        Some(path) => {
+            return copy(&path, &mut std::io::stdout()).map_err(|error| Failure::Store(error.to_string()));
+        }
         None => stored(&context, id)?.ok_or_else(|| {
             let what = command.run.as_ref().map_or(String::new(), |run| format!(" in run {run}"));
             Failure::wrong_with_hint(format!("there is no log of `{name}`{what}"), "`nnf runs` lists the runs")

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::executor::events::Tail;
+use crate::executor::logs::Trim;
 use crate::executor::orphans;
 use crate::executor::{Ended, Executor, Job, Stop, Watcher};
 
@@ -43,6 +44,7 @@ impl Executor for Local {
         let group = i32::try_from(id).ok().and_then(Pid::from_raw);
         let status = wait_in_thread(child);
         let mut ending = Ending { executor: self, job: &job, group, phase: Phase::Running, began: Instant::now() };
+        let mut trim = Trim::default();
         let status = loop {
             match status.recv_timeout(TICK) {
                 Ok(status) => break status,
@@ -50,7 +52,9 @@ impl Executor for Local {
                 Err(RecvTimeoutError::Disconnected) => return Err("its process was lost".into()),
             }
             tail.read().into_iter().for_each(|event| watcher.said(event));
+            trim.look(&job.log);
         };
+        trim.look(&job.log);
         // What the stage left running has no business beyond it.
         ending.signal(Signal::KILL);
         orphans::end_children(id, job.env.get(OsStr::new(orphans::MARK)).map(Path::new));

@@ -23,7 +23,7 @@ use nnf_contract::Event;
 pub use budget::{Budget, Share};
 pub use confine::{Bounds, ConfineError, can_confine, confine};
 pub use local::Local;
-pub use logs::{capped, tail};
+pub use logs::{capped, copy, tail};
 
 /// One command to carry out.
 #[derive(Debug)]

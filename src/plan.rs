@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use nnf_contract::Machine;
 
@@ -63,9 +64,17 @@ pub struct Surroundings<'a> {
     pub machine: &'a Machine,
     /// The search path for programs.
     pub path: &'a OsString,
+    /// Programs found in the search path: thousands of stages ask for the same few.
+    found: Mutex<BTreeMap<String, PathBuf>>,
 }
 
-impl Surroundings<'_> {
+impl<'a> Surroundings<'a> {
+    /// The surroundings of one command of the engine.
+    #[must_use]
+    pub fn new(store: &'a Store, root: &'a Path, machine: &'a Machine, path: &'a OsString) -> Self {
+        Surroundings { store, root, machine, path, found: Mutex::default() }
+    }
+
     /// Computes the key of an instance whose producers are all `known`.
     ///
     /// # Errors
@@ -150,10 +159,18 @@ impl Surroundings<'_> {
     #[must_use]
     pub fn program(&self, instance: &Instance) -> Option<PathBuf> {
         let Work::Argv { words } = &instance.work else { return None };
-        match words.first()?.as_slice() {
-            [Piece::Text(word)] => find_program(word, self.root, None, self.path),
-            _ => None,
+        let [Piece::Text(word)] = words.first()?.as_slice() else { return None };
+        // A program of the project may be made or removed by a stage, so it is looked for each time.
+        if word.contains('/') {
+            return find_program(word, self.root, None, self.path);
         }
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(program) = found.get(word) {
+            return Some(program.clone());
+        }
+        let program = find_program(word, self.root, None, self.path)?;
+        found.insert(word.clone(), program.clone());
+        Some(program)
     }
 
     /// Why an instance with this document must run: it is compared with its own last record.

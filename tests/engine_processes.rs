@@ -160,8 +160,8 @@ fn leftovers_of_a_killed_run_are_ended_before_the_next_one() {
     process(&project, "grandchild");
     let (child, grandchild) = (process(&project, "child"), process(&project, "grandchild"));
     eventually("its note", || {
-        let mut folders = fs_err::read_dir(project.path("artifacts/attempts")).ok()?;
-        let note = fs_err::read_to_string(folders.next()?.ok()?.path().join("process")).ok()?;
+        let engine = fs_err::read_dir(project.path("artifacts/attempts")).ok()?.next()?.ok()?.path();
+        let note = fs_err::read_to_string(engine.join("0/process")).ok()?;
         note.ends_with('\n').then_some(())
     });
     eventually("the second mark", || mark(&project, "again").exists().then_some(()));

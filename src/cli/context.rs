@@ -38,7 +38,7 @@ impl Context {
     }
 
     pub(crate) fn around(&self) -> Surroundings<'_> {
-        Surroundings { store: &self.store, root: &self.loaded.root, machine: &self.machine, path: &self.path }
+        Surroundings::new(&self.store, &self.loaded.root, &self.machine, &self.path)
     }
 
     /// The instances that words name; all faults at once.

@@ -6,7 +6,6 @@ use std::ffi::OsStr;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -14,6 +13,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use crate::executor::events::Tail;
 use crate::executor::logs::Trim;
 use crate::executor::orphans;
+use crate::executor::wait::Waiter;
 use crate::executor::{Ended, Executor, Job, Stop, Watcher};
 
 /// How often events, timeouts and stops are looked at.
@@ -42,21 +42,18 @@ impl Executor for Local {
         watcher.began(child.id());
         let id = child.id();
         let group = i32::try_from(id).ok().and_then(Pid::from_raw);
-        let status = wait_in_thread(child);
-        let mut ending = Ending { executor: self, job: &job, group, phase: Phase::Running, began: Instant::now() };
         let mut trim = Trim::default();
-        let status = loop {
-            match status.recv_timeout(TICK) {
-                Ok(status) => break status,
-                Err(RecvTimeoutError::Timeout) => ending.tick(stop),
-                Err(RecvTimeoutError::Disconnected) => return Err("its process was lost".into()),
-            }
+        let mut waiter = Waiter::new(child);
+        let mut ending = Ending { executor: self, job: &job, group, phase: Phase::Running, began: Instant::now() };
+        while !waiter.has_ended_within(TICK).map_err(|error| format!("its process was lost: {error}"))? {
+            ending.tick(stop);
             tail.read().into_iter().for_each(|event| watcher.said(event));
             trim.look(&job.log);
-        };
+        }
         trim.look(&job.log);
         // What the stage left running has no business beyond it.
         ending.signal(Signal::KILL);
+        let status = waiter.status();
         orphans::end_children(id, job.env.get(OsStr::new(orphans::MARK)).map(Path::new));
         tail.read().into_iter().for_each(|event| watcher.said(event));
         Ok(ending.verdict(status, stop))
@@ -77,14 +74,6 @@ fn start(job: &Job) -> Result<Child, String> {
         .process_group(0)
         .spawn()
         .map_err(|error| format!("`{}` does not start: {error}", program.to_string_lossy()))
-}
-
-fn wait_in_thread(mut child: Child) -> Receiver<std::io::Result<ExitStatus>> {
-    let (send, receive) = channel();
-    std::thread::spawn(move || {
-        let _ = send.send(child.wait());
-    });
-    receive
 }
 
 /// How far the ending of a process group has come.

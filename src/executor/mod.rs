@@ -10,6 +10,7 @@ mod events;
 mod local;
 mod logs;
 pub(crate) mod orphans;
+mod wait;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

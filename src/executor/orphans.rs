@@ -18,13 +18,15 @@ pub(crate) fn end_children(group: u32, scratch: Option<&Path>) {
     system::end_children(group, scratch);
 }
 
-/// Ends all processes of this machine that belong to an attempt. Returns how many there were.
-pub(crate) fn end_marked(scratch: &Path) -> usize {
-    system::end_marked(scratch)
+/// Ends all processes of this machine whose scratch folder lies in this one. Returns how many there were.
+pub(crate) fn end_marked(folder: &Path) -> usize {
+    system::end_marked(folder)
 }
 
 #[cfg(target_os = "linux")]
 mod system {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
     use std::path::{Path, PathBuf};
     use std::sync::Once;
     use std::time::Duration;
@@ -65,10 +67,10 @@ mod system {
         tracing::warn!("a process of a stage does not end although it was killed");
     }
 
-    pub(super) fn end_marked(scratch: &Path) -> usize {
+    pub(super) fn end_marked(folder: &Path) -> usize {
         let mut ended = 0;
         for round in 0..ROUNDS {
-            let found: Vec<Pid> = processes("/proc".into()).filter(|id| is_marked(*id, scratch)).collect();
+            let found: Vec<Pid> = processes("/proc".into()).filter(|id| is_marked(*id, folder)).collect();
             if found.is_empty() {
                 break;
             }
@@ -94,12 +96,11 @@ mod system {
         entries.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))
     }
 
-    /// Whether an environment names the folder. It cannot be read of strangers, nor of processes that have ended.
-    fn is_marked(id: Pid, scratch: &Path) -> bool {
+    /// Whether an environment names the folder, or one in it. It cannot be read of strangers, nor of processes that have ended.
+    fn is_marked(id: Pid, folder: &Path) -> bool {
         let environment = fs_err::read(format!("/proc/{}/environ", id.as_raw_nonzero())).unwrap_or_default();
         let value = |word: &'_ [u8]| word.strip_prefix(MARK.as_bytes())?.strip_prefix(b"=").map(<[u8]>::to_vec);
-        let folder = scratch.as_os_str().as_encoded_bytes();
-        environment.split(|byte| *byte == 0).filter_map(value).any(|value| value == folder)
+        environment.split(|byte| *byte == 0).filter_map(value).any(|value| Path::new(OsStr::from_bytes(&value)).starts_with(folder))
     }
 
     fn group_of(id: Pid) -> Option<u32> {

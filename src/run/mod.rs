@@ -12,6 +12,7 @@ mod settle;
 mod start;
 mod strict;
 mod worker;
+mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -32,6 +33,7 @@ use crate::why::Reason;
 
 pub use event::{Ran, Reporter, RunEvent, Summary};
 use worker::{Context, Message};
+use workers::Workers;
 
 /// How to run.
 pub struct RunOptions {
@@ -102,7 +104,7 @@ impl<'a> Run<'a> {
         let folder = self.store.new_run(&self.loaded.name)?;
         folder.write("pipeline.json", &serde_json::to_vec_pretty(&self.loaded.resolved).unwrap_or_default())?;
         let path = self.options.environment.get(std::ffi::OsStr::new("PATH")).cloned().unwrap_or_default();
-        let around = Surroundings { store: self.store, root: &self.loaded.root, machine, path: &path };
+        let around = Surroundings::new(self.store, &self.loaded.root, machine, &path);
         let stop = Stop::default();
         let context = Context {
             store: self.store,
@@ -119,11 +121,12 @@ impl<'a> Run<'a> {
         };
         let mut state = State::new(self.loaded, &self.options, &context, self.options.gpus.count(), reporter);
         std::thread::scope(|scope| {
+            let workers = Workers::new(scope);
             state.begin();
             loop {
                 state.settle();
                 for work in state.start(&self.send) {
-                    scope.spawn(move || work.run());
+                    workers.give(work);
                 }
                 if state.running == 0 {
                     break;

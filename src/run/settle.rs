@@ -63,7 +63,7 @@ impl<'a> State<'a> {
         // Freshness is in the plan already; thousands of lines about it would tell nothing.
         if !matches!(event, RunEvent::Fresh { .. } | RunEvent::Progress { .. }) {
             let line = serde_json::to_string(&event).unwrap_or_default();
-            if let Err(error) = self.context.run.append("events.jsonl", &line) {
+            if let Err(error) = self.context.run.append_event(&line) {
                 tracing::warn!("{error}");
             }
         }

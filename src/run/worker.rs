@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -99,10 +100,11 @@ impl From<StoreError> for Failure {
 }
 
 impl Assignment<'_> {
-    /// Does the work and tells the loop how it ended.
-    pub(crate) fn run(mut self) {
+    /// Does the work and tells the loop how it ended; by then its thread counts as `idle`.
+    pub(crate) fn run(mut self, idle: &AtomicUsize) {
         let began = Instant::now();
         let outcome = self.outcome(began);
+        idle.fetch_add(1, Ordering::SeqCst);
         let _ = self.messages.send(Message::Over(self.id, outcome));
     }
 
@@ -129,7 +131,10 @@ impl Assignment<'_> {
         let attempts = self.instance.retries.saturating_add(1);
         for attempt in 1..=attempts {
             let failure = match self.attempt(attempt) {
-                Ok((record, seconds)) => return Outcome::Done { known: Known::from(&record), seconds, adopted: false },
+                Ok((record, seconds)) => {
+                    self.context.run.end_log(&self.instance.name, attempt);
+                    return Outcome::Done { known: Known::from(&record), seconds, adopted: false };
+                }
                 Err(failure) => failure,
             };
             match failure {

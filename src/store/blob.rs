@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex};
 
 use crate::digest::Digest;
 use crate::store::StoreError;
-use crate::store::attempt::AttemptFolder;
 use crate::store::lock;
 use crate::store::stamps::{Stamp, Stamps};
 
@@ -23,15 +22,13 @@ const LARGE: u64 = 1 << 20;
 pub(crate) struct Blobs {
     root: PathBuf,
     stamps: Arc<Mutex<Stamps>>,
-    /// Where files lie that have no name yet; of this program alone, so that what it leaves if it is killed is found.
-    unnamed: Arc<Mutex<Option<AttemptFolder>>>,
     /// Whether the file system refused to share content by a reflink; a refusal costs as much as a copy of a small file.
     refuses_reflinks: Arc<AtomicBool>,
 }
 
 impl Blobs {
     pub(crate) fn new(root: PathBuf, stamps: Arc<Mutex<Stamps>>) -> Self {
-        Blobs { root, stamps, unnamed: Arc::default(), refuses_reflinks: Arc::default() }
+        Blobs { root, stamps, refuses_reflinks: Arc::default() }
     }
 
     /// Shares content of a blob with a new file; false where the file system cannot.
@@ -93,7 +90,7 @@ impl Blobs {
             return Ok((digest, meta.len()));
         }
         // A file with other names could be changed through them; only a copy is the store's own.
-        let own = if has_other_names(&meta) { self.copy(from)? } else { from.to_owned() };
+        let own = if has_other_names(&meta) { self.copy(from).map_err(&doing)? } else { from.to_owned() };
         let moved = own == from;
         self.seal(&own, &digest)?;
         if !moved {
@@ -111,7 +108,7 @@ impl Blobs {
         let digest = Digest::of(bytes);
         if !self.has(&digest) {
             let doing = StoreError::io("store content");
-            let mut file = self.temporary()?;
+            let mut file = self.temporary().map_err(&doing)?;
             file.write_all(bytes).map_err(&doing)?;
             let (_, path) = file.keep().map_err(|e| doing(e.error))?;
             self.seal(&path, &digest)?;
@@ -120,22 +117,14 @@ impl Blobs {
     }
 
     /// A temporary file on the store's own file system.
-    pub(crate) fn temporary(&self) -> Result<tempfile::NamedTempFile, StoreError> {
-        let mut unnamed = lock(&self.unnamed);
-        let folder = match unnamed.take() {
-            Some(folder) => folder,
-            None => AttemptFolder::new(&self.root.join("attempts"))?,
-        };
-        let file = tempfile::Builder::new().prefix("blob-").tempfile_in(folder.scratch());
-        *unnamed = Some(folder);
-        file.map_err(StoreError::io("store content"))
+    pub(crate) fn temporary(&self) -> io::Result<tempfile::NamedTempFile> {
+        temporary_in(&self.root.join("attempts"), "blob-")
     }
 
-    fn copy(&self, from: &Path) -> Result<PathBuf, StoreError> {
-        let doing = StoreError::io("store content");
+    fn copy(&self, from: &Path) -> io::Result<PathBuf> {
         let mut copy = self.temporary()?;
-        io::copy(&mut fs_err::File::open(from).map_err(&doing)?, &mut copy).map_err(&doing)?;
-        copy.keep().map(|(_, path)| path).map_err(|e| doing(e.error))
+        io::copy(&mut fs_err::File::open(from)?, &mut copy)?;
+        copy.keep().map(|(_, path)| path).map_err(|e| e.error)
     }
 
     /// Whether the content is there and whole: a damaged blob must not stand in the way of a good one.
@@ -148,13 +137,10 @@ impl Blobs {
         let doing = StoreError::io("store content");
         let to = self.path(digest);
         fs_err::set_permissions(from, Permissions::from_mode(0o444)).map_err(&doing)?;
-        if let Some(folder) = to.parent() {
-            fs_err::create_dir_all(folder).map_err(&doing)?;
-        }
-        match fs_err::rename(from, &to) {
+        match in_folder(to.parent().unwrap_or(&self.root), || fs_err::rename(from, &to)) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-                let copy = self.copy(from)?;
+                let copy = self.copy(from).map_err(&doing)?;
                 fs_err::set_permissions(&copy, Permissions::from_mode(0o444)).map_err(&doing)?;
                 fs_err::rename(&copy, &to).map_err(&doing)?;
                 fs_err::remove_file(from).map_err(&doing)?;
@@ -190,11 +176,25 @@ pub(crate) fn hash_file(path: &Path) -> io::Result<Digest> {
     Ok(hasher.finalize().into())
 }
 
+/// Does what needs a folder, and makes the folder only if it proves to be missing.
+pub(crate) fn in_folder<T>(folder: &Path, mut work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    match work() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.exists() => {
+            fs_err::create_dir_all(folder)?;
+            work()
+        }
+        other => other,
+    }
+}
+
+/// A temporary file that whoever may use the store can read, once it has its name.
+pub(crate) fn temporary_in(folder: &Path, prefix: &str) -> io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new().prefix(prefix).permissions(Permissions::from_mode(0o644)).tempfile_in(folder)
+}
+
 /// Replaces a small file in one step.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let mut file = temporary_in(path.parent().unwrap_or(Path::new(".")), ".new-")?;
     file.write_all(bytes)?;
-    fs_err::set_permissions(file.path(), Permissions::from_mode(0o644))?;
     file.persist(path).map(|_| ()).map_err(|e| e.error)
 }

@@ -15,7 +15,7 @@ impl Store {
     /// # Errors
     /// When the disk fails.
     pub fn attempt(&self) -> Result<AttemptFolder, StoreError> {
-        AttemptFolder::new(&self.root.join("attempts"))
+        self.workplace()?.attempt()
     }
 
     /// Opens the checkpoint folder of a key. Waits while another program has it.

@@ -4,6 +4,7 @@
 //! lacks is read from its own file, and a file that is gone is found out by looking at the file's name.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -33,31 +34,47 @@ impl From<&Record> for Known {
 #[derive(Debug)]
 pub(crate) struct Index {
     file: PathBuf,
-    known: HashMap<Key, Known>,
+    /// Read when it is asked for first.
+    known: Option<HashMap<Key, Known>>,
+    writer: Option<File>,
 }
 
 impl Index {
-    pub(crate) fn open(file: &Path) -> Self {
-        let text = fs_err::read(file).unwrap_or_default();
-        let lines = checked_lines(&text).filter_map(|line| serde_json::from_slice::<Known>(line).ok());
-        Index { file: file.to_owned(), known: lines.map(|known| (known.key, known)).collect() }
+    pub(crate) fn new(file: PathBuf) -> Self {
+        Index { file, known: None, writer: None }
     }
 
-    pub(crate) fn get(&self, key: &Key) -> Option<Known> {
-        self.known.get(key).cloned()
+    fn known(&mut self) -> &mut HashMap<Key, Known> {
+        self.known.get_or_insert_with(|| {
+            let text = fs_err::read(&self.file).unwrap_or_default();
+            let lines = checked_lines(&text).filter_map(|line| serde_json::from_slice::<Known>(line).ok());
+            lines.map(|known| (known.key, known)).collect()
+        })
+    }
+
+    pub(crate) fn get(&mut self, key: &Key) -> Option<Known> {
+        self.known().get(key).cloned()
     }
 
     pub(crate) fn add(&mut self, record: &Record) {
         let known = Known::from(record);
-        if self.known.get(&record.key) == Some(&known) {
+        if self.known().get(&record.key) == Some(&known) {
             return;
         }
         let mut line = Vec::new();
         push_line(&mut line, &known);
-        if let Err(error) = append(&self.file, &line) {
+        if let Err(error) = self.append(&line) {
             tracing::debug!("the index was not written: {error}");
         }
-        self.known.insert(record.key, known);
+        self.known().insert(record.key, known);
+    }
+
+    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            None => self.writer.insert(appender(&self.file)?),
+        };
+        writer.write_all(line)
     }
 }
 
@@ -85,10 +102,17 @@ fn checksum(bytes: &[u8]) -> String {
 
 /// Appends in one write, so that lines of several programs do not mix.
 pub(crate) fn append(file: &Path, text: &[u8]) -> io::Result<()> {
-    let mut file = fs_err::File::options().create(true).append(true).open(file)?;
+    appender(file)?.write_all(text)
+}
+
+/// A file to append lines to.
+fn appender(path: &Path) -> io::Result<File> {
+    let mut file = fs_err::File::options().create(true).append(true).open(path)?.into_file();
     // A line that was cut short by a crash must not swallow the next one.
-    let begun = file.metadata()?.len() > 0 && !ends_with_newline(file.path())?;
-    if begun { file.write_all(&[b"\n", text].concat()) } else { file.write_all(text) }
+    if file.metadata()?.len() > 0 && !ends_with_newline(path)? {
+        file.write_all(b"\n")?;
+    }
+    Ok(file)
 }
 
 fn ends_with_newline(path: &Path) -> io::Result<bool> {

@@ -1,11 +1,21 @@
 //! Locks on keys between programs of one machine. The kernel lets go of them when their owner dies.
 //!
-//! They save work; that results are right never rests on them.
+//! A lock is a name of the file that its engine keeps locked, so taking one makes no file. Locks save work; that results
+//! are right never rests on them.
 
+use std::fs::TryLockError;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::digest::Key;
 use crate::store::{Store, StoreError};
+
+/// Locked by whoever removes locks of the dead.
+const TURN: &str = ".removing";
+
+/// A lock on a key; see [`Store::try_lock`].
+#[derive(Debug)]
+pub struct KeyLock(PathBuf);
 
 impl Store {
     /// A lock that only one program holds for a key at a time, and that dies with it. None while another holds it.
@@ -13,54 +23,52 @@ impl Store {
     /// # Errors
     /// When the disk fails.
     pub fn try_lock(&self, key: &Key) -> Result<Option<KeyLock>, StoreError> {
-        let doing = StoreError::io("lock a key");
-        let path = self.root.join("locks").join(key.to_string());
+        let owner = self.workplace()?.owner();
+        let locks = self.root().join("locks");
+        let path = locks.join(key.to_string());
         loop {
-            let open = fs_err::File::options().create(true).truncate(false).write(true).open(&path);
-            let file = open.map_err(&doing)?.into_file();
-            match file.try_lock() {
-                // Whoever had the lock before removed the file's name, so another file may stand under it by now.
-                Ok(()) if !is_still(&file, &path) => {}
-                Ok(()) => return Ok(Some(KeyLock { path, _file: file })),
-                Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
-                Err(std::fs::TryLockError::Error(error)) => return Err(doing(error)),
+            match fs_err::hard_link(&owner, &path) {
+                Ok(()) => return Ok(Some(KeyLock(path))),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(StoreError::io("lock a key")(error)),
+            }
+            if !remove_if_dead(&locks, &path).map_err(StoreError::io("look at the lock of a key"))? {
+                return Ok(None);
             }
         }
     }
-}
-
-impl Store {
-    /// Removes locks that nobody holds: their owners were killed. They hinder nobody, but would grow in number.
-    pub(crate) fn clear_locks(&self) -> Result<(), StoreError> {
-        let doing = StoreError::io("look for leftovers");
-        for entry in fs_err::read_dir(self.root.join("locks")).map_err(&doing)? {
-            let name = entry.map_err(&doing)?.file_name();
-            if let Ok(key) = name.to_string_lossy().parse() {
-                // Its name goes when it is let go of.
-                drop(self.try_lock(&key));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A lock on a key; see [`Store::try_lock`].
-#[derive(Debug)]
-pub struct KeyLock {
-    path: PathBuf,
-    _file: std::fs::File,
 }
 
 impl Drop for KeyLock {
     fn drop(&mut self) {
-        // It is locked still, so nobody else can have taken it for theirs.
-        let _ = fs_err::remove_file(&self.path);
+        let _ = fs_err::remove_file(&self.0);
     }
 }
 
-/// Whether a path still names an open file.
-fn is_still(file: &std::fs::File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let (Ok(open), Ok(named)) = (file.metadata(), fs_err::metadata(path)) else { return false };
-    (open.dev(), open.ino()) == (named.dev(), named.ino())
+/// Removes the locks of the dead.
+pub(crate) fn clear(locks: &Path) -> std::io::Result<()> {
+    for entry in fs_err::read_dir(locks)? {
+        let path = entry?.path();
+        if path.file_name() != Some(std::ffi::OsStr::new(TURN)) {
+            remove_if_dead(locks, &path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a lock whose owner is dead; false if it lives.
+fn remove_if_dead(locks: &Path, path: &Path) -> std::io::Result<bool> {
+    // One at a time: else the name could be another's by the time it is removed.
+    let turn = fs_err::File::options().create(true).truncate(false).write(true).open(locks.join(TURN))?;
+    turn.file().lock()?;
+    let owner = match fs_err::File::options().write(true).open(path) {
+        Ok(owner) => owner,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error),
+    };
+    match owner.file().try_lock() {
+        Ok(()) => fs_err::remove_file(path).map(|()| true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }

@@ -16,7 +16,6 @@
 //! checksum and key, a blob against its name, unless this disk's copy was checked before and has not changed since
 //! (same inode, size and time of change of content). The risk is a program that alters a blob and sets its time back.
 
-mod attempt;
 mod blob;
 mod checkpoint;
 mod content;
@@ -28,6 +27,7 @@ mod heads;
 mod index;
 mod keylock;
 mod latest;
+mod leftovers;
 mod records;
 mod remote;
 mod results;
@@ -37,11 +37,11 @@ mod stamps;
 mod tests;
 mod tier;
 mod tree;
+mod workplace;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
-pub use attempt::AttemptFolder;
 pub use checkpoint::Checkpoint;
 pub use error::StoreError;
 pub use files::FileInput;
@@ -50,9 +50,11 @@ pub use index::Known;
 pub use keylock::KeyLock;
 pub use remote::{ObjectRemote, Remote, RemoteOptions};
 pub use runs::{RunFolder, RunSummary};
+pub use workplace::AttemptFolder;
 
 use blob::Blobs;
 use tier::Tier;
+use workplace::Workplace;
 
 /// Where a store lies.
 #[derive(Clone, Debug)]
@@ -70,6 +72,7 @@ pub struct Store {
     index: Mutex<index::Index>,
     stamps: Arc<Mutex<stamps::Stamps>>,
     tier: Option<Tier>,
+    workplace: OnceLock<Arc<Workplace>>,
 }
 
 impl Store {
@@ -90,11 +93,11 @@ impl Store {
         if !ignore.exists() {
             fs_err::write(&ignore, "*\n!.gitignore\n").map_err(StoreError::io("write into the store's folder"))?;
         }
-        let stamps = Arc::new(Mutex::new(stamps::Stamps::open(&root.join("index/v1/stamps"))));
+        let stamps = Arc::new(Mutex::new(stamps::Stamps::new(root.join("index/v1/stamps"))));
         let blobs = Blobs::new(root.clone(), Arc::clone(&stamps));
-        let index = Mutex::new(index::Index::open(&root.join("index/v1/records")));
+        let index = Mutex::new(index::Index::new(root.join("index/v1/records")));
         let tier = options.remote.as_ref().map(|remote| Tier::open(remote, &root.join("index/v1"))).transpose()?;
-        Ok(Store { root, blobs, index, stamps, tier })
+        Ok(Store { root, blobs, index, stamps, tier, workplace: OnceLock::new() })
     }
 
     /// The folder of the local tier.
@@ -111,15 +114,27 @@ impl Store {
         files::digest(path, &self.root, &self.stamps)
     }
 
+    /// Where this engine's stages work; made when it is asked for first.
+    fn workplace(&self) -> Result<&Arc<Workplace>, StoreError> {
+        if let Some(workplace) = self.workplace.get() {
+            return Ok(workplace);
+        }
+        let new = Arc::new(Workplace::new(&self.root.join("attempts"))?);
+        Ok(self.workplace.get_or_init(|| new))
+    }
+
     /// Removes what attempts of killed programs have left, after ending their processes. Returns how many there were.
     ///
     /// # Errors
     /// When the folder cannot be read.
     pub fn clear_leftovers(&self) -> Result<usize, StoreError> {
-        self.clear_locks()?;
-        let recorded = |key: &_| fs_err::metadata(records::path(&self.root, key)).and_then(|meta| meta.modified()).ok();
-        Checkpoint::clear_finished(&self.root.join("checkpoints/v1"), |key| self.try_lock(key), recorded)?;
-        attempt::clear_leftovers(&self.root.join("attempts"))
+        let cleared = leftovers::clear(&self.root.join("attempts"))?;
+        if cleared > 0 {
+            keylock::clear(&self.root.join("locks")).map_err(StoreError::io("look for leftover locks"))?;
+            let time = |key: &_| fs_err::metadata(records::path(&self.root, key)).and_then(|meta| meta.modified()).ok();
+            Checkpoint::clear_finished(&self.root.join("checkpoints/v1"), |key| self.try_lock(key), time)?;
+        }
+        Ok(cleared)
     }
 
     /// Waits until the remote tier, if there is one, has all that was committed; and writes the indices.

@@ -2,13 +2,13 @@
 //!
 //! It does not know what is in an index or a remote tier.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::digest::{Digest, Key};
 use crate::record::Record;
 use crate::store::StoreError;
-use crate::store::blob::write_atomically;
+use crate::store::blob::{in_folder, temporary_in, write_atomically};
 
 /// Version of record documents.
 pub(crate) const RECORD_VERSION: u32 = 1;
@@ -89,18 +89,17 @@ pub(crate) fn commit(root: &Path, record: &Record) -> Result<Record, StoreError>
     let doing = StoreError::io("write a record");
     let to = path(root, &record.key);
     let folder = to.parent().unwrap_or(root);
-    fs_err::create_dir_all(folder).map_err(&doing)?;
-    let temporary = tempfile::Builder::new().prefix(".record-").tempfile_in(folder).map_err(&doing)?;
     let bytes = to_bytes(record);
-    fs_err::write(temporary.path(), &bytes).map_err(&doing)?;
-    // A link fails where the name exists, so the first one wins, whole.
-    match fs_err::hard_link(temporary.path(), &to) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match read(root, &record.key)? {
+    let mut temporary = in_folder(folder, || temporary_in(folder, ".record-")).map_err(&doing)?;
+    temporary.write_all(&bytes).map_err(&doing)?;
+    // It fails where the name exists, so the first one wins, whole.
+    match temporary.persist_noclobber(&to) {
+        Ok(_) => {}
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => match read(root, &record.key)? {
             Some(standing) => return Ok(standing),
             None => replace(root, record)?,
         },
-        Err(error) => return Err(doing(error)),
+        Err(error) => return Err(doing(error.error)),
     }
     // What others will read, to the last digit.
     Ok(parse(&bytes, &record.key).unwrap_or_else(|| record.clone()))

@@ -5,20 +5,24 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::store::StoreError;
 use crate::store::blob::write_atomically;
+use crate::store::{StoreError, lock};
 
 /// The folder of a run.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct RunFolder {
     /// Its id: time of its start and a random ending, so that ids sort by time.
     pub id: String,
     /// The folder.
     pub path: PathBuf,
+    events: OnceLock<File>,
+    /// Logs in which nothing was written: they serve again under the next name.
+    spare: Mutex<Vec<PathBuf>>,
 }
 
 /// What a run was and how it ended.
@@ -56,7 +60,7 @@ impl RunFolder {
         let path = folder.keep();
         let id = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         fs_err::create_dir(path.join("logs")).map_err(&doing)?;
-        let run = RunFolder { id: id.clone(), path };
+        let run = RunFolder { id: id.clone(), path, events: OnceLock::new(), spare: Mutex::default() };
         let state = "unfinished".to_owned();
         let summary = RunSummary {
             id,
@@ -80,13 +84,20 @@ impl RunFolder {
         write_atomically(&self.path.join(name), bytes).map_err(StoreError::io("write into a run's folder"))
     }
 
-    /// Appends a line to a file of the run.
+    /// Appends a line to the run's events.
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn append(&self, name: &str, line: &str) -> Result<(), StoreError> {
+    pub fn append_event(&self, line: &str) -> Result<(), StoreError> {
         let append = || -> io::Result<()> {
-            let mut file = fs_err::File::options().create(true).append(true).open(self.path.join(name))?;
+            let mut file = match self.events.get() {
+                Some(file) => file,
+                None => {
+                    let file =
+                        fs_err::File::options().create(true).append(true).open(self.path.join("events.jsonl"))?;
+                    self.events.get_or_init(|| file.into_file())
+                }
+            };
             file.write_all(format!("{line}\n").as_bytes())
         };
         append().map_err(StoreError::io("write into a run's folder"))
@@ -104,7 +115,21 @@ impl RunFolder {
     /// When the disk fails.
     pub fn create_log(&self, instance: &str, attempt: u32) -> Result<File, StoreError> {
         let path = self.log(instance, attempt);
-        fs_err::File::create(path).map(fs_err::File::into_file).map_err(StoreError::io("make a log"))
+        let spare = lock(&self.spare).pop();
+        let made = match spare {
+            Some(spare) => fs_err::rename(spare, &path)
+                .and_then(|()| fs_err::File::options().create(true).truncate(false).write(true).open(&path)),
+            None => fs_err::File::create(path),
+        };
+        made.map(fs_err::File::into_file).map_err(StoreError::io("make a log"))
+    }
+
+    /// Takes back the log of an attempt that is over, if nothing was written into it.
+    pub fn end_log(&self, instance: &str, attempt: u32) {
+        let path = self.log(instance, attempt);
+        if fs_err::metadata(&path).is_ok_and(|meta| meta.len() == 0) {
+            lock(&self.spare).push(path);
+        }
     }
 
     /// Writes how the run ended.
@@ -112,6 +137,9 @@ impl RunFolder {
     /// # Errors
     /// When the disk fails.
     pub fn end(&self, summary: &RunSummary) -> Result<(), StoreError> {
+        for spare in lock(&self.spare).drain(..) {
+            let _ = fs_err::remove_file(spare);
+        }
         self.write("run.json", &serde_json::to_vec_pretty(summary).unwrap_or_default())
     }
 }

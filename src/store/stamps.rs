@@ -64,28 +64,30 @@ struct Line {
 #[derive(Debug)]
 pub(crate) struct Stamps {
     file: PathBuf,
-    known: HashMap<PathBuf, (Stamp, Digest)>,
+    /// Read when it is asked for first.
+    known: Option<HashMap<PathBuf, (Stamp, Digest)>>,
     new: Vec<PathBuf>,
     lines: usize,
 }
 
 impl Stamps {
-    /// Reads what was remembered. Lines that are damaged are forgotten.
-    pub(crate) fn open(file: &Path) -> Self {
-        let text = fs_err::read(file).unwrap_or_default();
-        let mut stamps = Stamps { file: file.to_owned(), known: HashMap::new(), new: Vec::new(), lines: 0 };
-        for line in super::index::checked_lines(&text) {
-            stamps.lines += 1;
-            if let Ok(Line { path, stamp, digest }) = serde_json::from_slice(line) {
-                stamps.known.insert(path, (stamp, digest));
-            }
-        }
-        stamps
+    /// Stamps remembered in a file. Lines of it that are damaged are forgotten.
+    pub(crate) fn new(file: PathBuf) -> Self {
+        Stamps { file, known: None, new: Vec::new(), lines: 0 }
+    }
+
+    fn known(&mut self) -> &mut HashMap<PathBuf, (Stamp, Digest)> {
+        self.known.get_or_insert_with(|| {
+            let text = fs_err::read(&self.file).unwrap_or_default();
+            let lines = super::index::checked_lines(&text).inspect(|_| self.lines += 1);
+            let stamps = lines.filter_map(|line| serde_json::from_slice::<Line>(line).ok());
+            stamps.map(|Line { path, stamp, digest }| (path, (stamp, digest))).collect()
+        })
     }
 
     /// The digest of a file that still looks the same.
-    pub(crate) fn get(&self, path: &Path, stamp: &Stamp) -> Option<Digest> {
-        self.known.get(path).filter(|(known, _)| known == stamp).map(|(_, digest)| *digest)
+    pub(crate) fn get(&mut self, path: &Path, stamp: &Stamp) -> Option<Digest> {
+        self.known().get(path).filter(|(known, _)| known == stamp).map(|(_, digest)| *digest)
     }
 
     /// Remembers what a file looks like, if it has rested.
@@ -97,13 +99,13 @@ impl Stamps {
 
     /// Remembers what a file looks like that nobody else can have changed meanwhile.
     pub(crate) fn set_trusted(&mut self, path: &Path, stamp: Stamp, digest: Digest) {
-        if self.known.insert(path.to_owned(), (stamp, digest)) != Some((stamp, digest)) {
+        if self.known().insert(path.to_owned(), (stamp, digest)) != Some((stamp, digest)) {
             self.new.push(path.to_owned());
         }
     }
 
     pub(crate) fn forget(&mut self, path: &Path) {
-        self.known.remove(path);
+        self.known().remove(path);
     }
 
     /// Appends what is new; writes the file anew when most of it is outdated. Losing it costs time, not results.
@@ -111,27 +113,29 @@ impl Stamps {
         if self.new.is_empty() {
             return;
         }
+        let new = std::mem::take(&mut self.new);
+        let outdated = self.lines + new.len() > 2 * self.known().len() + 1000;
+        let file = self.file.clone();
+        let known = self.known();
         let write = |paths: &mut dyn Iterator<Item = &PathBuf>| {
             let mut text = Vec::new();
             for path in paths {
-                if let Some((stamp, digest)) = self.known.get(path) {
+                if let Some((stamp, digest)) = known.get(path) {
                     let line = Line { path: path.clone(), stamp: *stamp, digest: *digest };
                     super::index::push_line(&mut text, &line);
                 }
             }
             text
         };
-        let outdated = self.lines + self.new.len() > 2 * self.known.len() + 1000;
         let result = if outdated {
-            super::blob::write_atomically(&self.file, &write(&mut self.known.keys()))
+            super::blob::write_atomically(&file, &write(&mut known.keys()))
         } else {
-            super::index::append(&self.file, &write(&mut self.new.iter()))
+            super::index::append(&file, &write(&mut new.iter()))
         };
         if let Err(error) = result {
             tracing::debug!("stamps were not saved: {error}");
         }
-        self.lines += self.new.len();
-        self.new.clear();
+        self.lines += new.len();
     }
 }
 
@@ -143,7 +147,7 @@ mod tests {
     #[test]
     fn only_files_that_have_rested_are_remembered() {
         let folder = tempfile::tempdir().unwrap();
-        let mut stamps = Stamps::open(&folder.path().join("stamps"));
+        let mut stamps = Stamps::new(folder.path().join("stamps"));
         let now = i128::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos()).unwrap();
         let second = 1_000_000_000;
         let stamp = |modified: i128, changed: i128| Stamp {
@@ -168,7 +172,7 @@ mod tests {
         stamps.set(&path, stamp(9 * second, 9 * second), digest);
         assert_eq!(stamps.get(&path, &stamp(9 * second, 8 * second)), None, "another look, another file");
         stamps.save();
-        let again = Stamps::open(&folder.path().join("stamps"));
+        let mut again = Stamps::new(folder.path().join("stamps"));
         assert_eq!(again.get(&path, &stamp(9 * second, 9 * second)), Some(digest));
     }
 }

@@ -113,7 +113,7 @@ impl Tier {
         let name = blob_name(digest);
         // Bytes that are wrong once may have been spoilt on their way.
         for _ in 0..2 {
-            let file = blobs.temporary()?;
+            let file = blobs.temporary().map_err(&doing)?;
             if !self.remote.get(&name, file.path())? {
                 return Err(StoreError::Missing(*digest));
             }

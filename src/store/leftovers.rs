@@ -1,0 +1,105 @@
+//! What killed engines have left: processes of stages, their folders, temporary files, locks.
+//!
+//! An engine's folder is left over when nobody holds the lock of its `owner` file. It does not know what stages did.
+
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::executor::orphans::end_marked;
+use crate::store::StoreError;
+use crate::store::workplace::{NEW, OWNED, OWNER, PROCESS};
+
+/// Age at which what never got an owner is taken to be left over.
+const ABANDONED: Duration = Duration::from_secs(3600);
+
+/// Ends the processes of engines that are gone, and removes their folders. Returns how many there were.
+pub(crate) fn clear(attempts: &Path) -> Result<usize, StoreError> {
+    let doing = StoreError::io("look for leftovers");
+    let mut cleared = 0;
+    for entry in fs_err::read_dir(attempts).map_err(&doing)? {
+        let path = entry.map_err(&doing)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.starts_with(OWNED) {
+            // The lock is held until the folder is gone, so that two engines do not clear it at the same time.
+            let Ok(_owner) = abandoned(&path) else { continue };
+            for attempt in fs_err::read_dir(&path).into_iter().flatten().flatten() {
+                end_leftover(&attempt.path());
+            }
+            let strays = end_marked(&path);
+            if strays > 0 {
+                tracing::warn!("{strays} processes of a stage, left by a killed run, were ended");
+            }
+            make_removable(&path);
+            cleared += usize::from(fs_err::remove_dir_all(&path).is_ok());
+        } else if is_old(&path) {
+            let removed = if path.is_dir() { fs_err::remove_dir_all(&path) } else { fs_err::remove_file(&path) };
+            cleared += usize::from(name.starts_with(NEW) && removed.is_ok());
+        }
+    }
+    Ok(cleared)
+}
+
+/// The lock of a folder whose engine is gone; none if the engine was killed while it removed the folder, which got its
+/// name after that file.
+fn abandoned(folder: &Path) -> Result<Option<File>, TryLockError> {
+    match fs_err::File::options().write(true).open(folder.join(OWNER)) {
+        Ok(owner) => owner.file().try_lock().map(|()| Some(owner.into_file())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(TryLockError::Error(error)),
+    }
+}
+
+fn is_old(path: &Path) -> bool {
+    let age = fs_err::symlink_metadata(path).and_then(|meta| meta.modified()).map(|time| time.elapsed());
+    age.is_ok_and(|age| age.is_ok_and(|age| age > ABANDONED))
+}
+
+/// Kills the process group that an attempt noted, if its leader is still the same process.
+fn end_leftover(attempt: &Path) {
+    let Ok(text) = fs_err::read_to_string(attempt.join(PROCESS)) else { return };
+    let mut words = text.split_whitespace();
+    let Some(id) = words.next().and_then(|id| id.parse::<u32>().ok()) else { return };
+    let started = words.next().unwrap_or_default();
+    let same = !started.is_empty() && start_time(id).as_deref() == Some(started);
+    if same
+        && let Some(group) = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw)
+        && rustix::process::kill_process_group(group, rustix::process::Signal::KILL).is_ok()
+    {
+        tracing::warn!("process {id}, left by a killed run, was ended");
+    }
+}
+
+/// When a process began, in a form that two processes of the same id do not share.
+pub(crate) fn start_time(id: u32) -> Option<String> {
+    #[cfg(target_os = "linux")]
+    {
+        let text = fs_err::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        // The name in parentheses may hold spaces; the start time is the 20th field after it.
+        let (_, rest) = text.rsplit_once(')')?;
+        rest.split_whitespace().nth(19).map(str::to_owned)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let output =
+            std::process::Command::new("/bin/ps").args(["-o", "lstart=", "-p", &id.to_string()]).output().ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).trim().replace(' ', "_");
+        (!text.is_empty()).then_some(text)
+    }
+}
+
+/// A stage may have taken its own folders' permission to be written.
+pub(crate) fn make_removable(path: &Path) {
+    let Ok(meta) = fs_err::symlink_metadata(path) else { return };
+    if !meta.is_dir() {
+        return;
+    }
+    if meta.permissions().mode() & 0o700 != 0o700 {
+        let _ = fs_err::set_permissions(path, std::fs::Permissions::from_mode(0o700));
+    }
+    for entry in fs_err::read_dir(path).into_iter().flatten().flatten() {
+        make_removable(&entry.path());
+    }
+}

@@ -132,7 +132,10 @@ fn the_variables_are_not_the_pipelines_to_set() {
             let outcome = run(&project(&format!("  a: {{ run: ['true'], {key} }}\n")), &[]);
             assert_eq!(outcome.code, Some(2), "{key}: {outcome:?}");
             let fault = format!("`{name}` is set by nnf, to the GPUs that are the stage's own");
-            assert!(outcome.err.contains(&fault) && outcome.err.contains("hint: ask for some by `needs"), "{outcome:?}");
+            assert!(
+                outcome.err.contains(&fault) && outcome.err.contains("hint: ask for some by `needs"),
+                "{outcome:?}"
+            );
         }
     }
 }

@@ -36,7 +36,11 @@ fn records(project: &Project) -> usize {
 #[test]
 fn what_changes_while_a_stage_runs_leaves_no_record() {
     let changes = [
-        ("changed back, and its times too", "cp -p data keep; echo two > data; cat keep > data; touch -r keep data", "data"),
+        (
+            "changed back, and its times too",
+            "cp -p data keep; echo two > data; cat keep > data; touch -r keep data",
+            "data",
+        ),
         ("the same size", "echo two > data", "data"),
         ("gone", "rm data", "data"),
         ("gone and back", "mv data keep; mv keep data", "data"),
@@ -60,10 +64,8 @@ fn what_changes_while_a_stage_runs_leaves_no_record() {
 
 #[test]
 fn an_edit_of_the_pipeline_while_it_runs_is_for_the_next_run() {
-    let project = one(
-        "echo old > {out.x}; sed -i s/old/new/ ${params.here}/pipeline.yaml",
-        "    out: { x: text/plain }\n",
-    );
+    let project =
+        one("echo old > {out.x}; sed -i s/old/new/ ${params.here}/pipeline.yaml", "    out: { x: text/plain }\n");
     run(&project, 0);
     let latest = project.path("artifacts/latest/pipeline/a/x.txt");
     assert_eq!(fs_err::read_to_string(&latest).unwrap(), "old\n");
@@ -116,7 +118,10 @@ fn on_a_small_disk(project: &Project, script: &str) -> Option<String> {
         return None;
     };
     fs_err::create_dir_all(project.path("artifacts")).unwrap();
-    let script = format!("set -u; mount -t tmpfs -o size=8m tmpfs artifacts; nnf() {{ {} \"$@\" 2>&1; }}; {script}", env!("CARGO_BIN_EXE_nnf"));
+    let script = format!(
+        "set -u; mount -t tmpfs -o size=8m tmpfs artifacts; nnf() {{ {} \"$@\" 2>&1; }}; {script}",
+        env!("CARGO_BIN_EXE_nnf")
+    );
     let environment: Vec<(String, std::ffi::OsString)> = project
         .command(&[])
         .get_envs()

@@ -19,37 +19,37 @@ use nnf::store::{Store, StoreOptions};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use support::Project;
 
-/// Small stages of every sort. `round` makes the work of each round its own; `TRACE` counts what runs.
+/// Small stages of every sort, which fail when one of their programs is killed. `round` makes the work of each round its own; `TRACE` counts what runs.
 const PIPELINE: &str = "params: { round: 0, trace: TRACE }
 stages:
   words:
-    run: [sh, -c, 'echo words >> {with.trace}; seq 1 200 > {out.x}; echo {with.round} >> {out.x}']
+    run: [sh, -c, 'set -e; echo words >> {with.trace}; seq 1 200 > {out.x}; echo {with.round} >> {out.x}']
     with: { round: '${params.round}', trace: '${params.trace}' }
     out: { x: text/plain }
-  same-one: { run: [sh, -c, 'echo one >/dev/null; sleep 0.01; seq 1 20000 > {out.x}'], with: { round: '${params.round}' }, out: { x: text/plain } }
-  same-two: { run: [sh, -c, 'echo two >/dev/null; sleep 0.01; seq 1 20000 > {out.x}'], with: { round: '${params.round}' }, out: { x: text/plain } }
+  same-one: { run: [sh, -c, 'set -e; echo one >/dev/null; sleep 0.01; seq 1 20000 > {out.x}'], with: { round: '${params.round}' }, out: { x: text/plain } }
+  same-two: { run: [sh, -c, 'set -e; echo two >/dev/null; sleep 0.01; seq 1 20000 > {out.x}'], with: { round: '${params.round}' }, out: { x: text/plain } }
   folder:
-    run: [sh, -c, 'mkdir -p {out.x}/a/empty {out.x}/b; cp {in.x} {out.x}/a/words; echo run > {out.x}/b/tool; chmod +x {out.x}/b/tool; ln -s ../a/words {out.x}/b/link; for i in 1 2 3 4 5 6; do echo $i > {out.x}/b/$i; done']
+    run: [sh, -c, 'set -e; mkdir -p {out.x}/a/empty {out.x}/b; cp {in.x} {out.x}/a/words; echo run > {out.x}/b/tool; chmod +x {out.x}/b/tool; ln -s ../a/words {out.x}/b/link; for i in 1 2 3 4 5 6; do echo $i > {out.x}/b/$i; done']
     in: { x: words.x }
     out: { x: inode/directory }
   maybe:
-    run: [sh, -c, 'cat {in.x} > {out.x}; test $(({with.round} % 2)) = 0 || echo odd > {out.y}']
+    run: [sh, -c, 'set -e; cat {in.x} > {out.x}; test $(({with.round} % 2)) = 0 || echo odd > {out.y}']
     in: { x: same-one.x }
     with: { round: '${params.round}' }
     out: { x: text/plain, y: { media: text/plain, optional: true } }
   long:
-    run: [sh, -c, 'cd $NNF_CHECKPOINT; test -e sum || echo 0 0 > sum; read at sum < sum; while test $at -lt 12; do at=$((at + 1)); sum=$((sum + at * {with.round})); sleep 0.01; echo $at $sum > new; mv new sum; done; echo $sum > {out.x}']
+    run: [sh, -c, 'set -e; cd $NNF_CHECKPOINT; test -e sum || echo 0 0 > sum; read at sum < sum; while test $at -lt 12; do at=$((at + 1)); sum=$((sum + at * {with.round})); sleep 0.01; echo $at $sum > new; mv new sum; done; echo $sum > {out.x}']
     with: { round: '${params.round}' }
     resumes: true
     out: { x: text/plain }
   part:
     each: { n: ['1', '2', '3', '4'] }
-    run: [sh, -c, 'mkdir {out.x}; head -n {with.n} {in.tree}/a/words > {out.x}/head; echo {with.n} > {out.y}']
+    run: [sh, -c, 'set -e; mkdir {out.x}; head -n {with.n} {in.tree}/a/words > {out.x}/head; echo {with.n} > {out.y}']
     in: { tree: folder.x }
     with: { n: '${each.n}' }
     out: { x: inode/directory, y: text/plain }
   all:
-    run: [sh, -c, 'cat \"$@\" {in.long} {in.maybe} > {out.x}', sh, '{in.parts}']
+    run: [sh, -c, 'set -e; cat \"$@\" {in.long} {in.maybe} > {out.x}', sh, '{in.parts}']
     in: { parts: 'part[*].y', long: long.x, maybe: maybe.x, same: same-two.x }
     out: { x: text/plain }
 ";
@@ -168,7 +168,11 @@ fn verify(project: &Project) -> usize {
     for folder in ["attempts", "locks", "checkpoints/v1"] {
         let mut left = files(&project.path("artifacts").join(folder));
         // What has no owner yet is left alone for an hour: it may be a live run's. The last is a turnstile.
-        left.retain(|path| !["/attempts/new-", "/attempts/blob-", "/locks/.removing"].iter().any(|young| path.to_string_lossy().contains(young)));
+        left.retain(|path| {
+            !["/attempts/new-", "/attempts/blob-", "/locks/.removing"]
+                .iter()
+                .any(|young| path.to_string_lossy().contains(young))
+        });
         assert_eq!(left, Vec::<PathBuf>::new(), "left in {folder}");
     }
     assert!(!project.path("artifacts/quarantine").exists(), "nothing was damaged");
@@ -202,7 +206,8 @@ fn a_kill_at_any_moment_loses_nothing() {
         whole = whole.min(began.elapsed());
         let latest = |project: &Project| results(&project.path("artifacts/latest/pipeline"));
         let (ours, theirs) = (latest(&disturbed), latest(&undisturbed));
-        assert!(ours.len() > 20 && ours == theirs, "round {round}: {:?}\n{:?}", ours.keys(), theirs.keys());
+        let different = ours.iter().find(|(name, bytes)| theirs.get(*name) != Some(bytes));
+        assert!(ours.len() > 20 && ours == theirs, "round {round}: {different:.200?}");
         assert!(disturbed.nnf(&["run", "--set", &format!("params.round={round}")]).err.contains(" 0 ran, "));
         if round % 25 == 0 || round == rounds {
             verify(&disturbed);

@@ -100,7 +100,10 @@ mod system {
     fn is_marked(id: Pid, folder: &Path) -> bool {
         let environment = fs_err::read(format!("/proc/{}/environ", id.as_raw_nonzero())).unwrap_or_default();
         let value = |word: &'_ [u8]| word.strip_prefix(MARK.as_bytes())?.strip_prefix(b"=").map(<[u8]>::to_vec);
-        environment.split(|byte| *byte == 0).filter_map(value).any(|value| Path::new(OsStr::from_bytes(&value)).starts_with(folder))
+        environment
+            .split(|byte| *byte == 0)
+            .filter_map(value)
+            .any(|value| Path::new(OsStr::from_bytes(&value)).starts_with(folder))
     }
 
     fn group_of(id: Pid) -> Option<u32> {

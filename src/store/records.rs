@@ -141,7 +141,8 @@ mod tests {
 
     #[test]
     fn numbers_of_all_lengths_leave_a_record_whole() {
-        let numbers = (1..2000_u32).map(|i| f64::from(i).sqrt() / 7.0 * 10_f64.powi(i32::try_from(i % 40).unwrap() - 20));
+        let numbers =
+            (1..2000_u32).map(|i| f64::from(i).sqrt() / 7.0 * 10_f64.powi(i32::try_from(i % 40).unwrap() - 20));
         let record = record(numbers);
         let bytes = to_bytes(&record);
         let read = parse(&bytes, &record.key).unwrap();

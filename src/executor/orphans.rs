@@ -68,15 +68,17 @@ mod system {
     }
 
     pub(super) fn end_marked(folder: &Path) -> usize {
-        let mut ended = 0;
+        let (mut ended, mut quiet) = (0, 0);
         for round in 0..ROUNDS {
             let found: Vec<Pid> = processes("/proc".into()).filter(|id| is_marked(*id, folder)).collect();
-            if found.is_empty() {
+            // One that is just becoming another program has no environment for a moment.
+            quiet = if found.is_empty() { quiet + 1 } else { 0 };
+            if quiet == 2 {
                 break;
             }
             let killed = found.into_iter().filter(|id| kill_process(*id, Signal::KILL).is_ok()).count();
             ended = ended.max(killed);
-            std::thread::sleep(PAUSE * round.min(4));
+            std::thread::sleep(PAUSE * round.clamp(1, 4));
         }
         ended
     }

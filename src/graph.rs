@@ -54,9 +54,18 @@ pub struct Instance {
     pub measures: bool,
     /// Whether it resumes from checkpoints.
     pub resumes: bool,
+    /// What it may read besides what it declares, if it may not read everything.
+    pub strict: Option<Strict>,
     /// Where the stage stands in the pipeline.
     #[serde(skip, default = "Place::nowhere")]
     pub place: Place,
+}
+
+/// An instance that sees nothing but what it declares. It says how to run, and stays out of the key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Strict {
+    /// Files and folders of programs and libraries, absolute, besides the folders of the system.
+    pub tools: Vec<PathBuf>,
 }
 
 /// What an instance runs.

@@ -7,6 +7,7 @@
 pub mod diagnostic;
 pub mod digest;
 pub mod executor;
+pub mod gpus;
 pub mod graph;
 pub mod key;
 pub mod machine;

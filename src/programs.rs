@@ -61,6 +61,8 @@ pub struct Offered {
     pub program: Program,
     /// Digest of the files under `code`, if it lists any.
     pub code: Option<Digest>,
+    /// These files, absolute.
+    pub files: Vec<PathBuf>,
 }
 
 impl Offered {
@@ -229,13 +231,13 @@ impl ProgramResolver for Describer {
             folder.join(format!("{name}.json"))
         });
         if let Some(known) = memory.as_deref().and_then(|file| recall(file, &stamps)) {
-            return Ok(Offered { argv, program: known, code });
+            return Ok(Offered { argv, program: known, code, files: listed.code.clone() });
         }
         let program = ask(&argv, &listed.root, &self.path)?;
         if let Some(file) = memory {
             remember(&file, &stamps, &program);
         }
-        Ok(Offered { argv, program, code })
+        Ok(Offered { argv, program, code, files: listed.code.clone() })
     }
 }
 

@@ -79,7 +79,7 @@ fn check_target(to: &Path) -> Result<(), Failure> {
 fn key(context: &Context, id: nnf::graph::InstanceId) -> Result<Key, Failure> {
     let graph = &context.loaded.graph;
     let plan = context.around().plan(graph, &graph.needed_for(&[id]), &|_| false, &Default::default());
-    match plan.map_err(|error| Failure::Store(error.to_string()))?.remove(id.index()) {
+    match plan.map_err(Failure::from)?.remove(id.index()) {
         Some(Status::Fresh(known)) => Ok(known.key),
         _ => Err(not_there(&graph.get(id).name)),
     }

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use nnf::executor::copy;
 use nnf::plan::Status;
 
 use crate::cli::Failure;
@@ -18,7 +19,9 @@ pub(crate) fn run(command: &LogCommand, common: &Common) -> Result<(), Failure> 
     let id = context.instance(stage)?;
     let name = &context.loaded.graph.get(id).name;
     let bytes = match live(&context, name, command)? {
-        Some(path) => fs_err::read(path).map_err(|error| Failure::Store(error.to_string()))?,
+        Some(path) => {
+            return copy(&path, &mut std::io::stdout()).map_err(|error| Failure::Store(error.to_string()));
+        }
         None => stored(&context, id)?.ok_or_else(|| {
             let what = command.run.as_ref().map_or(String::new(), |run| format!(" in run {run}"));
             Failure::wrong_with_hint(format!("there is no log of `{name}`{what}"), "`nnf runs` lists the runs")
@@ -58,7 +61,7 @@ fn live(context: &Context, name: &str, command: &LogCommand) -> Result<Option<Pa
 fn stored(context: &Context, id: nnf::graph::InstanceId) -> Result<Option<Vec<u8>>, Failure> {
     let graph = &context.loaded.graph;
     let plan = context.around().plan(graph, &graph.needed_for(&[id]), &|_| false, &Default::default());
-    let state = plan.map_err(|error| Failure::Store(error.to_string()))?.remove(id.index());
+    let state = plan.map_err(Failure::from)?.remove(id.index());
     let Some(Status::Fresh(known)) = state else { return Ok(None) };
     let log = context.store.record(&known.key)?.and_then(|record| record.log);
     Ok(log.map(|log| context.store.read(&log)).transpose()?)

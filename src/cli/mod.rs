@@ -1,6 +1,7 @@
 //! The command line: the only part that touches the terminal, the environment and the user's folders.
 
 mod args;
+mod confine;
 mod context;
 mod describe;
 mod get;
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use nnf::diagnostic::Diagnostic;
+use nnf::plan::PlanError;
 use nnf::store::StoreError;
 
 use args::{Arguments, Command};
@@ -36,8 +38,19 @@ pub(crate) enum Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::BadRemote { .. } | StoreError::Unfit { .. } => Failure::wrong(error.to_string()),
+            StoreError::BadRemote { .. } | StoreError::Unfit { .. } | StoreError::Input { .. } => {
+                Failure::wrong(error.to_string())
+            }
             error => Failure::Store(error.to_string()),
+        }
+    }
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        match error.source {
+            StoreError::Unfit { .. } | StoreError::Input { .. } => Failure::wrong(error.to_string()),
+            _ => Failure::Store(error.to_string()),
         }
     }
 }
@@ -69,6 +82,10 @@ impl Failure {
 
 /// Runs the command line of this process.
 pub(crate) fn main() -> ExitCode {
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == confine::WORD) {
+        return confine::main(words);
+    }
     let arguments = Arguments::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_env("NNF_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));

@@ -21,7 +21,7 @@ pub(crate) fn run(command: &PlanCommand, common: &Common) -> Result<(), Failure>
     let needed = graph.needed_for(&targets);
     let heads = context.store.heads(&context.loaded.name);
     let plan = context.around().plan(graph, &needed, &|_| false, &heads);
-    let plan = plan.map_err(|error| Failure::Store(error.to_string()))?;
+    let plan = plan.map_err(Failure::from)?;
     context.store.finish()?;
     if common.json {
         for (instance, state) in graph.instances().iter().zip(&plan) {

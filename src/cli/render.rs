@@ -5,6 +5,11 @@ use std::io::{IsTerminal, Write as _};
 
 use nnf::diagnostic::{Diagnostic, Place};
 
+/// Most faults that are shown, and the most characters of one of their sentences and of a line of the file.
+const MOST_FAULTS: usize = 100;
+const MOST_WORDS: usize = 20_000;
+const MOST_LINE: usize = 400;
+
 /// Whether and how to colour.
 #[derive(Clone, Copy)]
 pub(crate) struct Style {
@@ -27,9 +32,12 @@ impl Style {
 pub(crate) fn faults(faults: &[Diagnostic]) {
     let style = Style::stderr();
     let mut text = String::new();
-    for fault in faults {
+    for fault in faults.iter().take(MOST_FAULTS) {
         text.push_str(&render(fault, style));
         text.push('\n');
+    }
+    if faults.len() > MOST_FAULTS {
+        let _ = writeln!(text, "{} more are not shown", faults.len() - MOST_FAULTS);
     }
     if faults.len() > 1 {
         let _ = writeln!(text, "{} faults; nothing was run", faults.len());
@@ -71,10 +79,13 @@ fn excerpt(place: &Place, style: Style) -> String {
     let start = place.start.min(source.len());
     let line_start = source[..start].rfind('\n').map_or(0, |at| at + 1);
     let line_end = source[start..].find('\n').map_or(source.len(), |at| start + at);
-    let line = &source[line_start..line_end];
+    // Of a line that no screen could show, the part around the place.
+    let line_end = end_of(source, start, line_end, MOST_LINE);
+    let shown_from = start_of(source, line_start, start, MOST_LINE);
+    let line = &source[shown_from..line_end];
     let number = source[..line_start].matches('\n').count() + 1;
     let column = source[line_start..start].chars().count() + 1;
-    let before = columns(&source[line_start..start]);
+    let before = columns(&source[shown_from..start]);
     let marked = columns(&source[start..place.end.clamp(start, line_end)]).max(1);
     let gutter = " ".repeat(number.to_string().len());
     let bar = style.paint("1;34", "|");
@@ -87,6 +98,16 @@ fn excerpt(place: &Place, style: Style) -> String {
         printable(line),
         " ".repeat(before),
     )
+}
+
+/// The last place, at most so many characters after `from`.
+fn end_of(text: &str, from: usize, to: usize, most: usize) -> usize {
+    text[from..to].char_indices().nth(most).map_or(to, |(at, _)| from + at)
+}
+
+/// The first place, at most so many characters before `to`.
+fn start_of(text: &str, from: usize, to: usize, most: usize) -> usize {
+    text[from..to].char_indices().rev().nth(most).map_or(from, |(at, _)| from + at)
 }
 
 /// Columns that a text takes: tabs are four, East Asian wide characters two, marks that combine none.
@@ -109,7 +130,8 @@ fn columns(text: &str) -> usize {
 
 /// Without characters that would move the cursor or change colours; tabs are four spaces, as in excerpts.
 fn printable(text: &str) -> String {
-    let text = text.replace('\t', "    ");
+    let end = end_of(text, 0, text.len(), MOST_WORDS);
+    let text = text[..end].replace('\t', "    ");
     text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
+use std::path::Path;
 
 use nnf::diagnostic::Diagnostic;
 use nnf::digest::Digest;
 use nnf::executor::Local;
+use nnf::gpus::{Gpus, amd_gpus};
+use nnf::graph::Graph;
 use nnf::machine;
 use nnf::pipeline::Recalled;
 use nnf::reporter::{JsonLines, Plain, Terminal, duration};
@@ -15,7 +18,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::cli::args::{Common, RunCommand, split};
 use crate::cli::context::{Context, recalled, search_path, url};
-use crate::cli::{Failure, render};
+use crate::cli::{Failure, confine, render};
 
 pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> {
     let (pipeline, stages) = split(&command.words);
@@ -40,7 +43,9 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
         resume: !command.no_resume,
         environment: context.environment.clone(),
         remote: url_digest(common, context.loaded.store.as_ref()),
-        measure_lock: std::env::temp_dir().join("nnf-measuring.lock"),
+        gpus: Gpus::visible(&context.environment, context.machine.gpus.len(), amd_gpus()),
+        locks: std::env::temp_dir(),
+        confiner: confine::confiner(),
     };
     let executor = Local::default();
     let run = Run::new(&context.loaded, &context.store, &executor, options);
@@ -48,7 +53,9 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
     let mut reporter = Failures { inner: reporter(common.json), failed: Vec::new() };
     let summary = run.go(&context.machine, &mut reporter)?;
     if !common.json {
-        let faults: Vec<Diagnostic> = reporter.failed.iter().map(|event| explain(event, &summary, &pipeline)).collect();
+        let graph = &context.loaded.graph;
+        let explain = |event| explain(event, &summary, &pipeline, graph);
+        let faults: Vec<Diagnostic> = reporter.failed.iter().map(explain).collect();
         if !faults.is_empty() {
             render::failures(&faults);
         }
@@ -112,7 +119,7 @@ impl Reporter for Failures {
     }
 }
 
-fn explain(event: &RunEvent, summary: &Summary, pipeline: &std::path::Path) -> Diagnostic {
+fn explain(event: &RunEvent, summary: &Summary, pipeline: &Path, graph: &Graph) -> Diagnostic {
     let RunEvent::Failed { stage, key, error, seconds, log_end, .. } = event else { return Diagnostic::new("") };
     let mut message = format!("stage `{stage}` failed with {error} after {}", duration(*seconds));
     if !error.starts_with("exit status") && !error.starts_with("signal") {
@@ -121,11 +128,7 @@ fn explain(event: &RunEvent, summary: &Summary, pipeline: &std::path::Path) -> D
     if let Some(key) = key {
         message += &format!("\n  key   {} (nothing was stored under it)", key.short());
     }
-    let shown = if pipeline == std::path::Path::new("pipeline.yaml") {
-        String::new()
-    } else {
-        format!("{} ", pipeline.display())
-    };
+    let shown = if pipeline == Path::new("pipeline.yaml") { String::new() } else { format!("{} ", pipeline.display()) };
     if !log_end.is_empty() {
         message += &format!("\n  log   nnf log {shown}{stage}; it ends:\n");
         for line in log_end {
@@ -134,6 +137,9 @@ fn explain(event: &RunEvent, summary: &Summary, pipeline: &std::path::Path) -> D
         message += "\n";
     }
     let mut fault = Diagnostic::new(message);
+    if let Some(hint) = hint_for_strict(stage, error, graph) {
+        fault = fault.hint(hint);
+    }
     let kept = summary.ran.len() + summary.fresh;
     if !summary.not_started.is_empty() {
         let stages = counted(summary.not_started.len(), "stage was", "stages were");
@@ -141,6 +147,20 @@ fn explain(event: &RunEvent, summary: &Summary, pipeline: &std::path::Path) -> D
         fault = fault.hint(format!("{stages} not started; {kept} kept"));
     }
     fault.hint(format!("`nnf why {shown}{stage}` shows what went into the key"))
+}
+
+/// A stage that saw only what it declares may have wanted more.
+fn hint_for_strict(stage: &str, error: &str, graph: &Graph) -> Option<&'static str> {
+    let strict = graph.find(stage).first().is_some_and(|id| graph.get(*id).strict.is_some());
+    match error {
+        _ if !strict => None,
+        _ if error.starts_with("exit status") || error.starts_with("signal") => Some(
+            "it runs with `strict: true`; files that it reads are to be listed under `in` or `code`, folders of \
+             libraries under `tools`",
+        ),
+        _ if error.starts_with("this system") => Some("without `strict: true` it runs with all of your rights"),
+        _ => None,
+    }
 }
 
 fn counted(count: usize, one: &str, several: &str) -> String {

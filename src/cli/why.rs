@@ -19,7 +19,7 @@ pub(crate) fn run(command: &StageCommand, common: &Common) -> Result<(), Failure
     let needed = graph.needed_for(&asked);
     let heads = context.store.heads(&context.loaded.name);
     let plan = context.around().plan(graph, &needed, &|_| false, &heads);
-    let plan = plan.map_err(|error| Failure::Store(error.to_string()))?;
+    let plan = plan.map_err(Failure::from)?;
     for id in asked {
         let name = &graph.get(id).name;
         match &plan[id.index()] {

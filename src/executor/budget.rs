@@ -23,7 +23,7 @@ pub struct Share {
     pub cores: u32,
     /// Bytes of memory; 0 if the stage named none.
     pub memory: u64,
-    /// Indices of its GPUs.
+    /// Positions of its GPUs in the pool.
     pub gpus: Vec<u32>,
 }
 
@@ -48,6 +48,11 @@ impl Budget {
             return Some(format!("it needs {asked:.1} GiB of memory, and this machine has {total:.1}"));
         }
         None
+    }
+
+    /// Has the free GPUs for which this holds be taken before the others.
+    pub fn prefer_gpus(&mut self, preferred: &dyn Fn(u32) -> bool) {
+        self.gpus.sort_by_cached_key(|gpu| (preferred(*gpu), std::cmp::Reverse(*gpu)));
     }
 
     /// Takes a share, if it is free. A stage that asks for more cores than there are gets all of them.
@@ -99,6 +104,13 @@ mod tests {
         assert_eq!(second.gpus, [1]);
         budget.give_back(&first);
         assert_eq!(budget.take(&needs(1, 0, 1), false).unwrap().gpus, [0]);
+    }
+
+    #[test]
+    fn gpus_that_others_use_are_taken_last() {
+        let mut budget = Budget::new(4, 0, 4);
+        budget.prefer_gpus(&|gpu| gpu == 1 || gpu == 3);
+        assert_eq!(budget.take(&needs(1, 0, 3), false).unwrap().gpus, [1, 3, 0]);
     }
 
     #[test]

@@ -77,7 +77,25 @@ impl Tail {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
     use std::io::Write;
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic_or_lose_what_follows(pieces in vec(vec(any::<u8>(), 0..300), 0..6)) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("events");
+            let mut tail = Tail::new(&path);
+            let mut file = fs_err::File::create(&path).unwrap();
+            for piece in pieces {
+                file.write_all(&piece).unwrap();
+                let _ = tail.read();
+            }
+            file.write_all(b"\n{\"event\":\"note\",\"text\":\"last\"}\n").unwrap();
+            prop_assert_eq!(tail.read().pop(), Some(Event::Note { text: "last".into() }));
+        }
+    }
 
     #[test]
     fn lines_in_pieces_and_garbage() {

@@ -2,13 +2,17 @@
 //!
 //! It does not know budgets; whoever calls it has taken a share.
 
+use std::ffi::OsStr;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::executor::events::Tail;
+use crate::executor::logs::Trim;
+use crate::executor::orphans;
 use crate::executor::wait::Waiter;
 use crate::executor::{Ended, Executor, Job, Stop, Watcher};
 
@@ -33,18 +37,24 @@ impl Default for Local {
 impl Executor for Local {
     fn execute(&self, job: Job, stop: &Stop, watcher: &mut dyn Watcher) -> Result<Ended, String> {
         let mut tail = Tail::new(&job.events);
+        orphans::adopt();
         let child = start(&job)?;
         watcher.began(child.id());
-        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let id = child.id();
+        let group = i32::try_from(id).ok().and_then(Pid::from_raw);
+        let mut trim = Trim::default();
         let mut waiter = Waiter::new(child);
         let mut ending = Ending { executor: self, job: &job, group, phase: Phase::Running, began: Instant::now() };
         while !waiter.has_ended_within(TICK).map_err(|error| format!("its process was lost: {error}"))? {
             ending.tick(stop);
             tail.read().into_iter().for_each(|event| watcher.said(event));
+            trim.look(&job.log);
         }
+        trim.look(&job.log);
         // What the stage left running has no business beyond it.
         ending.signal(Signal::KILL);
         let status = waiter.status();
+        orphans::end_children(id, job.env.get(OsStr::new(orphans::MARK)).map(Path::new));
         tail.read().into_iter().for_each(|event| watcher.said(event));
         Ok(ending.verdict(status, stop))
     }

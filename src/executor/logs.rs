@@ -2,11 +2,14 @@
 //!
 //! It does not know what is in them; bytes that are not UTF-8 are shown as such.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 /// Longest log that the store keeps whole.
 const MAX_LOG: u64 = 1 << 20;
+/// Longest log that a run's folder keeps whole, and that is shown whole.
+const MAX_LIVE: u64 = 64 << 20;
 /// How much of a log's end is looked at for its last lines.
 const END: u64 = 16 << 10;
 
@@ -32,23 +35,55 @@ pub fn tail(path: &Path, lines: usize) -> Vec<String> {
 /// # Errors
 /// When the log cannot be read.
 pub fn capped(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    copy_ends(path, MAX_LOG, &mut bytes)?;
+    Ok(Some(bytes).filter(|bytes| !bytes.is_empty()))
+}
+
+/// Writes out a log of a run's folder: whole, or its two ends with a note between them.
+///
+/// # Errors
+/// When the log cannot be read, or the copy not be written.
+pub fn copy(path: &Path, to: &mut dyn Write) -> std::io::Result<()> {
+    copy_ends(path, MAX_LIVE, to)
+}
+
+fn copy_ends(path: &Path, most: u64, to: &mut dyn Write) -> std::io::Result<()> {
     let mut file = fs_err::File::open(path)?;
     let size = file.metadata()?.len();
-    if size == 0 {
-        return Ok(None);
+    if size <= most {
+        return std::io::copy(&mut file.take(most), to).map(drop);
     }
-    let mut bytes = Vec::new();
-    if size <= MAX_LOG {
-        file.take(MAX_LOG).read_to_end(&mut bytes)?;
-        return Ok(Some(bytes));
-    }
-    let half = MAX_LOG / 2;
-    (&mut file).take(half).read_to_end(&mut bytes)?;
-    let note = format!("\n[… {} bytes of the log are left out here …]\n", size - 2 * half);
-    bytes.extend_from_slice(note.as_bytes());
+    let half = most / 2;
+    std::io::copy(&mut (&mut file).take(half), to)?;
+    write!(to, "\n[… {} bytes of the log are left out here …]\n", size - 2 * half)?;
     file.seek(SeekFrom::Start(size - half))?;
-    file.take(half).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
+    std::io::copy(&mut file.take(half), to).map(drop)
+}
+
+/// Gives the room of a growing log's middle back to the disk, where that can be done. What is shown of it stays.
+#[derive(Debug, Default)]
+pub(crate) struct Trim {
+    /// End of what was given back.
+    to: u64,
+}
+
+impl Trim {
+    pub(crate) fn look(&mut self, log: &File) {
+        let size = log.metadata().map_or(0, |meta| meta.len());
+        let (from, to) = (self.to.max(MAX_LIVE / 2), size.saturating_sub(MAX_LIVE / 2));
+        if to > from + MAX_LIVE / 4 {
+            self.to = to;
+            #[cfg(target_os = "linux")]
+            {
+                use rustix::fs::{FallocateFlags, fallocate};
+                let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+                if let Err(error) = fallocate(log, hole, from, to - from) {
+                    tracing::debug!("a long log keeps its middle: {error}");
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -3,11 +3,13 @@
 //! It does not know stages, keys or the store.
 
 mod budget;
+mod confine;
 #[cfg(test)]
 mod conformance;
 mod events;
 mod local;
 mod logs;
+pub(crate) mod orphans;
 mod wait;
 
 use std::collections::BTreeMap;
@@ -20,8 +22,9 @@ use std::time::Duration;
 use nnf_contract::Event;
 
 pub use budget::{Budget, Share};
+pub use confine::{Bounds, ConfineError, can_confine, confine};
 pub use local::Local;
-pub use logs::{capped, tail};
+pub use logs::{capped, copy, tail};
 
 /// One command to carry out.
 #[derive(Debug)]

@@ -18,6 +18,8 @@ pub(crate) struct Definition {
     pub(crate) params: Vec<Entry>,
     pub(crate) programs: Option<Vec<Entry>>,
     pub(crate) allow: Vec<Node>,
+    pub(crate) strict: Option<Node>,
+    pub(crate) tools: Vec<Node>,
     pub(crate) stages: Vec<StageDefinition>,
 }
 
@@ -39,11 +41,15 @@ pub(crate) struct StageDefinition {
     pub(crate) timeout: Option<Node>,
     pub(crate) retries: Option<Node>,
     pub(crate) resumes: Option<Node>,
+    pub(crate) strict: Option<Node>,
 }
 
-pub(crate) const TOP_KEYS: [&str; 8] = ["version", "name", "root", "store", "params", "programs", "allow", "stages"];
-pub(crate) const STAGE_KEYS: [&str; 13] =
-    ["use", "run", "in", "with", "out", "code", "env", "pass", "each", "needs", "timeout", "retries", "resumes"];
+pub(crate) const TOP_KEYS: [&str; 10] =
+    ["version", "name", "root", "store", "params", "programs", "allow", "strict", "tools", "stages"];
+pub(crate) const STAGE_KEYS: [&str; 14] = [
+    "use", "run", "in", "with", "out", "code", "env", "pass", "each", "needs", "timeout", "retries", "resumes",
+    "strict",
+];
 
 /// Faults found so far.
 pub(crate) type Faults = Vec<Diagnostic>;
@@ -57,6 +63,8 @@ pub(crate) fn read(root: &Node, faults: &mut Faults) -> Definition {
         params: Vec::new(),
         programs: None,
         allow: Vec::new(),
+        strict: None,
+        tools: Vec::new(),
         stages: Vec::new(),
     };
     let Value::Map(entries) = &root.value else {
@@ -80,6 +88,8 @@ pub(crate) fn read(root: &Node, faults: &mut Faults) -> Definition {
                 definition.programs = matches!(entry.value.value, Value::Map(_)).then_some(listed);
             }
             "allow" => definition.allow = list(entry, faults),
+            "strict" => definition.strict = Some(entry.value.clone()),
+            "tools" => definition.tools = list(entry, faults),
             "stages" => definition.stages = stages(entry, faults),
             _ => faults.push(unknown_key(entry, "a pipeline", &TOP_KEYS)),
         }
@@ -124,6 +134,7 @@ fn stage(entry: &Entry, faults: &mut Faults) -> StageDefinition {
         timeout: None,
         retries: None,
         resumes: None,
+        strict: None,
     };
     // A dot ends the stage's name in `stage.output`.
     if !is_label(&entry.key) || entry.key.contains('.') {
@@ -144,6 +155,7 @@ fn stage(entry: &Entry, faults: &mut Faults) -> StageDefinition {
             "timeout" => stage.timeout = Some(part.value),
             "retries" => stage.retries = Some(part.value),
             "resumes" => stage.resumes = Some(part.value),
+            "strict" => stage.strict = Some(part.value),
             _ => faults.push(unknown_key(&part, "a stage", &STAGE_KEYS)),
         }
     }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use nnf_contract::{Kind, ParameterType};
 
 use crate::diagnostic::{Diagnostic, Place};
-use crate::graph::{Instance, InstanceId, Needs, OutputSpec, Source, Work};
+use crate::graph::{Instance, InstanceId, Needs, OutputSpec, Source, Strict, Work};
 use crate::pipeline::axes::{self, Cell};
 use crate::pipeline::check;
 use crate::pipeline::command;
@@ -26,6 +26,9 @@ pub(crate) struct Around<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) catalogue: &'a Catalogue,
     pub(crate) reach: &'a Reach,
+    /// Whether stages that say nothing are strict, and what strict ones may read besides.
+    pub(crate) strict: bool,
+    pub(crate) tools: &'a [PathBuf],
 }
 
 /// All instances; sources refer to positions in the list. Faulty ones are in it too, so that what reads them is checked.
@@ -145,7 +148,7 @@ impl Maker<'_, '_> {
             outputs: self.stage.outputs.clone().unwrap_or_default(),
             code,
             env: settings::environment(&definition.env, &self.scope, self.faults),
-            pass: settings::words(&definition.pass, "pass", &self.scope, self.faults),
+            pass: settings::passed(&definition.pass, &self.scope, self.faults),
             needs,
             timeout: definition.timeout.as_ref().and_then(|n| settings::duration(n, &self.scope, self.faults)),
             retries: definition
@@ -155,6 +158,7 @@ impl Maker<'_, '_> {
                 .unwrap_or(0),
             measures: kind.is_some_and(|kind| kind.measures),
             resumes: resumes.unwrap_or_else(|| kind.is_some_and(|kind| kind.resumes)),
+            strict: self.strict(),
             place: definition.place.clone(),
         }
     }
@@ -173,6 +177,15 @@ impl Maker<'_, '_> {
                 (resolved.collect(), Vec::new())
             }
         }
+    }
+
+    fn strict(&mut self) -> Option<Strict> {
+        let said = self.stage.definition.strict.as_ref();
+        let strict = said.and_then(|node| settings::flag(node, "strict", &self.scope, self.faults));
+        strict.unwrap_or(self.around.strict).then(|| {
+            let files = self.stage.offered.map_or(&[] as &[PathBuf], |(offered, _)| &offered.files);
+            Strict { tools: self.around.tools.iter().chain(files).cloned().collect() }
+        })
     }
 
     fn code(&mut self) -> BTreeMap<String, PathBuf> {

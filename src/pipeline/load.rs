@@ -85,7 +85,10 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, Vec<Diagnostic>> {
     let wanted = definition.stages.iter().any(|stage| stage.kind.is_some());
     let catalogue =
         if wanted { Catalogue::ask(&programs, request.programs, &mut faults) } else { Catalogue::default() };
-    let around = Around { scope: &scope, catalogue: &catalogue, reach: &reach };
+    let strict = definition.strict.as_ref().and_then(|node| settings::flag(node, "strict", &scope, &mut faults));
+    let tools = tools(&definition, &scope, &reach, &mut faults);
+    let strict = strict.unwrap_or(false);
+    let around = Around { scope: &scope, catalogue: &catalogue, reach: &reach, strict, tools: &tools };
     let instances = expand::instances(&definition, &around, &mut faults);
     let place = |name: &str| definition.stages.iter().find(|stage| in_stage(name, &stage.name)).map(|s| &s.place);
     let mut cycle_faults = Vec::new();
@@ -291,6 +294,22 @@ fn programs(definition: &Definition, scope: &Scope, reach: &Reach, faults: &mut 
         listed.push(program);
     }
     listed
+}
+
+/// Folders of programs and libraries that strict stages may read.
+fn tools(definition: &Definition, scope: &Scope, reach: &Reach, faults: &mut Faults) -> Vec<PathBuf> {
+    let mut tools = Vec::new();
+    for node in &definition.tools {
+        let Some(written) = settings::text(node, "tools", scope, faults) else { continue };
+        match reach.sights.real(&plain(&reach.root.join(&written))) {
+            Ok(path) => tools.push(path),
+            Err(error) => {
+                let fault = Diagnostic::new(format!("`{written}` is none of the tools: {error}")).at(&node.place);
+                faults.push(fault.hint("`tools` are folders of programs and libraries that are there"));
+            }
+        }
+    }
+    tools
 }
 
 fn code(nodes: &[yaml::Node], scope: &Scope, reach: &Reach, faults: &mut Faults) -> Vec<PathBuf> {

@@ -40,6 +40,8 @@ pub fn schema(kinds: &[&Kind]) -> Json {
                 ] }
             },
             "allow": { "type": "array", "items": { "type": "string" }, "description": "Folders outside the root that inputs may lie in." },
+            "strict": { "type": ["boolean", "string"], "description": "Whether stages see nothing but what they declare; a stage may say otherwise." },
+            "tools": { "type": "array", "items": { "type": "string" }, "description": "Folders of programs and libraries that strict stages may read; not keyed." },
             "stages": { "type": "object", "minProperties": 1, "additionalProperties": { "$ref": "#/$defs/stage" } }
         },
         "$defs": {
@@ -65,7 +67,8 @@ pub fn schema(kinds: &[&Kind]) -> Json {
                     },
                     "timeout": { "type": ["string", "number"] },
                     "retries": { "type": ["integer", "string"] },
-                    "resumes": { "type": ["boolean", "string"] }
+                    "resumes": { "type": ["boolean", "string"] },
+                    "strict": { "type": ["boolean", "string"], "description": "Whether it sees nothing but what it declares." }
                 },
                 "allOf": of_kinds
             }

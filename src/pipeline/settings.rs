@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Place};
+use crate::gpus::VARIABLES;
 use crate::graph::{CpuNeed, Needs, OutputSpec};
 use crate::pipeline::check::shown;
 use crate::pipeline::definition::{Faults, bad_label, is_label, unknown_key};
@@ -143,6 +144,7 @@ pub(crate) fn environment(entries: &[Entry], scope: &Scope, faults: &mut Faults)
         if entry.key.is_empty() || entry.key.contains(['=', '\0']) {
             faults.push(Diagnostic::new(format!("`{}` is no name of a variable", entry.key)).at(&entry.place));
         }
+        faults.extend(reserved(&entry.key, &entry.place));
         match write_out(&scope.resolve(&entry.value, faults)) {
             Some(value) if !value.contains('\0') => {
                 env.insert(entry.key.clone(), value);
@@ -152,6 +154,21 @@ pub(crate) fn environment(entries: &[Entry], scope: &Scope, faults: &mut Faults)
         }
     }
     env
+}
+
+/// `pass`: names of variables that are passed through.
+pub(crate) fn passed(nodes: &[Node], scope: &Scope, faults: &mut Faults) -> Vec<String> {
+    let names = words(nodes, "pass", scope, faults);
+    for node in nodes {
+        faults.extend(node.text().and_then(|name| reserved(name, &node.place)));
+    }
+    names
+}
+
+/// Variables by which GPUs are handed out are not for others to set.
+fn reserved(name: &str, place: &Place) -> Option<Diagnostic> {
+    let fault = || Diagnostic::new(format!("`{name}` is set by nnf, to the GPUs that are the stage's own")).at(place);
+    VARIABLES.contains(&name).then(|| fault().hint("ask for some by `needs: { gpus: 1 }`"))
 }
 
 /// `out` of a stage with `run`: name → media type, or a map with `media` and `optional`.

@@ -104,7 +104,7 @@ impl Assignment<'_> {
                     cancel: cancel.clone(),
                     cpus: self.share.cores,
                     memory: (self.share.memory > 0).then_some(self.share.memory),
-                    gpus: self.share.gpus.clone(),
+                    gpus: self.context.gpus.indices(&self.share.gpus),
                     machine: self.instance.measures.then(|| self.context.machine.clone()),
                 };
                 let file = folder.path().join("task.json");
@@ -114,6 +114,10 @@ impl Assignment<'_> {
                 words.chain([file.into_os_string()]).collect()
             }
             Work::Argv { words } => self.words(words, inputs, &outputs)?,
+        };
+        let argv = match &self.instance.strict {
+            Some(strict) => self.confined(strict, argv, folder, inputs, checkpoint)?,
+            None => argv,
         };
         let env = self.environment(folder, checkpoint, &events);
         let folder = self.context.around.root.to_owned();
@@ -192,8 +196,6 @@ impl Assignment<'_> {
         if let Some(checkpoint) = checkpoint {
             set("NNF_CHECKPOINT", checkpoint.data().into());
         }
-        let gpus: Vec<String> = self.share.gpus.iter().map(u32::to_string).collect();
-        set("CUDA_VISIBLE_DEVICES", gpus.join(",").into());
         for name in &self.instance.pass {
             if let Some(value) = self.context.environment.get(std::ffi::OsStr::new(name)) {
                 set(name, value.clone());
@@ -201,6 +203,9 @@ impl Assignment<'_> {
         }
         for (name, value) in &self.instance.env {
             set(name, value.into());
+        }
+        for (name, value) in self.context.gpus.variables(&self.share.gpus) {
+            set(name, value);
         }
         env
     }

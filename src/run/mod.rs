@@ -2,6 +2,7 @@
 //!
 //! It does not know the terminal; what happens goes to a reporter.
 
+mod alone;
 mod end;
 mod event;
 mod job;
@@ -10,6 +11,7 @@ mod result;
 mod settle;
 mod settled;
 mod start;
+mod strict;
 mod worker;
 mod workers;
 
@@ -23,6 +25,7 @@ use nnf_contract::Machine;
 
 use crate::digest::Key;
 use crate::executor::{Budget, Executor, Share, Stop};
+use crate::gpus::Gpus;
 use crate::graph::{Graph, InstanceId};
 use crate::pipeline::{Identity, Loaded};
 use crate::plan::{Looked, Surroundings};
@@ -50,10 +53,14 @@ pub struct RunOptions {
     pub resume: bool,
     /// The engine's environment.
     pub environment: BTreeMap<OsString, OsString>,
-    /// The lock that measuring stages of this machine take.
-    pub measure_lock: PathBuf,
     /// The remote tier, for the note that nothing is left to do.
     pub remote: Option<String>,
+    /// The GPUs that stages may be given.
+    pub gpus: Gpus,
+    /// The folder of locks that all programs of this machine share: of measuring, and of GPUs.
+    pub locks: PathBuf,
+    /// The command that confines itself to the bounds in a file, its next argument, and becomes what then follows.
+    pub confiner: Vec<OsString>,
 }
 
 /// Lets another thread stop a run.
@@ -111,11 +118,12 @@ impl<'a> Run<'a> {
             stop: &stop,
             machine,
             environment: &self.options.environment,
-            measure_lock: &self.options.measure_lock,
+            gpus: &self.options.gpus,
+            locks: &self.options.locks,
+            confiner: &self.options.confiner,
             resume: self.options.resume,
         };
-        let gpus = u32::try_from(machine.gpus.len()).unwrap_or(0);
-        let mut state = State::new(self.loaded, &self.options, &context, gpus, reporter);
+        let mut state = State::new(self.loaded, &self.options, &context, self.options.gpus.count(), reporter);
         std::thread::scope(|scope| {
             let workers = Workers::new(scope);
             state.begin();

@@ -77,6 +77,9 @@ impl Assignment<'_> {
             Work::Argv { .. } => BTreeMap::new(),
         };
         environment.insert("threads".into(), self.share.cores.to_string());
+        if self.instance.strict.is_some() {
+            environment.insert("strict".into(), "true".into());
+        }
         if let Some(program) = self.context.around.program(self.instance)
             && let Ok(file) = self.context.store.file(&program)
         {

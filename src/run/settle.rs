@@ -110,7 +110,7 @@ impl<'a> State<'a> {
                     continue;
                 }
                 Err(error) => {
-                    let store = !matches!(error, StoreError::Unfit { .. });
+                    let store = !matches!(error, StoreError::Unfit { .. } | StoreError::Input { .. });
                     self.fail(id, None, error.to_string(), 0.0, Vec::new(), store);
                     continue;
                 }

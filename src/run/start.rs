@@ -7,6 +7,7 @@ use std::sync::mpsc::Sender;
 use crate::executor::Share;
 use crate::graph::{CpuNeed, InstanceId};
 
+use super::alone::is_free;
 use super::worker::{Assignment, Message};
 use super::{RunEvent, Stage, State};
 
@@ -29,6 +30,10 @@ impl<'a> State<'a> {
             let alone = instance.measures;
             if blocked && !alone && instance.needs.cpus != CpuNeed::All {
                 continue;
+            }
+            if instance.needs.gpus > 0 {
+                let (locks, gpus) = (&self.options.locks, &self.options.gpus);
+                self.budget.prefer_gpus(&|gpu| is_free(locks, gpus, gpu));
             }
             let Some(share) = self.budget.take(&instance.needs, alone) else {
                 blocked |= alone || instance.needs.cpus == CpuNeed::All;

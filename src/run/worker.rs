@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use nnf_contract::{Event, Machine};
 
 use crate::executor::{Ended, Executor, Share, Stop, Watcher, tail};
+use crate::gpus::Gpus;
 use crate::graph::{Instance, InstanceId};
 use crate::plan::{Looked, Surroundings};
 use crate::record::Record;
@@ -68,8 +69,12 @@ pub(crate) struct Context<'a> {
     pub(crate) machine: &'a Machine,
     /// The engine's own environment, of which stages get what they are promised.
     pub(crate) environment: &'a BTreeMap<OsString, OsString>,
-    /// The lock that measuring stages of this machine take.
-    pub(crate) measure_lock: &'a Path,
+    /// The GPUs of which stages have shares.
+    pub(crate) gpus: &'a Gpus,
+    /// The folder of this machine's locks.
+    pub(crate) locks: &'a Path,
+    /// The command by which a strict stage is confined.
+    pub(crate) confiner: &'a [OsString],
     pub(crate) resume: bool,
 }
 
@@ -88,6 +93,7 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unfit { .. } | StoreError::Altered(_) => Failure::Stage(error.to_string()),
+            StoreError::Input { .. } => Failure::Final(error.to_string()),
             error => Failure::Store(error),
         }
     }
@@ -116,10 +122,11 @@ impl Assignment<'_> {
             Err(Failure::Store(error)) => return failed(error.to_string(), Vec::new(), true),
             Err(_) => return failed("its lock could not be taken".into(), Vec::new(), true),
         };
-        let _alone = match self.measure_alone() {
-            Ok(lock) => lock,
+        let _alone = match self.alone() {
+            Ok(locks) => locks,
             Err(Failure::Stopped) => return Outcome::Stopped,
-            Err(_) => return failed("the lock for measuring could not be taken".into(), Vec::new(), true),
+            Err(Failure::Store(error)) => return failed(error.to_string(), Vec::new(), true),
+            Err(_) => return failed("the machine's locks could not be taken".into(), Vec::new(), true),
         };
         let attempts = self.instance.retries.saturating_add(1);
         for attempt in 1..=attempts {
@@ -166,29 +173,14 @@ impl Assignment<'_> {
         }
     }
 
-    /// A stage that measures waits until no other run of this machine measures.
-    fn measure_alone(&self) -> Result<Option<std::fs::File>, Failure> {
-        if !self.instance.measures {
-            return Ok(None);
+    /// A stage that measures waits until no other run of this machine measures, one with GPUs until they are free.
+    fn alone(&self) -> Result<Vec<std::fs::File>, Failure> {
+        let mut locks = self.own_gpus()?;
+        if self.instance.measures {
+            let path = self.context.locks.join("nnf-measuring.lock");
+            locks.push(self.wait_for(&path, "another run, which measures this machine")?);
         }
-        let open = fs_err::File::options().create(true).truncate(false).write(true).open(self.context.measure_lock);
-        let file = open.map_err(StoreError::io("lock the machine for measuring"))?.into_file();
-        let mut said = false;
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Some(file)),
-                Err(std::fs::TryLockError::Error(error)) => {
-                    return Err(StoreError::io("lock the machine for measuring")(error).into());
-                }
-                Err(std::fs::TryLockError::WouldBlock) if self.context.stop.asked() => return Err(Failure::Stopped),
-                Err(std::fs::TryLockError::WouldBlock) => {}
-            }
-            if !std::mem::replace(&mut said, true) {
-                let what = "another run, which measures this machine".to_owned();
-                let _ = self.messages.send(Message::Waiting(self.id, what));
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
+        Ok(locks)
     }
 
     fn attempt(&self, attempt: u32) -> Result<(Record, f64), Failure> {

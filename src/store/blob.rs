@@ -88,9 +88,14 @@ impl Blobs {
         }
         // A file with other names could be changed through them; only a copy is the store's own.
         let own = if has_other_names(&meta) { self.copy(from).map_err(&doing)? } else { from.to_owned() };
+        let moved = own == from;
         self.seal(&own, &digest)?;
-        if own != from {
+        if !moved {
             fs_err::remove_file(from).map_err(&doing)?;
+        } else if !fs_err::symlink_metadata(self.path(&digest)).is_ok_and(|now| is_same(&meta, &now)) {
+            self.quarantine(&digest);
+            let name = from.file_name().unwrap_or_default().to_string_lossy();
+            return Err(StoreError::unfit(name, "something still wrote to it after the stage had ended"));
         }
         Ok((digest, meta.len()))
     }
@@ -145,6 +150,12 @@ impl Blobs {
         }
         Ok(())
     }
+}
+
+/// Whether a file was left alone. A move to another file system makes a new one, of which nobody else knows.
+fn is_same(before: &std::fs::Metadata, now: &std::fs::Metadata) -> bool {
+    let (before, now) = (Stamp::of_content(before), Stamp::of_content(now));
+    before == now || before.device != now.device
 }
 
 fn has_other_names(meta: &std::fs::Metadata) -> bool {

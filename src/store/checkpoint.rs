@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +34,28 @@ impl Checkpoint {
         // Whoever had it before may have removed it meanwhile.
         fs_err::create_dir_all(folder.join("data")).map_err(&doing)?;
         Ok(Checkpoint { folder, _lock: lock })
+    }
+
+    /// Removes what stages of killed programs left although their records were written. `try_lock` keeps others off a
+    /// key, `recorded` is the time of its record.
+    pub(crate) fn clear_finished<L>(
+        root: &Path,
+        try_lock: impl Fn(&Key) -> Result<Option<L>, StoreError>,
+        recorded: impl Fn(&Key) -> Option<SystemTime>,
+    ) -> Result<(), StoreError> {
+        let doing = StoreError::io("look for leftovers");
+        for entry in fs_err::read_dir(root).map_err(&doing)? {
+            let folder = entry.map_err(&doing)?.path();
+            let name = folder.file_name().unwrap_or_default().to_string_lossy();
+            let Ok(key) = name.parse::<Key>() else { continue };
+            let Some(_lock) = try_lock(&key)? else { continue };
+            // One that was opened after the record was written belongs to a stage that was forced to run again.
+            let opened = fs_err::metadata(folder.join("lock")).and_then(|meta| meta.modified());
+            if opened.is_ok_and(|opened| recorded(&key).is_some_and(|recorded| opened <= recorded)) {
+                fs_err::remove_dir_all(&folder).map_err(&doing)?;
+            }
+        }
+        Ok(())
     }
 
     /// The stage's own folder.

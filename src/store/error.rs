@@ -16,6 +16,14 @@ pub enum StoreError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// A file or folder that a stage reads in place cannot be read; the source says why.
+    #[error("the input `{}` cannot be read: {why}", .path.display())]
+    Input {
+        /// Its path.
+        path: PathBuf,
+        /// What the operating system said.
+        why: String,
+    },
     /// Content is in no tier.
     #[error("content {} is missing from the store", .0.short())]
     Missing(Digest),

@@ -46,7 +46,17 @@ type Take<'a> = dyn FnMut(&Path) -> Result<(Stamp, Digest, bool), StoreError> + 
 
 /// Looks at a file or folder. A file is hashed only if it does not look as it did when it was hashed last.
 pub(crate) fn digest(path: &Path, store: &Path, stamps: &Mutex<Stamps>) -> Result<FileInput, StoreError> {
-    look(path, store, &mut |path| file(path, stamps))
+    // It lies outside the store, so the store is not what failed.
+    look(path, store, &mut |path| file(path, stamps)).map_err(|error| match error {
+        StoreError::Io { source, .. } => {
+            let why = match source.kind() {
+                std::io::ErrorKind::NotFound => "it, or something in it, is not there any more".to_owned(),
+                _ => source.to_string(),
+            };
+            StoreError::Input { path: path.to_owned(), why }
+        }
+        error => error,
+    })
 }
 
 /// Whether a file or folder looks as it did. Nothing is hashed.

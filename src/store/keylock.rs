@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::digest::Key;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, leftovers};
 
 /// Locked by whoever removes locks of the dead.
 const TURN: &str = ".removing";
@@ -35,6 +35,9 @@ impl Store {
             if !remove_if_dead(&locks, &path).map_err(StoreError::io("look at the lock of a key"))? {
                 return Ok(None);
             }
+            // A process that a dead engine was about to start held its lock until it had become the stage. Now it can be
+            // told from others, and must end before its work is done again.
+            leftovers::clear(&self.root().join("attempts"))?;
         }
     }
 }

@@ -3,10 +3,12 @@
 //! An engine's folder is left over when nobody holds the lock of its `owner` file. It does not know what stages did.
 
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::executor::orphans::end_marked;
 use crate::store::StoreError;
 use crate::store::workplace::{NEW, OWNED, OWNER, PROCESS};
 
@@ -22,9 +24,13 @@ pub(crate) fn clear(attempts: &Path) -> Result<usize, StoreError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if name.starts_with(OWNED) {
             // The lock is held until the folder is gone, so that two engines do not clear it at the same time.
-            let Some(_owner) = abandoned(&path) else { continue };
+            let Ok(_owner) = abandoned(&path) else { continue };
             for attempt in fs_err::read_dir(&path).into_iter().flatten().flatten() {
                 end_leftover(&attempt.path());
+            }
+            let strays = end_marked(&path);
+            if strays > 0 {
+                tracing::warn!("{strays} processes of a stage, left by a killed run, were ended");
             }
             make_removable(&path);
             cleared += usize::from(fs_err::remove_dir_all(&path).is_ok());
@@ -36,12 +42,13 @@ pub(crate) fn clear(attempts: &Path) -> Result<usize, StoreError> {
     Ok(cleared)
 }
 
-/// The lock of a folder whose engine is gone.
-fn abandoned(folder: &Path) -> Option<File> {
-    let owner = fs_err::File::options().write(true).open(folder.join(OWNER)).ok()?.into_file();
-    match owner.try_lock() {
-        Ok(()) => Some(owner),
-        Err(TryLockError::WouldBlock | TryLockError::Error(_)) => None,
+/// The lock of a folder whose engine is gone; none if the engine was killed while it removed the folder, which got its
+/// name after that file.
+fn abandoned(folder: &Path) -> Result<Option<File>, TryLockError> {
+    match fs_err::File::options().write(true).open(folder.join(OWNER)) {
+        Ok(owner) => owner.file().try_lock().map(|()| Some(owner.into_file())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(TryLockError::Error(error)),
     }
 }
 

@@ -134,6 +134,8 @@ impl Store {
         let cleared = leftovers::clear(&self.root.join("attempts"))?;
         if cleared > 0 {
             keylock::clear(&self.root.join("locks")).map_err(StoreError::io("look for leftover locks"))?;
+            let time = |key: &_| fs_err::metadata(records::path(&self.root, key)).and_then(|meta| meta.modified()).ok();
+            Checkpoint::clear_finished(&self.root.join("checkpoints/v1"), |key| self.try_lock(key), time)?;
         }
         Ok(cleared)
     }

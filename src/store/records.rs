@@ -37,7 +37,7 @@ pub(crate) fn parse(bytes: &[u8], key: &Key) -> Option<Record> {
         }
     };
     let whole = record.version <= RECORD_VERSION
-        && record.checksum == checksum(&record)
+        && (is_sealed(bytes, &record.checksum) || record.checksum == checksum(&record))
         && record.key == *key
         && Key::of_document(record.document.as_bytes()) == *key;
     if !whole {
@@ -52,7 +52,21 @@ pub(crate) fn is_newer(bytes: &[u8]) -> bool {
     document["version"].as_u64().is_some_and(|version| version > u64::from(RECORD_VERSION))
 }
 
-/// Digest of the record with an empty checksum.
+/// How the checksum stands in the text, last of all.
+fn seal(checksum: &str) -> String {
+    format!("\"checksum\": \"{checksum}\"")
+}
+
+/// Whether a checksum is that of the text in which it stands. It is taken of the text and not of what was read from it,
+/// because a number with seventeen digits may be read as its neighbour.
+fn is_sealed(bytes: &[u8], checksum: &str) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let sealed = seal(checksum);
+    let bare = text.rfind(&sealed).map(|at| [&text[..at], &seal(""), &text[at + sealed.len()..]].concat());
+    bare.is_some_and(|bare| Digest::of(bare.as_bytes()).to_string() == checksum)
+}
+
+/// Digest of the record with an empty checksum, as it was taken of older records.
 pub(crate) fn checksum(record: &Record) -> String {
     let bare = Record { checksum: String::new(), ..record.clone() };
     let value = serde_json::to_value(&bare).unwrap_or_default();
@@ -63,8 +77,11 @@ pub(crate) fn checksum(record: &Record) -> String {
 
 /// A record with its checksum, as it is written.
 pub(crate) fn to_bytes(record: &Record) -> Vec<u8> {
-    let sealed = Record { checksum: checksum(record), ..record.clone() };
-    serde_json::to_vec_pretty(&sealed).unwrap_or_default()
+    let bare = Record { checksum: String::new(), ..record.clone() };
+    let text = serde_json::to_string_pretty(&bare).unwrap_or_default();
+    let checksum = Digest::of(text.as_bytes()).to_string();
+    let Some(at) = text.rfind(&seal("")) else { return Vec::new() };
+    [&text[..at], &seal(&checksum), &text[at + seal("").len()..]].concat().into_bytes()
 }
 
 /// Writes a record unless there is one; returns the one that stands.
@@ -72,9 +89,9 @@ pub(crate) fn commit(root: &Path, record: &Record) -> Result<Record, StoreError>
     let doing = StoreError::io("write a record");
     let to = path(root, &record.key);
     let folder = to.parent().unwrap_or(root);
-    let sealed = Record { checksum: checksum(record), ..record.clone() };
+    let bytes = to_bytes(record);
     let mut temporary = in_folder(folder, || temporary_in(folder, ".record-")).map_err(&doing)?;
-    temporary.write_all(&serde_json::to_vec_pretty(&sealed).unwrap_or_default()).map_err(&doing)?;
+    temporary.write_all(&bytes).map_err(&doing)?;
     // It fails where the name exists, so the first one wins, whole.
     match temporary.persist_noclobber(&to) {
         Ok(_) => {}
@@ -84,7 +101,8 @@ pub(crate) fn commit(root: &Path, record: &Record) -> Result<Record, StoreError>
         },
         Err(error) => return Err(doing(error.error)),
     }
-    Ok(sealed)
+    // What others will read, to the last digit.
+    Ok(parse(&bytes, &record.key).unwrap_or_else(|| record.clone()))
 }
 
 /// Writes a record in place of the one that is there.
@@ -93,4 +111,61 @@ pub(crate) fn replace(root: &Path, record: &Record) -> Result<(), StoreError> {
     let to = path(root, &record.key);
     fs_err::create_dir_all(to.parent().unwrap_or(root)).map_err(&doing)?;
     write_atomically(&to, &to_bytes(record)).map_err(doing)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn record(numbers: impl IntoIterator<Item = f64>) -> Record {
+        let metrics = numbers.into_iter().enumerate().map(|(i, number)| (format!("m{i}"), number));
+        Record {
+            version: 1,
+            key: Key::of_document(b"{}"),
+            document: "{}".into(),
+            outputs: BTreeMap::new(),
+            metrics: metrics.collect(),
+            started: jiff::Timestamp::UNIX_EPOCH,
+            seconds: 0.1 + 0.2,
+            attempts: 1,
+            machine: crate::machine::this_machine(),
+            environment: [("note".to_owned(), "\"checksum\": \"\"".to_owned())].into(),
+            log: None,
+            nonce: "one".into(),
+            supersedes: None,
+            checksum: String::new(),
+        }
+    }
+
+    #[test]
+    fn numbers_of_all_lengths_leave_a_record_whole() {
+        let numbers =
+            (1..2000_u32).map(|i| f64::from(i).sqrt() / 7.0 * 10_f64.powi(i32::try_from(i % 40).unwrap() - 20));
+        let record = record(numbers);
+        let bytes = to_bytes(&record);
+        let read = parse(&bytes, &record.key).unwrap();
+        assert_eq!(read.nonce, "one");
+        let old = Record { checksum: checksum(&record), ..record.clone() };
+        let old = serde_json::to_vec_pretty(&old).unwrap();
+        assert!(parse(&old, &record.key).is_none(), "some of the numbers are read as their neighbours");
+    }
+
+    #[test]
+    fn older_records_are_read_and_damaged_ones_are_not() {
+        let record = record([0.5]);
+        let old = Record { seconds: 1.0, ..record };
+        let old = Record { checksum: checksum(&old), ..old };
+        let old_bytes = serde_json::to_vec_pretty(&old).unwrap();
+        assert_eq!(parse(&old_bytes, &old.key), Some(old.clone()));
+        for bytes in [old_bytes, to_bytes(&old)] {
+            let text = String::from_utf8(bytes).unwrap();
+            for (from, to) in [("\"attempts\": 1", "\"attempts\": 2"), ("0.5", "0.6"), ("one", "two")] {
+                assert!(text.contains(from));
+                assert_eq!(parse(text.replacen(from, to, 1).as_bytes(), &old.key), None, "{from}");
+            }
+            assert_eq!(parse(&text.as_bytes()[..text.len() - 3], &old.key), None);
+        }
+    }
 }

@@ -60,12 +60,41 @@ impl Tree {
     }
 }
 
+/// Gives the owner of an output, who is the engine's too, the right to read it again.
+fn make_readable(path: &Path, meta: &std::fs::Metadata) -> Result<(), StoreError> {
+    let mode = meta.permissions().mode();
+    let needed = match meta.file_type() {
+        kind if kind.is_dir() => 0o700,
+        kind if kind.is_file() => 0o400,
+        _ => 0,
+    };
+    if mode & needed == needed {
+        return Ok(());
+    }
+    let permissions = std::fs::Permissions::from_mode(mode | needed);
+    fs_err::set_permissions(path, permissions).map_err(StoreError::io("store an output"))
+}
+
+/// The same for a folder and all folders in it.
+fn open_folders(folder: &Path) -> Result<(), StoreError> {
+    let doing = StoreError::io("store an output");
+    make_readable(folder, &fs_err::symlink_metadata(folder).map_err(&doing)?)?;
+    for entry in fs_err::read_dir(folder).map_err(&doing)? {
+        let entry = entry.map_err(&doing)?;
+        if entry.file_type().map_err(&doing)?.is_dir() {
+            open_folders(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Takes a file or folder into the store.
 pub(crate) fn ingest(blobs: &Blobs, path: &Path, media: &str) -> Result<Artifact, StoreError> {
     let meta = fs_err::symlink_metadata(path).map_err(StoreError::io("store an output"))?;
     let artifact = |digest, form, size| Artifact { digest, form, size, media: media.to_owned() };
     if meta.is_file() {
         let form = if is_executable(&meta) { Form::Executable } else { Form::File };
+        make_readable(path, &meta)?;
         let (digest, size) = blobs.put_file(path)?;
         return Ok(artifact(digest, form, size));
     }
@@ -74,7 +103,12 @@ pub(crate) fn ingest(blobs: &Blobs, path: &Path, media: &str) -> Result<Artifact
         return Err(StoreError::unfit(name, "an output is a file or a folder"));
     }
     let mut tree = Tree { version: 1, entries: BTreeMap::new() };
-    walk(path, "", &[], &mut tree, &mut |file| blobs.put_file(file))?;
+    open_folders(path)?;
+    let mut take = |file: &Path| {
+        make_readable(file, &fs_err::symlink_metadata(file).map_err(StoreError::io("store an output"))?)?;
+        blobs.put_file(file)
+    };
+    walk(path, "", &[], &mut tree, &mut take)?;
     let digest = blobs.put_bytes(&tree.to_bytes())?;
     fs_err::remove_dir_all(path).map_err(StoreError::io("clear an output folder"))?;
     Ok(artifact(digest, Form::Folder, tree.size()))

@@ -125,7 +125,7 @@ impl AttemptFolder {
 
     /// Empties the folder, if the stage left it such that nothing of it can reach the next attempt.
     fn is_clean(&self) -> std::io::Result<bool> {
-        for name in ["events.jsonl", "task.json", "cancel"] {
+        for name in ["events.jsonl", "task.json", "bounds.json", "cancel"] {
             match fs_err::remove_file(self.path.join(name)) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
                 _ => {}

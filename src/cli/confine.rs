@@ -1,0 +1,42 @@
+//! `nnf __confine BOUNDS PROGRAM [ARGUMENT…]`: what the process of a strict stage is before it becomes the stage.
+//!
+//! The command is no one's to call but the engine's. It stands before the usual arguments, because a stage must start
+//! quickly and its words are its own.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use nnf::executor::{Bounds, confine};
+
+/// The first argument by which it is known.
+pub(crate) const WORD: &str = "__confine";
+
+/// Exit code when the stage could not be confined or started.
+const NOT_STARTED: u8 = 125;
+
+/// The program as stages' processes start it: this very file, even if another one lies under its name by now.
+pub(crate) fn confiner() -> Vec<OsString> {
+    vec!["/proc/self/exe".into(), WORD.into()]
+}
+
+/// Confines this process and becomes the program. It returns only if that failed.
+pub(crate) fn main(mut words: impl Iterator<Item = OsString>) -> ExitCode {
+    let (bounds, program) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let confined = read(Path::new(&bounds)).and_then(|bounds| Ok(confine(&bounds)?));
+    let error = match confined {
+        Err(error) => error.to_string(),
+        Ok(()) => {
+            let error = Command::new(&program).args(words).exec();
+            format!("`{}` does not start: {error}", program.to_string_lossy())
+        }
+    };
+    let _ = writeln!(std::io::stderr(), "nnf: {error}");
+    ExitCode::from(NOT_STARTED)
+}
+
+fn read(file: &Path) -> anyhow::Result<Bounds> {
+    Ok(serde_json::from_slice(&fs_err::read(file)?)?)
+}

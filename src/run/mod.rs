@@ -2,6 +2,7 @@
 //!
 //! It does not know the terminal; what happens goes to a reporter.
 
+mod audit;
 mod end;
 mod event;
 mod job;
@@ -27,6 +28,7 @@ use crate::plan::{Looked, Surroundings};
 use crate::store::{Known, Store, StoreError};
 use crate::why::Reason;
 
+pub use audit::{Audit, AuditError, AuditOptions, Audited, OutputDifference, Verdict};
 pub use event::{Ran, Reporter, RunEvent, Summary};
 use worker::{Context, Message};
 

@@ -20,7 +20,7 @@ pub struct AttemptFolder {
 const OWNED: &str = "a-";
 const NEW: &str = "new-";
 /// Age at which a folder that never got its owner's lock is taken to be left over.
-const ABANDONED: Duration = Duration::from_secs(3600);
+pub(crate) const ABANDONED: Duration = Duration::from_secs(3600);
 
 impl AttemptFolder {
     pub(crate) fn new(attempts: &Path) -> Result<Self, StoreError> {
@@ -83,7 +83,7 @@ impl Drop for AttemptFolder {
 }
 
 /// A stage may have taken its own folders' permission to be written.
-fn make_removable(path: &Path) {
+pub(crate) fn make_removable(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let Ok(meta) = fs_err::symlink_metadata(path) else { return };
     if !meta.is_dir() {
@@ -116,7 +116,7 @@ pub(crate) fn clear_leftovers(attempts: &Path) -> Result<usize, StoreError> {
 }
 
 /// Whether the engine that made an attempt's folder is gone.
-fn is_left_over(path: &Path) -> bool {
+pub(crate) fn is_left_over(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     if name.starts_with(NEW) {
         let age = fs_err::metadata(path).and_then(|meta| meta.modified()).map(|time| time.elapsed());

@@ -6,13 +6,14 @@ use std::fs::Permissions;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::digest::Digest;
 use crate::store::StoreError;
 use crate::store::lock;
 use crate::store::stamps::{Stamp, Stamps};
+use crate::store::sweep::Sweep;
 
 /// From this size on a file is mapped and hashed on all cores.
 const LARGE: u64 = 1 << 20;
@@ -24,11 +25,15 @@ pub(crate) struct Blobs {
     stamps: Arc<Mutex<Stamps>>,
     /// Whether the file system refused to share content by a reflink; a refusal costs as much as a copy of a small file.
     refuses_reflinks: Arc<AtomicBool>,
+    pub(crate) sweep: Arc<Sweep>,
+    /// Bytes that this program has added.
+    added: Arc<AtomicU64>,
 }
 
 impl Blobs {
     pub(crate) fn new(root: PathBuf, stamps: Arc<Mutex<Stamps>>) -> Self {
-        Blobs { root, stamps, refuses_reflinks: Arc::default() }
+        let sweep = Arc::new(Sweep::new(&root));
+        Blobs { root, stamps, refuses_reflinks: Arc::default(), sweep, added: Arc::default() }
     }
 
     /// Shares content of a blob with a new file; false where the file system cannot.
@@ -122,9 +127,21 @@ impl Blobs {
         copy.keep().map(|(_, path)| path).map_err(|e| e.error)
     }
 
-    /// Whether the content is there and whole: a damaged blob must not stand in the way of a good one.
+    /// Whether the content is there and whole: a damaged blob must not stand in the way of a good one. One that is
+    /// there counts as new from now on, so that it is not removed before its record is written.
     fn has(&self, digest: &Digest) -> bool {
-        self.checked(digest).is_ok()
+        self.renew(digest).is_ok() && self.checked(digest).is_ok()
+    }
+
+    /// Sets the time of change of a blob, but not that of its content, by setting the mode that it has already.
+    fn renew(&self, digest: &Digest) -> io::Result<()> {
+        let _hold = self.sweep.hold()?;
+        fs_err::set_permissions(self.path(digest), Permissions::from_mode(0o444))
+    }
+
+    /// Bytes that were added since this was asked last.
+    pub(crate) fn take_added(&self) -> u64 {
+        self.added.swap(0, Ordering::Relaxed)
     }
 
     /// Makes a finished file read-only and moves it to its name.
@@ -135,6 +152,7 @@ impl Blobs {
         if let Some(folder) = to.parent() {
             fs_err::create_dir_all(folder).map_err(&doing)?;
         }
+        let hold = self.sweep.hold().map_err(&doing)?;
         match fs_err::rename(from, &to) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
@@ -145,8 +163,10 @@ impl Blobs {
             }
             Err(error) => return Err(doing(error)),
         }
+        drop(hold);
         // It was hashed a moment ago by this very program, under a name that nobody else knows.
         if let Ok(meta) = fs_err::symlink_metadata(&to) {
+            self.added.fetch_add(meta.len(), Ordering::Relaxed);
             lock(&self.stamps).set_trusted(&to, Stamp::of_content(&meta), *digest);
         }
         Ok(())

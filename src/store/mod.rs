@@ -3,7 +3,8 @@
 //! ```text
 //! blobs/v1/ab/cdef…       content, named by its BLAKE3 digest, created once, read-only
 //! records/v1/ab/<key>.json  what a stage produced; written last: this is the commit
-//! runs/v1/<id>/           plan, events, logs, pipeline as resolved
+//! runs/v1/<id>/           plan, events, logs, pipeline as resolved; `keys` it used, and a lock while it goes on
+//! pins/v1/<name>          results that are kept for good
 //! heads/v1/<pipeline>     the last record of each instance, which `why` compares with
 //! index/v1/               what records and files look like, so that a run without work reads two files; made anew when in doubt
 //! checkpoints/v1/<key>/   what a killed stage goes on from
@@ -18,38 +19,55 @@
 
 mod attempt;
 mod blob;
+mod bound;
 mod checkpoint;
+mod compare;
 mod content;
 mod error;
 mod files;
 mod folders;
+mod gc;
 mod handout;
 mod heads;
 mod index;
+mod inventory;
 mod keylock;
 mod latest;
+mod live;
+mod needs;
+mod pins;
 mod records;
 mod remote;
+mod repair;
 mod results;
 mod runs;
 mod stamps;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod tier;
 mod tree;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 pub use attempt::AttemptFolder;
+pub use bound::{Bound, Bounded, half_of_disk};
 pub use checkpoint::Checkpoint;
+pub use compare::{Difference, first_difference};
 pub use error::StoreError;
 pub use files::FileInput;
+pub use gc::{Amount, CollectOptions, Collected};
 pub use handout::HandedOut;
 pub use index::Known;
 pub use keylock::KeyLock;
+pub use pins::Pin;
 pub use remote::{ObjectRemote, Remote, RemoteOptions};
+pub use repair::Repaired;
 pub use runs::{RunFolder, RunSummary};
+pub use sweep::Hold;
+pub use verify::{Fault, Progress, User, Verified};
 
 use blob::Blobs;
 use tier::Tier;
@@ -95,6 +113,17 @@ impl Store {
         let index = Mutex::new(index::Index::open(&root.join("index/v1/records")));
         let tier = options.remote.as_ref().map(|remote| Tier::open(remote, &root.join("index/v1"))).transpose()?;
         Ok(Store { root, blobs, index, stamps, tier })
+    }
+
+    /// Opens a store that is there already: for whoever looks after stores and must not make one by a slip.
+    ///
+    /// # Errors
+    /// As for [`Store::open`], and when there is no store.
+    pub fn open_existing(options: &StoreOptions) -> Result<Self, StoreError> {
+        if !options.local.join("records/v1").is_dir() {
+            return Err(StoreError::NoStore(options.local.clone()));
+        }
+        Self::open(options)
     }
 
     /// The folder of the local tier.

@@ -5,12 +5,15 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Key;
 use crate::store::StoreError;
 use crate::store::blob::write_atomically;
+use crate::store::live::Live;
 
 /// The folder of a run.
 #[derive(Clone, Debug)]
@@ -19,6 +22,8 @@ pub struct RunFolder {
     pub id: String,
     /// The folder.
     pub path: PathBuf,
+    /// The run goes on for as long as somebody has this.
+    live: Arc<Live>,
 }
 
 /// What a run was and how it ended.
@@ -56,7 +61,8 @@ impl RunFolder {
         let path = folder.keep();
         let id = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         fs_err::create_dir(path.join("logs")).map_err(&doing)?;
-        let run = RunFolder { id: id.clone(), path };
+        let live = Arc::new(Live::begin(&path).map_err(&doing)?);
+        let run = RunFolder { id: id.clone(), path, live };
         let state = "unfinished".to_owned();
         let summary = RunSummary {
             id,
@@ -105,6 +111,14 @@ impl RunFolder {
     pub fn create_log(&self, instance: &str, attempt: u32) -> Result<File, StoreError> {
         let path = self.log(instance, attempt);
         fs_err::File::create(path).map(fs_err::File::into_file).map_err(StoreError::io("make a log"))
+    }
+
+    /// Notes that the run uses the result under a key: what a run uses is not removed while the run goes on.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn uses(&self, key: &Key) -> Result<(), StoreError> {
+        self.live.note(&self.path, key).map_err(StoreError::io("note what a run uses"))
     }
 
     /// Writes how the run ended.

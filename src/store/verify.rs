@@ -1,0 +1,378 @@
+//! Looks through a whole local tier: every record, every blob, every folder, every pin.
+//!
+//! Content is read and hashed whatever is remembered of it, on all cores and a few megabytes at a time. It changes
+//! nothing; `repair` does. Runs may go on meanwhile.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::digest::{Digest, Key};
+use crate::record::{Form, Produced, Record};
+use crate::store::inventory::{self, Item};
+use crate::store::needs::{artifacts, record};
+use crate::store::{Store, StoreError, attempt, heads, index, lock, pins, records, tree};
+
+/// Bytes that are read at a time from a file, by each core.
+const CHUNK: usize = 1 << 20;
+
+/// What is wrong in a store.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "fault", rename_all = "snake_case")]
+pub enum Fault {
+    /// A record that does not match its checksum or its key.
+    DamagedRecord {
+        /// The key that its name says.
+        key: Key,
+        /// The instances that it is known to be of.
+        stages: BTreeSet<String>,
+    },
+    /// Content that does not match its name, or cannot be read.
+    DamagedContent {
+        /// Its name.
+        content: Digest,
+        /// The results that need it.
+        users: Vec<User>,
+        /// Whether a remote tier is known to have it.
+        elsewhere: bool,
+    },
+    /// Content that a record names, and that neither this tier nor, as far as is known, another one has.
+    MissingContent {
+        /// Its name.
+        content: Digest,
+        /// The results that need it.
+        users: Vec<User>,
+    },
+    /// A folder whose list of entries is whole but means nothing.
+    BadFolder {
+        /// The digest of the list.
+        content: Digest,
+        /// The results that need it.
+        users: Vec<User>,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A pin that cannot be read.
+    DamagedPin {
+        /// Its name.
+        name: String,
+    },
+    /// A pin that keeps a result which is not there.
+    BrokenPin {
+        /// Its name.
+        name: String,
+        /// The instances whose records are gone.
+        stages: BTreeSet<String>,
+    },
+    /// The index tells another thing of a record than the record itself.
+    WrongIndex {
+        /// The key of the record.
+        key: Key,
+    },
+    /// A file that has no business in the store.
+    Stray {
+        /// Its path.
+        path: PathBuf,
+    },
+}
+
+/// A result that needs some content.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct User {
+    /// The key of its record.
+    pub key: Key,
+    /// The output, with the path inside it where it is a folder; none for the log.
+    pub output: Option<String>,
+    /// The instances that the record is known to be of.
+    pub stages: BTreeSet<String>,
+}
+
+/// What was looked at, and what was found.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Verified {
+    /// Records that were read.
+    pub records: u64,
+    /// Blobs that were read.
+    pub blobs: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Pins.
+    pub pins: u64,
+    /// Results whose content is, as far as is known, in a remote tier only.
+    pub elsewhere: u64,
+    /// Records of a newer version of this program, whose content was not looked for.
+    pub newer: u64,
+    /// What killed programs left; it is no fault.
+    pub leftovers: u64,
+    /// What is wrong, sorted.
+    pub faults: Vec<Fault>,
+}
+
+/// How far the reading of content is: bytes done, and bytes in all.
+pub type Progress<'a> = dyn Fn(u64, u64) + Sync + 'a;
+
+/// What a look at all records brings to light.
+#[derive(Default)]
+struct Wanted {
+    whole: Vec<Record>,
+    content: HashMap<Digest, Vec<User>>,
+    folders: BTreeSet<Digest>,
+    names: HashMap<Key, BTreeSet<String>>,
+}
+
+impl Store {
+    /// Looks through the local tier.
+    ///
+    /// # Errors
+    /// When a folder of the store cannot be listed.
+    pub fn verify(&self, progress: &Progress<'_>) -> Result<Verified, StoreError> {
+        let mut verified = Verified { leftovers: self.leftover_files()?.len() as u64, ..Verified::default() };
+        let mut wanted = Wanted { names: self.stage_names(), ..Wanted::default() };
+        self.verify_records(&mut wanted, &mut verified)?;
+        let blobs = inventory::list::<Digest>(&self.root.join("blobs/v1"), "")?;
+        verified.faults.extend(blobs.strays.into_iter().filter(|path| !is_temporary(path)).map(|path| Fault::Stray { path }));
+        let damaged = self.read_all(&blobs.items, progress);
+        (verified.blobs, verified.bytes) = (blobs.items.len() as u64, blobs.items.iter().map(|item| item.size).sum());
+        let there: HashSet<Digest> = blobs.items.iter().map(|item| item.name).collect();
+        self.verify_folders(&mut wanted, &there, &damaged, &mut verified);
+        self.verify_content(&mut wanted, &there, damaged, &mut verified)?;
+        self.verify_pins(&mut verified)?;
+        self.verify_index(&wanted, &mut verified);
+        verified.faults.sort();
+        Ok(verified)
+    }
+
+    fn verify_records(&self, wanted: &mut Wanted, verified: &mut Verified) -> Result<(), StoreError> {
+        let listing = inventory::list::<Key>(&self.root.join("records/v1"), ".json")?;
+        verified.records = listing.items.len() as u64;
+        let strays = listing.strays.into_iter().filter(|path| !is_temporary(path));
+        verified.faults.extend(strays.map(|path| Fault::Stray { path }));
+        for item in listing.items {
+            match record(&self.root, &item.name) {
+                Ok(Some(record)) => wanted.add(record),
+                Err(StoreError::Newer(_)) => verified.newer += 1,
+                // It may have been removed a moment ago.
+                _ if inventory::look(&records::path(&self.root, &item.name)).ok().flatten().is_none() => {}
+                _ => {
+                    let stages = wanted.names.get(&item.name).cloned().unwrap_or_default();
+                    verified.faults.push(Fault::DamagedRecord { key: item.name, stages });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The blobs whose bytes do not hash to their names, or cannot be read.
+    fn read_all(&self, items: &[Item<Digest>], progress: &Progress<'_>) -> BTreeSet<Digest> {
+        let total = items.iter().map(|item| item.size).sum();
+        let done = Mutex::new(0);
+        let step = |bytes: usize| {
+            let mut done = lock(&done);
+            *done += bytes as u64;
+            progress(*done, total);
+        };
+        let damaged = items.par_iter().filter(|item| {
+            let path = self.blobs.path(&item.name);
+            let whole = hash(&path, &step).is_ok_and(|found| found == item.name);
+            !whole && inventory::look(&path).ok().flatten().is_some()
+        });
+        damaged.map(|item| item.name).collect()
+    }
+
+    /// Adds what is inside folders to what is wanted.
+    fn verify_folders(
+        &self,
+        wanted: &mut Wanted,
+        there: &HashSet<Digest>,
+        damaged: &BTreeSet<Digest>,
+        verified: &mut Verified,
+    ) {
+        for folder in std::mem::take(&mut wanted.folders) {
+            if !there.contains(&folder) || damaged.contains(&folder) {
+                continue;
+            }
+            let users = wanted.content.get(&folder).cloned().unwrap_or_default();
+            match fs_err::read(self.blobs.path(&folder)).map_err(StoreError::io("read a folder")).and_then(|b| tree::parse(&b, &folder)) {
+                Ok(tree) => wanted.add_folder(&tree, &users),
+                Err(error) => {
+                    let why = error.to_string();
+                    verified.faults.push(Fault::BadFolder { content: folder, users, why });
+                }
+            }
+        }
+    }
+
+    fn verify_content(
+        &self,
+        wanted: &mut Wanted,
+        there: &HashSet<Digest>,
+        damaged: BTreeSet<Digest>,
+        verified: &mut Verified,
+    ) -> Result<(), StoreError> {
+        let sent = self.sent()?;
+        let elsewhere = |users: &[User]| users.iter().any(|user| sent.contains(&user.key));
+        for content in damaged {
+            let users = wanted.content.remove(&content).unwrap_or_default();
+            let elsewhere = elsewhere(&users);
+            verified.faults.push(Fault::DamagedContent { content, users, elsewhere });
+        }
+        let mut far = HashSet::new();
+        for (content, mut users) in wanted.content.drain() {
+            // A run may have put it, or removed the record, since all was listed.
+            if there.contains(&content) || self.blobs.path(&content).exists() {
+                continue;
+            }
+            if elsewhere(&users) {
+                far.extend(users.iter().map(|user| user.key));
+                continue;
+            }
+            users.retain(|user| records::path(&self.root, &user.key).exists());
+            if !users.is_empty() {
+                verified.faults.push(Fault::MissingContent { content, users });
+            }
+        }
+        verified.elsewhere = far.len() as u64;
+        Ok(())
+    }
+
+    fn verify_pins(&self, verified: &mut Verified) -> Result<(), StoreError> {
+        for (name, pin) in pins::list(&self.root)? {
+            verified.pins += 1;
+            let Some(pin) = pin else {
+                verified.faults.push(Fault::DamagedPin { name });
+                continue;
+            };
+            let gone = |key: &Key| matches!(record(&self.root, key), Ok(None));
+            let stages: BTreeSet<String> =
+                pin.instances.into_iter().filter(|(_, key)| gone(key)).map(|(stage, _)| stage).collect();
+            if !stages.is_empty() {
+                verified.faults.push(Fault::BrokenPin { name, stages });
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_index(&self, wanted: &Wanted, verified: &mut Verified) {
+        let index = index::Index::open(&self.root.join("index/v1/records"));
+        for record in &wanted.whole {
+            if index.get(&record.key).is_some_and(|known| known.outputs != index::Known::from(record).outputs) {
+                verified.faults.push(Fault::WrongIndex { key: record.key });
+            }
+        }
+    }
+
+    /// The instances of which a key is known to be the last record, with their pipelines.
+    fn stage_names(&self) -> HashMap<Key, BTreeSet<String>> {
+        let mut names: HashMap<Key, BTreeSet<String>> = HashMap::new();
+        let folder = self.root.join("heads/v1");
+        for file in inventory::names(&folder).unwrap_or_default() {
+            let Some(pipeline) = file.strip_suffix(".json") else { continue };
+            for (instance, key) in heads::read(&folder, pipeline) {
+                names.entry(key).or_default().insert(format!("{pipeline}: {instance}"));
+            }
+        }
+        names
+    }
+
+    /// Keys whose content a remote tier is known to have.
+    pub(crate) fn sent(&self) -> Result<HashSet<Key>, StoreError> {
+        let folder = self.root.join("index/v1");
+        let names = inventory::names(&folder).map_err(StoreError::io("list the store"))?;
+        let mut keys = HashSet::new();
+        for name in names.iter().filter(|name| name.starts_with("sent-")) {
+            let text = fs_err::read(folder.join(name)).unwrap_or_default();
+            keys.extend(index::checked_lines(&text).filter_map(|line| serde_json::from_slice::<Key>(line).ok()));
+        }
+        Ok(keys)
+    }
+
+    /// Temporary files and folders of programs that were killed.
+    pub(crate) fn leftover_files(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let doing = StoreError::io("list the store");
+        let attempts = self.root.join("attempts");
+        let mut found = Vec::new();
+        for name in inventory::names(&attempts).map_err(&doing)? {
+            let path = attempts.join(&name);
+            if attempt::is_left_over(&path) || name.starts_with("blob-") && is_abandoned(&path) {
+                found.push(path);
+            }
+        }
+        for part in ["index/v1", "heads/v1", "pins/v1", "records/v1", "blobs/v1"] {
+            let folder = self.root.join(part);
+            for name in inventory::names(&folder).map_err(&doing)? {
+                let inside = if name.len() == 2 { inventory::names(&folder.join(&name)).unwrap_or_default() } else { Vec::new() };
+                let paths = inside.iter().map(|inner| folder.join(&name).join(inner)).chain([folder.join(&name)]);
+                found.extend(paths.filter(|path| is_temporary(path) && is_abandoned(path)));
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Wanted {
+    fn add(&mut self, record: Record) {
+        let stages = self.names.entry(record.key).or_default();
+        // The name that the stage had when it ran stands at the end of the nonce, after the id of the run.
+        if let (true, Some(name)) = (stages.is_empty(), record.nonce.splitn(3, '-').nth(2)) {
+            stages.insert(name.to_owned());
+        }
+        let stages = stages.clone();
+        let mut want = |digest, output| {
+            let user = User { key: record.key, output, stages: stages.clone() };
+            self.content.entry(digest).or_default().push(user);
+        };
+        for (name, produced) in &record.outputs {
+            if let Produced::Artifact(artifact) = produced {
+                want(artifact.digest, Some(name.clone()));
+            }
+        }
+        if let Some(log) = &record.log {
+            want(log.digest, None);
+        }
+        self.folders.extend(artifacts(&record).filter(|a| a.form == Form::Folder).map(|a| a.digest));
+        self.whole.push(record);
+    }
+
+    fn add_folder(&mut self, tree: &tree::Tree, users: &[User]) {
+        // The same content may stand in a folder many times; one place is enough to find it.
+        let mut places: BTreeMap<Digest, &str> = BTreeMap::new();
+        for (path, entry) in &tree.entries {
+            if let tree::Entry::File { digest, .. } | tree::Entry::Executable { digest, .. } = entry {
+                places.entry(*digest).or_insert(path);
+            }
+        }
+        for (digest, path) in places {
+            let inside = |user: &User| User { output: user.output.as_ref().map(|name| format!("{name}/{path}")), ..user.clone() };
+            self.content.entry(digest).or_default().extend(users.iter().map(inside));
+        }
+    }
+}
+
+fn is_temporary(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with(".tmp") || name.starts_with(".record-")
+}
+
+fn is_abandoned(path: &Path) -> bool {
+    let age = fs_err::symlink_metadata(path).map(|meta| inventory::changed(&meta).elapsed());
+    age.is_ok_and(|age| age.is_ok_and(|age| age > attempt::ABANDONED))
+}
+
+/// Digest of a file, by plain reads: a disk that fails gives an error then, and not a signal.
+fn hash(path: &Path, step: &(dyn Fn(usize) + Sync)) -> io::Result<Digest> {
+    let mut file = fs_err::File::open(path)?;
+    let mut hasher = blake3::Hasher::new();
+    let mut buffer = vec![0; CHUNK.min(usize::try_from(file.metadata()?.len()).unwrap_or(CHUNK).max(1))];
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(hasher.finalize().into());
+        }
+        hasher.update_rayon(&buffer[..read]);
+        step(read);
+    }
+}

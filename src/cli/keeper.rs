@@ -41,7 +41,10 @@ impl Place {
             Ok(found) => Ok((found.root, found.store)),
             Err(_) if given.is_none() => Ok((PathBuf::from("."), None)),
             Err(faults) => Err(Failure::Wrong(
-                faults.into_iter().map(|fault| fault.hint("`--root FOLDER` names the store without the pipeline")).collect(),
+                faults
+                    .into_iter()
+                    .map(|fault| fault.hint("`--root FOLDER` names the store without the pipeline"))
+                    .collect(),
             )),
         }
     }

@@ -43,7 +43,9 @@ pub(crate) enum Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::BadRemote { .. } | StoreError::Unfit { .. } | StoreError::BadPin { .. } => Failure::wrong(error.to_string()),
+            StoreError::BadRemote { .. } | StoreError::Unfit { .. } | StoreError::BadPin { .. } => {
+                Failure::wrong(error.to_string())
+            }
             error => Failure::Store(error.to_string()),
         }
     }

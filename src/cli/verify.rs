@@ -140,7 +140,10 @@ fn summary(verified: &Verified, repaired: Option<&Repaired>, store: &Store) {
         render::out(&format!("  {results} forgotten, as content was lost"));
     }
     if done.logs_dropped > 0 {
-        render::out(&format!("  {} go on without", counted(done.logs_dropped, "log is lost; its result", "logs are lost; their results")));
+        render::out(&format!(
+            "  {} go on without",
+            counted(done.logs_dropped, "log is lost; its result", "logs are lost; their results")
+        ));
     }
     if !done.stages.is_empty() {
         render::out(&format!("  the next `nnf run` makes again what it needs of {}", join(&done.stages)));

@@ -258,9 +258,13 @@ impl<'a> Going<'a> {
         let (seconds, verdict) = match outcome {
             Outcome::Stopped => return None,
             Outcome::Failed { error, seconds, log_end, .. } => (seconds, failed(error, log_end)),
-            Outcome::Missing { what, .. } => {
-                (0.0, failed(format!("an input cannot be read: {what}; `nnf run --force` of its stage makes it again"), Vec::new()))
-            }
+            Outcome::Missing { what, .. } => (
+                0.0,
+                failed(
+                    format!("an input cannot be read: {what}; `nnf run --force` of its stage makes it again"),
+                    Vec::new(),
+                ),
+            ),
             Outcome::Done { known, seconds, .. } => match self.verdict(id, &known) {
                 Ok(verdict) => (seconds, verdict),
                 Err(error) => (seconds, failed(format!("its outputs cannot be compared: {error}"), Vec::new())),
@@ -304,7 +308,13 @@ impl<'a> Going<'a> {
     }
 
     /// Keeps both versions of an output: `DIR/<stage>/<output>/stored` and `again`.
-    fn keep(&self, id: InstanceId, output: &str, stored: &Produced, again: Option<&Produced>) -> Result<(), StoreError> {
+    fn keep(
+        &self,
+        id: InstanceId,
+        output: &str,
+        stored: &Produced,
+        again: Option<&Produced>,
+    ) -> Result<(), StoreError> {
         let Some(keep) = self.keep else { return Ok(()) };
         let folder = keep.join(&self.graph.get(id).name).join(output);
         fs_err::create_dir_all(&folder).map_err(StoreError::io("keep both versions of an output"))?;

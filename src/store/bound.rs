@@ -196,7 +196,8 @@ impl Store {
         if added > 0 && index::append(&file, format!("{added}\n").as_bytes()).is_err() {
             return None;
         }
-        let noted = text.lines().map(str::parse::<u64>).try_fold(added, |sum, line| Some(sum.saturating_add(line.ok()?)));
+        let noted =
+            text.lines().map(str::parse::<u64>).try_fold(added, |sum, line| Some(sum.saturating_add(line.ok()?)));
         noted.filter(|_| text.len() < (1 << 16))
     }
 

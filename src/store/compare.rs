@@ -134,7 +134,8 @@ mod tests {
     impl World {
         fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
-            let open = |name: &str| Store::open(&StoreOptions { local: folder.path().join(name), remote: None }).unwrap();
+            let open =
+                |name: &str| Store::open(&StoreOptions { local: folder.path().join(name), remote: None }).unwrap();
             let stores = [open("one"), open("two")];
             World { folder, stores }
         }
@@ -161,16 +162,18 @@ mod tests {
         let long = vec![7; (1 << 20) + 5];
         let mut other = long.clone();
         other[(1 << 20) + 3] = 8;
-        let told = |path: &str, offset, what: &str| {
-            Some(Difference { path: Some(path.into()), offset, what: what.into() })
-        };
+        let told =
+            |path: &str, offset, what: &str| Some(Difference { path: Some(path.into()), offset, what: what.into() });
         assert_eq!(world.difference(&[("a", b"x")], &[("a", b"x")]), None);
         assert_eq!(
             world.difference(&[("a", b"x"), ("b/c", &long), ("d", b"1")], &[("a", b"x"), ("b/c", &other), ("d", b"2")]),
             told("b/c", Some((1 << 20) + 3), "other bytes")
         );
         let same = "and the same up to there";
-        assert_eq!(world.difference(&[("a", b"xy")], &[("a", b"x")]), told("a", Some(1), &format!("it is shorter now, {same}")));
+        assert_eq!(
+            world.difference(&[("a", b"xy")], &[("a", b"x")]),
+            told("a", Some(1), &format!("it is shorter now, {same}"))
+        );
         assert_eq!(
             world.difference(&[("a", &long)], &[("a", &[&long[..], b"!"].concat())]),
             told("a", Some((1 << 20) + 5), &format!("it is longer now, {same}"))

@@ -74,8 +74,8 @@ impl Collected {
     /// Bytes of all that was removed.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        let parts =
-            [self.results, self.content, self.runs, self.checkpoints, self.quarantined, self.leftovers].map(|a| a.bytes);
+        let parts = [self.results, self.content, self.runs, self.checkpoints, self.quarantined, self.leftovers]
+            .map(|a| a.bytes);
         parts.iter().sum()
     }
 }
@@ -149,7 +149,8 @@ impl Store {
             needs.refresh()?;
             for item in some.iter().filter(|item| !needed(needs, &item.name)) {
                 let path = path(&item.name);
-                let same = inventory::look(&path).map_err(&doing)?.is_some_and(|m| inventory::changed(&m) == item.changed);
+                let same =
+                    inventory::look(&path).map_err(&doing)?.is_some_and(|m| inventory::changed(&m) == item.changed);
                 // What was put since a run began is that run's, also when its record is not written yet.
                 if same && needs.since.is_none_or(|since| item.changed < since) {
                     fs_err::remove_file(&path).map_err(&doing)?;

@@ -126,7 +126,10 @@ mod tests {
         put(format!("{}/.record-abc", &hex[..2]));
         put("stray".into());
         let listing = list::<Digest>(folder.path(), ".json").unwrap();
-        assert_eq!(listing.items.iter().map(|item| (item.name, item.size)).collect::<Vec<_>>(), [(Digest::of(b"x"), 5)]);
+        assert_eq!(
+            listing.items.iter().map(|item| (item.name, item.size)).collect::<Vec<_>>(),
+            [(Digest::of(b"x"), 5)]
+        );
         assert_eq!(listing.strays.len(), 4, "{:?}", listing.strays);
         assert_eq!(weigh(folder.path()).0, 25);
         let now = now(folder.path()).unwrap();

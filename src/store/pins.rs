@@ -93,7 +93,10 @@ impl Store {
         let _hold = self.hold()?;
         let path = folder.join(&pin.name);
         if inventory::look(&path).map_err(&doing)?.is_some() {
-            return Err(bad(&pin.name, "there is one of that name; take another name, or remove it first by `nnf unpin`"));
+            return Err(bad(
+                &pin.name,
+                "there is one of that name; take another name, or remove it first by `nnf unpin`",
+            ));
         }
         for (instance, key) in &pin.instances {
             if self.look_up(key)?.is_none() {

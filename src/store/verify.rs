@@ -134,7 +134,9 @@ impl Store {
         let mut wanted = Wanted { names: self.stage_names(), ..Wanted::default() };
         self.verify_records(&mut wanted, &mut verified)?;
         let blobs = inventory::list::<Digest>(&self.root.join("blobs/v1"), "")?;
-        verified.faults.extend(blobs.strays.into_iter().filter(|path| !is_temporary(path)).map(|path| Fault::Stray { path }));
+        verified
+            .faults
+            .extend(blobs.strays.into_iter().filter(|path| !is_temporary(path)).map(|path| Fault::Stray { path }));
         let damaged = self.read_all(&blobs.items, progress);
         (verified.blobs, verified.bytes) = (blobs.items.len() as u64, blobs.items.iter().map(|item| item.size).sum());
         let there: HashSet<Digest> = blobs.items.iter().map(|item| item.name).collect();
@@ -196,7 +198,10 @@ impl Store {
                 continue;
             }
             let users = wanted.content.get(&folder).cloned().unwrap_or_default();
-            match fs_err::read(self.blobs.path(&folder)).map_err(StoreError::io("read a folder")).and_then(|b| tree::parse(&b, &folder)) {
+            match fs_err::read(self.blobs.path(&folder))
+                .map_err(StoreError::io("read a folder"))
+                .and_then(|b| tree::parse(&b, &folder))
+            {
                 Ok(tree) => wanted.add_folder(&tree, &users),
                 Err(error) => {
                     let why = error.to_string();
@@ -304,7 +309,11 @@ impl Store {
         for part in ["index/v1", "heads/v1", "pins/v1", "records/v1", "blobs/v1"] {
             let folder = self.root.join(part);
             for name in inventory::names(&folder).map_err(&doing)? {
-                let inside = if name.len() == 2 { inventory::names(&folder.join(&name)).unwrap_or_default() } else { Vec::new() };
+                let inside = if name.len() == 2 {
+                    inventory::names(&folder.join(&name)).unwrap_or_default()
+                } else {
+                    Vec::new()
+                };
                 let paths = inside.iter().map(|inner| folder.join(&name).join(inner)).chain([folder.join(&name)]);
                 found.extend(paths.filter(|path| is_temporary(path) && is_abandoned(path)));
             }
@@ -346,7 +355,10 @@ impl Wanted {
             }
         }
         for (digest, path) in places {
-            let inside = |user: &User| User { output: user.output.as_ref().map(|name| format!("{name}/{path}")), ..user.clone() };
+            let inside = |user: &User| User {
+                output: user.output.as_ref().map(|name| format!("{name}/{path}")),
+                ..user.clone()
+            };
             self.content.entry(digest).or_default().extend(users.iter().map(inside));
         }
     }

@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod conformance;
+mod keeping;
 mod sharing;
 mod strict;

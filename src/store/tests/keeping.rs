@@ -13,39 +13,46 @@ use crate::store::{Bound, CollectOptions, Collected, Store, StoreOptions};
 struct World {
     _folder: tempfile::TempDir,
     store: Store,
+    machine: nnf_contract::Machine,
 }
 
 impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&StoreOptions { local: folder.path().join("artifacts"), remote: None }).unwrap();
-        World { _folder: folder, store }
+        World { _folder: folder, store, machine: this_machine() }
+    }
+
+    /// A record of nothing.
+    fn record(&self) -> Record {
+        Record {
+            version: 1,
+            key: Key::of_document(b""),
+            document: String::new(),
+            outputs: BTreeMap::new(),
+            metrics: BTreeMap::new(),
+            started: jiff::Timestamp::UNIX_EPOCH,
+            seconds: 1.0,
+            attempts: 1,
+            machine: self.machine.clone(),
+            environment: BTreeMap::new(),
+            log: None,
+            nonce: "one".into(),
+            supersedes: None,
+            checksum: String::new(),
+        }
     }
 
     /// A record with one output of this text.
     fn commit(&self, text: &str) -> Key {
         let output = Produced::Artifact(self.store.ingest_bytes(text.as_bytes(), "text/plain").unwrap());
         let document = format!("{{\"of\":\"{}\"}}", Digest::of(text.as_bytes()));
-        let record = Record {
-            version: 1,
-            key: Key::of_document(document.as_bytes()),
-            document,
-            outputs: BTreeMap::from([("out".to_owned(), output)]),
-            metrics: BTreeMap::new(),
-            started: jiff::Timestamp::UNIX_EPOCH,
-            seconds: 1.0,
-            attempts: 1,
-            machine: this_machine(),
-            environment: BTreeMap::new(),
-            log: None,
-            nonce: "one".into(),
-            supersedes: None,
-            checksum: String::new(),
-        };
+        let key = Key::of_document(document.as_bytes());
+        let record = Record { key, document, outputs: BTreeMap::from([("out".to_owned(), output)]), ..self.record() };
         self.store.commit(&record).unwrap();
         // The next thing happens at another tick of the file system's clock.
         std::thread::sleep(Duration::from_millis(20));
-        record.key
+        key
     }
 
     fn has(&self, text: &str) -> bool {
@@ -182,4 +189,75 @@ fn the_bound_takes_the_least_recently_used_first_and_spares_what_is_needed() {
     let done = bound(50_000, Some(&id)).unwrap();
     assert_eq!((done.dropped.count, there(&["b", "e"])), (0, vec![true, true]), "the run that has just ended");
     assert_eq!(bound(50_000, None).unwrap().dropped.count, 1);
+}
+
+/// What a run does with a result: finds it, or makes it, and then reads it.
+fn use_result(store: &Store, run: &crate::store::RunFolder, world: &World, number: usize) -> usize {
+    let text = format!("text {number}");
+    let document = format!("{{\"of\":\"{}\"}}", Digest::of(text.as_bytes()));
+    let key = Key::of_document(document.as_bytes());
+    let hold = store.hold().unwrap();
+    let found = store.look_up(&key).unwrap();
+    if found.is_some() {
+        run.uses(&key).unwrap();
+    }
+    drop(hold);
+    let made = usize::from(found.is_none());
+    let known = found.unwrap_or_else(|| {
+        let common = Produced::Artifact(store.ingest_bytes(b"in every result", "text/plain").unwrap());
+        let own = Produced::Artifact(store.ingest_bytes(text.as_bytes(), "text/plain").unwrap());
+        std::thread::yield_now();
+        let outputs = BTreeMap::from([("common".to_owned(), common), ("own".to_owned(), own)]);
+        let record = Record { outputs, key, document, ..world.record() };
+        let standing = store.commit(&record).unwrap();
+        run.uses(&key).unwrap();
+        crate::store::Known::from(&standing)
+    });
+    for (name, produced) in &known.outputs {
+        let Produced::Artifact(artifact) = produced else { continue };
+        let read = store.read(artifact);
+        assert!(read.is_ok(), "`{name}` of {number}, {}: {read:?}", if made == 1 { "just made" } else { "found" });
+    }
+    made
+}
+
+/// Many short runs, which find results of each other, beside collections without grace: nothing that a run found or
+/// made may be gone while the run goes on.
+#[test]
+fn no_run_misses_what_it_relied_on() {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    let world = World::new();
+    let again = || Store::open(&StoreOptions { local: world.store.root().to_owned(), remote: None }).unwrap();
+    let (over, made, used) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
+    let removed = std::thread::scope(|scope| {
+        let collector = scope.spawn(|| {
+            let mut removed = 0;
+            while !over.load(Ordering::SeqCst) {
+                removed += world.collect().content.count;
+            }
+            removed
+        });
+        let runners: Vec<_> = (0..2_usize)
+            .map(|runner| {
+                let (store, world, made, used) = (again(), &world, &made, &used);
+                scope.spawn(move || {
+                    for round in 0..150_usize {
+                        let run = store.new_run(["p", "q"][runner]).unwrap();
+                        for step in 0..4 {
+                            let number = (round * (3 + runner) + step * 5) % 7;
+                            made.fetch_add(use_result(&store, &run, world, number), Ordering::SeqCst);
+                            used.fetch_add(1, Ordering::SeqCst);
+                        }
+                    }
+                })
+            })
+            .collect();
+        let ended: Vec<_> = runners.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+        over.store(true, Ordering::SeqCst);
+        let removed = collector.join().unwrap();
+        ended.into_iter().for_each(|runner| runner.unwrap());
+        removed
+    });
+    let (made, used) = (made.into_inner(), used.into_inner());
+    assert!(removed > 0 && made > 7 && made < used, "{removed} removed, {made} made, {used} used");
 }

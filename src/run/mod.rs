@@ -10,6 +10,7 @@ mod outcome;
 mod result;
 mod settle;
 mod start;
+mod verdict;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,8 +29,9 @@ use crate::plan::{Looked, Surroundings};
 use crate::store::{Known, Store, StoreError};
 use crate::why::Reason;
 
-pub use audit::{Audit, AuditError, AuditOptions, Audited, OutputDifference, Verdict};
+pub use audit::{Audit, AuditError, AuditOptions};
 pub use event::{Ran, Reporter, RunEvent, Summary};
+pub use verdict::{Audited, OutputDifference, Verdict};
 use worker::{Context, Message};
 
 /// How to run.

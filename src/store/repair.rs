@@ -9,8 +9,8 @@ use std::path::Path;
 use crate::digest::{Digest, Key};
 use crate::record::Record;
 use crate::store::blob::write_atomically;
+use crate::store::fault::{Fault, User, Verified};
 use crate::store::needs::record;
-use crate::store::verify::{Fault, User, Verified};
 use crate::store::{Store, StoreError, index, inventory, lock, records};
 use crate::store::{gc, pins, stamps};
 

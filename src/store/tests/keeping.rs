@@ -147,6 +147,33 @@ fn a_result_that_a_new_run_finds_after_it_was_listed_stays_with_its_content() {
 }
 
 #[test]
+fn what_a_run_puts_that_began_after_the_look_at_runs_stays() {
+    let world = World::new();
+    let mut needs = world.needs();
+    let run = world.store.new_run("p").unwrap();
+    world.store.ingest_bytes(b"no record yet", "text/plain").unwrap();
+    let listed = world.content();
+    assert_eq!(world.store.remove_content(&mut needs, &listed).unwrap().count, 0);
+    drop(run);
+    assert_eq!(world.store.remove_content(&mut world.needs(), &listed).unwrap().count, 1);
+}
+
+#[test]
+fn nothing_is_removed_while_somebody_holds_the_store() {
+    let world = &World::new();
+    world.store.ingest_bytes(b"content", "text/plain").unwrap();
+    let hold = world.store.hold().unwrap();
+    std::thread::scope(|scope| {
+        let (listed, mut needs) = (world.content(), world.needs());
+        let removed = scope.spawn(move || world.store.remove_content(&mut needs, &listed).unwrap().count);
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(world.has("content"));
+        drop(hold);
+        assert_eq!(removed.join().unwrap(), 1);
+    });
+}
+
+#[test]
 fn a_pin_that_is_made_after_the_listing_counts() {
     let world = World::new();
     let key = world.commit("pinned");

@@ -110,7 +110,9 @@ impl Store {
         collection.done.live_runs = collection.needs.live_runs();
         let done = collection.done;
         if !options.dry_run {
-            self.index_anew()?;
+            if done.results.count > 0 {
+                self.index_anew()?;
+            }
             self.measured(done.kept_content.bytes + done.kept_results.bytes);
         }
         Ok(done)

@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Key;
+use crate::digest::{Digest, Key};
 use crate::store::blob::write_atomically;
-use crate::store::{Store, StoreError, index, inventory};
+use crate::store::{Store, StoreError, index, inventory, needs};
 
 /// Version of the document.
 const VERSION: u32 = 1;
@@ -91,6 +91,7 @@ impl Store {
         let folder = folder(&self.root);
         fs_err::create_dir_all(&folder).map_err(&doing)?;
         let _hold = self.hold()?;
+        let elsewhere = self.sent()?;
         let path = folder.join(&pin.name);
         if inventory::look(&path).map_err(&doing)?.is_some() {
             return Err(bad(
@@ -99,8 +100,15 @@ impl Store {
             ));
         }
         for (instance, key) in &pin.instances {
-            if self.look_up(key)?.is_none() {
+            let Some(record) = self.record(key)? else {
                 return Err(bad(&pin.name, format!("the result of `{instance}` was removed a moment ago")));
+            };
+            let lost = |digest: &Digest| !self.blobs.path(digest).exists();
+            if !elsewhere.contains(key) && needs::content(&self.blobs, &record).iter().any(lost) {
+                let why = format!(
+                    "content of `{instance}` is missing; `nnf run --force {instance} {instance}` makes it again"
+                );
+                return Err(bad(&pin.name, why));
             }
         }
         let mut line = Vec::new();

@@ -15,7 +15,7 @@ use crate::record::{Form, Produced, Record};
 use crate::store::fault::{Fault, User, Verified};
 use crate::store::inventory::{self, Item};
 use crate::store::needs::{artifacts, record};
-use crate::store::{Store, StoreError, attempt, heads, index, lock, pins, records, tree};
+use crate::store::{Known, Store, StoreError, attempt, heads, index, lock, pins, records, tree};
 
 /// Bytes that are read at a time from a file, by each core.
 const CHUNK: usize = 1 << 20;
@@ -26,7 +26,7 @@ pub type Progress<'a> = dyn Fn(u64, u64) + Sync + 'a;
 /// What a look at all records brings to light.
 #[derive(Default)]
 struct Wanted {
-    whole: Vec<Record>,
+    whole: Vec<Known>,
     content: HashMap<Digest, Vec<User>>,
     folders: BTreeSet<Digest>,
     names: HashMap<Key, BTreeSet<String>>,
@@ -171,9 +171,9 @@ impl Store {
 
     fn verify_index(&self, wanted: &Wanted, verified: &mut Verified) {
         let index = index::Index::open(&self.root.join("index/v1/records"));
-        for record in &wanted.whole {
-            if index.get(&record.key).is_some_and(|known| known.outputs != index::Known::from(record).outputs) {
-                verified.faults.push(Fault::WrongIndex { key: record.key });
+        for whole in &wanted.whole {
+            if index.get(&whole.key).is_some_and(|known| known.outputs != whole.outputs) {
+                verified.faults.push(Fault::WrongIndex { key: whole.key });
             }
         }
     }
@@ -251,7 +251,7 @@ impl Wanted {
             want(log.digest, None);
         }
         self.folders.extend(artifacts(&record).filter(|a| a.form == Form::Folder).map(|a| a.digest));
-        self.whole.push(record);
+        self.whole.push(Known::from(&record));
     }
 
     fn add_folder(&mut self, tree: &tree::Tree, users: &[User]) {
@@ -283,7 +283,7 @@ fn is_abandoned(path: &Path) -> bool {
 }
 
 /// Digest of a file, by plain reads: a disk that fails gives an error then, and not a signal.
-fn hash(path: &Path, step: &(dyn Fn(usize) + Sync)) -> io::Result<Digest> {
+pub(crate) fn hash(path: &Path, step: &(dyn Fn(usize) + Sync)) -> io::Result<Digest> {
     let mut file = fs_err::File::open(path)?;
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; CHUNK.min(usize::try_from(file.metadata()?.len()).unwrap_or(CHUNK).max(1))];

@@ -55,21 +55,31 @@ impl Blobs {
     /// The path of a blob whose content was checked, now or before.
     pub(crate) fn checked(&self, digest: &Digest) -> Result<PathBuf, StoreError> {
         let path = self.path(digest);
-        let meta = match fs_err::symlink_metadata(&path) {
-            Ok(meta) if meta.is_file() => meta,
-            Ok(_) => return Err(self.quarantine(digest)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(StoreError::Missing(*digest)),
-            Err(error) => return Err(StoreError::io("look into the store")(error)),
-        };
-        let stamp = Stamp::of_content(&meta);
-        if lock(&self.stamps).get(&path, &stamp) == Some(*digest) {
-            return Ok(path);
+        loop {
+            let stamp = match fs_err::symlink_metadata(&path) {
+                Ok(meta) if meta.is_file() => Stamp::of_content(&meta),
+                Ok(_) => return Err(self.quarantine(digest)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(StoreError::Missing(*digest)),
+                Err(error) => return Err(StoreError::io("look into the store")(error)),
+            };
+            if lock(&self.stamps).get(&path, &stamp) == Some(*digest) {
+                return Ok(path);
+            }
+            match hash_file(&path) {
+                Ok(found) if found == *digest => {
+                    lock(&self.stamps).set(&path, stamp, *digest);
+                    return Ok(path);
+                }
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(StoreError::io("read the store")(error));
+                }
+                // Another reader may have put the damaged file aside meanwhile, and a stage may have put a good one.
+                _ if fs_err::symlink_metadata(&path).is_ok_and(|meta| Stamp::of_content(&meta) == stamp) => {
+                    return Err(self.quarantine(digest));
+                }
+                _ => {}
+            }
         }
-        if hash_file(&path).map_err(StoreError::io("read the store"))? != *digest {
-            return Err(self.quarantine(digest));
-        }
-        lock(&self.stamps).set(&path, stamp, *digest);
-        Ok(path)
     }
 
     /// Puts a damaged blob aside, so that it can be made again and still be looked at.
@@ -80,7 +90,15 @@ impl Blobs {
         lock(&self.stamps).forget(&path);
         let moved = fs_err::create_dir_all(&folder).and_then(|()| fs_err::rename(&path, &aside));
         match moved {
+            // A good file came into its place just before it was moved.
+            Ok(())
+                if hash_file(&aside).is_ok_and(|found| found == *digest) && fs_err::rename(&aside, &path).is_ok() =>
+            {
+                StoreError::Missing(*digest)
+            }
             Ok(()) => StoreError::Damaged { digest: *digest, quarantine: aside },
+            // Another reader was quicker.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => StoreError::Missing(*digest),
             Err(error) => StoreError::io("put damaged content aside")(error),
         }
     }
@@ -195,4 +213,40 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     fs_err::set_permissions(file.path(), Permissions::from_mode(0o644))?;
     file.persist(path).map(|_| ()).map_err(|e| e.error)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    /// Two readers find the same damage, while somebody else puts good content in its place.
+    #[test]
+    fn damage_is_put_aside_once_and_good_content_never() {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::create_dir(folder.path().join("attempts")).unwrap();
+        let content = vec![7; 300_000];
+        let digest = Digest::of(&content);
+        for _ in 0..60 {
+            let open = || Blobs::new(folder.path().to_owned(), Arc::new(Mutex::new(Stamps::open(Path::new("none")))));
+            let (one, two, other) = (open(), open(), open());
+            other.put_bytes(&content).unwrap();
+            let path = one.path(&digest);
+            fs_err::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+            fs_err::write(&path, vec![8; 300_000]).unwrap();
+            let found = std::thread::scope(|scope| {
+                let readers = [&one, &two].map(|blobs| scope.spawn(|| blobs.checked(&digest)));
+                other.put_bytes(&content).unwrap();
+                readers.map(|reader| reader.join().unwrap())
+            });
+            for result in found {
+                let expected = matches!(result, Ok(_) | Err(StoreError::Missing(_) | StoreError::Damaged { .. }));
+                assert!(expected, "{result:?}");
+            }
+            other.put_bytes(&content).unwrap();
+            assert_eq!(fs_err::read(&path).unwrap(), content);
+            let aside = folder.path().join("quarantine").join(digest.to_string());
+            assert_ne!(fs_err::read(aside).unwrap(), content, "good content was put aside");
+        }
+    }
 }

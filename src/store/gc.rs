@@ -121,7 +121,7 @@ impl Store {
     /// A lock that only one collection of a store has at a time.
     pub(crate) fn keeper(&self) -> Result<std::fs::File, StoreError> {
         let doing = StoreError::io("lock the store for a collection");
-        let path = self.root.join("locks/gc");
+        let path = self.root.join("gc.lock");
         let file = fs_err::File::options().create(true).truncate(false).write(true).open(path).map_err(&doing)?;
         file.file().lock().map_err(doing)?;
         Ok(file.into_file())

@@ -27,7 +27,7 @@ struct Inside {
 
 impl Sweep {
     pub(crate) fn new(root: &Path) -> Self {
-        Sweep { path: root.join("locks/sweep"), inside: Mutex::default() }
+        Sweep { path: root.join("sweep.lock"), inside: Mutex::default() }
     }
 
     fn open(&self) -> io::Result<File> {
@@ -98,7 +98,6 @@ mod tests {
     #[test]
     fn many_hold_it_together_and_one_alone() {
         let folder = tempfile::tempdir().unwrap();
-        fs_err::create_dir(folder.path().join("locks")).unwrap();
         let (one, other) = (Sweep::new(folder.path()), Sweep::new(folder.path()));
         let busy = || one.open().unwrap().try_lock().is_err();
         let holds = (one.hold().unwrap(), one.hold().unwrap(), other.hold().unwrap());

@@ -256,19 +256,20 @@ fn no_run_misses_what_it_relied_on() {
     let world = World::new();
     let again = || Store::open(&StoreOptions { local: world.store.root().to_owned(), remote: None }).unwrap();
     let (over, made, used) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
-    let removed = std::thread::scope(|scope| {
+    let removed = std::sync::atomic::AtomicU64::new(0);
+    std::thread::scope(|scope| {
         let collector = scope.spawn(|| {
-            let mut removed = 0;
             while !over.load(Ordering::SeqCst) {
-                removed += world.collect().content.count;
+                removed.fetch_add(world.collect().content.count, Ordering::SeqCst);
             }
-            removed
         });
         let runners: Vec<_> = (0..2_usize)
             .map(|runner| {
-                let (store, world, made, used) = (again(), &world, &made, &used);
+                let (store, world, made, used, removed) = (again(), &world, &made, &used, &removed);
                 scope.spawn(move || {
-                    for round in 0..150_usize {
+                    // Until enough was collected meanwhile, but not for ever.
+                    let enough = |round| round >= 100 && removed.load(Ordering::SeqCst) >= 10;
+                    for round in (0..5000_usize).take_while(|round| !enough(*round)) {
                         let run = store.new_run(["p", "q"][runner]).unwrap();
                         for step in 0..4 {
                             let number = (round * (3 + runner) + step * 5) % 7;
@@ -281,10 +282,9 @@ fn no_run_misses_what_it_relied_on() {
             .collect();
         let ended: Vec<_> = runners.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
         over.store(true, Ordering::SeqCst);
-        let removed = collector.join().unwrap();
+        collector.join().unwrap();
         ended.into_iter().for_each(|runner| runner.unwrap());
-        removed
     });
-    let (made, used) = (made.into_inner(), used.into_inner());
+    let (made, used, removed) = (made.into_inner(), used.into_inner(), removed.into_inner());
     assert!(removed > 0 && made > 7 && made < used, "{removed} removed, {made} made, {used} used");
 }

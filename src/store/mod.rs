@@ -10,7 +10,7 @@
 //! checkpoints/v1/<key>/   what a killed stage goes on from
 //! attempts/               scratch and output folders of stages that run now
 //! quarantine/             blobs that were found damaged
-//! sweep.lock, gc.lock     held by whoever relies on what is there or removes from it; they are empty
+//! gc.lock, sweep.lock, turn.lock  held by whoever relies on what is there or removes from it; they are empty
 //! latest/<pipeline>/      links to the outputs of the last run, by their names
 //! ```
 //!

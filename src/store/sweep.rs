@@ -1,8 +1,9 @@
 //! The lock between those who rely on what is in a store and those who remove from it.
 //!
 //! Whoever finds content or a result and notes that it is needed holds the lock together with others, for as long as
-//! that takes; whoever removes holds it alone, for a few files at a time. It does not know what is needed. The kernel
-//! lets go of it when its owner dies.
+//! that takes; whoever removes holds it alone, for a few files at a time. Since many who hold it one after the other
+//! would keep that one waiting for ever, there is a turnstile before it, which that one closes while it waits. It does
+//! not know what is needed. The kernel lets go of both when their owner dies.
 
 use std::fs::File;
 use std::io;
@@ -15,6 +16,7 @@ use crate::store::{Store, StoreError, lock};
 #[derive(Debug)]
 pub(crate) struct Sweep {
     path: PathBuf,
+    turnstile: PathBuf,
     inside: Mutex<Inside>,
 }
 
@@ -22,29 +24,26 @@ pub(crate) struct Sweep {
 #[derive(Debug, Default)]
 struct Inside {
     users: usize,
-    file: Option<File>,
+    files: Option<(File, File)>,
 }
 
 impl Sweep {
     pub(crate) fn new(root: &Path) -> Self {
-        Sweep { path: root.join("sweep.lock"), inside: Mutex::default() }
-    }
-
-    fn open(&self) -> io::Result<File> {
-        let options = fs_err::File::options().create(true).truncate(false).write(true).open(&self.path)?;
-        Ok(options.into_file())
+        Sweep { path: root.join("sweep.lock"), turnstile: root.join("turn.lock"), inside: Mutex::default() }
     }
 
     /// Until this is dropped, nothing is removed from the store.
     pub(crate) fn hold(&self) -> io::Result<Hold<'_>> {
         let mut inside = lock(&self.inside);
         if inside.users == 0 {
-            let file = match inside.file.take() {
-                Some(file) => file,
-                None => self.open()?,
+            let (turnstile, file) = match inside.files.take() {
+                Some(files) => files,
+                None => (open(&self.turnstile)?, open(&self.path)?),
             };
+            turnstile.lock_shared()?;
+            turnstile.unlock()?;
             file.lock_shared()?;
-            inside.file = Some(file);
+            inside.files = Some((turnstile, file));
         }
         inside.users += 1;
         Ok(Hold(self))
@@ -52,10 +51,15 @@ impl Sweep {
 
     /// Until this is dropped, nobody else relies on anything anew. A thread that holds the lock must not ask for this.
     pub(crate) fn alone(&self) -> io::Result<File> {
-        let file = self.open()?;
+        let (turnstile, file) = (open(&self.turnstile)?, open(&self.path)?);
+        turnstile.lock()?;
         file.lock()?;
         Ok(file)
     }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    Ok(fs_err::File::options().create(true).truncate(false).write(true).open(path)?.into_file())
 }
 
 impl Store {
@@ -81,11 +85,11 @@ impl Drop for Hold<'_> {
         let mut inside = lock(&self.0.inside);
         inside.users -= 1;
         if inside.users == 0
-            && let Some(file) = &inside.file
+            && let Some((_, file)) = &inside.files
             && file.unlock().is_err()
         {
             // Closing the file lets go of the lock in any case.
-            inside.file = None;
+            inside.files = None;
         }
     }
 }
@@ -99,7 +103,7 @@ mod tests {
     fn many_hold_it_together_and_one_alone() {
         let folder = tempfile::tempdir().unwrap();
         let (one, other) = (Sweep::new(folder.path()), Sweep::new(folder.path()));
-        let busy = || one.open().unwrap().try_lock().is_err();
+        let busy = || open(&one.path).unwrap().try_lock().is_err();
         let holds = (one.hold().unwrap(), one.hold().unwrap(), other.hold().unwrap());
         assert!(busy());
         drop(holds.0);
@@ -108,7 +112,7 @@ mod tests {
         drop(holds.1);
         assert!(!busy());
         let alone = one.alone().unwrap();
-        assert!(other.open().unwrap().try_lock_shared().is_err());
+        assert!(open(&other.path).unwrap().try_lock_shared().is_err());
         drop(alone);
         drop(other.hold().unwrap());
     }

@@ -4,6 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::cli::amounts::{Size, size};
+use crate::cli::audit::AuditCommand;
+use crate::cli::gc::GcCommand;
+use crate::cli::pin::{PinCommand, PinsCommand, UnpinCommand};
+use crate::cli::verify::VerifyCommand;
+
 /// Runs an experiment from one YAML file, stores every step's result under the hash of what went into it, and reruns
 /// only what a change made stale.
 #[derive(Debug, Parser)]
@@ -17,7 +23,7 @@ pub(crate) struct Arguments {
 
 const EXIT_CODES: &str = "Exit codes:
   0    done
-  1    a stage failed
+  1    a stage failed; verify found faults; audit found differences
   2    the pipeline or the arguments are wrong
   3    the store failed
   130  interrupted (once: what runs is stopped cleanly; twice: it is killed)";
@@ -52,6 +58,18 @@ pub(crate) enum Command {
     Log(LogCommand),
     /// List runs
     Runs(PipelineCommand),
+    /// Check every record and all content of the store
+    Verify(VerifyCommand),
+    /// Remove from the store what nothing needs any more
+    Gc(GcCommand),
+    /// Keep the present results for good, under a name
+    Pin(PinCommand),
+    /// Let go of what a pin keeps
+    Unpin(UnpinCommand),
+    /// List pins
+    Pins(PinsCommand),
+    /// Run stages again aside, and compare their bytes with the stored ones
+    Audit(AuditCommand),
     /// Describe the kinds of stage that the pipeline's programs offer
     Describe(DescribeCommand),
     /// Print a JSON Schema of pipelines, for editors
@@ -80,6 +98,9 @@ pub(crate) struct RunCommand {
     /// Ignore checkpoints
     #[arg(long)]
     pub(crate) no_resume: bool,
+    /// Largest size of the local store, such as 20GiB, or none; default $NNF_MAX_SIZE, else half of the disk
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) max_size: Option<Size>,
 }
 
 #[derive(Debug, Args)]

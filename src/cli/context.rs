@@ -142,7 +142,7 @@ pub(crate) fn cache_folder() -> Option<PathBuf> {
 }
 
 /// A remote tier, with the settings that the object store's library knows by the names of their variables.
-fn remote(url: String) -> RemoteOptions {
+pub(crate) fn remote(url: String) -> RemoteOptions {
     const PREFIXES: [&str; 4] = ["AWS_", "GOOGLE_", "AZURE_", "OBJECT_STORE_"];
     let settings = std::env::vars().filter(|(name, _)| PREFIXES.iter().any(|prefix| name.starts_with(prefix)));
     RemoteOptions { url, settings: settings.collect() }

@@ -1,16 +1,23 @@
 //! The command line: the only part that touches the terminal, the environment and the user's folders.
 
+mod amounts;
 mod args;
+mod audit;
+mod bound;
 mod confine;
 mod context;
 mod describe;
+mod gc;
 mod get;
+mod keeper;
 mod log;
+mod pin;
 mod plan;
 mod render;
 mod run;
 mod runs;
 mod show;
+mod verify;
 mod why;
 
 use std::process::ExitCode;
@@ -25,7 +32,7 @@ use args::{Arguments, Command};
 /// Why a command ended without doing what it was asked to; each has an exit code of its own.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// A stage failed: 1. What there is to say was said.
+    /// A stage failed, or a check found something: 1. What there is to say was said.
     Stage,
     /// The pipeline or the arguments are wrong: 2.
     Wrong(Vec<Diagnostic>),
@@ -38,9 +45,10 @@ pub(crate) enum Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::BadRemote { .. } | StoreError::Unfit { .. } | StoreError::Input { .. } => {
-                Failure::wrong(error.to_string())
-            }
+            StoreError::BadRemote { .. }
+            | StoreError::Unfit { .. }
+            | StoreError::Input { .. }
+            | StoreError::BadPin { .. } => Failure::wrong(error.to_string()),
             error => Failure::Store(error.to_string()),
         }
     }
@@ -120,6 +128,12 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
         Command::Get(command) => get::run(command, common),
         Command::Log(command) => log::run(command, common),
         Command::Runs(command) => runs::run(command, common),
+        Command::Verify(command) => verify::run(command, common),
+        Command::Gc(command) => gc::run(command, common),
+        Command::Pin(command) => pin::pin(command, common),
+        Command::Unpin(command) => pin::unpin(command, common),
+        Command::Pins(command) => pin::pins(command, common),
+        Command::Audit(command) => audit::run(command, common),
         Command::Describe(command) => describe::run(command, common),
         Command::Schema(command) => describe::schema(command, common),
         Command::Completions { shell } => {

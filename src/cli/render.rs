@@ -57,6 +57,11 @@ pub(crate) fn out(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
+/// Writes a line to standard error.
+pub(crate) fn note(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// One fault.
 fn render(fault: &Diagnostic, style: Style) -> String {
     let mut text = format!("{}: {}\n", style.paint("1;31", "error"), printable(&fault.message));

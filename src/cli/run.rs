@@ -17,6 +17,7 @@ use nnf::store::{Store, StoreOptions};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::cli::args::{Common, RunCommand, split};
+use crate::cli::bound::{bound_of, keep_within};
 use crate::cli::context::{Context, recalled, search_path, url};
 use crate::cli::{Failure, confine, render};
 
@@ -26,6 +27,7 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
     if let Some(recalled) = &recalled
         && stages.is_empty()
         && command.force.is_empty()
+        && command.max_size.is_none()
         && nothing_to_do(recalled, common)?
     {
         return Ok(());
@@ -33,6 +35,7 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
     let context = Context::open_recalled(recalled, &pipeline, common)?;
     let targets = context.instances(stages)?;
     let forced: BTreeSet<_> = context.instances(&command.force)?.into_iter().collect();
+    let most = bound_of(command.max_size, &context)?;
     let cores = command.jobs.unwrap_or_else(|| u32::try_from(machine::cores()).unwrap_or(1));
     let options = RunOptions {
         targets: if targets.is_empty() { Vec::new() } else { targets.into_iter().chain(forced.clone()).collect() },
@@ -60,6 +63,7 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
             render::failures(&faults);
         }
     }
+    keep_within(most, &context, &summary.run, common.json);
     match &summary {
         s if s.interrupted => Err(Failure::Interrupted),
         s if s.store_failed => Err(Failure::Store("the store failed; what was finished is kept".into())),
@@ -93,7 +97,7 @@ fn reporter(json: bool) -> Box<dyn Reporter> {
 }
 
 /// Ctrl-C, and the signal by which services are stopped, interrupt the run.
-fn listen(interrupter: Interrupter) -> Result<(), Failure> {
+pub(crate) fn listen(interrupter: Interrupter) -> Result<(), Failure> {
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])
         .map_err(|error| Failure::Store(format!("cannot listen for signals: {error}")))?;
     std::thread::spawn(move || {

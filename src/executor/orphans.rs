@@ -50,21 +50,30 @@ mod system {
 
     pub(super) fn end_children(group: u32, scratch: Option<&Path>) {
         for round in 0..ROUNDS {
-            let mut left = false;
+            let mut look_again = false;
             for child in children() {
                 let own = group_of(child) == Some(group);
                 if own || scratch.is_some_and(|scratch| is_marked(child, scratch)) {
                     let _ = kill_process(child, Signal::KILL);
                     // It is nobody else's to wait for: those who started it are gone.
-                    left |= !matches!(waitpid(Some(child), WaitOptions::NOHANG), Ok(Some(_)));
+                    let _ = waitpid(Some(child), WaitOptions::NOHANG);
+                    // What it had started is adopted only now.
+                    look_again = true;
+                } else {
+                    look_again |= round < 4 && is_becoming(child);
                 }
             }
-            if !left {
+            if !look_again {
                 return;
             }
             std::thread::sleep(PAUSE * round.min(4));
         }
         tracing::warn!("a process of a stage does not end although it was killed");
+    }
+
+    /// Whether a process has no environment because it is just becoming another program.
+    fn is_becoming(id: Pid) -> bool {
+        fs_err::read(format!("/proc/{}/environ", id.as_raw_nonzero())).is_ok_and(|environment| environment.is_empty())
     }
 
     pub(super) fn end_marked(folder: &Path) -> usize {

@@ -154,6 +154,33 @@ pub fn catalogue(
     if faults.is_empty() { Ok(catalogue) } else { Err(faults) }
 }
 
+/// Where the store of a pipeline is.
+#[derive(Clone, Debug)]
+pub struct Whereabouts {
+    /// The root, in which the local tier lies.
+    pub root: PathBuf,
+    /// The URL of the remote tier, if one is named.
+    pub store: Option<String>,
+}
+
+/// Where the store of a pipeline is. Whatever else is wrong with the file is of no concern.
+///
+/// # Errors
+/// When the file cannot be read as YAML, or its root is no folder.
+pub fn whereabouts(path: &Path, overrides: &[String]) -> Result<Whereabouts, Vec<Diagnostic>> {
+    let mut others = Faults::new();
+    let mut definition = definition::read(&yaml::read(path)?, &mut others);
+    apply_overrides(&mut definition.params, overrides, &mut others);
+    let params = interpolate::resolve_params(&definition.params, &mut others);
+    let scope = Scope { params, each: Default::default() };
+    let mut faults = Faults::new();
+    let store = definition.store.as_ref().and_then(|node| settings::text(node, "store", &scope, &mut faults));
+    match reach(&definition, path, &scope, &mut faults) {
+        Some(reach) if faults.is_empty() => Ok(Whereabouts { root: reach.root, store }),
+        _ => Err(faults),
+    }
+}
+
 fn name(definition: &Definition, path: &Path, scope: &Scope, faults: &mut Faults) -> String {
     if let Some(node) = &definition.name {
         let name = settings::text(node, "name", scope, faults).unwrap_or_default();

@@ -18,7 +18,8 @@ mod suggest;
 
 pub use check_words::{expects, nearest};
 pub use compiled::{Identity, Memory, Recalled, recall};
-pub use load::{LoadRequest, Loaded, catalogue, load};
+pub use load::{LoadRequest, Loaded, Whereabouts, catalogue, load, whereabouts};
+pub use settings::parse_bytes;
 
 /// Words that other parts of the program share with the checks.
 mod check_words {

@@ -113,7 +113,9 @@ pub(crate) fn needs(entries: &[Entry], cpus: CpuNeed, scope: &Scope, faults: &mu
     needs
 }
 
-fn parse_bytes(text: &str) -> Option<u64> {
+/// Bytes written as `512MiB`, `1.5 GB` or a bare number.
+#[must_use]
+pub fn parse_bytes(text: &str) -> Option<u64> {
     const UNITS: [(&str, u64); 8] = [
         ("KiB", 1 << 10),
         ("MiB", 1 << 20),

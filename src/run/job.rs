@@ -62,7 +62,7 @@ impl Assignment<'_> {
             Source::Output { from, output } => {
                 let produced = self.producers.get(from).and_then(|known| known.outputs.get(output));
                 match produced {
-                    Some(Produced::Artifact(artifact)) => match self.context.store.hand_out(artifact, to) {
+                    Some(Produced::Artifact(artifact)) => match self.context.around.store.hand_out(artifact, to) {
                         Ok(handed) => {
                             handed_out.push(handed);
                             Ok(Some(to.to_owned()))

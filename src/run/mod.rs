@@ -3,6 +3,7 @@
 //! It does not know the terminal; what happens goes to a reporter.
 
 mod alone;
+mod audit;
 mod end;
 mod event;
 mod job;
@@ -12,6 +13,7 @@ mod settle;
 mod settled;
 mod start;
 mod strict;
+mod verdict;
 mod worker;
 mod workers;
 
@@ -32,8 +34,10 @@ use crate::plan::{Looked, Surroundings};
 use crate::store::{FileInput, Known, Store, StoreError};
 use crate::why::Reason;
 
+pub use audit::{Audit, AuditError, AuditOptions};
 pub use event::{Ran, Reporter, RunEvent, Summary};
 pub use settled::settled;
+pub use verdict::{Audited, OutputDifference, Verdict};
 use worker::{Context, Message};
 use workers::Workers;
 

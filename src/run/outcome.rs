@@ -51,6 +51,9 @@ impl State<'_> {
         match outcome {
             Outcome::Done { known, seconds, adopted } => {
                 self.again.remove(&id);
+                if let Err(error) = self.context.run.uses(&key) {
+                    tracing::warn!("{error}");
+                }
                 self.tell(RunEvent::Finished { stage: stage.clone(), key, seconds, adopted });
                 if adopted {
                     self.summary.fresh += 1;

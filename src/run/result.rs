@@ -18,7 +18,7 @@ impl Assignment<'_> {
     /// Nothing that the result rests on may have changed while the stage ran.
     pub(super) fn look_again(&self, handed_out: &[HandedOut]) -> Result<(), Failure> {
         for handed in handed_out {
-            self.context.store.check_handed_out(handed)?;
+            self.context.around.store.check_handed_out(handed)?;
         }
         for before in &self.looked.files {
             let now = self.context.store.file(&before.path);

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+use crate::digest::Key;
 use crate::graph::InstanceId;
 use crate::pipeline::Loaded;
 use crate::plan::Looked;
@@ -141,6 +142,16 @@ impl<'a> State<'a> {
         }
     }
 
+    /// Looks for a result, and notes that the run uses it before anybody can remove it.
+    fn find(&self, key: &Key) -> Result<Option<Known>, StoreError> {
+        let _hold = self.context.store.hold()?;
+        let found = self.context.store.look_up(key)?;
+        if found.is_some() {
+            self.context.run.uses(key)?;
+        }
+        Ok(found)
+    }
+
     pub(super) fn sort_in(&mut self, id: InstanceId, looked: Looked) -> Result<(), StoreError> {
         let key = looked.key;
         if self.working.contains_key(&key) {
@@ -149,7 +160,7 @@ impl<'a> State<'a> {
         }
         let reason = match self.again.get(&id) {
             Some(reason) => reason.clone(),
-            None => match self.context.store.look_up(&key)? {
+            None => match self.find(&key)? {
                 Some(known) => {
                     self.context.store.share(&key)?;
                     self.summary.fresh += 1;

@@ -30,13 +30,18 @@ pub fn settled(
     let machine = recalled.measures.then(machine);
     let identity = &recalled.identity;
     let circumstances = Circumstances { version: identity.version, path: path.as_bytes().to_vec(), remote, machine };
+    // Nothing is removed from the store until the keys are this run's too.
+    let hold = store.hold()?;
     let Some(note) = store.settled(&identity.slot, &circumstances) else { return Ok(None) };
     tracing::debug!("run {} left nothing to do, and nothing has changed since", note.run);
-    store.clear_leftovers()?;
     let run = store.new_run(&note.pipeline)?;
     for name in ["pipeline.json", "keys"] {
-        run.share(name, &note.run);
+        if !run.share(name, &note.run) {
+            tracing::debug!("run {} has no `{name}` any more", note.run);
+        }
     }
+    drop(hold);
+    store.clear_leftovers()?;
     let total = note.stages.len();
     let mut tell = |event: RunEvent| {
         if !matches!(event, RunEvent::Fresh { .. }) {

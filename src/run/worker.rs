@@ -61,6 +61,7 @@ pub(crate) struct Assignment<'a> {
 
 /// What all workers of a run share.
 pub(crate) struct Context<'a> {
+    /// Where results go. Inputs come from the store of `around`, which is another one in an audit.
     pub(crate) store: &'a Store,
     pub(crate) around: &'a Surroundings<'a>,
     pub(crate) executor: &'a dyn Executor,
@@ -189,6 +190,9 @@ impl Assignment<'_> {
         let checkpoint = if self.instance.resumes { Some(store.checkpoint(&self.looked.key)?) } else { None };
         if let Some(checkpoint) = checkpoint.as_ref().filter(|_| !self.context.resume && attempt == 1) {
             checkpoint.clear()?;
+        }
+        if let Some(checkpoint) = &checkpoint {
+            checkpoint.note_needs(self.producers.values().map(|known| &known.key))?;
         }
         let (inputs, handed_out) = self.hand_out(&folder)?;
         let log = self.context.run.create_log(&self.instance.name, attempt)?;

@@ -6,12 +6,13 @@ use std::fs::Permissions;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::digest::Digest;
 use crate::store::hashing::hash_file;
 use crate::store::stamps::{Stamp, Stamps};
+use crate::store::sweep::Sweep;
 use crate::store::{StoreError, lock};
 
 /// The blobs of one local store.
@@ -21,11 +22,15 @@ pub(crate) struct Blobs {
     stamps: Arc<Mutex<Stamps>>,
     /// Whether the file system refused to share content by a reflink; a refusal costs as much as a copy of a small file.
     refuses_reflinks: Arc<AtomicBool>,
+    pub(crate) sweep: Arc<Sweep>,
+    /// Bytes that this program has added.
+    added: Arc<AtomicU64>,
 }
 
 impl Blobs {
     pub(crate) fn new(root: PathBuf, stamps: Arc<Mutex<Stamps>>) -> Self {
-        Blobs { root, stamps, refuses_reflinks: Arc::default() }
+        let sweep = Arc::new(Sweep::new(&root));
+        Blobs { root, stamps, refuses_reflinks: Arc::default(), sweep, added: Arc::default() }
     }
 
     /// Shares content of a blob with a new file; false where the file system cannot.
@@ -47,21 +52,31 @@ impl Blobs {
     /// The path of a blob whose content was checked, now or before.
     pub(crate) fn checked(&self, digest: &Digest) -> Result<PathBuf, StoreError> {
         let path = self.path(digest);
-        let meta = match fs_err::symlink_metadata(&path) {
-            Ok(meta) if meta.is_file() => meta,
-            Ok(_) => return Err(self.quarantine(digest)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(StoreError::Missing(*digest)),
-            Err(error) => return Err(StoreError::io("look into the store")(error)),
-        };
-        let stamp = Stamp::of_content(&meta);
-        if lock(&self.stamps).get(&path, &stamp) == Some(*digest) {
-            return Ok(path);
+        loop {
+            let stamp = match fs_err::symlink_metadata(&path) {
+                Ok(meta) if meta.is_file() => Stamp::of_content(&meta),
+                Ok(_) => return Err(self.quarantine(digest)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(StoreError::Missing(*digest)),
+                Err(error) => return Err(StoreError::io("look into the store")(error)),
+            };
+            if lock(&self.stamps).get(&path, &stamp) == Some(*digest) {
+                return Ok(path);
+            }
+            match hash_file(&path) {
+                Ok(found) if found == *digest => {
+                    lock(&self.stamps).set(&path, stamp, *digest);
+                    return Ok(path);
+                }
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(StoreError::io("read the store")(error));
+                }
+                // Another reader may have put the damaged file aside meanwhile, and a stage may have put a good one.
+                _ if fs_err::symlink_metadata(&path).is_ok_and(|meta| Stamp::of_content(&meta) == stamp) => {
+                    return Err(self.quarantine(digest));
+                }
+                _ => {}
+            }
         }
-        if hash_file(&path).map_err(StoreError::io("read the store"))? != *digest {
-            return Err(self.quarantine(digest));
-        }
-        lock(&self.stamps).set(&path, stamp, *digest);
-        Ok(path)
     }
 
     /// Puts a damaged blob aside, so that it can be made again and still be looked at.
@@ -72,7 +87,15 @@ impl Blobs {
         lock(&self.stamps).forget(&path);
         let moved = fs_err::create_dir_all(&folder).and_then(|()| fs_err::rename(&path, &aside));
         match moved {
+            // A good file came into its place just before it was moved.
+            Ok(())
+                if hash_file(&aside).is_ok_and(|found| found == *digest) && fs_err::rename(&aside, &path).is_ok() =>
+            {
+                StoreError::Missing(*digest)
+            }
             Ok(()) => StoreError::Damaged { digest: *digest, quarantine: aside },
+            // Another reader was quicker.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => StoreError::Missing(*digest),
             Err(error) => StoreError::io("put damaged content aside")(error),
         }
     }
@@ -124,9 +147,21 @@ impl Blobs {
         copy.keep().map(|(_, path)| path).map_err(|e| e.error)
     }
 
-    /// Whether the content is there and whole: a damaged blob must not stand in the way of a good one.
+    /// Whether the content is there and whole: a damaged blob must not stand in the way of a good one. One that is
+    /// there counts as new from now on, so that it is not removed before its record is written.
     fn has(&self, digest: &Digest) -> bool {
-        self.checked(digest).is_ok()
+        self.renew(digest).is_ok() && self.checked(digest).is_ok()
+    }
+
+    /// Sets the time of change of a blob, but not that of its content, by setting the mode that it has already.
+    fn renew(&self, digest: &Digest) -> io::Result<()> {
+        let _hold = self.sweep.hold()?;
+        fs_err::set_permissions(self.path(digest), Permissions::from_mode(0o444))
+    }
+
+    /// Bytes that were added since this was asked last.
+    pub(crate) fn take_added(&self) -> u64 {
+        self.added.swap(0, Ordering::Relaxed)
     }
 
     /// Makes a finished file read-only and moves it to its name.
@@ -134,6 +169,7 @@ impl Blobs {
         let doing = StoreError::io("store content");
         let to = self.path(digest);
         fs_err::set_permissions(from, Permissions::from_mode(0o444)).map_err(&doing)?;
+        let hold = self.sweep.hold().map_err(&doing)?;
         match in_folder(to.parent().unwrap_or(&self.root), || fs_err::rename(from, &to)) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
@@ -144,8 +180,10 @@ impl Blobs {
             }
             Err(error) => return Err(doing(error)),
         }
+        drop(hold);
         // It was hashed a moment ago by this very program, under a name that nobody else knows.
         if let Ok(meta) = fs_err::symlink_metadata(&to) {
+            self.added.fetch_add(meta.len(), Ordering::Relaxed);
             lock(&self.stamps).set_trusted(&to, Stamp::of_content(&meta), *digest);
         }
         Ok(())
@@ -183,4 +221,40 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = temporary_in(path.parent().unwrap_or(Path::new(".")), ".new-")?;
     file.write_all(bytes)?;
     file.persist(path).map(|_| ()).map_err(|e| e.error)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    /// Two readers find the same damage, while somebody else puts good content in its place.
+    #[test]
+    fn damage_is_put_aside_once_and_good_content_never() {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::create_dir(folder.path().join("attempts")).unwrap();
+        let content = vec![7; 300_000];
+        let digest = Digest::of(&content);
+        for _ in 0..60 {
+            let open = || Blobs::new(folder.path().to_owned(), Arc::new(Mutex::new(Stamps::new("none".into()))));
+            let (one, two, other) = (open(), open(), open());
+            other.put_bytes(&content).unwrap();
+            let path = one.path(&digest);
+            fs_err::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+            fs_err::write(&path, vec![8; 300_000]).unwrap();
+            let found = std::thread::scope(|scope| {
+                let readers = [&one, &two].map(|blobs| scope.spawn(|| blobs.checked(&digest)));
+                other.put_bytes(&content).unwrap();
+                readers.map(|reader| reader.join().unwrap())
+            });
+            for result in found {
+                let expected = matches!(result, Ok(_) | Err(StoreError::Missing(_) | StoreError::Damaged { .. }));
+                assert!(expected, "{result:?}");
+            }
+            other.put_bytes(&content).unwrap();
+            assert_eq!(fs_err::read(&path).unwrap(), content);
+            let aside = folder.path().join("quarantine").join(digest.to_string());
+            assert_ne!(fs_err::read(aside).unwrap_or_default(), content, "good content was put aside");
+        }
+    }
 }

@@ -12,6 +12,15 @@ use crate::digest::Key;
 use crate::store::StoreError;
 use crate::store::blob::write_atomically;
 
+/// The file that lists the keys whose results the stage reads, one a line.
+const NEEDS: &str = "needs";
+
+/// The keys of what the stage of a checkpoint reads.
+pub(crate) fn needs(folder: &Path) -> Vec<Key> {
+    let text = fs_err::read_to_string(folder.join(NEEDS)).unwrap_or_default();
+    text.lines().filter_map(|line| line.parse().ok()).collect()
+}
+
 /// An open checkpoint folder. No other engine has it at the same time.
 #[derive(Debug)]
 pub struct Checkpoint {
@@ -78,6 +87,15 @@ impl Checkpoint {
     pub fn add_seconds(&self, seconds: f64) -> Result<(), StoreError> {
         let text = serde_json::to_vec(&Spent { seconds: self.seconds() + seconds }).unwrap_or_default();
         write_atomically(&self.folder.join("spent.json"), &text).map_err(StoreError::io("keep a checkpoint"))
+    }
+
+    /// Notes what the stage reads, so that it is there when the stage goes on.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn note_needs<'a>(&self, keys: impl IntoIterator<Item = &'a Key>) -> Result<(), StoreError> {
+        let text: String = keys.into_iter().map(|key| format!("{key}\n")).collect();
+        write_atomically(&self.folder.join(NEEDS), text.as_bytes()).map_err(StoreError::io("keep a checkpoint"))
     }
 
     /// Forgets what is kept here.

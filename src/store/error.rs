@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::digest::Digest;
+use crate::digest::{Digest, Key};
 
 /// A fault of the store, or of what was to be stored.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +46,23 @@ pub enum StoreError {
         /// Why not.
         why: String,
     },
+    /// A pin cannot be made.
+    #[error("the pin `{name}`: {why}")]
+    BadPin {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// What a pin keeps is not known any more.
+    #[error("the pin `{0}` is damaged, so what it keeps is not known; bring its file back, or `nnf unpin {0}`")]
+    DamagedPin(String),
+    /// A record of a newer version of this program, which may need what this one does not know of.
+    #[error("the record {} was written by a newer version of nnf; use that one, or a later one", .0.short())]
+    Newer(Key),
+    /// There is no store at a place.
+    #[error("there is no store at {}", .0.display())]
+    NoStore(PathBuf),
     /// The remote tier failed.
     #[error("the remote store failed: {0}")]
     Remote(String),

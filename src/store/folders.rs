@@ -31,6 +31,8 @@ impl Store {
     /// # Errors
     /// When the disk fails.
     pub fn new_run(&self, pipeline: &str) -> Result<RunFolder, StoreError> {
+        // Whoever removes from the store sees the folder only with its mark that the run goes on.
+        let _hold = self.hold()?;
         RunFolder::create(&self.root.join("runs/v1"), pipeline)
     }
 

@@ -17,18 +17,24 @@ const PARTS: usize = 3;
 
 /// Digest of a file's content.
 pub(crate) fn hash_file(path: &Path) -> io::Result<Digest> {
+    hash_file_telling(path, &|_| {})
+}
+
+/// Digest of a file's content; says how many bytes were hashed each time some were.
+pub(crate) fn hash_file_telling(path: &Path, step: &dyn Fn(usize)) -> io::Result<Digest> {
     let mut file = fs_err::File::open(path)?;
     let size = file.metadata()?.len();
     let mut hasher = blake3::Hasher::new();
     if size >= LARGE {
-        hash_on_all_cores(&mut file, &mut hasher)?;
+        hash_on_all_cores(&mut file, &mut hasher, step)?;
     } else {
         hasher.update_reader(file)?;
+        step(usize::try_from(hasher.count()).unwrap_or(usize::MAX));
     }
     Ok(hasher.finalize().into())
 }
 
-fn hash_on_all_cores(file: &mut fs_err::File, hasher: &mut blake3::Hasher) -> io::Result<()> {
+fn hash_on_all_cores(file: &mut fs_err::File, hasher: &mut blake3::Hasher, step: &dyn Fn(usize)) -> io::Result<()> {
     let (give, take) = sync_channel::<(Vec<u8>, usize)>(PARTS);
     let (give_back, take_back) = sync_channel::<Vec<u8>>(PARTS);
     std::thread::scope(|scope| {
@@ -44,6 +50,7 @@ fn hash_on_all_cores(file: &mut fs_err::File, hasher: &mut blake3::Hasher) -> io
         });
         for (part, length) in take {
             hasher.update_rayon(&part[..length]);
+            step(length);
             // The reader has ended if it does not take it.
             let _ = give_back.send(part);
         }

@@ -52,7 +52,14 @@ fn abandoned(folder: &Path) -> Result<Option<File>, TryLockError> {
     }
 }
 
-fn is_old(path: &Path) -> bool {
+/// Whether what lies in the folder of attempts has no owner any more.
+pub(crate) fn is_left_over(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if name.starts_with(OWNED) { abandoned(path).is_ok() } else { is_old(path) }
+}
+
+/// Whether a temporary file has not been written for so long that its program is gone.
+pub(crate) fn is_old(path: &Path) -> bool {
     let age = fs_err::symlink_metadata(path).and_then(|meta| meta.modified()).map(|time| time.elapsed());
     age.is_ok_and(|age| age.is_ok_and(|age| age > ABANDONED))
 }

@@ -3,56 +3,78 @@
 //! ```text
 //! blobs/v1/ab/cdef…       content, named by its BLAKE3 digest, created once, read-only
 //! records/v1/ab/<key>.json  what a stage produced; written last: this is the commit
-//! runs/v1/<id>/           plan, events, logs, pipeline as resolved
+//! runs/v1/<id>/           plan, events, logs, pipeline as resolved; `keys` it used, and a lock while it goes on
+//! pins/v1/<name>          results that are kept for good
 //! heads/v1/<pipeline>     the last record of each instance, which `why` compares with
 //! index/v1/               what records and files look like, so that a run without work reads two files; made anew when in doubt
 //! checkpoints/v1/<key>/   what a killed stage goes on from
 //! attempts/               scratch and output folders of stages that run now
 //! quarantine/             blobs that were found damaged
+//! gc.lock, sweep.lock, turn.lock  held by whoever relies on what is there or removes from it; they are empty
 //! latest/<pipeline>/      links to the outputs of the last run, by their names
 //! ```
 //!
 //! It does not know stages, only content, records and keys. Everything that is read is checked: a record against its
 //! checksum and key, a blob against its name, unless this disk's copy was checked before and has not changed since
-//! (same inode, size and time of change of content). The risk is a program that alters a blob and sets its time back.
+//! (same device, inode, size and time of change of content). The risk is a disk that loses a bit, and a program that
+//! alters a blob and sets its time back; `verify` trusts none of that.
 
 mod blob;
+mod bound;
 mod checkpoint;
+mod compare;
 mod content;
 mod error;
+mod fault;
 mod files;
 mod folders;
+mod gc;
 mod handout;
 mod hashing;
 mod heads;
 mod index;
+mod inventory;
 mod keylock;
 mod latest;
 mod leftovers;
+mod live;
+mod needs;
+mod pins;
 mod records;
 mod remote;
+mod repair;
 mod results;
 mod runs;
 mod settled;
 mod stamps;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod tier;
 mod tree;
+mod verify;
 mod workplace;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
+pub use bound::{Bound, Bounded, half_of_disk};
 pub use checkpoint::Checkpoint;
+pub use compare::{Difference, first_difference};
 pub use error::StoreError;
+pub use fault::{Fault, User, Verified};
 pub use files::FileInput;
+pub use gc::{Amount, CollectOptions, Collected};
 pub use handout::HandedOut;
 pub use index::Known;
 pub use keylock::KeyLock;
+pub use pins::Pin;
 pub use remote::{ObjectRemote, Remote, RemoteOptions};
+pub use repair::Repaired;
 pub use runs::{RunFolder, RunSummary};
 pub use settled::{Circumstances, Settled};
+pub use sweep::Hold;
+pub use verify::Progress;
 pub use workplace::AttemptFolder;
 
 use blob::Blobs;
@@ -101,6 +123,17 @@ impl Store {
         let index = Mutex::new(index::Index::new(root.join("index/v1/records")));
         let tier = options.remote.as_ref().map(|remote| Tier::open(remote, &root.join("index/v1"))).transpose()?;
         Ok(Store { root, blobs, index, stamps, tier, workplace: OnceLock::new() })
+    }
+
+    /// Opens a store that is there already: for whoever looks after stores and must not make one by a slip.
+    ///
+    /// # Errors
+    /// As for [`Store::open`], and when there is no store.
+    pub fn open_existing(options: &StoreOptions) -> Result<Self, StoreError> {
+        if !options.local.join("records/v1").is_dir() {
+            return Err(StoreError::NoStore(options.local.clone()));
+        }
+        Self::open(options)
     }
 
     /// The folder of the local tier.

@@ -5,12 +5,14 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Key;
 use crate::store::blob::write_atomically;
+use crate::store::live::Live;
 use crate::store::{StoreError, lock};
 
 /// The folder of a run.
@@ -23,6 +25,8 @@ pub struct RunFolder {
     events: OnceLock<File>,
     /// Logs in which nothing was written: they serve again under the next name.
     spare: Mutex<Vec<PathBuf>>,
+    /// The run goes on for as long as somebody has this.
+    live: Arc<Live>,
 }
 
 /// What a run was and how it ended.
@@ -60,7 +64,8 @@ impl RunFolder {
         let path = folder.keep();
         let id = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         fs_err::create_dir(path.join("logs")).map_err(&doing)?;
-        let run = RunFolder { id: id.clone(), path, events: OnceLock::new(), spare: Mutex::default() };
+        let live = Arc::new(Live::begin(&path).map_err(&doing)?);
+        let run = RunFolder { id: id.clone(), path, events: OnceLock::new(), spare: Mutex::default(), live };
         let state = "unfinished".to_owned();
         let summary = RunSummary {
             id,
@@ -136,6 +141,14 @@ impl RunFolder {
         if fs_err::metadata(&path).is_ok_and(|meta| meta.len() == 0) {
             lock(&self.spare).push(path);
         }
+    }
+
+    /// Notes that the run uses the result under a key: what a run uses is not removed while the run goes on.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn uses(&self, key: &Key) -> Result<(), StoreError> {
+        self.live.note(&self.path, key).map_err(StoreError::io("note what a run uses"))
     }
 
     /// Writes how the run ended.

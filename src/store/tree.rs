@@ -190,7 +190,12 @@ fn link(at: &str, target: &Path) -> Result<Entry, StoreError> {
 pub(crate) fn read(blobs: &Blobs, digest: &Digest) -> Result<Tree, StoreError> {
     let path = blobs.checked(digest)?;
     let bytes = fs_err::read(&path).map_err(StoreError::io("read the store"))?;
-    let tree: Tree = serde_json::from_slice(&bytes)
+    parse(&bytes, digest)
+}
+
+/// Reads a tree document from bytes whose digest is known to be right.
+pub(crate) fn parse(bytes: &[u8], digest: &Digest) -> Result<Tree, StoreError> {
+    let tree: Tree = serde_json::from_slice(bytes)
         .map_err(|error| StoreError::unfit(digest.short(), format!("it is no tree: {error}")))?;
     for (path, entry) in &tree.entries {
         let plain = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));

@@ -4,5 +4,6 @@
 
 mod conformance;
 mod fuzz;
+mod keeping;
 mod sharing;
 mod strict;

@@ -1,0 +1,128 @@
+//! `nnf audit`.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use clap::Args;
+use nnf::executor::Local;
+use nnf::gpus::{Gpus, amd_gpus};
+use nnf::graph::InstanceId;
+use nnf::machine;
+use nnf::reporter::duration;
+use nnf::run::{Audit, AuditError, AuditOptions, Audited, OutputDifference, Verdict};
+use serde_json::json;
+
+use crate::cli::args::{Common, split};
+use crate::cli::context::Context;
+use crate::cli::{Failure, confine, render, run};
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditCommand {
+    /// The pipeline (a .yaml file; default pipeline.yaml), then stages; all that do not measure if none is named
+    #[arg(value_name = "PIPELINE|STAGE")]
+    words: Vec<String>,
+    /// Keep both versions of outputs that differ in this folder, which must not be there yet
+    #[arg(long, value_name = "FOLDER")]
+    keep: Option<PathBuf>,
+    /// Cores that all stages together may use; default all
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    jobs: Option<u32>,
+}
+
+pub(crate) fn run(command: &AuditCommand, common: &Common) -> Result<(), Failure> {
+    let (pipeline, stages) = split(&command.words);
+    let context = Context::open(&pipeline, common)?;
+    let chosen = chosen(&context, stages, common)?;
+    if let Some(keep) = command.keep.as_ref().filter(|keep| keep.symlink_metadata().is_ok()) {
+        let hint = "name another folder, or remove it";
+        return Err(Failure::wrong_with_hint(format!("`{}` is there already", keep.display()), hint));
+    }
+    let options = AuditOptions {
+        cores: command.jobs.unwrap_or_else(|| u32::try_from(machine::cores()).unwrap_or(1)),
+        memory: machine::memory_bytes(),
+        environment: context.environment.clone(),
+        gpus: Gpus::visible(&context.environment, context.machine.gpus.len(), amd_gpus()),
+        locks: std::env::temp_dir(),
+        confiner: confine::confiner(),
+        keep: command.keep.clone(),
+    };
+    let executor = Local::default();
+    let audit = Audit::new(&context.loaded, &context.store, &executor, options);
+    run::listen(audit.interrupter())?;
+    let (mut same, mut differ, mut failed) = (0, 0, 0);
+    let whole = audit.go(&chosen, &context.machine, &mut |audited| {
+        match audited.verdict {
+            Verdict::Same { .. } => same += 1,
+            Verdict::Differs { .. } => differ += 1,
+            Verdict::Failed { .. } => failed += 1,
+        }
+        tell(&audited, common.json);
+    });
+    let whole = whole.map_err(refused)?;
+    if common.json {
+        render::out(&json!({ "same": same, "differ": differ, "failed": failed, "interrupted": !whole }).to_string());
+    } else {
+        let stopped = if whole { "" } else { "interrupted: " };
+        render::out(&format!("{stopped}{same} the same, {differ} different, {failed} failed; the store is as it was"));
+        if let Some(keep) = command.keep.as_ref().filter(|keep| keep.is_dir()) {
+            render::out(&format!("both versions of what differs: {}", keep.display()));
+        }
+    }
+    match (whole, differ + failed) {
+        (false, _) => Err(Failure::Interrupted),
+        (true, 0) => Ok(()),
+        (true, _) => Err(Failure::Stage),
+    }
+}
+
+/// The stages that words name; else all but those that measure, which never give the same numbers twice.
+fn chosen(context: &Context, words: &[String], common: &Common) -> Result<BTreeSet<InstanceId>, Failure> {
+    if !words.is_empty() {
+        return Ok(context.instances(words)?.into_iter().collect());
+    }
+    let graph = &context.loaded.graph;
+    let (measure, others): (Vec<_>, Vec<_>) = graph.ids().partition(|id| graph.get(*id).measures);
+    for id in measure {
+        let name = &graph.get(id).name;
+        render::out(&if common.json {
+            json!({ "stage": name, "verdict": "skipped", "why": "it measures" }).to_string()
+        } else {
+            format!("skipped    {name}: it measures; name it to audit it all the same")
+        });
+    }
+    Ok(others.into_iter().collect())
+}
+
+fn refused(error: AuditError) -> Failure {
+    match error {
+        AuditError::NotFresh(_) => Failure::wrong_with_hint(error.to_string(), "`nnf run` makes it; then audit it"),
+        AuditError::Plan(error) => Failure::Store(error.to_string()),
+        AuditError::Store(error) => error.into(),
+    }
+}
+
+fn tell(audited: &Audited, json: bool) {
+    if json {
+        render::out(&json!(audited).to_string());
+        return;
+    }
+    let (stage, took) = (&audited.stage, duration(audited.seconds));
+    match &audited.verdict {
+        Verdict::Same { .. } => render::out(&format!("same       {stage}  {took}")),
+        Verdict::Differs { outputs, surroundings } => {
+            render::out(&format!("different  {stage}  {took}"));
+            outputs.iter().for_each(|output| render::out(&format!("  {}", first(output))));
+            surroundings.iter().for_each(|text| render::out(&format!("  not the same as when it was stored: {text}")));
+        }
+        Verdict::Failed { error, log_end } => {
+            render::out(&format!("failed     {stage}  {took}: {error}"));
+            log_end.iter().for_each(|line| render::out(&format!("    {line}")));
+        }
+    }
+}
+
+fn first(difference: &OutputDifference) -> String {
+    let file = difference.first.path.as_ref().map_or(String::new(), |path| format!(", first in `{path}`"));
+    let byte = difference.first.offset.map_or(String::new(), |offset| format!(" from byte {offset} on"));
+    format!("output `{}`{file}{byte}: {}", difference.output, difference.first.what)
+}

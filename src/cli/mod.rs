@@ -5,6 +5,7 @@ mod context;
 mod describe;
 mod get;
 mod log;
+mod moving;
 mod plan;
 mod render;
 mod run;
@@ -101,6 +102,8 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
         Command::Why(command) => why::run(command, common),
         Command::Show(command) => show::run(command, common),
         Command::Get(command) => get::run(command, common),
+        Command::Push(command) => moving::push(command, common),
+        Command::Pull(command) => moving::pull(command, common),
         Command::Log(command) => log::run(command, common),
         Command::Runs(command) => runs::run(command, common),
         Command::Describe(command) => describe::run(command, common),

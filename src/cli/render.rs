@@ -49,6 +49,11 @@ pub(crate) fn out(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
+/// Writes a remark to standard error.
+pub(crate) fn note(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{}: {line}", Style::stderr().paint("1;36", "note"));
+}
+
 /// One fault.
 fn render(fault: &Diagnostic, style: Style) -> String {
     let mut text = format!("{}: {}\n", style.paint("1;31", "error"), printable(&fault.message));

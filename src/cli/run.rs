@@ -12,6 +12,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::cli::args::{Common, RunCommand, split};
 use crate::cli::context::Context;
+use crate::cli::moving::tell_what_is_left;
 use crate::cli::{Failure, render};
 
 pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> {
@@ -35,6 +36,9 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
     listen(run.interrupter())?;
     let mut reporter = Failures { inner: reporter(common.json), failed: Vec::new() };
     let summary = run.go(&context.machine, &mut reporter)?;
+    if common.offline {
+        tell_what_is_left(&context);
+    }
     if !common.json {
         let faults: Vec<Diagnostic> = reporter.failed.iter().map(|event| explain(event, &summary, &pipeline)).collect();
         if !faults.is_empty() {

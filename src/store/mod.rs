@@ -21,6 +21,7 @@ mod blob;
 mod checkpoint;
 mod content;
 mod error;
+mod far_head;
 mod files;
 mod folders;
 mod handout;
@@ -28,15 +29,20 @@ mod heads;
 mod index;
 mod keylock;
 mod latest;
+mod lease;
+mod moving;
+mod names;
 mod records;
 mod remote;
 mod results;
 mod runs;
+mod sent;
 mod stamps;
 #[cfg(test)]
 mod tests;
 mod tier;
 mod tree;
+mod upload;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -48,7 +54,8 @@ pub use files::FileInput;
 pub use handout::HandedOut;
 pub use index::Known;
 pub use keylock::KeyLock;
-pub use remote::{ObjectRemote, Remote, RemoteOptions};
+pub use moving::{Claimed, Lease, Moved, Waiting};
+pub use remote::{ObjectRemote, Remote, RemoteOptions, public as public_url};
 pub use runs::{RunFolder, RunSummary};
 
 use blob::Blobs;
@@ -126,7 +133,7 @@ impl Store {
     pub fn finish(&self) -> Result<(), StoreError> {
         lock(&self.stamps).save();
         match &self.tier {
-            Some(tier) => tier.finish(),
+            Some(tier) => tier.finish(&mut |_| {}).map(|_| ()),
             None => Ok(()),
         }
     }

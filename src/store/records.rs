@@ -36,14 +36,19 @@ pub(crate) fn parse(bytes: &[u8], key: &Key) -> Option<Record> {
             return None;
         }
     };
-    let whole = record.version <= RECORD_VERSION
-        && record.checksum == checksum(&record)
-        && record.key == *key
-        && Key::of_document(record.document.as_bytes()) == *key;
+    let whole = is_whole(&record, key);
     if !whole {
         tracing::warn!("the record {} does not match its checksum and counts as missing", key.short());
     }
     whole.then_some(record)
+}
+
+/// Whether a record is what was written, and belongs to the key.
+pub(crate) fn is_whole(record: &Record, key: &Key) -> bool {
+    record.version <= RECORD_VERSION
+        && record.checksum == checksum(record)
+        && record.key == *key
+        && Key::of_document(record.document.as_bytes()) == *key
 }
 
 /// Whether a document was written by a newer version of this program, and is whole as far as this one can tell.

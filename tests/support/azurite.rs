@@ -40,11 +40,13 @@ impl Azurite {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new("node");
         command.arg(program).args(["--blobHost", "127.0.0.1", "--blobPort", "0", "--inMemoryPersistence"]);
-        command.args(["--skipApiVersionCheck", "--disableTelemetry", "--location"]).arg(folder.path());
+        command.args(["--skipApiVersionCheck", "--disableTelemetry"]);
         command.current_dir(folder.path()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut server = command.spawn().map_err(|error| format!("node cannot be started: {error}"))?;
-        let lines = BufReader::new(server.stdout.take().unwrap()).lines();
-        let listening = lines.map_while(Result::ok).find(|line| line.contains("listening at http://127.0.0.1:"));
+        let mut lines = BufReader::new(server.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let listening = lines.find(|line| line.contains("successfully") && line.contains("http://127.0.0.1:"));
+        // It writes a line for each request, and must find a reader.
+        std::thread::spawn(move || lines.for_each(drop));
         let port = listening.and_then(|line| Some(line.trim_end().rsplit_once(':')?.1.to_owned()));
         let azurite = Azurite { server, port: port.expect("it says where it listens"), _folder: folder };
         let created = Command::new("node").args(["-e", CREATE, &azurite.port, ACCOUNT, KEY]).output().unwrap();

@@ -143,6 +143,11 @@ impl Shared {
             Some(Trouble::Silent) => tokio::time::sleep(Duration::from_secs(3600)).await,
             _ => {}
         }
+        // A folder of objects is no object, which the server behind this does not know.
+        let folder = self.folder.path().join(path.trim_start_matches('/')).is_dir();
+        if matches!(request.method().as_str(), "HEAD" | "DELETE") && folder {
+            return Response::builder().status(404).body(boxed(s3s::Body::empty())).unwrap();
+        }
         let turn = Arc::clone(self.turns.lock().unwrap().entry(path).or_default());
         let turn = if request.method() == "GET" { None } else { Some(turn.lock_owned().await) };
         let answer = Service::call(&self.service, request).await.unwrap();

@@ -102,7 +102,7 @@ impl<'a> Suite<'a> {
     }
 
     fn names_of_all_kinds(&self) {
-        let names = ["test/names/a.b_c-d", "test/names/profile[device=x].json", "test/names/1", "test/names/1.beat"];
+        let names = ["test/names/a.b_c-d", "test/names/Pipe-line.v1.jsonl", "test/names/1", "test/names/1.beat"];
         for name in names {
             assert!(self.put(name, name.as_bytes()), "{name}");
         }

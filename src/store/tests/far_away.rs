@@ -114,7 +114,7 @@ fn settings_that_cannot_be_used_say_why() {
         ("az://box/x", &[("AZURE_STORAGE_ACCOUNT_NAME", "a"), ("AZURE_STORAGE_ACCOUNT_KEY", "hushed!")], "key"),
         ("gs://bucket/x", &[("GOOGLE_SERVICE_ACCOUNT", "/no/such/hushed.json")], "Unable to open service account"),
         ("gs://bucket/x", &[("GOOGLE_SERVICE_ACCOUNT_KEY", "{\"hushed\":1}")], "service account"),
-        ("gs://bucket/x", &[("GOOGLE_SERVICE_ACCOUNT_KEY", key)], "key"),
+        ("gs://bucket/x", &[("GOOGLE_SERVICE_ACCOUNT_KEY", key)], "pem file"),
     ];
     for (url, settings, why) in cases {
         let said = refusal(url, settings).unwrap_or_else(|| panic!("{url} {settings:?} was opened"));
@@ -125,7 +125,7 @@ fn settings_that_cannot_be_used_say_why() {
 
 #[test]
 fn settings_that_can_be_used_open_without_a_network() {
-    let key = r#"{"disable_oauth":true,"gcs_base_url":"http://localhost:1","private_key":"","private_key_id":""}"#;
+    let key = r#"{"disable_oauth":true,"gcs_base_url":"http://localhost:1","private_key":"","private_key_id":"","client_email":""}"#;
     let cases: &[(&str, &[(&str, &str)])] = &[
         ("s3://bucket/x", &[]),
         ("s3://bucket", &[("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b"), ("AWS_REGION", "eu-west-1")]),

@@ -20,7 +20,7 @@ const EXIT_CODES: &str = "Exit codes:
   1    a stage failed
   2    the pipeline or the arguments are wrong
   3    the store failed
-  130  interrupted (once: what runs is stopped cleanly; twice: it is killed)";
+  130  interrupted (once: what runs is stopped cleanly; twice: it is killed; a third time: results stay unsent)";
 
 /// Options that all commands share.
 #[derive(Clone, Debug, Args)]

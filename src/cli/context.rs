@@ -44,7 +44,10 @@ impl Context {
     /// The URL of the remote tier.
     pub(crate) fn far_url(&self) -> Result<&str, Failure> {
         self.url.as_deref().ok_or_else(|| {
-            Failure::wrong_with_hint("no remote tier is named", "write `store: URL` into the pipeline, or say `--store URL`")
+            Failure::wrong_with_hint(
+                "no remote tier is named",
+                "write `store: URL` into the pipeline, or say `--store URL`",
+            )
         })
     }
 

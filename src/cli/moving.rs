@@ -143,6 +143,9 @@ pub(crate) fn tell_what_is_left(context: &Context) {
     let left = Store::not_sent(&context.store, url, &keys);
     if left > 0 {
         let results = counted(left, "result");
-        render::note(&format!("offline: {results} not known to be in {}; `nnf push` sends what is missing", public_url(url)));
+        render::note(&format!(
+            "offline: {results} not known to be in {}; `nnf push` sends what is missing",
+            public_url(url)
+        ));
     }
 }

@@ -68,7 +68,14 @@ fn listen(interrupter: Interrupter) -> Result<(), Failure> {
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])
         .map_err(|error| Failure::Store(format!("cannot listen for signals: {error}")))?;
     std::thread::spawn(move || {
-        for _ in signals.forever() {
+        for count in signals.forever().scan(0, |count, _| {
+            *count += 1;
+            Some(*count)
+        }) {
+            // Nothing runs any more then; what goes on is sending results, which `nnf push` can do later.
+            if count > 2 {
+                std::process::exit(i32::from(Failure::Interrupted.exit_code()));
+            }
             interrupter.interrupt();
         }
     });

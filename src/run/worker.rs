@@ -15,9 +15,7 @@ use crate::executor::{Ended, Executor, Share, Stop, Watcher, tail};
 use crate::graph::{Instance, InstanceId};
 use crate::plan::{Looked, Surroundings};
 use crate::record::Record;
-use crate::store::{
-    AttemptFolder, Checkpoint, Claimed, KeyLock, Known, Lease, RunFolder, Store, StoreError, Waiting,
-};
+use crate::store::{AttemptFolder, Checkpoint, Claimed, KeyLock, Known, Lease, RunFolder, Store, StoreError, Waiting};
 
 /// What keeps other runs from the same work: on this machine, and on those that share a remote tier.
 type Locks<'a> = (KeyLock, Option<Lease<'a>>);

@@ -78,7 +78,9 @@ impl Store {
     fn fetch(&self, artifact: &Artifact) -> Result<(), StoreError> {
         let Some(tier) = &self.tier else { return Ok(()) };
         let bring = |digest: &Digest| match self.blobs.checked(digest) {
-            Err(StoreError::Missing(_) | StoreError::Damaged { .. }) => tier.fetch_blob(digest, &self.blobs).map(|_| ()),
+            Err(StoreError::Missing(_) | StoreError::Damaged { .. }) => {
+                tier.fetch_blob(digest, &self.blobs).map(|_| ())
+            }
             other => other.map(|_| ()),
         };
         bring(&artifact.digest)?;

@@ -32,6 +32,7 @@ mod latest;
 mod lease;
 mod moving;
 mod names;
+mod parcel;
 mod records;
 mod remote;
 mod results;
@@ -57,6 +58,7 @@ pub use keylock::KeyLock;
 pub use moving::{Claimed, Lease, Moved, Waiting};
 pub use remote::{ObjectRemote, Remote, RemoteOptions, public as public_url};
 pub use runs::{RunFolder, RunSummary};
+pub use upload::UPLOADS;
 
 use blob::Blobs;
 use tier::Tier;

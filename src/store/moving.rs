@@ -9,7 +9,7 @@ use crate::digest::{Digest, Key};
 use crate::record::{Artifact, Form, Record};
 use crate::store::lease::{Claim, Watch};
 use crate::store::sent::Sent;
-use crate::store::{Store, StoreError, lock, tree, upload};
+use crate::store::{Store, StoreError, lock, parcel, tree};
 
 /// What was moved between the tiers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,7 +117,7 @@ impl Store {
             records.extend(self.record(key)?);
         }
         let pull = Pull { store: self, tell, state: Mutex::default() };
-        let artifacts: Vec<&Artifact> = records.iter().flat_map(upload::artifacts).collect();
+        let artifacts: Vec<&Artifact> = records.iter().flat_map(parcel::artifacts).collect();
         pull.bring(&self.missing(artifacts.iter().map(|artifact| artifact.digest).collect())?)?;
         // Now the lists of folders are here, and say what is in them.
         pull.bring(&self.lacking_inside(&artifacts)?)?;
@@ -134,7 +134,7 @@ impl Store {
 
     /// All content of a record, if the local tier has it.
     fn content_of(&self, record: &Record) -> Result<Option<BTreeSet<Digest>>, StoreError> {
-        let artifacts: Vec<&Artifact> = upload::artifacts(record).collect();
+        let artifacts: Vec<&Artifact> = parcel::artifacts(record).collect();
         let mut content: BTreeSet<Digest> = artifacts.iter().map(|artifact| artifact.digest).collect();
         if !self.missing(content.clone())?.is_empty() {
             return Ok(None);

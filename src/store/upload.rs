@@ -4,20 +4,20 @@
 //! folders are read again when their turn comes. It does not know why something is sent.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::digest::{Digest, Key};
-use crate::record::{Artifact, Form, Produced, Record};
+use crate::record::Record;
 use crate::store::blob::Blobs;
 use crate::store::lease::Leases;
+use crate::store::parcel::{Parcel, contents};
 use crate::store::remote::Remote;
 use crate::store::sent::Sent;
-use crate::store::{Moved, StoreError, lock, names, records, tree};
+use crate::store::{Moved, StoreError, lock, names, records};
 
-/// Uploads at a time.
-const UPLOADS: usize = 32;
+/// Uploads to a remote tier at a time.
+pub const UPLOADS: usize = 32;
 /// Digests of content that is known to be there, so that a record's neighbours do not send it again.
 const REMEMBERED: usize = 100_000;
 /// How often whoever waits is told how far it is.
@@ -64,15 +64,6 @@ enum Task {
     Release(Key),
 }
 
-/// A record whose content is on its way.
-struct Parcel {
-    record: Record,
-    blobs: Blobs,
-    left: AtomicUsize,
-    /// Content of it is in no tier, or could not be sent.
-    incomplete: AtomicBool,
-}
-
 impl Uploader {
     pub(crate) fn new(remote: Arc<dyn Remote>, sent: Arc<Mutex<Sent>>, leases: Arc<Leases>) -> Self {
         Uploader(Arc::new(Shared { remote, sent, leases, queue: Mutex::default(), changed: Condvar::new() }))
@@ -114,7 +105,9 @@ impl Uploader {
         match queue.error.take() {
             Some(StoreError::Remote(what)) if unsent > 0 => {
                 let results = if unsent == 1 { "result is" } else { "results are" };
-                Err(StoreError::Remote(format!("{what} ({unsent} {results} kept here; `nnf push` sends what is missing)")))
+                Err(StoreError::Remote(format!(
+                    "{what} ({unsent} {results} kept here; `nnf push` sends what is missing)"
+                )))
             }
             Some(error) => Err(error),
             None => Ok(moved),
@@ -178,30 +171,21 @@ impl Shared {
         let key = waiting.key;
         let found = match self.is_there_already(waiting) {
             Ok(true) => return self.close(&key, |queue| queue.moved.there += 1),
-            Ok(false) => contents(waiting),
+            Ok(false) => contents(&waiting.blobs, &key),
             Err(error) => Err(error),
         };
-        let (record, digests) = match found {
+        let (record, mut digests) = match found {
             Ok(Some(found)) => found,
             Ok(None) => return self.lost(&key),
             Err(error) => return self.fail(&key, error),
         };
-        let digests: Vec<Digest> = {
+        digests.retain({
             let queue = lock(&self.queue);
-            digests.into_iter().filter(|digest| !queue.there.contains(digest)).collect()
-        };
-        let parcel = Parcel {
-            record,
-            blobs: waiting.blobs.clone(),
-            // One more for the record itself, so that it goes last even if there is no content.
-            left: AtomicUsize::new(digests.len() + 1),
-            incomplete: AtomicBool::new(false),
-        };
-        let parcel = Arc::new(parcel);
+            move |digest| !queue.there.contains(digest)
+        });
+        let parcel = Arc::new(Parcel::new(record, waiting.blobs.clone(), digests.len()));
         let tasks = digests.into_iter().map(|digest| Task::Blob(Arc::clone(&parcel), digest));
-        let mut queue: MutexGuard<'_, Queue> = lock(&self.queue);
-        queue.tasks.extend(tasks);
-        drop(queue);
+        lock(&self.queue).tasks.extend(tasks);
         self.changed.notify_all();
         self.one_less(&parcel);
     }
@@ -215,9 +199,9 @@ impl Shared {
         let done = if lock(&self.queue).broken { None } else { Some(self.send_blob(digest, &parcel.blobs)) };
         match done {
             Some(Ok(true)) => {}
-            Some(Ok(false)) | None => parcel.incomplete.store(true, Ordering::SeqCst),
+            Some(Ok(false)) | None => parcel.is_incomplete(),
             Some(Err(error)) => {
-                parcel.incomplete.store(true, Ordering::SeqCst);
+                parcel.is_incomplete();
                 self.note(error);
             }
         }
@@ -253,11 +237,9 @@ impl Shared {
 
     /// When all of its content is there, the record follows.
     fn one_less(&self, parcel: &Parcel) {
-        if parcel.left.fetch_sub(1, Ordering::SeqCst) > 1 {
-            return;
-        }
+        let Some(complete) = parcel.one_less() else { return };
         let key = parcel.record.key;
-        if parcel.incomplete.load(Ordering::SeqCst) {
+        if !complete {
             return self.lost(&key);
         }
         match self.send_record(&parcel.record) {
@@ -307,31 +289,4 @@ impl Shared {
         }
         self.over(note);
     }
-}
-
-/// The record of a key and the digests of all its content. None if this store lacks some of what lists it.
-fn contents(waiting: &Waiting) -> Result<Option<(Record, Vec<Digest>)>, StoreError> {
-    let Some(record) = records::read(waiting.blobs.root(), &waiting.key)? else { return Ok(None) };
-    let mut digests = Vec::new();
-    for artifact in artifacts(&record) {
-        if artifact.form == Form::Folder {
-            match tree::read(&waiting.blobs, &artifact.digest) {
-                Err(StoreError::Missing(_) | StoreError::Damaged { .. }) => return Ok(None),
-                tree => digests.extend(tree?.blobs()),
-            }
-        }
-        digests.push(artifact.digest);
-    }
-    digests.sort();
-    digests.dedup();
-    Ok(Some((record, digests)))
-}
-
-/// All that a record names: outputs and log.
-pub(crate) fn artifacts(record: &Record) -> impl Iterator<Item = &Artifact> {
-    let outputs = record.outputs.values().filter_map(|produced| match produced {
-        Produced::Artifact(artifact) => Some(artifact),
-        Produced::Absent => None,
-    });
-    outputs.chain(&record.log)
 }

@@ -1,5 +1,7 @@
 //! A remote store that misbehaves: what a run does about it, and how it ends.
 
+use std::time::Duration;
+
 use crate::machine::{Machine, did};
 use crate::s3::{S3, Trouble};
 
@@ -20,6 +22,8 @@ fn short_troubles_are_sat_out() {
         server.trouble(method, path, Trouble::Status(503), 1);
     }
     server.trouble("PUT", "/blobs/", Trouble::Silent, 1);
+    server.trouble("PUT", "/leases/", Trouble::Mute, 1);
+    server.trouble("PUT", "/records/", Trouble::Mute, 1);
     assert_eq!(here.run(&[]).ran, ["make", "use"]);
     server.trouble("GET", "/heads/", Trouble::Silent, 1);
     server.trouble("GET", "/blobs/", Trouble::Cut, 2);
@@ -91,4 +95,30 @@ fn a_store_that_cannot_be_reached_is_an_error_of_its_own() {
         assert!(outcome.err.contains("the remote store failed: s3://bucket/store: "), "{}", outcome.err);
     }
     assert_eq!(machine.run(&["--offline"]).ran, ["make", "use"]);
+}
+
+#[test]
+fn whoever_interrupts_three_times_need_not_wait_for_what_is_being_sent() {
+    let server = S3::start();
+    let mut machine = Machine::new(&server, PIPELINE);
+    machine.set("NNF_STORE_TIMEOUT", "3000");
+    server.trouble("PUT", "/blobs/", Trouble::Silent, 10_000);
+    let mut run = machine.command(&["run"]).spawn().unwrap();
+    let path = machine.project.path("artifacts/latest/pipeline/use");
+    while !path.exists() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let id = rustix::process::Pid::from_child(&run);
+    let mut times = 0;
+    let code = loop {
+        if let Some(status) = run.try_wait().unwrap() {
+            break status.code();
+        }
+        // Signals that come too fast are one.
+        rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+        times += 1;
+        std::thread::sleep(Duration::from_millis(300));
+    };
+    assert_eq!((code, times), (Some(130), 3));
+    assert_eq!(machine.run(&["--offline"]).ran.len(), 0, "what was done is kept");
 }

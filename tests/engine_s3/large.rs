@@ -1,12 +1,14 @@
 //! Outputs that are larger than the memory that a process may take.
 
+use std::io::Write;
 use std::time::Duration;
 
 use crate::machine::Machine;
 use crate::s3::S3;
 
-/// Bytes of the output, and most bytes of memory that a process may have taken to move it.
+/// Bytes of the output, unless `NNF_TEST_LARGE` says otherwise.
 const SIZE: u64 = 512 << 20;
+/// Most bytes of memory that a process may have taken to move it.
 const MEMORY: u64 = 250 << 20;
 
 /// Runs a command to its end, and returns the most memory that it ever had, in bytes, as the kernel counts it.
@@ -32,15 +34,19 @@ fn peak(machine: &Machine, arguments: &[&str]) -> u64 {
 #[cfg(target_os = "linux")]
 fn a_large_output_goes_up_and_down_in_little_memory() {
     let server = S3::start();
+    let size = std::env::var("NNF_TEST_LARGE").map_or(SIZE, |text| text.parse().unwrap());
     // Sparse, with something to tell its parts apart.
-    let make = format!("truncate -s {SIZE} {{out.x}}; echo begin | dd of={{out.x}} conv=notrunc status=none; echo end >> {{out.x}}");
+    let make = format!(
+        "truncate -s {size} {{out.x}}; echo begin | dd of={{out.x}} conv=notrunc status=none; echo end >> {{out.x}}"
+    );
     let pipeline = format!("stages:\n  big: {{ run: [sh, -c, '{make}'], out: {{ x: application/octet-stream }} }}\n");
     let (here, there) = (Machine::new(&server, &pipeline), Machine::new(&server, &pipeline));
     here.run(&["--offline"]);
     let up = peak(&here, &["push"]);
     let down = peak(&there, &["pull"]);
-    assert!(up > 1 << 20 && up < MEMORY, "{} MiB to send {} MiB", up >> 20, SIZE >> 20);
-    assert!(down > 1 << 20 && down < MEMORY, "{} MiB to fetch {} MiB", down >> 20, SIZE >> 20);
+    let said = format!("{} MiB of memory to send {} MiB, {} MiB to fetch them", up >> 20, size >> 20, down >> 20);
+    assert!(up > 1 << 20 && up < MEMORY && down > 1 << 20 && down < MEMORY, "{said}");
+    writeln!(std::io::stderr(), "{said}").unwrap();
     there.ok(&["get", "big.x", "-o", "copy"]);
-    assert_eq!(fs_err::metadata(there.project.path("copy")).unwrap().len(), SIZE + 4);
+    assert_eq!(fs_err::metadata(there.project.path("copy")).unwrap().len(), size + 4);
 }

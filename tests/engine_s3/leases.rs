@@ -10,7 +10,9 @@ use crate::support::Outcome;
 fn counted(count: &Path, seconds: f64) -> String {
     let count = count.display();
     let stage = |name: &str, input: &str| {
-        format!("  {name}: {{ {input}run: [sh, -c, 'echo {name} >> {count}; sleep {seconds}; echo {name} > {{out.x}}'], out: {{ x: text/plain }} }}\n")
+        format!(
+            "  {name}: {{ {input}run: [sh, -c, 'echo {name} >> {count}; sleep {seconds}; echo {name} > {{out.x}}'], out: {{ x: text/plain }} }}\n"
+        )
     };
     let mut text = String::from("stages:\n");
     for name in ["a", "b", "c", "d"] {

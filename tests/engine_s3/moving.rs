@@ -10,7 +10,10 @@ fn an_offline_run_asks_nobody_and_push_makes_up_for_it() {
     let here = Machine::new(&server, &layers());
     let offline = here.run(&["--offline"]);
     assert_eq!(offline.ran.len(), 12);
-    assert_eq!(offline.err, "note: offline: 12 results not known to be in s3://bucket/store; `nnf push` sends what is missing\n");
+    assert_eq!(
+        offline.err,
+        "note: offline: 12 results not known to be in s3://bucket/store; `nnf push` sends what is missing\n"
+    );
     assert_eq!(server.asked(), [""; 0]);
     let pushed = here.ok(&["push"]);
     assert!(pushed.starts_with("sent 12 results: ") && pushed.ends_with(" (s3://bucket/store)\n"), "{pushed}");

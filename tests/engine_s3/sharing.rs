@@ -70,7 +70,10 @@ fn uploads_go_on_while_later_stages_run() {
     let server = S3::start();
     let mark = server.shared.folder.path().join("mark");
     // The second stage ends only after the first one's record has arrived.
-    let wait = format!("cat {{in.x}} > {{out.y}}; n=0; until [ -e {} ]; do sleep 0.02; n=$((n+1)); [ $n -lt 1500 ]; done", mark.display());
+    let wait = format!(
+        "cat {{in.x}} > {{out.y}}; n=0; until [ -e {} ]; do sleep 0.02; n=$((n+1)); [ $n -lt 1500 ]; done",
+        mark.display()
+    );
     let pipeline = format!(
         "stages:\n  one: {{ run: [sh, -c, 'echo 1 > {{out.x}}'], out: {{ x: text/plain }} }}\n  two: {{ run: [sh, -ec, '{wait}'], in: {{ x: one.x }}, out: {{ y: text/plain }} }}\n"
     );

@@ -50,6 +50,8 @@ pub(crate) enum Trouble {
     Cut,
     /// Answers nothing at all.
     Silent,
+    /// Does it, and answers nothing.
+    Mute,
     /// Does it, and answers a few bytes at a time.
     Slow,
     /// Does it, and changes a byte of the answer.
@@ -152,6 +154,9 @@ impl Shared {
         let turn = if request.method() == "GET" { None } else { Some(turn.lock_owned().await) };
         let answer = Service::call(&self.service, request).await.unwrap();
         drop(turn);
+        if matches!(trouble, Some(Trouble::Mute)) {
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+        }
         let (mut head, body) = answer.into_parts();
         let body = boxed(body);
         let pieces = match trouble {
@@ -197,6 +202,6 @@ fn pieces(trouble: Trouble, bytes: &Bytes) -> Vec<(Duration, std::io::Result<Byt
             }
             vec![(Duration::ZERO, Ok(spoilt.into()))]
         }
-        Trouble::Status(_) | Trouble::Silent => vec![(Duration::ZERO, Ok(bytes.clone()))],
+        Trouble::Status(_) | Trouble::Silent | Trouble::Mute => vec![(Duration::ZERO, Ok(bytes.clone()))],
     }
 }

@@ -12,9 +12,10 @@ use futures_util::StreamExt;
 use object_store::client::{HttpError, HttpErrorKind};
 use object_store::path::Path as Name;
 use object_store::{
-    Error, GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
-    WriteMultipart,
+    Error, GetOptions, GetRange, GetResult, MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
+    PutPayload,
 };
+use tokio::task::JoinSet;
 
 use super::ObjectRemote;
 use super::object::UNIT;
@@ -122,30 +123,56 @@ impl ObjectRemote {
     async fn upload_in_parts(&self, name: &Name, from: &Path, size: u64) -> Result<(), StoreError> {
         let part = PART.max(size.div_ceil(MOST_PARTS));
         let _room = self.room(part.saturating_mul(PARTS as u64 + 1)).await?;
-        let doing = StoreError::io("read what goes to the remote store");
-        let upload = self.store.put_multipart(name).await.map_err(|error| self.failed(&error))?;
-        let part = usize::try_from(part).unwrap_or(usize::MAX);
-        let mut upload = WriteMultipart::new_with_chunk_size(upload, part);
-        let mut file = fs_err::File::open(from).map_err(&doing)?;
-        let mut buffer = vec![0; 1 << 20];
-        let sent = loop {
-            match file.read(&mut buffer) {
-                Ok(0) => break Ok(()),
-                Ok(read) => {
-                    if let Err(error) = upload.wait_for_capacity(PARTS).await {
-                        break Err(self.failed(&error));
-                    }
-                    upload.write(&buffer[..read]);
-                }
-                Err(error) => break Err(doing(error)),
-            }
+        let mut upload = self.store.put_multipart(name).await.map_err(|error| self.failed(&error))?;
+        let error = match self.send_parts(&mut *upload, from, part).await {
+            Ok(()) => match upload.complete().await {
+                Ok(_) => return Ok(()),
+                // To put large parts together takes long, and the answer may come too late or be lost.
+                Err(_) if self.appears(name, size).await => return Ok(()),
+                Err(error) => self.failed(&error),
+            },
+            Err(error) => error,
         };
-        if let Err(error) = sent {
-            // Parts that nobody finishes are kept, and paid for, until a rule of the bucket removes them.
-            let _ = upload.abort().await;
-            return Err(error);
+        // Parts that nobody puts together are kept, and paid for, until a rule of the bucket removes them.
+        if let Err(error) = upload.abort().await {
+            tracing::debug!("{}", self.failed(&error));
         }
-        upload.finish().await.map(|_| ()).map_err(|error| self.failed(&error))
+        Err(error)
+    }
+
+    async fn send_parts(&self, upload: &mut dyn MultipartUpload, from: &Path, part: u64) -> Result<(), StoreError> {
+        let doing = StoreError::io("read what goes to the remote store");
+        let mut file = fs_err::File::open(from).map_err(&doing)?;
+        let mut on_the_way = JoinSet::new();
+        loop {
+            let mut bytes = Vec::with_capacity(usize::try_from(part).unwrap_or(0));
+            (&mut file).take(part).read_to_end(&mut bytes).map_err(&doing)?;
+            let last = (bytes.len() as u64) < part;
+            if !bytes.is_empty() {
+                on_the_way.spawn(upload.put_part(PutPayload::from(bytes)));
+            }
+            while on_the_way.len() >= PARTS || (last && !on_the_way.is_empty()) {
+                match on_the_way.join_next().await {
+                    Some(Ok(sent)) => sent.map_err(|error| self.failed(&error))?,
+                    Some(Err(error)) => return Err(StoreError::Remote(error.to_string())),
+                    None => break,
+                }
+            }
+            if last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether an object of this size is there now, or is soon.
+    async fn appears(&self, name: &Name, size: u64) -> bool {
+        for attempt in 1..=TRIES {
+            if self.store.head(name).await.is_ok_and(|found| found.size == size) {
+                return true;
+            }
+            tokio::time::sleep(pause(attempt)).await;
+        }
+        false
     }
 
     /// Waits until so many bytes more may be on their way.

@@ -29,9 +29,10 @@ impl Redactor {
         for secret in &self.0 {
             text = text.replace(secret.as_str(), "…");
         }
-        let words = text.split(' ').filter(|word| !word.is_empty()).map(|word| {
-            if word.contains("://") { word.split(['?', '#']).next().unwrap_or_default() } else { word }
-        });
+        let words = text
+            .split(' ')
+            .filter(|word| !word.is_empty())
+            .map(|word| if word.contains("://") { word.split(['?', '#']).next().unwrap_or_default() } else { word });
         words.collect::<Vec<_>>().join(" ").chars().take(LONGEST).collect()
     }
 }

@@ -78,6 +78,22 @@ fn a_store_that_is_away_for_a_moment_is_asked_again_and_one_that_stays_away_is_n
 }
 
 #[test]
+fn an_upload_in_parts_whose_end_was_not_acknowledged_is_looked_for() {
+    let (server, folder) = (S3::start(), tempfile::tempdir().unwrap());
+    let (remote, file) = (open(&server), folder.path().join("large"));
+    fs_err::write(&file, vec![1_u8; 9 << 20]).unwrap();
+    // The request that puts the parts together; the one before it begins the upload.
+    server.trouble("POST", "test/heard", Trouble::Slow, 1);
+    server.trouble("POST", "test/heard", Trouble::Mute, 1);
+    assert!(remote.put_if_absent("test/heard", &file).unwrap());
+    assert_eq!(read(&remote, "test/heard").unwrap().unwrap().len(), 9 << 20);
+    server.trouble("PUT", "test/refused", Trouble::Status(403), 1);
+    assert!(remote.put_if_absent("test/refused", &file).unwrap_err().to_string().contains("403"));
+    assert_eq!(count(&server, "DELETE"), 1, "its parts are removed");
+    assert!(!remote.exists("test/refused").unwrap());
+}
+
+#[test]
 fn wrong_credentials_are_told_without_them() {
     let server = S3::start();
     let mut settings = server.settings();

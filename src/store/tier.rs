@@ -19,6 +19,9 @@ use crate::store::{Moved, StoreError, lock, names, records};
 /// Downloads at a time.
 const DOWNLOADS: usize = 16;
 
+/// Learns how a blob went: its size in bytes, or why it did not come. Its error ends the rest.
+pub(crate) type Fetched<'a> = dyn Fn(&Digest, Result<u64, StoreError>) -> Result<(), StoreError> + Sync + 'a;
+
 /// The remote tier of a store.
 pub(crate) struct Tier {
     remote: Arc<dyn Remote>,
@@ -111,12 +114,7 @@ impl Tier {
     }
 
     /// Brings many blobs, several at a time; `each` learns how each of them went. The first failure of a tier ends it.
-    pub(crate) fn fetch_blobs(
-        &self,
-        digests: &[Digest],
-        blobs: &Blobs,
-        each: &(dyn Fn(&Digest, Result<u64, StoreError>) -> Result<(), StoreError> + Sync),
-    ) -> Result<(), StoreError> {
+    pub(crate) fn fetch_blobs(&self, digests: &[Digest], blobs: &Blobs, each: &Fetched<'_>) -> Result<(), StoreError> {
         let next = Mutex::new(digests.iter());
         let failed = Mutex::new(None);
         let work = || {

@@ -9,7 +9,7 @@ use crate::s3::S3;
 /// Bytes of the output, unless `NNF_TEST_LARGE` says otherwise.
 const SIZE: u64 = 512 << 20;
 /// Most bytes of memory that a process may have taken to move it.
-const MEMORY: u64 = 250 << 20;
+const MEMORY: u64 = 128 << 20;
 
 /// Runs a command to its end, and returns the most memory that it ever had, in bytes, as the kernel counts it.
 fn peak(machine: &Machine, arguments: &[&str]) -> u64 {
@@ -40,7 +40,10 @@ fn a_large_output_goes_up_and_down_in_little_memory() {
         "truncate -s {size} {{out.x}}; echo begin | dd of={{out.x}} conv=notrunc status=none; echo end >> {{out.x}}"
     );
     let pipeline = format!("stages:\n  big: {{ run: [sh, -c, '{make}'], out: {{ x: application/octet-stream }} }}\n");
-    let (here, there) = (Machine::new(&server, &pipeline), Machine::new(&server, &pipeline));
+    let (mut here, mut there) = (Machine::new(&server, &pipeline), Machine::new(&server, &pipeline));
+    for machine in [&mut here, &mut there] {
+        machine.set("NNF_STORE_TIMEOUT", "120");
+    }
     here.run(&["--offline"]);
     let up = peak(&here, &["push"]);
     let down = peak(&there, &["pull"]);

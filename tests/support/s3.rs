@@ -152,8 +152,10 @@ impl Shared {
         }
         let turn = Arc::clone(self.turns.lock().unwrap().entry(path).or_default());
         let turn = if request.method() == "GET" { None } else { Some(turn.lock_owned().await) };
-        let answer = Service::call(&self.service, request).await.unwrap();
-        drop(turn);
+        // As in real services, work goes on when whoever asked for it has gone.
+        let work = Service::call(&self.service, request);
+        let work = tokio::spawn(async move { (work.await, turn).0 });
+        let answer = work.await.unwrap().unwrap();
         if matches!(trouble, Some(Trouble::Mute)) {
             tokio::time::sleep(Duration::from_secs(3600)).await;
         }

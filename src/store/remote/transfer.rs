@@ -6,7 +6,7 @@
 use std::error::Error as _;
 use std::io::{Read, Write};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use object_store::client::{HttpError, HttpErrorKind};
@@ -27,6 +27,8 @@ const PARTS: usize = 3;
 const PART: u64 = 8 << 20;
 /// Services allow 10,000 parts of an object.
 const MOST_PARTS: u64 = 9_000;
+/// Bytes that any service puts together in a second.
+const PUT_TOGETHER: u64 = 64 << 20;
 /// From this size on a look whether an object is there is cheaper than to send it in vain.
 const WORTH_A_LOOK: u64 = 256 << 10;
 /// How often an answer may break off without a single byte of progress, and a creation be tried again.
@@ -164,11 +166,15 @@ impl ObjectRemote {
         }
     }
 
-    /// Whether an object of this size is there now, or is soon.
+    /// Whether an object of this size is there now, or is soon: a service may be at work on it still.
     async fn appears(&self, name: &Name, size: u64) -> bool {
-        for attempt in 1..=TRIES {
+        let until = Instant::now() + Duration::from_secs(2 + size / PUT_TOGETHER);
+        for attempt in 1.. {
             if self.store.head(name).await.is_ok_and(|found| found.size == size) {
                 return true;
+            }
+            if Instant::now() > until {
+                break;
             }
             tokio::time::sleep(pause(attempt)).await;
         }

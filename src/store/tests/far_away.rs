@@ -103,6 +103,9 @@ fn wrong_credentials_are_told_without_them() {
     assert!(error.contains("403") && !error.contains("wrong-and-hushed") && !error.contains(ID), "{error}");
 }
 
+/// Names and values of variables.
+type Settings<'a> = &'a [(&'a str, &'a str)];
+
 /// What a store says to a URL and settings.
 fn refusal(url: &str, settings: &[(&str, &str)]) -> Option<String> {
     let settings: BTreeMap<_, _> = settings.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
@@ -118,7 +121,7 @@ fn refusal(url: &str, settings: &[(&str, &str)]) -> Option<String> {
 #[test]
 fn settings_that_cannot_be_used_say_why() {
     let key = r#"{"type":"service_account","private_key":"hushed","private_key_id":"x","client_email":"a@b"}"#;
-    let cases: &[(&str, &[(&str, &str)], &str)] = &[
+    let cases: &[(&str, Settings<'_>, &str)] = &[
         ("s3://bucket/x", &[("AWS_ACCESS_KEY_ID", "hushed")], "AWS_SECRET_ACCESS_KEY is not set"),
         ("s3://bucket/x", &[("AWS_SECRET_ACCESS_KEY", "hushed")], "AWS_ACCESS_KEY_ID is not set"),
         ("s3://bucket/x", &[("AWS_ALLOW_HTTP", "perhaps")], "perhaps"),
@@ -142,7 +145,7 @@ fn settings_that_cannot_be_used_say_why() {
 #[test]
 fn settings_that_can_be_used_open_without_a_network() {
     let key = r#"{"disable_oauth":true,"gcs_base_url":"http://localhost:1","private_key":"","private_key_id":"","client_email":""}"#;
-    let cases: &[(&str, &[(&str, &str)])] = &[
+    let cases: &[(&str, Settings<'_>)] = &[
         ("s3://bucket/x", &[]),
         ("s3://bucket", &[("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b"), ("AWS_REGION", "eu-west-1")]),
         ("gs://bucket/x", &[("GOOGLE_SERVICE_ACCOUNT_KEY", key)]),

@@ -130,3 +130,24 @@ fn when_a_lease_is_lost_two_may_run_and_the_store_stays_valid() {
     }
     assert!(outcomes.iter().all(|outcome| !did(outcome).events.is_empty()));
 }
+
+#[test]
+fn a_heartbeat_keeps_a_lease_however_long_the_work_takes() {
+    let server = S3::start();
+    let count = server.shared.folder.path().join("count");
+    let pipeline = format!(
+        "stages:\n  slow: {{ run: [sh, -c, 'echo slow >> {}; sleep 7; echo made > {{out.x}}'], out: {{ x: text/plain }} }}\n",
+        count.display()
+    );
+    let machines = [0, 1].map(|_| {
+        let mut machine = Machine::new(&server, &pipeline);
+        machine.set("NNF_LEASE_TIMEOUT", "3");
+        machine
+    });
+    let runs = machines.each_ref().map(|machine| machine.command(&["run", "--json"]).spawn().unwrap());
+    let outcomes = runs.map(|run| ended(&run.wait_with_output().unwrap()));
+    assert_eq!(lines(&count), ["slow"]);
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.out.contains("another run on ")).count(), 1);
+    assert!(server.asked().iter().any(|call| call.starts_with("PUT") && call.ends_with(".beat")));
+    assert_eq!(server.objects("leases").len(), 0, "the heartbeat is gone too");
+}

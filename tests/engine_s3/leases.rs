@@ -42,7 +42,12 @@ fn ended(output: &std::process::Output) -> Outcome {
 fn eight_runs_at_once_run_every_stage_once() {
     let server = S3::start();
     let count = server.shared.folder.path().join("count");
-    let machines: Vec<Machine> = (0..8).map(|_| Machine::new(&server, &counted(&count, 0.3))).collect();
+    let mut machines: Vec<Machine> = (0..8).map(|_| Machine::new(&server, &counted(&count, 0.3))).collect();
+    for machine in &mut machines {
+        machine.set("NNF_STORE_RETRIES", "20");
+    }
+    // Records arrive late, and until then nobody else may begin.
+    server.trouble("PUT", "/records/", Trouble::Status(503), 20);
     let runs: Vec<_> = machines.iter().map(|m| m.command(&["run", "--json", "-j2"]).spawn().unwrap()).collect();
     let outcomes: Vec<Outcome> = runs.into_iter().map(|run| ended(&run.wait_with_output().unwrap())).collect();
     assert_eq!(lines(&count), ["a", "b", "c", "d", "e", "f", "g"]);

@@ -40,5 +40,5 @@ uninstall: ## Remove what `make install` put under PREFIX
 	rm -f "$(BIN)/nnf" "$(BIN)/nnf-stages" "$(BIN)/nnf-data-prep"
 	rm -rf "$(LIB)"
 
-bench: build ## Measure the engine beside ninja
-	@$(ENVIRONMENT) && tests/bench/run.sh "$$CARGO_TARGET_DIR/debug/nnf"
+bench: build ## Measure the engine beside ninja, and uploads beside object_store
+	@$(ENVIRONMENT) && tests/bench/run.sh "$$CARGO_TARGET_DIR/debug/nnf" && "$$CARGO_TARGET_DIR/debug/examples/uploads"

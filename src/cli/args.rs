@@ -26,10 +26,10 @@ const EXIT_CODES: &str = "Exit codes:
   1    a stage failed; verify found faults; audit found differences
   2    the pipeline or the arguments are wrong
   3    the store failed
-  130  interrupted (once: what runs is stopped cleanly; twice: it is killed)";
+  130  interrupted (once: what runs is stopped cleanly; twice: it is killed; a third time: results stay unsent)";
 
 /// Options that all commands share.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Common {
     /// Set a parameter of the pipeline; VALUE is YAML
     #[arg(long = "set", value_name = "params.NAME=VALUE", global = true)]
@@ -37,6 +37,9 @@ pub(crate) struct Common {
     /// Remote tier behind the local store: s3://, gs://, az://, file:// or memory://
     #[arg(long, value_name = "URL", global = true)]
     pub(crate) store: Option<String>,
+    /// Use only what is local: the remote tier is not asked, and nothing is sent to it
+    #[arg(long, global = true)]
+    pub(crate) offline: bool,
     /// Write events or results as JSON lines
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -54,6 +57,10 @@ pub(crate) enum Command {
     Show(PlanCommand),
     /// Copy an output to a file or folder of your own
     Get(GetCommand),
+    /// Send a pipeline's results to the remote tier
+    Push(PlanCommand),
+    /// Bring a pipeline's results from the remote tier
+    Pull(PlanCommand),
     /// Print the log of a stage
     Log(LogCommand),
     /// List runs

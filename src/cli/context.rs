@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nnf::diagnostic::Diagnostic;
 use nnf::graph::InstanceId;
@@ -22,6 +23,8 @@ pub(crate) struct Context {
     pub(crate) store: Store,
     pub(crate) machine: Machine,
     pub(crate) environment: BTreeMap<OsString, OsString>,
+    /// The remote tier that the pipeline or the command line names, even if it is not asked.
+    pub(crate) url: Option<String>,
     path: OsString,
 }
 
@@ -41,13 +44,30 @@ impl Context {
 
     fn of(loaded: Loaded, common: &Common) -> Result<Self, Failure> {
         let environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
-        let options = StoreOptions {
-            local: loaded.root.join("artifacts"),
-            remote: url(common, loaded.store.as_ref()).map(remote),
-        };
-        let store = Store::open(&options)?;
+        let url = url(common, loaded.store.as_ref());
+        let far = url.clone().filter(|_| !common.offline).map(remote).transpose()?;
+        let store = Store::open(&StoreOptions { local: loaded.root.join("artifacts"), remote: far })?;
+        store.expect(&loaded.name);
         let path = search_path();
-        Ok(Context { loaded, store, machine: this_machine(), environment, path })
+        Ok(Context { loaded, store, machine: this_machine(), environment, url, path })
+    }
+
+    /// The URL of the remote tier.
+    pub(crate) fn far_url(&self) -> Result<&str, Failure> {
+        self.url.as_deref().ok_or_else(|| {
+            Failure::wrong_with_hint(
+                "no remote tier is named",
+                "write `store: URL` into the pipeline, or say `--store URL`",
+            )
+        })
+    }
+
+    /// The store with its remote tier, where this context was opened without it.
+    pub(crate) fn far(&self) -> Result<Store, Failure> {
+        let far = remote(self.far_url()?.to_owned())?;
+        let store = Store::open(&StoreOptions { local: self.loaded.root.join("artifacts"), remote: Some(far) })?;
+        store.expect(&self.loaded.name);
+        Ok(store)
     }
 
     pub(crate) fn around(&self) -> Surroundings<'_> {
@@ -142,8 +162,30 @@ pub(crate) fn cache_folder() -> Option<PathBuf> {
 }
 
 /// A remote tier, with the settings that the object store's library knows by the names of their variables.
-pub(crate) fn remote(url: String) -> RemoteOptions {
-    const PREFIXES: [&str; 4] = ["AWS_", "GOOGLE_", "AZURE_", "OBJECT_STORE_"];
-    let settings = std::env::vars().filter(|(name, _)| PREFIXES.iter().any(|prefix| name.starts_with(prefix)));
-    RemoteOptions { url, settings: settings.collect() }
+pub(crate) fn remote(url: String) -> Result<RemoteOptions, Failure> {
+    const PREFIXES: [&str; 3] = ["AWS_", "GOOGLE_", "AZURE_"];
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let settings = std::env::vars_os().filter_map(text);
+    let settings = settings.filter(|(name, _)| PREFIXES.iter().any(|prefix| name.starts_with(prefix)));
+    let mut options = RemoteOptions::new(url, settings.collect());
+    if let Some(seconds) = number("NNF_STORE_TIMEOUT")? {
+        options.silence = Duration::from_secs_f64(seconds);
+    }
+    if let Some(retries) = number("NNF_STORE_RETRIES")? {
+        options.retries = retries as usize;
+    }
+    if let Some(seconds) = number("NNF_LEASE_TIMEOUT")? {
+        options.lease = Duration::from_secs_f64(seconds);
+    }
+    Ok(options)
+}
+
+/// A variable that holds a number.
+fn number(name: &str) -> Result<Option<f64>, Failure> {
+    let Some(text) = std::env::var_os(name) else { return Ok(None) };
+    let number = text.to_str().and_then(|text| text.parse::<f64>().ok());
+    match number.filter(|number| (0.0..=86_400.0).contains(number)) {
+        Some(number) => Ok(Some(number)),
+        None => Err(Failure::wrong(format!("the variable {name} is a number from 0 to 86400"))),
+    }
 }

@@ -28,7 +28,10 @@ impl Place {
         // A store may have been moved and have another name now.
         let inside = root.join("artifacts");
         let local = if !inside.exists() && root.join("records/v1").is_dir() { root } else { inside };
-        Ok(Store::open_existing(&StoreOptions { local, remote: common.store.clone().or(url).map(remote) })?)
+        Ok(Store::open_existing(&StoreOptions {
+            local,
+            remote: common.store.clone().or(url).map(remote).transpose()?,
+        })?)
     }
 
     fn find(&self, common: &Common) -> Result<(PathBuf, Option<String>), Failure> {

@@ -11,6 +11,7 @@ mod gc;
 mod get;
 mod keeper;
 mod log;
+mod moving;
 mod pin;
 mod plan;
 mod render;
@@ -126,6 +127,8 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
         Command::Why(command) => why::run(command, common),
         Command::Show(command) => show::run(command, common),
         Command::Get(command) => get::run(command, common),
+        Command::Push(command) => moving::push(command, common),
+        Command::Pull(command) => moving::pull(command, common),
         Command::Log(command) => log::run(command, common),
         Command::Runs(command) => runs::run(command, common),
         Command::Verify(command) => verify::run(command, common),

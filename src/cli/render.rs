@@ -57,9 +57,9 @@ pub(crate) fn out(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-/// Writes a line to standard error.
+/// Writes a remark to standard error.
 pub(crate) fn note(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}: {line}", Style::stderr().paint("1;36", "note"));
 }
 
 /// One fault.

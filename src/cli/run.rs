@@ -19,6 +19,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use crate::cli::args::{Common, RunCommand, split};
 use crate::cli::bound::{bound_of, keep_within};
 use crate::cli::context::{Context, recalled, search_path, url};
+use crate::cli::moving::tell_what_is_left;
 use crate::cli::{Failure, confine, render};
 
 pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> {
@@ -28,6 +29,7 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
         && stages.is_empty()
         && command.force.is_empty()
         && command.max_size.is_none()
+        && !common.offline
         && nothing_to_do(recalled, common)?
     {
         return Ok(());
@@ -55,6 +57,9 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
     listen(run.interrupter())?;
     let mut reporter = Failures { inner: reporter(common.json), failed: Vec::new() };
     let summary = run.go(&context.machine, &mut reporter)?;
+    if common.offline {
+        tell_what_is_left(&context);
+    }
     if !common.json {
         let graph = &context.loaded.graph;
         let explain = |event| explain(event, &summary, &pipeline, graph);
@@ -83,7 +88,10 @@ fn nothing_to_do(recalled: &Recalled, common: &Common) -> Result<bool, Failure> 
 
 /// A URL may hold what is secret, and a note is no place for that.
 fn url_digest(common: &Common, pipeline: Option<&String>) -> Option<String> {
-    url(common, pipeline).map(|url| Digest::of(url.as_bytes()).to_string())
+    url(common, pipeline).map(|url| match common.offline {
+        true => "offline".into(),
+        false => Digest::of(url.as_bytes()).to_string(),
+    })
 }
 
 fn reporter(json: bool) -> Box<dyn Reporter> {
@@ -101,7 +109,14 @@ pub(crate) fn listen(interrupter: Interrupter) -> Result<(), Failure> {
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])
         .map_err(|error| Failure::Store(format!("cannot listen for signals: {error}")))?;
     std::thread::spawn(move || {
-        for _ in signals.forever() {
+        for count in signals.forever().scan(0, |count, _| {
+            *count += 1;
+            Some(*count)
+        }) {
+            // Nothing runs any more then; what goes on is sending results, which `nnf push` can do later.
+            if count > 2 {
+                std::process::exit(i32::from(Failure::Interrupted.exit_code()));
+            }
             interrupter.interrupt();
         }
     });

@@ -31,7 +31,7 @@ impl State<'_> {
         let heads = outputs.iter().map(|(name, known)| (name.as_str(), known.key));
         let store = self.context.store;
         let results = store.set_heads(self.name, heads).and_then(|()| store.publish(self.name, &outputs, &untouched));
-        match results.and_then(|path| store.finish().map(|()| path)) {
+        match results.and_then(|path| store.finish().and_then(|()| store.publish_head(self.name)).map(|()| path)) {
             Ok(path) => self.summary.results = path.display().to_string(),
             Err(error) => {
                 self.summary.store_failed = true;

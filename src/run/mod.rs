@@ -109,6 +109,7 @@ impl<'a> Run<'a> {
     /// When the store fails before anything has begun. Later failures are in the summary.
     pub fn go(self, machine: &Machine, reporter: &mut dyn Reporter) -> Result<Summary, StoreError> {
         self.store.clear_leftovers()?;
+        self.store.expect(&self.loaded.name);
         let folder = self.store.new_run(&self.loaded.name)?;
         folder.write("pipeline.json", &serde_json::to_vec_pretty(&self.loaded.resolved()).unwrap_or_default())?;
         let path = self.options.environment.get(std::ffi::OsStr::new("PATH")).cloned().unwrap_or_default();

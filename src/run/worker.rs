@@ -17,7 +17,10 @@ use crate::gpus::Gpus;
 use crate::graph::{Instance, InstanceId};
 use crate::plan::{Looked, Surroundings};
 use crate::record::Record;
-use crate::store::{AttemptFolder, Checkpoint, Known, RunFolder, Store, StoreError};
+use crate::store::{AttemptFolder, Checkpoint, Claimed, KeyLock, Known, Lease, RunFolder, Store, StoreError, Waiting};
+
+/// What keeps other runs from the same work: on this machine, and on those that share a remote tier.
+type Locks<'a> = (KeyLock, Option<Lease<'a>>);
 
 /// What a worker tells the loop.
 pub(crate) enum Message {
@@ -116,8 +119,8 @@ impl Assignment<'_> {
             log_end,
             store,
         };
-        let _lock = match self.lock() {
-            Ok(Ok(lock)) => lock,
+        let _locks = match self.lock() {
+            Ok(Ok(locks)) => locks,
             Ok(Err(known)) => return Outcome::Done { known, seconds: 0.0, adopted: true },
             Err(Failure::Stopped) => return Outcome::Stopped,
             Err(Failure::Store(error)) => return failed(error.to_string(), Vec::new(), true),
@@ -155,13 +158,12 @@ impl Assignment<'_> {
     }
 
     /// Takes the lock of the key, or the record that another run wrote meanwhile.
-    fn lock(&self) -> Result<Result<crate::store::KeyLock, Known>, Failure> {
+    fn lock(&self) -> Result<Result<Locks<'_>, Known>, Failure> {
         let key = &self.looked.key;
         let mut said = false;
         loop {
             if let Some(lock) = self.context.store.try_lock(key)? {
-                let found = if self.again { None } else { self.context.store.look_up(key)? };
-                return Ok(found.map_or(Ok(lock), Err));
+                return if self.again { Ok(Ok((lock, None))) } else { self.lease(lock) };
             }
             if self.context.stop.asked() {
                 return Err(Failure::Stopped);
@@ -171,6 +173,37 @@ impl Assignment<'_> {
                 let _ = self.messages.send(Message::Waiting(self.id, what));
             }
             std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Takes the lease of the key from the machines that share the remote tier, or the record that one of them wrote.
+    fn lease(&self, lock: KeyLock) -> Result<Result<Locks<'_>, Known>, Failure> {
+        let (store, key) = (self.context.store, &self.looked.key);
+        let mut waiting = Waiting::default();
+        let mut pause = Duration::from_millis(100);
+        let mut said = false;
+        loop {
+            let claimed = store.claim(key, &mut waiting);
+            // A lease ends only after its record has arrived, so this finds what its last owner made.
+            if let Some(known) = store.look_up(key)? {
+                return Ok(Err(known));
+            }
+            let host = match claimed {
+                Claimed::Ours(lease) => return Ok(Ok((lock, lease))),
+                Claimed::Others(host) => host,
+            };
+            if !std::mem::replace(&mut said, true) {
+                let what = format!("another run on {host}, which does the same work");
+                let _ = self.messages.send(Message::Waiting(self.id, what));
+            }
+            let until = Instant::now() + pause;
+            while Instant::now() < until {
+                if self.context.stop.asked() {
+                    return Err(Failure::Stopped);
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            pause = (pause * 2).min(Duration::from_secs(2));
         }
     }
 

@@ -33,6 +33,11 @@ impl Blobs {
         Blobs { root, stamps, refuses_reflinks: Arc::default(), sweep, added: Arc::default() }
     }
 
+    /// The folder of the store.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Shares content of a blob with a new file; false where the file system cannot.
     pub(crate) fn reflink(&self, from: &Path, to: &Path) -> bool {
         if self.refuses_reflinks.load(Ordering::Relaxed) {

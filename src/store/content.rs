@@ -78,15 +78,13 @@ impl Store {
     fn fetch(&self, artifact: &Artifact) -> Result<(), StoreError> {
         let Some(tier) = &self.tier else { return Ok(()) };
         let bring = |digest: &Digest| match self.blobs.checked(digest) {
-            Err(StoreError::Missing(_) | StoreError::Damaged { .. }) => tier.fetch_blob(digest, &self.blobs),
+            Err(StoreError::Missing(_) | StoreError::Damaged { .. }) => {
+                tier.fetch_blob(digest, &self.blobs).map(|_| ())
+            }
             other => other.map(|_| ()),
         };
         bring(&artifact.digest)?;
-        if artifact.form == Form::Folder {
-            for digest in tree::read(&self.blobs, &artifact.digest)?.blobs() {
-                bring(&digest)?;
-            }
-        }
-        Ok(())
+        let inside = self.lacking_inside(&[artifact])?;
+        tier.fetch_blobs(&inside, &self.blobs, &|_, fetched| fetched.map(|_| ()))
     }
 }

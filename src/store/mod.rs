@@ -25,6 +25,7 @@ mod checkpoint;
 mod compare;
 mod content;
 mod error;
+mod far_head;
 mod fault;
 mod files;
 mod folders;
@@ -36,15 +37,20 @@ mod index;
 mod inventory;
 mod keylock;
 mod latest;
+mod lease;
 mod leftovers;
 mod live;
+mod moving;
+mod names;
 mod needs;
+mod parcel;
 mod pins;
 mod records;
 mod remote;
 mod repair;
 mod results;
 mod runs;
+mod sent;
 mod settled;
 mod stamps;
 mod sweep;
@@ -52,6 +58,7 @@ mod sweep;
 mod tests;
 mod tier;
 mod tree;
+mod upload;
 mod verify;
 mod workplace;
 
@@ -68,12 +75,14 @@ pub use gc::{Amount, CollectOptions, Collected};
 pub use handout::HandedOut;
 pub use index::Known;
 pub use keylock::KeyLock;
+pub use moving::{Claimed, Lease, Moved, Waiting};
 pub use pins::Pin;
-pub use remote::{ObjectRemote, Remote, RemoteOptions};
+pub use remote::{ObjectRemote, Remote, RemoteOptions, public as public_url};
 pub use repair::Repaired;
 pub use runs::{RunFolder, RunSummary};
 pub use settled::{Circumstances, Settled};
 pub use sweep::Hold;
+pub use upload::UPLOADS;
 pub use verify::Progress;
 pub use workplace::AttemptFolder;
 
@@ -180,7 +189,7 @@ impl Store {
     pub fn finish(&self) -> Result<(), StoreError> {
         lock(&self.stamps).save();
         match &self.tier {
-            Some(tier) => tier.finish(),
+            Some(tier) => tier.finish(&mut |_| {}).map(|_| ()),
             None => Ok(()),
         }
     }

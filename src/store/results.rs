@@ -45,7 +45,7 @@ impl Store {
         let standing = records::commit(&self.root, record)?;
         lock(&self.index).add(&standing);
         if let Some(tier) = &self.tier {
-            tier.send(&standing, &self.blobs);
+            tier.send(standing.key, &self.blobs);
         }
         Ok(standing)
     }
@@ -58,7 +58,7 @@ impl Store {
     pub fn share(&self, key: &Key) -> Result<(), StoreError> {
         let Some(tier) = self.tier.as_ref().filter(|tier| !tier.has(key)) else { return Ok(()) };
         if let Some(record) = self.record(key)? {
-            tier.send(&record, &self.blobs);
+            tier.send(record.key, &self.blobs);
         }
         Ok(())
     }
@@ -76,7 +76,7 @@ impl Store {
         records::replace(&self.root, record)?;
         lock(&self.index).add(record);
         if let Some(tier) = &self.tier {
-            tier.send(record, &self.blobs);
+            tier.send(record.key, &self.blobs);
         }
         Ok(())
     }

@@ -1,215 +1,197 @@
-//! What the store does with its remote tier: look-ups when they are needed, uploads in the background.
+//! What the store does with its remote tier: look-ups when they are needed, uploads in the background, leases.
 //!
-//! It knows names of objects and the order in which they may appear, not which service keeps them. What the remote tier
-//! is known to have is noted in one file, so that a run without work asks it nothing, and a run after a failed upload
-//! sends again.
+//! It knows the order in which objects may appear, not which service keeps them.
 
-use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Mutex};
 
 use crate::digest::{Digest, Key};
-use crate::record::{Form, Produced, Record};
+use crate::record::Record;
 use crate::store::blob::Blobs;
-use crate::store::hashing::hash_file;
-use crate::store::remote::{ObjectRemote, Remote, RemoteOptions, public};
-use crate::store::{StoreError, index, lock, records, tree};
+use crate::store::far_head::FarHead;
+use crate::store::lease::{Claim, Leases, Watch};
+use crate::store::remote::{ObjectRemote, Remote, RemoteOptions};
+use crate::store::sent::Sent;
+use crate::store::upload::Uploader;
+use crate::store::{Moved, StoreError, lock, names, records};
 
-/// Uploads at a time, and records that may wait before stages are held up.
-const UPLOADS: usize = 4;
-const WAITING: usize = 64;
+/// Downloads at a time.
+const DOWNLOADS: usize = 16;
+
+/// Learns how a blob went: its size in bytes, or why it did not come. Its error ends the rest.
+pub(crate) type Fetched<'a> = dyn Fn(&Digest, Result<u64, StoreError>) -> Result<(), StoreError> + Sync + 'a;
 
 /// The remote tier of a store.
 pub(crate) struct Tier {
     remote: Arc<dyn Remote>,
-    jobs: SyncSender<Job>,
-    state: Arc<State>,
-}
-
-struct Job {
-    record: Record,
-    blobs: Blobs,
-}
-
-#[derive(Default)]
-struct State {
-    waiting: Mutex<usize>,
-    done: Condvar,
-    error: Mutex<Option<StoreError>>,
-    sent: Mutex<Sent>,
-}
-
-/// Keys whose record and content the remote tier is known to have, and the file that remembers them.
-#[derive(Debug, Default)]
-struct Sent {
-    keys: HashSet<Key>,
-    file: PathBuf,
-}
-
-impl Sent {
-    fn open(file: PathBuf) -> Self {
-        let text = fs_err::read(&file).unwrap_or_default();
-        let keys = index::checked_lines(&text).filter_map(|line| serde_json::from_slice(line).ok()).collect();
-        Sent { keys, file }
-    }
-
-    fn add(&mut self, key: Key) {
-        if !self.keys.insert(key) {
-            return;
-        }
-        let mut line = Vec::new();
-        index::push_line(&mut line, &key);
-        if let Err(error) = index::append(&self.file, &line) {
-            tracing::debug!("what was sent was not remembered: {error}");
-        }
-    }
+    sent: Arc<Mutex<Sent>>,
+    leases: Arc<Leases>,
+    head: Mutex<FarHead>,
+    uploader: Uploader,
 }
 
 impl Tier {
     /// Opens the tier at a URL; `notes` is the folder that remembers what it has.
     pub(crate) fn open(options: &RemoteOptions, notes: &Path) -> Result<Self, StoreError> {
-        let name = Digest::of(public(&options.url).as_bytes());
-        Ok(Self::new(Arc::new(ObjectRemote::open(options)?), notes.join(format!("sent-{}", name.short()))))
+        let remote = Arc::new(ObjectRemote::open(options)?);
+        Ok(Self::with(remote, Sent::file(notes, &options.url), Leases::new(notes, options.lease)))
     }
 
+    #[cfg(test)]
     pub(crate) fn new(remote: Arc<dyn Remote>, sent: PathBuf) -> Self {
-        let (jobs, queue) = sync_channel::<Job>(WAITING);
-        let queue = Arc::new(Mutex::new(queue));
-        let state = Arc::new(State { sent: Mutex::new(Sent::open(sent)), ..State::default() });
-        for _ in 0..UPLOADS {
-            let (remote, queue, state) = (Arc::clone(&remote), Arc::clone(&queue), Arc::clone(&state));
-            std::thread::spawn(move || work(&*remote, &queue, &state));
-        }
-        Tier { remote, jobs, state }
+        let leases = Leases::new(sent.parent().unwrap_or(Path::new(".")), std::time::Duration::from_secs(60));
+        Self::with(remote, sent, leases)
+    }
+
+    fn with(remote: Arc<dyn Remote>, sent: PathBuf, leases: Leases) -> Self {
+        let (sent, leases) = (Arc::new(Mutex::new(Sent::open(sent))), Arc::new(leases));
+        let uploader = Uploader::new(Arc::clone(&remote), Arc::clone(&sent), Arc::clone(&leases));
+        Tier { remote, sent, leases, head: Mutex::default(), uploader }
     }
 
     /// The record under a key.
     pub(crate) fn record(&self, key: &Key) -> Result<Option<Record>, StoreError> {
-        let doing = StoreError::io("read a record from the remote store");
-        let file = tempfile::NamedTempFile::new().map_err(&doing)?;
-        if !self.remote.get(&record_name(key), file.path())? {
+        if let Some(record) = lock(&self.head).record(&*self.remote, key)? {
+            lock(&self.sent).add(*key);
+            return Ok(Some(record));
+        }
+        let mut bytes = Vec::new();
+        if !self.remote.read(&names::record(key), &mut bytes)? {
             return Ok(None);
         }
-        let bytes = fs_err::read(file.path()).map_err(doing)?;
         let record = records::parse(&bytes, key);
         if record.is_some() {
-            lock(&self.state.sent).add(*key);
+            lock(&self.sent).add(*key);
+            lock(&self.head).lacks_something();
         } else if !records::is_newer(&bytes) {
             // A damaged one would stand in the way of every other under its name.
-            self.remote.delete(&record_name(key))?;
+            self.remote.delete(&names::record(key))?;
         }
         Ok(record)
     }
 
     /// Whether the tier is known to have a record and its content.
     pub(crate) fn has(&self, key: &Key) -> bool {
-        lock(&self.state.sent).keys.contains(key)
+        lock(&self.sent).has(key)
     }
 
-    /// Brings a blob into the local tier.
-    pub(crate) fn fetch_blob(&self, digest: &Digest, blobs: &Blobs) -> Result<(), StoreError> {
+    /// Records of this pipeline will be looked up.
+    pub(crate) fn expect(&self, pipeline: &str) {
+        lock(&self.head).expect(pipeline);
+    }
+
+    /// Something was sent that the head of its pipeline may lack.
+    pub(crate) fn head_is_stale(&self) {
+        lock(&self.head).lacks_something();
+    }
+
+    /// Writes the last records of a pipeline in one object, for the next machine that asks for them.
+    pub(crate) fn publish(&self, pipeline: &str, records: Vec<(String, Record)>) -> Result<(), StoreError> {
+        lock(&self.head).publish(&*self.remote, pipeline, records)
+    }
+
+    /// Brings a blob into the local tier; returns its size in bytes. It is checked as it arrives.
+    pub(crate) fn fetch_blob(&self, digest: &Digest, blobs: &Blobs) -> Result<u64, StoreError> {
         let doing = StoreError::io("bring content from the remote store");
-        let name = blob_name(digest);
+        let name = names::blob(digest);
         // Bytes that are wrong once may have been spoilt on their way.
         for _ in 0..2 {
             let file = blobs.temporary().map_err(&doing)?;
-            if !self.remote.get(&name, file.path())? {
+            let mut checked = Checked { file, hasher: blake3::Hasher::new(), size: 0 };
+            if !self.remote.read(&name, &mut checked)? {
                 return Err(StoreError::Missing(*digest));
             }
-            if hash_file(file.path()).map_err(&doing)? == *digest {
-                let (_, path) = file.keep().map_err(|e| doing(e.error))?;
-                return blobs.seal(&path, digest);
+            if Digest::from(checked.hasher.finalize()) == *digest {
+                let (_, path) = checked.file.keep().map_err(|e| doing(e.error))?;
+                return blobs.seal(&path, digest).map(|()| checked.size);
             }
         }
         tracing::warn!("content {} is damaged in the remote store and counts as missing", digest.short());
         self.remote.delete(&name)?;
+        self.uploader.forget(digest);
         Err(StoreError::Missing(*digest))
     }
 
-    /// Sends a record and its content, when there is time.
-    pub(crate) fn send(&self, record: &Record, blobs: &Blobs) {
-        *lock(&self.state.waiting) += 1;
-        let job = Job { record: record.clone(), blobs: blobs.clone() };
-        if self.jobs.send(job).is_err() {
-            *lock(&self.state.waiting) -= 1;
-        }
+    /// Brings many blobs, several at a time; `each` learns how each of them went. The first failure of a tier ends it.
+    pub(crate) fn fetch_blobs(&self, digests: &[Digest], blobs: &Blobs, each: &Fetched<'_>) -> Result<(), StoreError> {
+        let next = Mutex::new(digests.iter());
+        let failed = Mutex::new(None);
+        let work = || {
+            while let Some(digest) = lock(&next).next() {
+                if lock(&failed).is_some() {
+                    return;
+                }
+                if let Err(error) = each(digest, self.fetch_blob(digest, blobs)) {
+                    lock(&failed).get_or_insert(error);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..DOWNLOADS.min(digests.len()) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        lock(&failed).take().map_or(Ok(()), Err)
+    }
+
+    /// Sends what lies under a key, when there is time.
+    pub(crate) fn send(&self, key: Key, blobs: &Blobs) {
+        self.leases.hand_over(&key);
+        lock(&self.head).lacks_something();
+        self.uploader.send(key, blobs, false);
+    }
+
+    /// As [`Tier::send`], but asks first whether it is there, if it is noted as sent.
+    pub(crate) fn send_if_missing(&self, key: Key, blobs: &Blobs) {
+        self.uploader.send(key, blobs, true);
     }
 
     /// Waits for all that was sent.
-    pub(crate) fn finish(&self) -> Result<(), StoreError> {
-        let mut waiting = lock(&self.state.waiting);
-        while *waiting > 0 {
-            waiting = self.state.done.wait(waiting).unwrap_or_else(std::sync::PoisonError::into_inner);
-        }
-        drop(waiting);
-        lock(&self.state.error).take().map_or(Ok(()), Err)
+    pub(crate) fn finish(&self, tell: &mut dyn FnMut(&Moved)) -> Result<Moved, StoreError> {
+        self.uploader.finish(tell)
     }
-}
 
-fn work(remote: &dyn Remote, queue: &Mutex<Receiver<Job>>, state: &State) {
-    loop {
-        let job = lock(queue).recv();
-        let Ok(job) = job else { return };
-        match upload(remote, &job) {
-            Ok(true) => lock(&state.sent).add(job.record.key),
-            Ok(false) => tracing::warn!("{} was not sent: content of it is gone", job.record.key.short()),
-            Err(error) => drop(lock(&state.error).get_or_insert(error)),
+    /// Tries to take the lease of a key.
+    pub(crate) fn claim(&self, key: &Key, watch: &mut Watch) -> Result<Claim, StoreError> {
+        let claim = self.leases.claim(&*self.remote, key, watch);
+        if matches!(claim, Ok(Claim::Held)) {
+            self.leases.keep_alive(&self.remote);
         }
-        *lock(&state.waiting) -= 1;
-        state.done.notify_all();
+        claim
     }
-}
 
-/// Content first, then the record: whoever sees a record finds its content. False if this store lacks content of it.
-fn upload(remote: &dyn Remote, job: &Job) -> Result<bool, StoreError> {
-    let outputs = job.record.outputs.values().filter_map(|produced| match produced {
-        Produced::Artifact(artifact) => Some(artifact),
-        Produced::Absent => None,
-    });
-    for artifact in outputs.chain(&job.record.log) {
-        if artifact.form == Form::Folder {
-            let tree = match tree::read(&job.blobs, &artifact.digest) {
-                Err(StoreError::Missing(_) | StoreError::Damaged { .. }) => return Ok(false),
-                tree => tree?,
-            };
-            for digest in tree.blobs() {
-                if !upload_blob(remote, &digest, &job.blobs)? {
-                    return Ok(false);
-                }
-            }
-        }
-        if !upload_blob(remote, &artifact.digest, &job.blobs)? {
-            return Ok(false);
+    /// Gives a lease back, unless a record on its way will do that.
+    pub(crate) fn release(&self, key: &Key) {
+        if self.leases.is_idle(key) {
+            self.uploader.release(*key);
         }
     }
-    let doing = StoreError::io("send a record");
-    let mut file = tempfile::NamedTempFile::new().map_err(&doing)?;
-    file.write_all(&records::to_bytes(&job.record)).map_err(&doing)?;
-    let name = record_name(&job.record.key);
-    if job.record.supersedes.is_some() {
-        remote.delete(&name)?;
-    }
-    remote.put_if_absent(&name, file.path()).map(|_| true)
 }
 
-/// Sends content that is whole. What is damaged or gone here may be there already.
-fn upload_blob(remote: &dyn Remote, digest: &Digest, blobs: &Blobs) -> Result<bool, StoreError> {
-    let name = blob_name(digest);
-    match blobs.checked(digest) {
-        Ok(path) => remote.put_if_absent(&name, &path).map(|_| true),
-        Err(StoreError::Missing(_) | StoreError::Damaged { .. }) => remote.exists(&name),
-        Err(error) => Err(error),
+impl Drop for Tier {
+    fn drop(&mut self) {
+        self.leases.close();
     }
 }
 
-fn blob_name(digest: &Digest) -> String {
-    let hex = digest.to_string();
-    format!("blobs/v1/{}/{}", &hex[..2], &hex[2..])
+/// A file that is hashed while it is written.
+struct Checked {
+    file: tempfile::NamedTempFile,
+    hasher: blake3::Hasher,
+    size: u64,
 }
 
-fn record_name(key: &Key) -> String {
-    let hex = key.to_string();
-    format!("records/v1/{}/{}.json", &hex[..2], &hex[2..])
+impl Write for Checked {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        self.size += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
 }

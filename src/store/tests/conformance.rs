@@ -1,8 +1,12 @@
 //! What every remote tier must do.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use super::azurite::Azurite;
+use super::s3::S3;
 use super::strict::Strict;
 use crate::store::{ObjectRemote, Remote, RemoteOptions, StoreError};
 
@@ -40,6 +44,9 @@ impl<'a> Suite<'a> {
         self.deleting_makes_room();
         self.large_objects();
         self.one_of_many_writers_wins();
+        self.what_may_be_lost_is_replaced();
+        self.names_of_all_kinds();
+        self.many_small_objects_at_once();
     }
 
     fn what_is_not_there(&self) {
@@ -76,12 +83,52 @@ impl<'a> Suite<'a> {
         assert_eq!(self.get("test/again").unwrap(), b"2");
     }
 
-    /// Larger than one part of an upload.
+    /// Larger than one part of an upload, and no multiple of it.
     fn large_objects(&self) {
-        let bytes: Vec<u8> = (0..(17_u32 << 20)).map(|i| (i % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..(17_u32 << 20) + 3).map(|i| (i % 251) as u8).collect();
         assert!(self.put("test/large", &bytes));
         assert!(!self.put("test/large", &bytes));
         assert!(self.get("test/large").unwrap() == bytes);
+    }
+
+    fn what_may_be_lost_is_replaced(&self) {
+        for text in ["one", "two, longer", "3"] {
+            self.remote.replace("test/beat", text.as_bytes()).unwrap();
+            assert_eq!(self.get("test/beat").unwrap(), text.as_bytes());
+        }
+        assert!(!self.remote.create("test/beat", b"no").unwrap());
+        assert!(self.remote.create("test/few", b"bytes").unwrap());
+        assert_eq!(self.get("test/few").unwrap(), b"bytes");
+    }
+
+    fn names_of_all_kinds(&self) {
+        let names = ["test/names/a.b_c-d", "test/names/Pipe-line.v1.jsonl", "test/names/1", "test/names/1.beat"];
+        for name in names {
+            assert!(self.put(name, name.as_bytes()), "{name}");
+        }
+        let mut sorted = names.to_vec();
+        sorted.sort_unstable();
+        assert_eq!(self.remote.list("test/names").unwrap(), sorted);
+        for name in names {
+            assert_eq!(self.get(name).unwrap(), name.as_bytes());
+            self.remote.delete(name).unwrap();
+        }
+        assert_eq!(self.remote.list("test/names").unwrap(), [""; 0]);
+    }
+
+    fn many_small_objects_at_once(&self) {
+        let (remote, names) = (self.remote, (0..200).map(|i| format!("test/many/{}/{i}", i % 7)).collect::<Vec<_>>());
+        std::thread::scope(|scope| {
+            for part in names.chunks(25) {
+                scope.spawn(move || part.iter().for_each(|n| assert!(remote.create(n, n.as_bytes()).unwrap())));
+            }
+        });
+        assert_eq!(remote.list("test/many").unwrap().len(), names.len());
+        let read = |name: &String| {
+            let mut bytes = Vec::new();
+            remote.read(name, &mut bytes).unwrap().then_some(bytes)
+        };
+        assert!(names.iter().all(|name| read(name).unwrap() == name.as_bytes()));
     }
 
     fn one_of_many_writers_wins(&self) {
@@ -99,7 +146,16 @@ impl<'a> Suite<'a> {
 }
 
 fn open(url: &str) -> Result<ObjectRemote, StoreError> {
-    ObjectRemote::open(&RemoteOptions { url: url.into(), settings: BTreeMap::new() })
+    open_with(url, BTreeMap::new())
+}
+
+/// A store that is soon given up.
+fn open_with(url: &str, settings: BTreeMap<String, String>) -> Result<ObjectRemote, StoreError> {
+    ObjectRemote::open(&RemoteOptions {
+        silence: Duration::from_secs(20),
+        retries: 2,
+        ..RemoteOptions::new(url, settings)
+    })
 }
 
 #[test]
@@ -117,6 +173,30 @@ fn a_folder_conforms_and_survives_the_program() {
     let again = open(&url).unwrap();
     assert_eq!(Suite::new(&again).get("test/one").unwrap(), b"first\0\xff");
     assert!(folder.path().join("far away/store/test/one").is_file(), "under its own name");
+}
+
+#[test]
+fn s3_conforms() {
+    let server = S3::start();
+    Suite::new(&open_with(&server.url("a/prefix"), server.settings()).unwrap()).run();
+    let again = open_with(&server.url("a/prefix"), server.settings()).unwrap();
+    assert_eq!(Suite::new(&again).get("test/one").unwrap(), b"first\0\xff");
+    assert!(server.file("a/prefix/test/one").is_file(), "under its own name");
+    Suite::new(&open_with(&server.url(""), server.settings()).unwrap()).run();
+}
+
+#[test]
+fn azure_conforms() {
+    match Azurite::start() {
+        Ok(server) => {
+            Suite::new(&open_with(&server.url("a/prefix"), server.settings()).unwrap()).run();
+            Suite::new(&open_with(&server.url(""), server.settings()).unwrap()).run();
+        }
+        Err(why) => {
+            let said = writeln!(std::io::stderr(), "skipped: {why}");
+            assert!(said.is_ok() && std::env::var_os("NNF_AZURITE").is_none(), "NNF_AZURITE is set, but {why}");
+        }
+    }
 }
 
 #[test]

@@ -2,8 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "../../../tests/support/azurite.rs"]
+mod azurite;
 mod conformance;
+mod far_away;
 mod fuzz;
 mod keeping;
+#[path = "../../../tests/support/s3.rs"]
+mod s3;
 mod sharing;
 mod strict;

@@ -1,0 +1,125 @@
+//! The last records of a pipeline as one object of the remote tier: a second machine asks once, not once a record.
+//!
+//! It is a cache of records that are there under their own names: each is checked as if it had come from there, and
+//! losing the object, or finding an old one, costs requests only. The last run that ended writes it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Key;
+use crate::record::Record;
+use crate::store::remote::Remote;
+use crate::store::{StoreError, names, records};
+
+/// Longest object that is read or written.
+const LONGEST: usize = 64 << 20;
+
+/// What is known of the object.
+#[derive(Default)]
+pub(crate) struct FarHead {
+    pipeline: Option<String>,
+    read: bool,
+    /// Records by key, as they were read.
+    records: HashMap<Key, Record>,
+    /// Key of each instance's record.
+    instances: BTreeMap<String, Key>,
+    stale: bool,
+}
+
+/// One line of the object.
+#[derive(Serialize, Deserialize)]
+struct Line {
+    instance: String,
+    key: Key,
+    /// The record's own text: its checksum is that of the text.
+    record: String,
+}
+
+impl FarHead {
+    /// Records of this pipeline will be looked up.
+    pub(crate) fn expect(&mut self, pipeline: &str) {
+        if self.pipeline.as_deref() != Some(pipeline) {
+            *self = FarHead { pipeline: Some(pipeline.to_owned()), ..FarHead::default() };
+        }
+    }
+
+    /// A record was met that the object lacks.
+    pub(crate) fn lacks_something(&mut self) {
+        self.stale = true;
+    }
+
+    /// The record under a key, if the object has it. It is read when it is first asked for.
+    pub(crate) fn record(&mut self, remote: &dyn Remote, key: &Key) -> Result<Option<Record>, StoreError> {
+        self.load(remote)?;
+        Ok(self.records.get(key).cloned())
+    }
+
+    fn load(&mut self, remote: &dyn Remote) -> Result<(), StoreError> {
+        if let Some(pipeline) = self.pipeline.clone()
+            && !std::mem::replace(&mut self.read, true)
+        {
+            let mut bytes = Bounded(Vec::new());
+            if remote.read(&names::head(&pipeline), &mut bytes)? {
+                self.take(&bytes.0);
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let Ok(Line { instance, key, record }) = serde_json::from_slice(line) else { continue };
+            if let Some(record) = records::parse(record.as_bytes(), &key) {
+                self.instances.insert(instance, record.key);
+                self.records.insert(record.key, record);
+            }
+        }
+    }
+
+    /// Writes the object, if it would say something new. What it said of other instances is kept.
+    pub(crate) fn publish(
+        &mut self,
+        remote: &dyn Remote,
+        pipeline: &str,
+        records: Vec<(String, Record)>,
+    ) -> Result<(), StoreError> {
+        self.expect(pipeline);
+        if !self.stale {
+            return Ok(());
+        }
+        self.load(remote)?;
+        for (instance, record) in records {
+            self.instances.insert(instance, record.key);
+            self.records.insert(record.key, record);
+        }
+        let mut text = Vec::new();
+        for (instance, key) in &self.instances {
+            let Some(record) = self.records.get(key) else { continue };
+            let record = String::from_utf8_lossy(&records::to_bytes(record)).into_owned();
+            let line = Line { instance: instance.clone(), key: *key, record };
+            text.extend(serde_json::to_vec(&line).unwrap_or_default());
+            text.push(b'\n');
+        }
+        if text.len() <= LONGEST {
+            remote.replace(&names::head(pipeline), &text)?;
+        }
+        self.stale = false;
+        Ok(())
+    }
+}
+
+/// Bytes in memory, up to a limit; what comes later is left out.
+struct Bounded(Vec<u8>);
+
+impl std::io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let room = LONGEST.saturating_sub(self.0.len()).min(bytes.len());
+        self.0.extend_from_slice(&bytes[..room]);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

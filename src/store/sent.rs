@@ -1,0 +1,46 @@
+//! What the remote tier is known to have: keys whose record and content were sent to it or read from it.
+//!
+//! Noted in one file for each remote tier, so that a run without work asks it nothing, and what was not sent is known
+//! without asking. Losing it costs requests only.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use crate::digest::{Digest, Key};
+use crate::store::index;
+use crate::store::remote::public;
+
+/// Keys whose record and content the remote tier is known to have, and the file that remembers them.
+#[derive(Debug, Default)]
+pub(crate) struct Sent {
+    keys: HashSet<Key>,
+    file: PathBuf,
+}
+
+impl Sent {
+    /// The file of a remote tier in the folder of indices.
+    pub(crate) fn file(notes: &Path, url: &str) -> PathBuf {
+        notes.join(format!("sent-{}", Digest::of(public(url).as_bytes()).short()))
+    }
+
+    pub(crate) fn open(file: PathBuf) -> Self {
+        let text = fs_err::read(&file).unwrap_or_default();
+        let keys = index::checked_lines(&text).filter_map(|line| serde_json::from_slice(line).ok()).collect();
+        Sent { keys, file }
+    }
+
+    pub(crate) fn has(&self, key: &Key) -> bool {
+        self.keys.contains(key)
+    }
+
+    pub(crate) fn add(&mut self, key: Key) {
+        if !self.keys.insert(key) {
+            return;
+        }
+        let mut line = Vec::new();
+        index::push_line(&mut line, &key);
+        if let Err(error) = index::append(&self.file, &line) {
+            tracing::debug!("what was sent was not remembered: {error}");
+        }
+    }
+}

@@ -49,18 +49,23 @@ mod system {
     }
 
     pub(super) fn end_children(group: u32, scratch: Option<&Path>) {
+        let mut dying: Vec<Pid> = Vec::new();
         for round in 0..ROUNDS {
-            let mut left = false;
-            for child in children() {
-                let own = group_of(child) == Some(group);
-                if own || scratch.is_some_and(|scratch| is_marked(child, scratch)) {
-                    let _ = kill_process(child, Signal::KILL);
-                    // It is nobody else's to wait for: those who started it are gone.
-                    left |= !matches!(waitpid(Some(child), WaitOptions::NOHANG), Ok(Some(_)));
-                }
-            }
-            if !left {
+            // They are nobody else's to wait for: those who started them are gone. Until they are gone as well, what they
+            // started does not come here.
+            dying.retain(|child| matches!(waitpid(Some(*child), WaitOptions::NOHANG), Ok(None)));
+            let waiting = !dying.is_empty();
+            let own = |child: &Pid| group_of(*child) == Some(group);
+            let marked = |child: &Pid| scratch.is_some_and(|scratch| is_marked(*child, scratch));
+            let found: Vec<Pid> = children().into_iter().filter(|child| own(child) || marked(child)).collect();
+            if found.is_empty() && !waiting {
                 return;
+            }
+            for child in found {
+                let _ = kill_process(child, Signal::KILL);
+                if !dying.contains(&child) {
+                    dying.push(child);
+                }
             }
             std::thread::sleep(PAUSE * round.min(4));
         }

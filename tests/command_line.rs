@@ -259,9 +259,10 @@ fn completions_and_schema() {
     project.write("pipeline.yaml", format!("programs: {{}}\n{PIPELINE}"));
     let schema: Json = serde_json::from_str(&ok(&project, &["schema"])).unwrap();
     let keys: BTreeSet<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
-    let expected =
-        ["version", "name", "root", "store", "params", "programs", "allow", "tools", "strict", "stages"].into();
-    assert_eq!(keys, expected);
+    assert_eq!(
+        keys,
+        ["version", "name", "root", "store", "params", "programs", "allow", "strict", "tools", "stages"].into()
+    );
     assert_eq!(project.nnf(&["frobnicate"]).code, Some(2));
     assert_eq!(project.nnf(&["--version"]).code, Some(0));
     assert!(ok(&project, &["run", "--help"]).contains("--keep-going"));

@@ -119,7 +119,7 @@ fn on_a_small_disk(project: &Project, script: &str) -> Option<String> {
     };
     fs_err::create_dir_all(project.path("artifacts")).unwrap();
     let script = format!(
-        "set -u; mount -t tmpfs -o size=8m tmpfs artifacts; nnf() {{ {} \"$@\" 2>&1; }}; {script}",
+        "set -u; mount -t tmpfs -o size=24m tmpfs artifacts; nnf() {{ {} \"$@\" 2>&1; }}; {script}",
         env!("CARGO_BIN_EXE_nnf")
     );
     let environment: Vec<(String, std::ffi::OsString)> = project
@@ -145,8 +145,8 @@ fn a_full_disk_loses_nothing_that_was_finished() {
     // First the stage has no room for its output, then the engine has none for anything.
     let said = on_a_small_disk(
         &project,
-        "nnf run; echo code $?; head -c 100000000 /dev/zero > artifacts/filler 2>/dev/null; nnf run; echo code $?
-         rm artifacts/filler; mount -o remount,size=64m artifacts; nnf run; echo code $?
+        "head -c 12000000 /dev/zero > artifacts/filler; nnf run; echo code $?; head -c 100000000 /dev/zero >> artifacts/filler 2>/dev/null
+         nnf run; echo code $?; rm artifacts/filler; nnf run; echo code $?
          nnf get big.y -o copy >/dev/null; echo code $?; ls -A artifacts/attempts",
     );
     let Some(said) = said else { return };
@@ -164,7 +164,7 @@ fn a_store_that_is_read_only_can_be_read() {
     let project = one("echo to the log; echo ${params.here} > {out.x}", "    out: { x: text/plain }\n");
     let said = on_a_small_disk(
         &project,
-        "nnf run >/dev/null; echo code $?; mount -o remount,ro artifacts; nnf get a.x; echo code $?
+        "nnf run >/dev/null; echo code $?; mount --bind -o ro artifacts artifacts; nnf get a.x; echo code $?
          nnf plan; echo code $?; nnf log a; echo code $?; nnf run; echo code $?",
     );
     let Some(said) = said else { return };

@@ -38,6 +38,8 @@ mod system {
     /// How often, and how long apart, processes that were killed are looked for again: they may have started others.
     const ROUNDS: u32 = 200;
     const PAUSE: Duration = Duration::from_millis(5);
+    /// How often a process without an environment is looked at again.
+    const PATIENCE: u32 = 4;
 
     pub(super) fn adopt() {
         static ONCE: Once = Once::new();
@@ -49,31 +51,30 @@ mod system {
     }
 
     pub(super) fn end_children(group: u32, scratch: Option<&Path>) {
+        let mut dying: Vec<Pid> = Vec::new();
         for round in 0..ROUNDS {
-            let mut look_again = false;
-            for child in children() {
-                let own = group_of(child) == Some(group);
-                if own || scratch.is_some_and(|scratch| is_marked(child, scratch)) {
-                    let _ = kill_process(child, Signal::KILL);
-                    // It is nobody else's to wait for: those who started it are gone.
-                    let _ = waitpid(Some(child), WaitOptions::NOHANG);
-                    // What it had started is adopted only now.
-                    look_again = true;
-                } else {
-                    look_again |= round < 4 && is_becoming(child);
-                }
-            }
-            if !look_again {
+            // They are nobody else's to wait for: those who started them are gone. Until they are gone as well, what they
+            // started does not come here.
+            dying.retain(|child| matches!(waitpid(Some(*child), WaitOptions::NOHANG), Ok(None)));
+            let waiting = !dying.is_empty();
+            let own = |child: &Pid| group_of(*child) == Some(group);
+            let marked = |child: &Pid| scratch.is_some_and(|scratch| is_marked(*child, scratch));
+            let (found, others): (Vec<Pid>, Vec<Pid>) =
+                children().into_iter().partition(|child| own(child) || marked(child));
+            // One that is just becoming another program cannot be told from those of other stages for a moment.
+            let unknown = round < PATIENCE && others.into_iter().any(has_no_environment);
+            if found.is_empty() && !waiting && !unknown {
                 return;
+            }
+            for child in found {
+                let _ = kill_process(child, Signal::KILL);
+                if !dying.contains(&child) {
+                    dying.push(child);
+                }
             }
             std::thread::sleep(PAUSE * round.min(4));
         }
         tracing::warn!("a process of a stage does not end although it was killed");
-    }
-
-    /// Whether a process has no environment because it is just becoming another program.
-    fn is_becoming(id: Pid) -> bool {
-        fs_err::read(format!("/proc/{}/environ", id.as_raw_nonzero())).is_ok_and(|environment| environment.is_empty())
     }
 
     pub(super) fn end_marked(folder: &Path) -> usize {
@@ -115,6 +116,10 @@ mod system {
             .split(|byte| *byte == 0)
             .filter_map(value)
             .any(|value| Path::new(OsStr::from_bytes(&value)).starts_with(folder))
+    }
+
+    fn has_no_environment(id: Pid) -> bool {
+        fs_err::read(format!("/proc/{}/environ", id.as_raw_nonzero())).is_ok_and(|environment| environment.is_empty())
     }
 
     fn group_of(id: Pid) -> Option<u32> {

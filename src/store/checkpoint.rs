@@ -58,9 +58,11 @@ impl Checkpoint {
             let name = folder.file_name().unwrap_or_default().to_string_lossy();
             let Ok(key) = name.parse::<Key>() else { continue };
             let Some(_lock) = try_lock(&key)? else { continue };
-            // One that was opened after the record was written belongs to a stage that was forced to run again.
+            let Some(recorded) = recorded(&key) else { continue };
+            // One that was opened after the record was written belongs to a stage that was forced to run again. One
+            // without its lock was about to be removed.
             let opened = fs_err::metadata(folder.join("lock")).and_then(|meta| meta.modified());
-            if opened.is_ok_and(|opened| recorded(&key).is_some_and(|recorded| opened <= recorded)) {
+            if opened.map_or(true, |opened| opened <= recorded) {
                 fs_err::remove_dir_all(&folder).map_err(&doing)?;
             }
         }

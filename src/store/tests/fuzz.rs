@@ -96,6 +96,26 @@ fn damaged_trees_stay_in_their_folder() {
     assert_eq!(left, ["artifacts"]);
 }
 
+#[test]
+fn trees_that_lead_out_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let one = store.blobs.put_bytes(b"one").unwrap();
+    let file = format!(r#"{{"file":{{"digest":"{one}","size":3}}}}"#);
+    let link = |target: &str| format!(r#"{{"link":{{"target":"{target}"}}}}"#);
+    let read = |path: &str, entry: &str| {
+        let text = format!(r#"{{"version":1,"entries":{{"a":"folder","{path}":{entry}}}}}"#);
+        tree::read(&store.blobs, &store.blobs.put_bytes(text.as_bytes()).unwrap())
+    };
+    for path in ["../x", "a/../../x", "/x", "", "a//x", "a/", "./x", "a/..", ".."] {
+        assert!(read(path, &file).is_err(), "{path}");
+    }
+    for target in ["/etc/passwd", "..", "../x", "a/../../x", "a/../x"] {
+        assert!(read("x", &link(target)).is_err(), "{target}");
+    }
+    assert!(read("a/x", &file).is_ok() && read("a/x", &link("../b")).is_ok());
+}
+
 /// No link leads out of the folder.
 fn assert_contained(folder: &std::path::Path, root: &std::path::Path) {
     for entry in fs_err::read_dir(folder).unwrap() {

@@ -313,7 +313,7 @@ stages:
     run(1, &[]);
     let said = run(4, &["--max-size", "600kB"]);
     let (first, last) = said.lines().last().unwrap().split_once(" KiB) ").unwrap();
-    assert!(first.starts_with("removed 2 results (39"), "{said}");
+    assert!(first.starts_with("note: removed 2 results (39"), "{said}");
     let why = "not used for the longest time, to keep the store within 586 KiB; needed again, they are run again";
     assert_eq!(last, why);
     assert_eq!(ran(&project, &["--set", &n(1)]).stages.len(), 0, "it was used after 2 and 3");
@@ -321,7 +321,7 @@ stages:
     // A bound that is too small for one run is told, once a run, and costs no result of that run.
     let said = run(3, &["--max-size", "1kB"]);
     let told = said.lines().last().unwrap();
-    assert!(told.starts_with("the bound of 1 KiB is too small: pins and the last run need 19"), "{said}");
+    assert!(told.starts_with("note: the bound of 1 KiB is too small: pins and the last run need 19"), "{said}");
     assert!(told.ends_with(", which stays; `--max-size` or NNF_MAX_SIZE sets another"), "{said}");
     assert_eq!(count(&project, "records"), 1);
     assert_eq!(ran(&project, &["--set", &n(3)]).stages.len(), 0);

@@ -58,7 +58,10 @@ fn ran(project: &Project, words: &[&str]) -> Vec<String> {
     assert!(!outcome.err.contains(SAID), "the note still held: {}", outcome.err);
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     let last: serde_json::Value = serde_json::from_str(outcome.out.lines().last().unwrap()).unwrap();
-    last["ran"].as_array().unwrap().iter().map(|ran| ran["stage"].as_str().unwrap().to_owned()).collect()
+    let ran = last["ran"].as_array().unwrap().iter();
+    let mut names: Vec<String> = ran.map(|ran| ran["stage"].as_str().unwrap().to_owned()).collect();
+    names.sort();
+    names
 }
 
 #[test]

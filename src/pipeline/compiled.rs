@@ -35,7 +35,7 @@ pub struct Memory {
 pub struct Identity {
     /// The same for the same file with the same overrides; fit for the name of a file.
     pub slot: String,
-    /// Changes with all that the pipeline is made from.
+    /// Changes with all that the pipeline is made from: its text, the answers of its programs, its instances.
     pub version: Digest,
 }
 
@@ -60,7 +60,8 @@ pub struct Recalled {
 /// The part of a memory that says whether it holds.
 #[derive(Debug, Serialize, Deserialize)]
 struct Header {
-    version: Digest,
+    /// Digest of the text and of the engine's build.
+    source: Digest,
     name: String,
     root: PathBuf,
     allow: Vec<PathBuf>,
@@ -84,13 +85,13 @@ struct Line {
 pub fn recall(request: &LoadRequest<'_>) -> Option<Recalled> {
     let memory = request.memory?;
     let text = yaml::text(request.path).ok()?;
-    let identity = memory.identity(request, &text);
-    let mut body = fs_err::File::open(memory.folder.join(&identity.slot)).ok()?;
-    let header: Header = read_header(&mut body)?;
+    let slot = slot(request);
+    let mut body = fs_err::File::open(memory.folder.join(&slot)).ok()?;
+    let (version, header) = read_header(&mut body)?;
     let answers = |(listed, digest): &(Listed, Digest)| {
         request.programs.describe(listed).is_ok_and(|offered| offered.digest() == *digest)
     };
-    if header.version != identity.version || !header.sights.hold() || !header.asked.iter().all(answers) {
+    if header.source != memory.source(&text) || !header.sights.hold() || !header.asked.iter().all(answers) {
         return None;
     }
     Some(Recalled {
@@ -98,7 +99,7 @@ pub fn recall(request: &LoadRequest<'_>) -> Option<Recalled> {
         root: header.root.clone(),
         store: header.store.clone(),
         measures: header.measures,
-        identity,
+        identity: Identity { slot, version },
         header,
         body,
         text,
@@ -131,23 +132,8 @@ impl Recalled {
 }
 
 impl Memory {
-    fn identity(&self, request: &LoadRequest<'_>, text: &Source) -> Identity {
-        let path = std::path::absolute(request.path).unwrap_or_else(|_| request.path.to_owned());
-        let mut hasher = blake3::Hasher::new();
-        let mut add = |part: &[u8]| {
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part);
-        };
-        add(path.as_os_str().as_encoded_bytes());
-        request.overrides.iter().for_each(|text| add(text.as_bytes()));
-        let slot = hasher.finalize().to_hex().as_str()[..32].to_owned();
-        let mut add = |part: &[u8]| {
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part);
-        };
-        add(self.build.as_bytes());
-        add(text.text.as_bytes());
-        Identity { slot, version: hasher.finalize().into() }
+    fn source(&self, text: &Source) -> Digest {
+        digest([self.build.as_bytes(), text.text.as_bytes()])
     }
 
     /// Remembers a pipeline that has just been checked.
@@ -159,21 +145,27 @@ impl Memory {
         asked: &[(&Listed, Digest)],
         sights: &Sights,
     ) -> Option<Identity> {
-        let identity = self.identity(request, text);
-        let written = self.write(&identity, loaded, asked, sights);
-        if let Err(error) = &written {
-            tracing::debug!("the pipeline was not remembered: {error}");
+        if loaded.store.as_deref().is_some_and(has_secrets) {
+            return None;
         }
-        written.ok().map(|()| identity)
+        let slot = slot(request);
+        match self.write(&slot, self.source(text), loaded, asked, sights) {
+            Ok(version) => Some(Identity { slot, version }),
+            Err(error) => {
+                tracing::debug!("the pipeline was not remembered: {error}");
+                None
+            }
+        }
     }
 
     fn write(
         &self,
-        identity: &Identity,
+        slot: &str,
+        source: Digest,
         loaded: &Loaded,
         asked: &[(&Listed, Digest)],
         sights: &Sights,
-    ) -> std::io::Result<()> {
+    ) -> std::io::Result<Digest> {
         let instances = loaded.graph.instances();
         let mut body = Vec::new();
         for instance in instances {
@@ -184,39 +176,57 @@ impl Memory {
         let measures = instances.iter().any(|instance| instance.measures);
         // A tuple is written as a structure with the same fields is.
         let params = &loaded.params;
-        let header = (
-            identity.version,
-            name,
-            root,
-            allow,
-            store,
-            params,
-            measures,
-            asked,
-            sights,
-            (instances.len(), Digest::of(&body)),
-        );
+        let header =
+            (source, name, root, allow, store, params, measures, asked, sights, (instances.len(), Digest::of(&body)));
         let header = rmp_serde::to_vec(&header).map_err(std::io::Error::other)?;
         fs_err::create_dir_all(&self.folder)?;
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
         let length = u64::try_from(header.len()).unwrap_or(u64::MAX).to_le_bytes();
-        for part in [blake3::hash(&header).as_bytes().as_slice(), &length, &header, &body] {
+        let version = Digest::of(&header);
+        for part in [version.as_bytes().as_slice(), &length, &header, &body] {
             std::io::Write::write_all(&mut file, part)?;
         }
-        file.persist(self.folder.join(&identity.slot)).map_err(|e| e.error)?;
-        forget_oldest(&self.folder)
+        file.persist(self.folder.join(slot)).map_err(|e| e.error)?;
+        forget_oldest(&self.folder)?;
+        Ok(version)
     }
 }
 
-fn read_header(file: &mut fs_err::File) -> Option<Header> {
+/// The name of the memory of a pipeline file with these overrides.
+fn slot(request: &LoadRequest<'_>) -> String {
+    let path = std::path::absolute(request.path).unwrap_or_else(|_| request.path.to_owned());
+    let overrides = request.overrides.iter().map(String::as_bytes);
+    let digest = digest(std::iter::once(path.as_os_str().as_encoded_bytes()).chain(overrides));
+    digest.to_string()[..32].to_owned()
+}
+
+/// One digest of several parts, their limits included.
+fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().into()
+}
+
+/// Whether a URL holds what may be secret. The remote tier refuses such a one, and it is to be written nowhere.
+fn has_secrets(url: &str) -> bool {
+    url::Url::parse(url)
+        .is_ok_and(|url| !url.username().is_empty() || url.password().is_some() || url.query().is_some())
+}
+
+/// The header and its digest.
+fn read_header(file: &mut fs_err::File) -> Option<(Digest, Header)> {
     let (mut sum, mut length) = ([0; 32], [0; 8]);
     file.read_exact(&mut sum).ok()?;
     file.read_exact(&mut length).ok()?;
     let length = u64::from_le_bytes(length);
     let mut bytes = Vec::new();
     file.take(length).read_to_end(&mut bytes).ok()?;
-    (*blake3::hash(&bytes).as_bytes() == sum).then_some(())?;
-    rmp_serde::from_slice(&bytes).ok()
+    let version = Digest::of(&bytes);
+    (*version.as_bytes() == sum).then_some(())?;
+    Some((version, rmp_serde::from_slice(&bytes).ok()?))
 }
 
 fn forget_oldest(folder: &Path) -> std::io::Result<()> {

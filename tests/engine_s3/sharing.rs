@@ -59,7 +59,9 @@ fn without_the_head_each_record_is_asked_for_and_a_wrong_head_is_no_harm() {
     }
     // A record in it that was tampered with is not believed.
     let text = fs_err::read_to_string(&head).unwrap();
-    fs_err::write(&head, text.replace("\"attempts\":1", "\"attempts\":2")).unwrap();
+    let other = text.replace(r#"\"attempts\": 1"#, r#"\"attempts\": 2"#);
+    assert_ne!(other, text);
+    fs_err::write(&head, other).unwrap();
     let there = Machine::new(&server, &layers());
     assert_eq!(there.run(&[]).ran.len(), 0);
     assert!(server.asked().iter().any(|call| call.starts_with("GET /bucket/store/records/")));

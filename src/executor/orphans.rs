@@ -93,14 +93,11 @@ mod system {
         ended
     }
 
-    /// Children of this process; of those that it adopted, too.
+    /// Processes that this one adopted. They become children of its first thread, which starts none itself.
     fn children() -> Vec<Pid> {
-        let mut found = Vec::new();
-        for task in fs_err::read_dir("/proc/self/task").into_iter().flatten().flatten() {
-            let text = fs_err::read_to_string(task.path().join("children")).unwrap_or_default();
-            found.extend(text.split_whitespace().filter_map(|id| id.parse().ok()).filter_map(Pid::from_raw));
-        }
-        found
+        let first = rustix::process::getpid().as_raw_nonzero();
+        let text = fs_err::read_to_string(format!("/proc/self/task/{first}/children")).unwrap_or_default();
+        text.split_whitespace().filter_map(|id| id.parse().ok()).filter_map(Pid::from_raw).collect()
     }
 
     fn processes(proc: PathBuf) -> impl Iterator<Item = Pid> {

@@ -1,19 +1,22 @@
-//! Digests of files: large ones on all cores, while the next part is read.
+//! Digests of files: parts of large ones on all cores, each read by the core that hashes it.
 //!
-//! Files are read, not mapped: memory stays bounded, and a file that is cut short meanwhile is an error or another
-//! digest, not the end of the process.
+//! Files are read, not mapped: memory stays bounded, and a file that is cut short meanwhile is an error, not the end of
+//! the process. It is also quicker, as a part is still in the core's cache when it is hashed.
 
-use std::io::{self, Read};
+use std::cell::RefCell;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::mpsc::sync_channel;
+
+use blake3::hazmat::{ChainingValue, HasherExt, Mode, left_subtree_len, merge_subtrees_non_root, merge_subtrees_root};
 
 use crate::digest::Digest;
 
 /// From this size on a file is hashed on all cores.
 const LARGE: u64 = 1 << 20;
-/// Bytes that are read at a time, and how many such parts there are: one is read while one is hashed.
-const PART: usize = 4 << 20;
-const PARTS: usize = 3;
+/// Bytes that a core reads at a time: a whole subtree of the digest, that is, 2^n chunks of 1,024 bytes.
+const PART: u64 = 1 << 19;
 
 /// Digest of a file's content.
 pub(crate) fn hash_file(path: &Path) -> io::Result<Digest> {
@@ -21,71 +24,81 @@ pub(crate) fn hash_file(path: &Path) -> io::Result<Digest> {
 }
 
 /// Digest of a file's content; says how many bytes were hashed each time some were.
-pub(crate) fn hash_file_telling(path: &Path, step: &dyn Fn(usize)) -> io::Result<Digest> {
-    let mut file = fs_err::File::open(path)?;
+pub(crate) fn hash_file_telling(path: &Path, step: &(dyn Fn(usize) + Sync)) -> io::Result<Digest> {
+    let file = fs_err::File::open(path)?.into_file();
     let size = file.metadata()?.len();
-    let mut hasher = blake3::Hasher::new();
-    if size >= LARGE {
-        hash_on_all_cores(&mut file, &mut hasher, step)?;
+    let hash = if size >= LARGE {
+        hash_on_all_cores(&file, size, step)
     } else {
-        hasher.update_reader(file)?;
+        let mut hasher = blake3::Hasher::new();
+        let hashed = hasher.update_reader(&file).map(|hasher| hasher.finalize());
         step(usize::try_from(hasher.count()).unwrap_or(usize::MAX));
-    }
-    Ok(hasher.finalize().into())
+        hashed
+    };
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    hash.map(Digest::from).map_err(named)
 }
 
-fn hash_on_all_cores(file: &mut fs_err::File, hasher: &mut blake3::Hasher, step: &dyn Fn(usize)) -> io::Result<()> {
-    let (give, take) = sync_channel::<(Vec<u8>, usize)>(PARTS);
-    let (give_back, take_back) = sync_channel::<Vec<u8>>(PARTS);
-    std::thread::scope(|scope| {
-        let reader = scope.spawn(move || -> io::Result<()> {
-            for made in 0.. {
-                let mut part = if made < PARTS { vec![0; PART] } else { take_back.recv().unwrap_or_default() };
-                let length = fill(file, &mut part)?;
-                if length == 0 || give.send((part, length)).is_err() {
-                    break;
-                }
-            }
-            Ok(())
-        });
-        for (part, length) in take {
-            hasher.update_rayon(&part[..length]);
-            step(length);
-            // The reader has ended if it does not take it.
-            let _ = give_back.send(part);
-        }
-        reader.join().unwrap_or_else(|_| Err(io::Error::other("the reader of a file failed")))
+fn hash_on_all_cores(file: &File, size: u64, step: &(dyn Fn(usize) + Sync)) -> io::Result<blake3::Hash> {
+    let left = left_subtree_len(size);
+    let (left, right) = rayon::join(|| subtree(file, 0, left, step), || subtree(file, left, size - left, step));
+    Ok(merge_subtrees_root(&left?, &right?, Mode::Hash))
+}
+
+/// The value of a subtree of the digest, over `length` bytes from `start` on.
+fn subtree(file: &File, start: u64, length: u64, step: &(dyn Fn(usize) + Sync)) -> io::Result<ChainingValue> {
+    if length > PART {
+        let left = left_subtree_len(length);
+        let (left, right) =
+            rayon::join(|| subtree(file, start, left, step), || subtree(file, start + left, length - left, step));
+        return Ok(merge_subtrees_non_root(&left?, &right?, Mode::Hash));
+    }
+    thread_local! {
+        static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    BUFFER.with_borrow_mut(|buffer| {
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        buffer.resize(buffer.len().max(length), 0);
+        let part = &mut buffer[..length];
+        file.read_exact_at(part, start)?;
+        let value = blake3::Hasher::new().set_input_offset(start).update(part).finalize_non_root();
+        step(length);
+        Ok(value)
     })
-}
-
-/// Reads until the part is full or the file ends.
-fn fill(file: &mut fs_err::File, part: &mut [u8]) -> io::Result<usize> {
-    let mut length = 0;
-    while length < part.len() {
-        match file.read(&mut part[length..]) {
-            Ok(0) => break,
-            Ok(read) => length += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(length)
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
     fn parts_make_the_digest_of_the_whole() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
-        let large = usize::try_from(LARGE).unwrap();
-        for length in [0, 1, large - 1, large, PART - 1, PART, PART + 1, PARTS * PART + 7, 5 * PART] {
+        let (large, part) = (usize::try_from(LARGE).unwrap(), usize::try_from(PART).unwrap());
+        let lengths =
+            [0, 1, 1024, 1025, large - 1, large, large + 1, 3 * part, 3 * part + 1, 7 * part + 1023, 8 * part];
+        for length in lengths {
             let bytes: Vec<u8> = (0..length).map(|at| (at * 31 % 251) as u8).collect();
             fs_err::write(&path, &bytes).unwrap();
-            assert_eq!(hash_file(&path).unwrap(), Digest::of(&bytes), "{length} bytes");
+            let told = AtomicUsize::new(0);
+            let tell = |more| {
+                told.fetch_add(more, Ordering::SeqCst);
+            };
+            let digest = hash_file_telling(&path, &tell).unwrap();
+            assert_eq!(digest, Digest::of(&bytes), "{length} bytes");
+            assert_eq!(told.into_inner(), length);
         }
+    }
+
+    #[test]
+    fn a_file_that_is_cut_short_is_an_error() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(3 * LARGE).unwrap();
+        let error = hash_on_all_cores(&file, 3 * LARGE + 1, &|_| {}).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
 }

@@ -103,7 +103,7 @@ def table(*rows):
 def spread(seconds, unit=1000):
     """Median, least and greatest."""
     all_ = sorted(unit * s for s in seconds)
-    digits = 0 if statistics.median(all_) >= 10 else 1
+    digits = max(0, 2 - len(str(int(statistics.median(all_)))) + (statistics.median(all_) < 1))
     return f"{statistics.median(all_):.{digits}f} ({all_[0]:.{digits}f} to {all_[-1]:.{digits}f})"
 
 

@@ -13,6 +13,7 @@ pub mod key;
 pub mod machine;
 pub mod pipeline;
 pub mod plan;
+mod processes;
 pub mod programs;
 pub mod record;
 pub mod reporter;

@@ -47,8 +47,8 @@ const CONTRACT_MAY_NAME: &[&str] = &["serde", "serde_json", "thiserror", "tracin
 /// Outside packages with one place in the engine, and the files that are this place.
 const ONE_PLACE: &[(&str, &str)] = &[
     ("petgraph", "src/graph"),
-    ("object_store", "src/store/remote"),
-    ("tokio", "src/store/remote"),
+    ("object_store", "src/store/remote/objects"),
+    ("tokio", "src/store/remote/objects"),
     ("serde_yaml", "src/yaml"),
 ];
 

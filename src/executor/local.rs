@@ -12,9 +12,9 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::executor::events::Tail;
 use crate::executor::logs::Trim;
-use crate::executor::orphans;
 use crate::executor::wait::Waiter;
 use crate::executor::{Ended, Executor, Job, Stop, Watcher};
+use crate::processes::orphans;
 
 /// How often events, timeouts and stops are looked at.
 const TICK: Duration = Duration::from_millis(50);

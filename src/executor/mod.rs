@@ -9,7 +9,6 @@ mod conformance;
 mod events;
 mod local;
 mod logs;
-pub(crate) mod orphans;
 mod wait;
 
 use std::collections::BTreeMap;

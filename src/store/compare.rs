@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use crate::digest::Digest;
 use crate::record::{Artifact, Form};
-use crate::store::blob::Blobs;
-use crate::store::tree::{self, Entry, Tree};
+use crate::store::local::blob::Blobs;
+use crate::store::local::tree::{self, Entry, Tree};
 use crate::store::{Store, StoreError};
 
 /// The first difference, in the order of paths and bytes.

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use crate::digest::Digest;
 use crate::record::{Artifact, Form};
-use crate::store::{HandedOut, Store, StoreError, handout, tree};
+use crate::store::local::{handout, tree};
+use crate::store::{HandedOut, Store, StoreError};
 
 impl Store {
     /// Takes a file or folder that a stage wrote into the store. What was at `path` is moved or gone afterwards.

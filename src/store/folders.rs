@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::digest::Key;
-use crate::store::{AttemptFolder, Checkpoint, Known, RunFolder, RunSummary, Store, StoreError, heads, latest, runs};
+use crate::store::local::{heads, latest};
+use crate::store::working::runs;
+use crate::store::{AttemptFolder, Checkpoint, Known, RunFolder, RunSummary, Store, StoreError};
 
 impl Store {
     /// Makes a folder for one attempt of a stage.

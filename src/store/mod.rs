@@ -19,76 +19,48 @@
 //! (same device, inode, size and time of change of content). The risk is a disk that loses a bit, and a program that
 //! alters a blob and sets its time back; `verify` trusts none of that.
 
-mod blob;
-mod bound;
-mod checkpoint;
 mod compare;
 mod content;
 mod error;
-mod far_head;
-mod fault;
-mod files;
 mod folders;
-mod gc;
-mod handout;
-mod hashing;
-mod heads;
-mod index;
-mod inventory;
-mod keylock;
-mod latest;
-mod lease;
-mod leftovers;
-mod live;
-mod moving;
-mod names;
-mod needs;
-mod parcel;
-mod pins;
-mod records;
+mod keeping;
+mod local;
 mod remote;
-mod repair;
 mod results;
-mod runs;
-mod sent;
 mod settled;
-mod stamps;
-mod sweep;
 #[cfg(test)]
 mod tests;
-mod tier;
-mod tree;
-mod upload;
-mod verify;
-mod workplace;
+mod working;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
-pub use bound::{Bound, Bounded, half_of_disk};
-pub use checkpoint::Checkpoint;
 pub use compare::{Difference, first_difference};
 pub use error::StoreError;
-pub use fault::{Fault, User, Verified};
-pub use files::FileInput;
-pub use gc::{Amount, CollectOptions, Collected};
-pub use handout::HandedOut;
-pub use index::Known;
-pub use keylock::KeyLock;
-pub use moving::{Claimed, Lease, Moved, Waiting};
-pub use pins::Pin;
-pub use remote::{ObjectRemote, Remote, RemoteOptions, public as public_url};
-pub use repair::Repaired;
-pub use runs::{RunFolder, RunSummary};
+pub use keeping::bound::{Bound, Bounded, half_of_disk};
+pub use keeping::fault::{Fault, User, Verified};
+pub use keeping::gc::{Amount, CollectOptions, Collected};
+pub use keeping::pins::Pin;
+pub use keeping::repair::Repaired;
+pub use keeping::verify::Progress;
+pub use local::files::FileInput;
+pub use local::handout::HandedOut;
+pub use local::index::Known;
+pub use local::sweep::Hold;
+pub use remote::moving::{Claimed, Lease, Moved, Waiting};
+pub use remote::objects::{ObjectRemote, Remote, RemoteOptions, public as public_url};
+pub use remote::upload::UPLOADS;
 pub use settled::{Circumstances, Settled};
-pub use sweep::Hold;
-pub use upload::UPLOADS;
-pub use verify::Progress;
-pub use workplace::AttemptFolder;
+pub use working::checkpoint::Checkpoint;
+pub use working::keylock::KeyLock;
+pub use working::runs::{RunFolder, RunSummary};
+pub use working::workplace::AttemptFolder;
 
-use blob::Blobs;
-use tier::Tier;
-use workplace::Workplace;
+use local::blob::Blobs;
+use local::{files, index, records, stamps};
+use remote::tier::Tier;
+use working::workplace::Workplace;
+use working::{keylock, leftovers};
 
 /// Where a store lies.
 #[derive(Clone, Debug)]

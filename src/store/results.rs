@@ -4,7 +4,8 @@
 
 use crate::digest::Key;
 use crate::record::Record;
-use crate::store::{Known, Store, StoreError, lock, records};
+use crate::store::local::records;
+use crate::store::{Known, Store, StoreError, lock};
 
 impl Store {
     /// The outputs under a key, if a stage has produced them: from the local tier, else from the remote one.

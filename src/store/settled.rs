@@ -11,9 +11,10 @@ use nnf_contract::Machine;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Key};
-use crate::store::blob::write_atomically;
-use crate::store::stamps::Stamp;
-use crate::store::{FileInput, Store, files, heads, latest, records};
+use crate::store::local::blob::write_atomically;
+use crate::store::local::stamps::Stamp;
+use crate::store::local::{files, heads, latest, records};
+use crate::store::{FileInput, Store};
 
 /// What must be the same from one run to the next, besides what lies in files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,97 +1,14 @@
-//! The remote tier: an object store behind the local one.
+//! The remote tier: what a store keeps behind its folder, in which order it goes there, and who does the work of a key.
 //!
-//! This folder is the one place that knows `object_store` and its runtime. It does not know stages. Content and records
-//! are created and never overwritten; where a service has no conditional put, two writers of one name write the same
-//! content, or two records of the same work of which either may stand.
+//! Only `objects` knows how bytes reach a service. Nothing here knows what goes on in the local tier, nor what may be
+//! removed from it.
 
-mod object;
-mod open;
-mod transfer;
-mod wording;
-
-use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::Path;
-use std::time::Duration;
-
-use crate::store::StoreError;
-
-pub use object::ObjectRemote;
-pub use wording::public;
-
-/// Where the remote tier is, and how patiently it is asked.
-#[derive(Clone)]
-pub struct RemoteOptions {
-    /// Its URL: `s3://bucket/prefix`, `gs://…`, `az://…`, `file:///…` or `memory:///`.
-    pub url: String,
-    /// Settings and credentials by the names that `object_store` knows, such as `AWS_REGION`, from the environment.
-    pub settings: BTreeMap<String, String>,
-    /// How long a request may pass without a byte of an answer.
-    pub silence: Duration,
-    /// How often a request that failed is tried again, with growing pauses.
-    pub retries: usize,
-    /// How long a lease lasts whose owner shows no sign of life.
-    pub lease: Duration,
-}
-
-impl RemoteOptions {
-    /// A store with this URL and settings, asked with ordinary patience.
-    #[must_use]
-    pub fn new(url: impl Into<String>, settings: BTreeMap<String, String>) -> Self {
-        let (silence, lease) = (Duration::from_secs(30), Duration::from_secs(60));
-        RemoteOptions { url: url.into(), settings, silence, retries: 8, lease }
-    }
-}
-
-impl std::fmt::Debug for RemoteOptions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RemoteOptions").field("url", &public(&self.url)).finish_non_exhaustive()
-    }
-}
-
-/// A far store of objects by name. Names are `/`-separated; an object is created once, unless it is replaced on purpose.
-pub trait Remote: Send + Sync {
-    /// Writes an object's bytes as they arrive; false if there is none. After an error what was written is worth nothing.
-    ///
-    /// # Errors
-    /// When the store fails, or what is written to.
-    fn read(&self, name: &str, to: &mut dyn Write) -> Result<bool, StoreError>;
-    /// Writes an object into a local file; false if there is none.
-    ///
-    /// # Errors
-    /// When the store or the disk fails.
-    fn get(&self, name: &str, to: &Path) -> Result<bool, StoreError> {
-        let file = fs_err::File::create(to).map_err(StoreError::io("write what came from the remote store"))?;
-        self.read(name, &mut file.into_file())
-    }
-    /// Creates an object from a local file; false if there was one, which an attempt whose answer was lost may have made.
-    ///
-    /// # Errors
-    /// When the store fails.
-    fn put_if_absent(&self, name: &str, from: &Path) -> Result<bool, StoreError>;
-    /// Creates an object from a few bytes; as [`Remote::put_if_absent`].
-    ///
-    /// # Errors
-    /// When the store fails.
-    fn create(&self, name: &str, bytes: &[u8]) -> Result<bool, StoreError>;
-    /// Writes a few bytes under a name, whatever was there. Only for what may be lost or read in an older state.
-    ///
-    /// # Errors
-    /// When the store fails.
-    fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError>;
-    /// Whether there is an object.
-    ///
-    /// # Errors
-    /// When the store fails.
-    fn exists(&self, name: &str) -> Result<bool, StoreError>;
-    /// Names of all objects that begin with a folder's name, sorted.
-    ///
-    /// # Errors
-    /// When the store fails.
-    fn list(&self, folder: &str) -> Result<Vec<String>, StoreError>;
-    /// Removes an object, if there is one.
-    ///
-    /// # Errors
-    /// When the store fails.
-    fn delete(&self, name: &str) -> Result<(), StoreError>;
-}
+pub(super) mod far_head;
+pub(super) mod lease;
+pub(super) mod moving;
+pub(super) mod names;
+pub(super) mod objects;
+pub(super) mod parcel;
+pub(super) mod sent;
+pub(super) mod tier;
+pub(super) mod upload;

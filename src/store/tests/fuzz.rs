@@ -1,8 +1,8 @@
 //! Documents of the store that were damaged at random: read or refused, and no path leads out of its folder.
 
-use super::super::{index, records, tree};
 use crate::digest::{Digest, Key};
 use crate::record::{Artifact, Form};
+use crate::store::local::{index, records, tree};
 use crate::store::{Store, StoreOptions};
 
 #[path = "../../../tests/support/mutate.rs"]

@@ -9,7 +9,7 @@ use super::strict::Strict;
 use crate::digest::Key;
 use crate::machine::this_machine;
 use crate::record::{Artifact, Produced, Record};
-use crate::store::tier::Tier;
+use crate::store::remote::tier::Tier;
 use crate::store::{Store, StoreError, StoreOptions};
 
 /// A store with the double behind it.

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use crate::digest::Digest;
 use crate::record::{Artifact, Form, Produced, Record};
-use crate::store::tree::Tree;
+use crate::store::local::tree::Tree;
 use crate::store::{Remote, StoreError};
 
 /// The double.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::store::leftovers::{self, make_removable};
+use crate::store::working::leftovers::{self, make_removable};
 use crate::store::{StoreError, lock};
 
 /// Names of folders that have an owner, and of those whose owner is about to lock them.

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Key;
-use crate::store::blob::write_atomically;
-use crate::store::live::Live;
+use crate::store::local::blob::write_atomically;
+use crate::store::working::live::Live;
 use crate::store::{StoreError, lock};
 
 /// The folder of a run.

@@ -8,12 +8,15 @@ use std::path::Path;
 
 use crate::digest::{Digest, Key};
 use crate::record::Record;
-use crate::store::blob::write_atomically;
-use crate::store::fault::{Fault, User, Verified};
-use crate::store::hashing::hash_file;
-use crate::store::needs::record;
-use crate::store::{Store, StoreError, index, inventory, lock, records};
-use crate::store::{gc, pins, stamps};
+use crate::store::keeping::fault::{Fault, User, Verified};
+use crate::store::keeping::inventory;
+use crate::store::keeping::needs::record;
+use crate::store::keeping::{gc, pins};
+use crate::store::local::blob::write_atomically;
+use crate::store::local::hashing::hash_file;
+use crate::store::local::stamps;
+use crate::store::local::{index, records};
+use crate::store::{Store, StoreError, lock};
 
 /// What a repair did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]

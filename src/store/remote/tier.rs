@@ -8,13 +8,15 @@ use std::sync::{Arc, Mutex};
 
 use crate::digest::{Digest, Key};
 use crate::record::Record;
-use crate::store::blob::Blobs;
-use crate::store::far_head::FarHead;
-use crate::store::lease::{Claim, Leases, Watch};
-use crate::store::remote::{ObjectRemote, Remote, RemoteOptions};
-use crate::store::sent::Sent;
-use crate::store::upload::Uploader;
-use crate::store::{Moved, StoreError, lock, names, records};
+use crate::store::local::blob::Blobs;
+use crate::store::local::records;
+use crate::store::remote::far_head::FarHead;
+use crate::store::remote::lease::{Claim, Leases, Watch};
+use crate::store::remote::names;
+use crate::store::remote::objects::{ObjectRemote, Remote, RemoteOptions};
+use crate::store::remote::sent::Sent;
+use crate::store::remote::upload::Uploader;
+use crate::store::{Moved, StoreError, lock};
 
 /// Downloads at a time.
 const DOWNLOADS: usize = 16;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::record::{Artifact, Form};
 use crate::store::StoreError;
-use crate::store::blob::Blobs;
+use crate::store::local::blob::Blobs;
 
 /// Most entries that a tree may have, and longest path.
 const MAX_ENTRIES: usize = 1_000_000;

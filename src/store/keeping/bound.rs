@@ -13,10 +13,12 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use crate::digest::{Digest, Key};
-use crate::store::blob::write_atomically;
-use crate::store::inventory::{self, Item};
-use crate::store::needs::{self, Needs, record};
-use crate::store::{Amount, Store, StoreError, index, live, runs};
+use crate::store::keeping::inventory::{self, Item};
+use crate::store::keeping::needs::{self, Needs, record};
+use crate::store::local::blob::write_atomically;
+use crate::store::local::index;
+use crate::store::working::{live, runs};
+use crate::store::{Amount, Store, StoreError};
 
 /// A bound on the bytes of content and records in the local tier.
 #[derive(Clone, Copy, Debug)]

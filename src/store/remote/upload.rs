@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use crate::digest::{Digest, Key};
 use crate::record::Record;
-use crate::store::blob::Blobs;
-use crate::store::lease::Leases;
-use crate::store::parcel::{Parcel, contents};
-use crate::store::remote::Remote;
-use crate::store::sent::Sent;
-use crate::store::{Moved, StoreError, lock, names, records};
+use crate::store::local::blob::Blobs;
+use crate::store::local::records;
+use crate::store::remote::lease::Leases;
+use crate::store::remote::names;
+use crate::store::remote::objects::Remote;
+use crate::store::remote::parcel::{Parcel, contents};
+use crate::store::remote::sent::Sent;
+use crate::store::{Moved, StoreError, lock};
 
 /// Uploads to a remote tier at a time.
 pub const UPLOADS: usize = 32;

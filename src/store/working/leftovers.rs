@@ -8,9 +8,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::executor::orphans::end_marked;
+use crate::processes::orphans::end_marked;
 use crate::store::StoreError;
-use crate::store::workplace::{NEW, OWNED, OWNER, PROCESS};
+use crate::store::working::workplace::{NEW, OWNED, OWNER, PROCESS};
 
 /// Age at which what never got an owner is taken to be left over.
 const ABANDONED: Duration = Duration::from_secs(3600);

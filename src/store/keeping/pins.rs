@@ -14,8 +14,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Key};
-use crate::store::blob::write_atomically;
-use crate::store::{Store, StoreError, index, inventory, needs};
+use crate::store::keeping::{inventory, needs};
+use crate::store::local::blob::write_atomically;
+use crate::store::local::index;
+use crate::store::{Store, StoreError};
 
 /// Version of the document.
 const VERSION: u32 = 1;

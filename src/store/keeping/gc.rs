@@ -9,9 +9,11 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use crate::digest::{Digest, Key};
-use crate::store::inventory::{self, Item};
-use crate::store::needs::Needs;
-use crate::store::{Store, StoreError, leftovers, records};
+use crate::store::keeping::inventory::{self, Item};
+use crate::store::keeping::needs::Needs;
+use crate::store::local::records;
+use crate::store::working::leftovers;
+use crate::store::{Store, StoreError};
 
 /// Files that are removed at a time; runs wait that long.
 const AT_A_TIME: usize = 64;
@@ -231,7 +233,7 @@ impl Collection<'_> {
                 self.remove_folder(&path)?;
                 self.done.checkpoints.add(bytes);
             } else {
-                self.needs.add_keys(super::checkpoint::needs(&path))?;
+                self.needs.add_keys(crate::store::working::checkpoint::needs(&path))?;
             }
         }
         Ok(())

@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::digest::{Digest, Key};
-use crate::store::index;
-use crate::store::remote::public;
+use crate::store::local::index;
+use crate::store::remote::objects::public;
 
 /// Keys whose record and content the remote tier is known to have, and the file that remembers them.
 #[derive(Debug, Default)]

@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Key;
 use crate::record::Record;
-use crate::store::remote::Remote;
-use crate::store::{StoreError, names, records};
+use crate::store::StoreError;
+use crate::store::local::records;
+use crate::store::remote::names;
+use crate::store::remote::objects::Remote;
 
 /// Longest object that is read or written.
 const LONGEST: usize = 64 << 20;

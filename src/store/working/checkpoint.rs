@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Key;
 use crate::store::StoreError;
-use crate::store::blob::write_atomically;
+use crate::store::local::blob::write_atomically;
 
 /// The file that lists the keys whose results the stage reads, one a line.
 const NEEDS: &str = "needs";

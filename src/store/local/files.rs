@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::record::Form;
-use crate::store::hashing::hash_file;
-use crate::store::stamps::{Stamp, Stamps};
-use crate::store::tree::{self, Tree};
+use crate::store::local::hashing::hash_file;
+use crate::store::local::stamps::{Stamp, Stamps};
+use crate::store::local::tree::{self, Tree};
 use crate::store::{StoreError, lock};
 
 /// What a file or folder held when it was looked at.

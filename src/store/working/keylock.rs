@@ -8,7 +8,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::digest::Key;
-use crate::store::{Store, StoreError, leftovers};
+use crate::store::working::leftovers;
+use crate::store::{Store, StoreError};
 
 /// Locked by whoever removes locks of the dead.
 const TURN: &str = ".removing";

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::digest::Digest;
-use crate::store::hashing::hash_file;
-use crate::store::stamps::{Stamp, Stamps};
-use crate::store::sweep::Sweep;
+use crate::store::local::hashing::hash_file;
+use crate::store::local::stamps::{Stamp, Stamps};
+use crate::store::local::sweep::Sweep;
 use crate::store::{StoreError, lock};
 
 /// The blobs of one local store.

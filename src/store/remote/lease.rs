@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Key;
-use crate::store::blob::write_atomically;
-use crate::store::remote::Remote;
-use crate::store::{StoreError, lock, names};
+use crate::store::local::blob::write_atomically;
+use crate::store::remote::names;
+use crate::store::remote::objects::Remote;
+use crate::store::{StoreError, lock};
 
 /// Heartbeats in the time after which a lease without one is over.
 const BEATS: u32 = 6;

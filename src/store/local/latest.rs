@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use crate::digest::Digest;
 use crate::record::{Artifact, Form, Produced};
 use crate::store::StoreError;
-use crate::store::blob::{Blobs, write_atomically};
-use crate::store::index::Known;
-use crate::store::tree::{self, Entry};
+use crate::store::local::blob::{Blobs, write_atomically};
+use crate::store::local::index::Known;
+use crate::store::local::tree::{self, Entry};
 
 /// File name endings by media type.
 const ENDINGS: [(&str, &str); 13] = [

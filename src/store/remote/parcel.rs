@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::digest::{Digest, Key};
 use crate::record::{Artifact, Form, Produced, Record};
-use crate::store::blob::Blobs;
-use crate::store::{StoreError, records, tree};
+use crate::store::StoreError;
+use crate::store::local::blob::Blobs;
+use crate::store::local::{records, tree};
 
 /// A record whose content is on its way.
 pub(crate) struct Parcel {

@@ -7,9 +7,11 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::digest::{Digest, Key};
 use crate::record::{Artifact, Form, Record};
-use crate::store::lease::{Claim, Watch};
-use crate::store::sent::Sent;
-use crate::store::{Store, StoreError, lock, parcel, tree};
+use crate::store::local::tree;
+use crate::store::remote::lease::{Claim, Watch};
+use crate::store::remote::parcel;
+use crate::store::remote::sent::Sent;
+use crate::store::{Store, StoreError, lock};
 
 /// What was moved between the tiers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,7 +85,7 @@ impl Store {
         let mut records = Vec::new();
         for (instance, key) in self.heads(pipeline) {
             if tier.has(&key)
-                && let Some(record) = super::records::read(&self.root, &key)?
+                && let Some(record) = crate::store::local::records::read(&self.root, &key)?
             {
                 records.push((instance, record));
             }
@@ -146,7 +148,7 @@ impl Store {
     }
 
     /// What the local tier lacks of what is in these, where they are folders.
-    pub(super) fn lacking_inside(&self, artifacts: &[&Artifact]) -> Result<Vec<Digest>, StoreError> {
+    pub(crate) fn lacking_inside(&self, artifacts: &[&Artifact]) -> Result<Vec<Digest>, StoreError> {
         let mut digests = BTreeSet::new();
         for artifact in artifacts.iter().filter(|artifact| artifact.form == Form::Folder) {
             match tree::read(&self.blobs, &artifact.digest) {

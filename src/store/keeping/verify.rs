@@ -11,11 +11,14 @@ use rayon::prelude::*;
 
 use crate::digest::{Digest, Key};
 use crate::record::{Form, Produced, Record};
-use crate::store::fault::{Fault, User, Verified};
-use crate::store::hashing::hash_file_telling;
-use crate::store::inventory::{self, Item};
-use crate::store::needs::{artifacts, record};
-use crate::store::{Known, Store, StoreError, heads, index, leftovers, lock, pins, records, tree};
+use crate::store::keeping::fault::{Fault, User, Verified};
+use crate::store::keeping::inventory::{self, Item};
+use crate::store::keeping::needs::{artifacts, record};
+use crate::store::keeping::pins;
+use crate::store::local::hashing::hash_file_telling;
+use crate::store::local::{heads, index, records, tree};
+use crate::store::working::leftovers;
+use crate::store::{Known, Store, StoreError, lock};
 
 /// How far the reading of content is: bytes done, and bytes in all.
 pub type Progress<'a> = dyn Fn(u64, u64) + Sync + 'a;

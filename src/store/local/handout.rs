@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use crate::digest::Digest;
 use crate::record::{Artifact, Form};
 use crate::store::StoreError;
-use crate::store::blob::Blobs;
-use crate::store::hashing::hash_file;
-use crate::store::stamps::Stamp;
-use crate::store::tree::{self, Entry};
+use crate::store::local::blob::Blobs;
+use crate::store::local::hashing::hash_file;
+use crate::store::local::stamps::Stamp;
+use crate::store::local::tree::{self, Entry};
 
 /// What was handed out as hard links, and what the blobs looked like then.
 #[derive(Debug, Default)]

@@ -1,0 +1,12 @@
+//! Looking after a store: what is in it, what is needed, what is damaged; and removing or mending what is not as it should be.
+//!
+//! It does not know how results come about.
+
+pub(super) mod bound;
+pub(super) mod fault;
+pub(super) mod gc;
+pub(super) mod inventory;
+pub(super) mod needs;
+pub(super) mod pins;
+pub(super) mod repair;
+pub(super) mod verify;

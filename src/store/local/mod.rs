@@ -1,0 +1,15 @@
+//! The local tier: content by its digest, records by their keys, and what is noted so that neither is read again.
+//!
+//! It knows one folder of plain files. It does not know the remote tier, who works here now, nor what may be removed.
+
+pub(super) mod blob;
+pub(super) mod files;
+pub(super) mod handout;
+pub(super) mod hashing;
+pub(super) mod heads;
+pub(super) mod index;
+pub(super) mod latest;
+pub(super) mod records;
+pub(super) mod stamps;
+pub(super) mod sweep;
+pub(super) mod tree;

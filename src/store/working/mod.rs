@@ -1,0 +1,10 @@
+//! What belongs to work that goes on: folders of attempts and runs, checkpoints, locks, and what killed engines have left.
+//!
+//! It does not know what the results of that work are, nor the remote tier.
+
+pub(super) mod checkpoint;
+pub(super) mod keylock;
+pub(super) mod leftovers;
+pub(super) mod live;
+pub(super) mod runs;
+pub(super) mod workplace;

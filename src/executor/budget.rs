@@ -72,6 +72,13 @@ impl Budget {
         Some(Share { cores, memory: needs.memory, gpus })
     }
 
+    /// Gives back the cores and memory of a share whose stage has ended, though there is still work to do about it:
+    /// until that is done, nothing runs alone.
+    pub fn give_back_early(&mut self, share: &mut Share) {
+        self.cores += std::mem::take(&mut share.cores);
+        self.memory += std::mem::take(&mut share.memory);
+    }
+
     /// Gives a share back.
     pub fn give_back(&mut self, share: &Share) {
         self.cores += share.cores;
@@ -120,5 +127,20 @@ mod tests {
         assert!(budget.refusal(&needs(64, 0, 0)).is_none());
         assert!(budget.refusal(&needs(1, 0, 1)).unwrap().contains("GPUs"));
         assert!(budget.refusal(&needs(1, 1, 0)).unwrap().contains("memory"));
+    }
+
+    #[test]
+    fn what_is_stored_leaves_its_cores_but_nothing_runs_alone_beside_it() {
+        let mut budget = Budget::new(1, 100, 0);
+        let needs = Needs { cpus: CpuNeed::Count(1), memory: 60, gpus: 0 };
+        let mut share = budget.take(&needs, false).unwrap();
+        assert_eq!(budget.take(&needs, false), None);
+        budget.give_back_early(&mut share);
+        assert_eq!(budget.take(&needs, true), None, "a measurement would be disturbed");
+        let other = budget.take(&needs, false).unwrap();
+        budget.give_back(&share);
+        assert_eq!(budget.take(&needs, false), None, "nothing is given back twice");
+        budget.give_back(&other);
+        assert!(budget.take(&needs, true).is_some());
     }
 }

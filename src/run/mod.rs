@@ -183,6 +183,8 @@ struct State<'a> {
     queued: BTreeSet<InstanceId>,
     budget: Budget,
     running: usize,
+    /// Instances whose process has ended and whose results are being stored.
+    storing: BTreeSet<InstanceId>,
     heads: BTreeMap<String, Key>,
     /// All files that instances read in place.
     files: BTreeMap<PathBuf, FileInput>,

@@ -27,6 +27,7 @@ impl State<'_> {
             Message::Retrying(id, attempt, error) => {
                 self.tell(RunEvent::Retrying { stage: self.stage_name(id), attempt, error });
             }
+            Message::Storing(id) => self.stored_beside_others(id),
             Message::Over(id, outcome) => self.over(id, outcome),
             Message::Interrupt => {
                 let stop = self.context.stop;
@@ -41,10 +42,21 @@ impl State<'_> {
         }
     }
 
+    /// Lets others have the cores of a stage whose results are being stored; of as many stages as there are cores.
+    fn stored_beside_others(&mut self, id: InstanceId) {
+        if let Stage::Running(share, ..) = &mut self.stages[id.index()]
+            && self.storing.len() < self.options.cores as usize
+        {
+            self.budget.give_back_early(share);
+            self.storing.insert(id);
+        }
+    }
+
     pub(super) fn over(&mut self, id: InstanceId, outcome: Outcome) {
         let before = std::mem::replace(&mut self.stages[id.index()], Stage::Ready);
         let Stage::Running(share, key, because) = before else { return };
         self.budget.give_back(&share);
+        self.storing.remove(&id);
         self.running -= 1;
         self.working.remove(&key);
         let stage = self.stage_name(id);

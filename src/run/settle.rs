@@ -53,6 +53,7 @@ impl<'a> State<'a> {
             queued: BTreeSet::new(),
             budget: Budget::new(options.cores, options.memory, gpus),
             running: 0,
+            storing: BTreeSet::new(),
             heads: context.store.heads(&loaded.name),
             files: BTreeMap::new(),
             identity: loaded.identity.as_ref(),

@@ -30,6 +30,8 @@ pub(crate) enum Message {
     Waiting(InstanceId, String),
     /// An attempt failed and another follows.
     Retrying(InstanceId, u32, String),
+    /// Its process has ended, and no other attempt follows; what it left is being stored.
+    Storing(InstanceId),
     /// It is over.
     Over(InstanceId, Outcome),
     /// A person wants the run to stop.
@@ -249,6 +251,9 @@ impl Assignment<'_> {
                 Ended::Failure(how) => Failure::Stage(how),
                 Ended::Success => Failure::Final("it ended well and yet did not".into()),
             });
+        }
+        if attempt > self.instance.retries {
+            let _ = self.messages.send(Message::Storing(self.id));
         }
         self.look_again(&handed_out)?;
         let outputs = self.outputs(&folder)?;

@@ -2,6 +2,8 @@
 //!
 //! It does not know what the content of outputs is.
 
+use std::sync::atomic::Ordering;
+
 use crate::digest::Key;
 use crate::record::Record;
 use crate::store::local::records;
@@ -34,7 +36,7 @@ impl Store {
         let Some(tier) = &self.tier else { return Ok(None) };
         let Some(record) = tier.record(key)? else { return Ok(None) };
         let record = records::commit(&self.root, &record)?;
-        lock(&self.index).add(&record);
+        self.added(&record);
         Ok(Some(record))
     }
 
@@ -44,11 +46,16 @@ impl Store {
     /// When the local tier cannot be written. The remote tier is written in the background, see [`Store::finish`].
     pub fn commit(&self, record: &Record) -> Result<Record, StoreError> {
         let standing = records::commit(&self.root, record)?;
-        lock(&self.index).add(&standing);
+        self.added(&standing);
         if let Some(tier) = &self.tier {
             tier.send(standing.key, &self.blobs);
         }
         Ok(standing)
+    }
+
+    fn added(&self, record: &Record) {
+        self.unsaved.store(true, Ordering::SeqCst);
+        lock(&self.index).add(record);
     }
 
     /// Sends what is under a key to the remote tier, unless that is known to have it: an upload may have failed before,
@@ -75,7 +82,7 @@ impl Store {
     /// When the local tier cannot be written.
     pub fn replace(&self, record: &Record) -> Result<(), StoreError> {
         records::replace(&self.root, record)?;
-        lock(&self.index).add(record);
+        self.added(record);
         if let Some(tier) = &self.tier {
             tier.send(record.key, &self.blobs);
         }

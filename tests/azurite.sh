@@ -4,6 +4,7 @@
 set -euo pipefail
 
 folder=${NNF_AZURITE:-${XDG_CACHE_HOME:-$HOME/.cache}/nn-factory/azurite}
+[ ! -x "$folder/node_modules/.bin/azurite-blob" ] || exit 0
 mkdir -p "$folder"
 npm install --no-audit --no-fund --prefix "$folder" azurite@3.35.0
 echo "installed into $folder"

@@ -7,16 +7,17 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::diagnostic::{Diagnostic, Place, Source};
+use crate::diagnostic::Diagnostic;
 use crate::graph::Graph;
 use crate::pipeline::compiled::{Identity, Memory, Recalled, recall};
 use crate::pipeline::definition::{self, Definition, Faults, is_label};
 use crate::pipeline::expand::{self, Around};
 use crate::pipeline::files::{Reach, Sights, plain};
 use crate::pipeline::interpolate::{self, Scope};
-use crate::pipeline::{settings, suggest};
+use crate::pipeline::listed::{programs, tools};
+use crate::pipeline::{overrides, settings};
 use crate::programs::{Catalogue, DEFAULT_PROGRAMS, Listed, ProgramResolver};
-use crate::yaml::{self, Entry, Value};
+use crate::yaml;
 
 /// What to load.
 pub struct LoadRequest<'a> {
@@ -75,7 +76,7 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, Vec<Diagnostic>> {
     let tree = yaml::parse(Arc::clone(&text))?;
     let mut faults = Faults::new();
     let mut definition = definition::read(&tree, &mut faults);
-    apply_overrides(&mut definition.params, request.overrides, &mut faults);
+    overrides::apply(&mut definition.params, request.overrides, &mut faults);
     let scope =
         Scope { params: interpolate::resolve_params(&definition.params, &mut faults), each: Default::default() };
     let name = name(&definition, request.path, &scope, &mut faults);
@@ -143,7 +144,7 @@ pub fn catalogue(
         Some(path) => {
             // Only what concerns programs matters here; the rest of the file may still be in the making.
             let mut definition = definition::read(&yaml::read(path)?, &mut Faults::new());
-            apply_overrides(&mut definition.params, overrides, &mut faults);
+            overrides::apply(&mut definition.params, overrides, &mut faults);
             let params = interpolate::resolve_params(&definition.params, &mut faults);
             let scope = Scope { params, each: Default::default() };
             let Some(reach) = reach(&definition, path, &scope, &mut faults) else { return Err(faults) };
@@ -170,7 +171,7 @@ pub struct Whereabouts {
 pub fn whereabouts(path: &Path, overrides: &[String]) -> Result<Whereabouts, Vec<Diagnostic>> {
     let mut others = Faults::new();
     let mut definition = definition::read(&yaml::read(path)?, &mut others);
-    apply_overrides(&mut definition.params, overrides, &mut others);
+    overrides::apply(&mut definition.params, overrides, &mut others);
     let params = interpolate::resolve_params(&definition.params, &mut others);
     let scope = Scope { params, each: Default::default() };
     let mut faults = Faults::new();
@@ -219,134 +220,4 @@ fn reach(definition: &Definition, path: &Path, scope: &Scope, faults: &mut Fault
         }
     }
     Some(Reach { root, allow, sights })
-}
-
-/// Applies `params.NAME=VALUE`; the value is YAML.
-fn apply_overrides(params: &mut [Entry], overrides: &[String], faults: &mut Faults) {
-    for text in overrides {
-        let source = Arc::new(Source { name: "--set".into(), text: text.clone() });
-        let all = Place { source: Arc::clone(&source), start: 0, end: text.len() };
-        let Some((path, value)) = text.split_once('=') else {
-            faults.push(Diagnostic::new("an override is `params.NAME=VALUE`").at(&all));
-            continue;
-        };
-        let value = match yaml::parse(Arc::new(Source { name: "--set".into(), text: value.to_owned() })) {
-            Ok(node) => node,
-            Err(_) if value.trim().is_empty() => yaml::Node { value: Value::Text(String::new()), place: all.clone() },
-            Err(found) => {
-                faults.extend(found);
-                continue;
-            }
-        };
-        let mut steps = path.split('.');
-        if steps.next() != Some("params") {
-            let hint = format!("did you mean `params.{path}`?");
-            faults.push(Diagnostic::new("only parameters can be set: `params.NAME=VALUE`").at(&all).hint(hint));
-            continue;
-        }
-        set(params, &steps.collect::<Vec<_>>(), value, &all, faults);
-    }
-}
-
-fn set(entries: &mut [Entry], steps: &[&str], value: yaml::Node, place: &Place, faults: &mut Faults) {
-    let Some((first, rest)) = steps.split_first() else {
-        faults.push(Diagnostic::new("an override names a parameter: `params.NAME=VALUE`").at(place));
-        return;
-    };
-    let known: Vec<String> = entries.iter().map(|entry| entry.key.clone()).collect();
-    let Some(entry) = entries.iter_mut().find(|entry| entry.key == *first) else {
-        let fault = Diagnostic::new(format!("the pipeline has no parameter `{first}`")).at(place);
-        faults.push(match suggest::hint(first, known.iter().map(String::as_str)) {
-            Some(hint) => fault.hint(hint),
-            None => fault.hint("declare it under `params` with a default"),
-        });
-        return;
-    };
-    if rest.is_empty() {
-        entry.value = value;
-        return;
-    }
-    match &mut entry.value.value {
-        Value::Map(inner) => set(inner, rest, value, place, faults),
-        other => {
-            let message = format!("parameter `{first}` is {}, so it has no field `{}`", other.what(), rest[0]);
-            faults.push(Diagnostic::new(message).at(place));
-        }
-    }
-}
-
-/// The programs that the pipeline lists, or the ones that come with the engine.
-fn programs(definition: &Definition, scope: &Scope, reach: &Reach, faults: &mut Faults) -> Vec<Listed> {
-    let Some(entries) = &definition.programs else {
-        return DEFAULT_PROGRAMS.iter().map(|name| Listed::shipped(name, &reach.root)).collect();
-    };
-    let mut listed = Vec::new();
-    for entry in entries {
-        let mut program = Listed::named(&entry.key, &reach.root, &entry.place);
-        let run = match &entry.value.value {
-            Value::Map(parts) => {
-                for part in parts {
-                    match (part.key.as_str(), &part.value.value) {
-                        ("run", _) => {}
-                        ("code", Value::List(nodes)) => program.code = code(nodes, scope, reach, faults),
-                        ("code", _) => faults.push(Diagnostic::new("`code` is a list").at(&part.value.place)),
-                        _ => faults.push(definition::unknown_key(part, "a program", &["run", "code"])),
-                    }
-                }
-                parts.iter().find(|part| part.key == "run").map(|part| &part.value)
-            }
-            _ => Some(&entry.value),
-        };
-        program.words = match run.map(|node| (node, &node.value)) {
-            Some((_, Value::List(nodes))) => settings::words(nodes, "run", scope, faults),
-            Some((node, Value::Text(_))) => settings::text(node, "run", scope, faults).into_iter().collect(),
-            _ => Vec::new(),
-        };
-        if program.words.is_empty() {
-            let fault = Diagnostic::new(format!("program `{}` needs a command", entry.key)).at(&entry.place);
-            faults.push(fault.hint("`NAME: PROGRAM`, `NAME: [PROGRAM, ARGUMENT…]` or `NAME: { run: […], code: […] }`"));
-            continue;
-        }
-        for word in program.words.iter().skip(1) {
-            let path = plain(&reach.root.join(word));
-            if path.starts_with(&reach.root)
-                && reach.sights.is_file(&path)
-                && !program.code.iter().any(|c| path.starts_with(c))
-            {
-                let message = format!("program `{}` is made of the file `{word}`, which no key would know", entry.key);
-                let hint = format!("write `{}: {{ run: […], code: [{word}] }}`", entry.key);
-                faults.push(Diagnostic::new(message).at(&entry.value.place).hint(hint));
-            }
-        }
-        listed.push(program);
-    }
-    listed
-}
-
-/// Folders of programs and libraries that strict stages may read.
-fn tools(definition: &Definition, scope: &Scope, reach: &Reach, faults: &mut Faults) -> Vec<PathBuf> {
-    let mut tools = Vec::new();
-    for node in &definition.tools {
-        let Some(written) = settings::text(node, "tools", scope, faults) else { continue };
-        match reach.sights.real(&plain(&reach.root.join(&written))) {
-            Ok(path) => tools.push(path),
-            Err(error) => {
-                let fault = Diagnostic::new(format!("`{written}` is none of the tools: {error}")).at(&node.place);
-                faults.push(fault.hint("`tools` are folders of programs and libraries that are there"));
-            }
-        }
-    }
-    tools
-}
-
-fn code(nodes: &[yaml::Node], scope: &Scope, reach: &Reach, faults: &mut Faults) -> Vec<PathBuf> {
-    let mut code = Vec::new();
-    for node in nodes {
-        let Some(written) = settings::text(node, "code", scope, faults) else { continue };
-        match reach.resolve(&written, &node.place) {
-            Ok(path) => code.push(path),
-            Err(fault) => faults.push(*fault),
-        }
-    }
-    code
 }

@@ -11,10 +11,12 @@ mod describe;
 mod event;
 mod harness;
 mod machine;
+mod parameter;
 mod task;
 
-pub use describe::{CONTRACT_VERSION, Cpus, Input, Kind, Output, Parameter, ParameterType, Program};
+pub use describe::{CONTRACT_VERSION, Cpus, Input, Kind, Output, Program};
 pub use event::Event;
 pub use harness::{Offer, Stage, StageError, run_main};
 pub use machine::Machine;
+pub use parameter::{Parameter, ParameterType};
 pub use task::{Labelled, Task, TaskInput};

@@ -1,0 +1,127 @@
+//! Makes one instance: what it runs, with what, and what it takes.
+//!
+//! Its inputs are found by `inputs` and `producers`. It does not know the order of instances.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use crate::graph::{Instance, Needs, Source, Strict, Work};
+use crate::pipeline::axes::Cell;
+use crate::pipeline::definition::Faults;
+use crate::pipeline::expand::Around;
+use crate::pipeline::expand::stage::Stage;
+use crate::pipeline::interpolate::Scope;
+use crate::pipeline::{check, command, settings};
+
+/// Makes one instance.
+pub(super) struct Maker<'a, 'b> {
+    pub(super) stage: &'b Stage<'a>,
+    pub(super) cell: &'b Cell,
+    pub(super) scope: Scope,
+    pub(super) around: &'b Around<'a>,
+    pub(super) index: &'b HashMap<&'a str, (usize, &'b Stage<'a>)>,
+    pub(super) faults: &'b mut Faults,
+}
+
+impl Maker<'_, '_> {
+    pub(super) fn make(mut self) -> Instance {
+        let definition = self.stage.definition;
+        let inputs = self.inputs();
+        let (with, unkeyed) = self.parameters();
+        let code = self.code();
+        let work = self.work(&inputs, &with, &code);
+        let kind = self.stage.offered.map(|(_, kind)| kind);
+        let default_cpus = kind.map_or(nnf_contract::Cpus::One, |kind| kind.cpus);
+        let needs: Needs = settings::needs(&definition.needs, default_cpus.into(), &self.scope, self.faults);
+        let resumes =
+            definition.resumes.as_ref().and_then(|node| settings::flag(node, "resumes", &self.scope, self.faults));
+        Instance {
+            name: self.cell.name.clone(),
+            stage: definition.name.clone(),
+            labels: self.cell.labels.clone(),
+            work,
+            with,
+            unkeyed,
+            inputs,
+            outputs: self.stage.outputs.clone().unwrap_or_default(),
+            code,
+            env: settings::environment(&definition.env, &self.scope, self.faults),
+            pass: settings::passed(&definition.pass, &self.scope, self.faults),
+            needs,
+            timeout: definition.timeout.as_ref().and_then(|n| settings::duration(n, &self.scope, self.faults)),
+            retries: definition
+                .retries
+                .as_ref()
+                .and_then(|n| settings::count(n, "retries", &self.scope, self.faults))
+                .unwrap_or(0),
+            measures: kind.is_some_and(|kind| kind.measures),
+            resumes: resumes.unwrap_or_else(|| kind.is_some_and(|kind| kind.resumes)),
+            strict: self.strict(),
+            place: definition.place.clone(),
+        }
+    }
+
+    fn work(
+        &mut self,
+        inputs: &BTreeMap<String, Source>,
+        with: &Map<String, Value>,
+        code: &BTreeMap<String, PathBuf>,
+    ) -> Work {
+        if let Some((offered, kind)) = self.stage.offered {
+            return Work::Kind {
+                program: offered.argv.clone(),
+                kind: kind.name.clone(),
+                fingerprint: offered.fingerprint(kind),
+                versions: offered.versions(),
+            };
+        }
+        let definition = self.stage.definition;
+        let names: Vec<&str> = definition.inputs.iter().map(|entry| entry.key.as_str()).collect();
+        let known = command::Known { inputs, input_names: &names, outputs: self.stage.outputs.as_ref(), with };
+        let files = command::Files { code, reach: self.around.reach };
+        let words = |run| command::words(run, &self.scope, &known, &files, self.faults);
+        Work::Argv { words: definition.run.as_ref().map_or_else(Vec::new, words) }
+    }
+
+    fn parameters(&mut self) -> (Map<String, Value>, Vec<String>) {
+        let definition = self.stage.definition;
+        match self.stage.offered {
+            Some((_, kind)) => {
+                let stage = (definition.name.as_str(), &definition.place);
+                let with = check::parameters(kind, &definition.with, &self.scope, stage, self.faults);
+                (with, kind.parameters.iter().filter(|p| !p.keyed).map(|p| p.name.clone()).collect())
+            }
+            None => {
+                let resolved =
+                    definition.with.iter().map(|e| (e.key.clone(), self.scope.resolve(&e.value, self.faults)));
+                (resolved.collect(), Vec::new())
+            }
+        }
+    }
+
+    fn strict(&mut self) -> Option<Strict> {
+        let said = self.stage.definition.strict.as_ref();
+        let strict = said.and_then(|node| settings::flag(node, "strict", &self.scope, self.faults));
+        strict.unwrap_or(self.around.strict).then(|| {
+            let files = self.stage.offered.map_or(&[] as &[PathBuf], |(offered, _)| &offered.files);
+            Strict { tools: self.around.tools.iter().chain(files).cloned().collect() }
+        })
+    }
+
+    fn code(&mut self) -> BTreeMap<String, PathBuf> {
+        let mut code = BTreeMap::new();
+        for node in &self.stage.definition.code {
+            let Some(written) = settings::text(node, "code", &self.scope, self.faults) else { continue };
+            match self.around.reach.resolve(&written, &node.place) {
+                Ok(path) => {
+                    let name = path.strip_prefix(&self.around.reach.root).unwrap_or(&path);
+                    code.insert(name.to_string_lossy().into_owned(), path);
+                }
+                Err(fault) => self.faults.push(*fault),
+            }
+        }
+        code
+    }
+}

@@ -1,0 +1,89 @@
+//! What a pipeline lists besides stages: its programs, and the tools that strict stages may read.
+//!
+//! It does not ask the programs anything.
+
+use std::path::PathBuf;
+
+use crate::diagnostic::Diagnostic;
+use crate::pipeline::definition::{self, Definition, Faults};
+use crate::pipeline::files::{Reach, plain};
+use crate::pipeline::interpolate::Scope;
+use crate::pipeline::settings;
+use crate::programs::{DEFAULT_PROGRAMS, Listed};
+use crate::yaml::{Node, Value};
+
+/// The programs that the pipeline lists, or the ones that come with the engine.
+pub(crate) fn programs(definition: &Definition, scope: &Scope, reach: &Reach, faults: &mut Faults) -> Vec<Listed> {
+    let Some(entries) = &definition.programs else {
+        return DEFAULT_PROGRAMS.iter().map(|name| Listed::shipped(name, &reach.root)).collect();
+    };
+    let mut listed = Vec::new();
+    for entry in entries {
+        let mut program = Listed::named(&entry.key, &reach.root, &entry.place);
+        let run = match &entry.value.value {
+            Value::Map(parts) => {
+                for part in parts {
+                    match (part.key.as_str(), &part.value.value) {
+                        ("run", _) => {}
+                        ("code", Value::List(nodes)) => program.code = code(nodes, scope, reach, faults),
+                        ("code", _) => faults.push(Diagnostic::new("`code` is a list").at(&part.value.place)),
+                        _ => faults.push(definition::unknown_key(part, "a program", &["run", "code"])),
+                    }
+                }
+                parts.iter().find(|part| part.key == "run").map(|part| &part.value)
+            }
+            _ => Some(&entry.value),
+        };
+        program.words = match run.map(|node| (node, &node.value)) {
+            Some((_, Value::List(nodes))) => settings::words(nodes, "run", scope, faults),
+            Some((node, Value::Text(_))) => settings::text(node, "run", scope, faults).into_iter().collect(),
+            _ => Vec::new(),
+        };
+        if program.words.is_empty() {
+            let fault = Diagnostic::new(format!("program `{}` needs a command", entry.key)).at(&entry.place);
+            faults.push(fault.hint("`NAME: PROGRAM`, `NAME: [PROGRAM, ARGUMENT…]` or `NAME: { run: […], code: […] }`"));
+            continue;
+        }
+        for word in program.words.iter().skip(1) {
+            let path = plain(&reach.root.join(word));
+            if path.starts_with(&reach.root)
+                && reach.sights.is_file(&path)
+                && !program.code.iter().any(|c| path.starts_with(c))
+            {
+                let message = format!("program `{}` is made of the file `{word}`, which no key would know", entry.key);
+                let hint = format!("write `{}: {{ run: […], code: [{word}] }}`", entry.key);
+                faults.push(Diagnostic::new(message).at(&entry.value.place).hint(hint));
+            }
+        }
+        listed.push(program);
+    }
+    listed
+}
+
+/// Folders of programs and libraries that strict stages may read.
+pub(crate) fn tools(definition: &Definition, scope: &Scope, reach: &Reach, faults: &mut Faults) -> Vec<PathBuf> {
+    let mut tools = Vec::new();
+    for node in &definition.tools {
+        let Some(written) = settings::text(node, "tools", scope, faults) else { continue };
+        match reach.sights.real(&plain(&reach.root.join(&written))) {
+            Ok(path) => tools.push(path),
+            Err(error) => {
+                let fault = Diagnostic::new(format!("`{written}` is none of the tools: {error}")).at(&node.place);
+                faults.push(fault.hint("`tools` are folders of programs and libraries that are there"));
+            }
+        }
+    }
+    tools
+}
+
+fn code(nodes: &[Node], scope: &Scope, reach: &Reach, faults: &mut Faults) -> Vec<PathBuf> {
+    let mut code = Vec::new();
+    for node in nodes {
+        let Some(written) = settings::text(node, "code", scope, faults) else { continue };
+        match reach.resolve(&written, &node.place) {
+            Ok(path) => code.push(path),
+            Err(fault) => faults.push(*fault),
+        }
+    }
+    code
+}

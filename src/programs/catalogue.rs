@@ -1,0 +1,89 @@
+//! All kinds that the programs of a pipeline offer.
+//!
+//! It does not know how programs are asked.
+
+use nnf_contract::Kind;
+
+use crate::diagnostic::Diagnostic;
+use crate::digest::Digest;
+use crate::programs::{Listed, Offered, ProgramResolver};
+
+/// All kinds that the programs of a pipeline offer.
+#[derive(Debug, Default)]
+pub struct Catalogue {
+    programs: Vec<(String, Offered)>,
+    failed: bool,
+}
+
+impl Catalogue {
+    /// Asks all programs, and adds what is wrong to `faults`.
+    pub fn ask(listed: &[Listed], resolver: &dyn ProgramResolver, faults: &mut Vec<Diagnostic>) -> Self {
+        let mut catalogue = Catalogue::default();
+        for program in listed {
+            let at = |fault: Diagnostic| match &program.place {
+                Some(place) => fault.at(place),
+                None => fault,
+            };
+            match resolver.describe(program) {
+                Ok(offered) => {
+                    for kind in &offered.program.kinds {
+                        if let Some((owner, _)) = catalogue.offering(&kind.name) {
+                            let message = format!(
+                                "programs `{owner}` and `{}` both offer the kind `{}`",
+                                program.name, kind.name
+                            );
+                            faults.push(at(Diagnostic::new(message).hint("leave one of them out of `programs`")));
+                        }
+                    }
+                    catalogue.programs.push((program.name.clone(), offered));
+                }
+                Err(error) => {
+                    catalogue.failed = true;
+                    let fault = at(Diagnostic::new(format!("program `{}`: {}", program.name, error.message)));
+                    faults.push(match error.hint {
+                        Some(hint) => fault.hint(hint),
+                        None => fault,
+                    });
+                }
+            }
+        }
+        catalogue
+    }
+
+    /// What was asked, and a digest of each answer, so that it can be found out whether all would answer the same.
+    #[must_use]
+    pub fn asked<'a>(&self, listed: &'a [Listed]) -> Vec<(&'a Listed, Digest)> {
+        listed.iter().zip(&self.programs).map(|(listed, (_, offered))| (listed, offered.digest())).collect()
+    }
+
+    fn offering(&self, kind: &str) -> Option<(&str, &Kind)> {
+        self.programs.iter().find_map(|(name, offered)| {
+            offered.program.kinds.iter().find(|k| k.name == kind).map(|kind| (name.as_str(), kind))
+        })
+    }
+
+    /// Whether all programs have answered, so that an unknown kind is known to be one.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        !self.failed
+    }
+
+    /// The kind of that name, and the program that offers it.
+    #[must_use]
+    pub fn find(&self, kind: &str) -> Option<(&Offered, &Kind)> {
+        self.programs
+            .iter()
+            .find_map(|(_, offered)| offered.program.kinds.iter().find(|k| k.name == kind).map(|kind| (offered, kind)))
+    }
+
+    /// The names of all kinds.
+    pub fn kinds(&self) -> impl Iterator<Item = &str> {
+        self.programs.iter().flat_map(|(_, offered)| offered.program.kinds.iter().map(|kind| kind.name.as_str()))
+    }
+
+    /// All programs with their names in the pipeline.
+    #[must_use]
+    pub fn programs(&self) -> &[(String, Offered)] {
+        &self.programs
+    }
+}

@@ -1,0 +1,107 @@
+//! Finds programs on this machine and has them describe themselves.
+//!
+//! It does not know the environment: where programs lie is said to it.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::digest::Digest;
+use crate::programs::ask::ask;
+use crate::programs::memory::{recall, remember, stamps};
+use crate::programs::{Listed, Offered, ProgramError, ProgramResolver};
+
+/// Finds programs and asks them; remembers their answers in a folder.
+#[derive(Clone, Debug)]
+pub struct Describer {
+    /// The folder of the running engine, where its companions lie.
+    pub beside: Option<PathBuf>,
+    /// The search path, as in `PATH`.
+    pub path: OsString,
+    /// Where answers are remembered; none to ask every time.
+    pub memory: Option<PathBuf>,
+}
+
+impl ProgramResolver for Describer {
+    fn describe(&self, listed: &Listed) -> Result<Offered, ProgramError> {
+        let program = self.locate(listed)?;
+        let mut argv = listed.words.clone();
+        argv[0] = program.to_str().map(str::to_owned).ok_or_else(|| ProgramError {
+            message: format!("the path {} is not UTF-8", program.display()),
+            hint: None,
+        })?;
+        let code = code_digest(&listed.code)?;
+        let stamps = stamps(&program, listed)?;
+        let memory = self.memory.as_ref().map(|folder| {
+            let name = Digest::of(format!("{argv:?}{:?}", listed.root).as_bytes());
+            folder.join(format!("{name}.json"))
+        });
+        if let Some(known) = memory.as_deref().and_then(|file| recall(file, &stamps)) {
+            return Ok(Offered { argv, program: known, code, files: listed.code.clone() });
+        }
+        let program = ask(&argv, &listed.root, &self.path)?;
+        if let Some(file) = memory {
+            remember(&file, &stamps, &program);
+        }
+        Ok(Offered { argv, program, code, files: listed.code.clone() })
+    }
+}
+
+impl Describer {
+    /// A path with a slash begins at the root; a bare name is looked for beside the engine, then in `PATH`.
+    fn locate(&self, listed: &Listed) -> Result<PathBuf, ProgramError> {
+        let word = listed.words.first().map(String::as_str).unwrap_or_default();
+        find_program(word, &listed.root, self.beside.as_deref(), &self.path).ok_or_else(|| ProgramError {
+            message: format!("there is no program `{word}`"),
+            hint: Some(match (&listed.place, word.contains('/')) {
+                (None, _) => "it comes with nnf: build the whole workspace, or run `make install`".into(),
+                (Some(_), true) => format!("relative paths begin at the root, {}", listed.root.display()),
+                (Some(_), false) => "it is neither beside nnf nor in PATH".into(),
+            }),
+        })
+    }
+}
+
+/// The executable that a word names: by its path if it has a slash, else beside the engine, else in the search path.
+#[must_use]
+pub fn find_program(word: &str, root: &Path, beside: Option<&Path>, path: &OsString) -> Option<PathBuf> {
+    if word.is_empty() {
+        return None;
+    }
+    if word.contains('/') {
+        let path = root.join(word);
+        return is_executable(&path).then_some(path);
+    }
+    let folders = beside.map(Path::to_owned).into_iter().chain(std::env::split_paths(path));
+    folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(word)).find(|path| is_executable(path))
+}
+
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    fs_err::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+fn code_digest(code: &[PathBuf]) -> Result<Option<Digest>, ProgramError> {
+    if code.is_empty() {
+        return Ok(None);
+    }
+    let mut hasher = blake3::Hasher::new();
+    for path in code {
+        add_code(path, &mut hasher).map_err(|e| ProgramError { message: e.to_string(), hint: None })?;
+    }
+    Ok(Some(hasher.finalize().into()))
+}
+
+fn add_code(path: &Path, hasher: &mut blake3::Hasher) -> std::io::Result<()> {
+    if path.is_dir() {
+        let mut entries = fs_err::read_dir(path)?.map(|e| e.map(|e| e.path())).collect::<Result<Vec<_>, _>>()?;
+        entries.sort();
+        return entries.iter().try_for_each(|entry| add_code(entry, hasher));
+    }
+    let content = fs_err::read(path)?;
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    for part in [name, content.as_slice()] {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    Ok(())
+}

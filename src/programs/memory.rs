@@ -1,0 +1,64 @@
+//! Answers of programs, remembered while the files that they are made of look the same.
+//!
+//! It does not know how programs are asked.
+
+use std::path::{Path, PathBuf};
+
+use nnf_contract::{CONTRACT_VERSION, Program};
+use serde::{Deserialize, Serialize};
+
+use crate::programs::{Listed, ProgramError};
+
+/// A remembered answer, valid while the program's files look the same.
+#[derive(Serialize, Deserialize)]
+struct Remembered {
+    version: u32,
+    stamps: Vec<Stamp>,
+    program: Program,
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Stamp {
+    path: PathBuf,
+    size: u64,
+    modified: Option<jiff::Timestamp>,
+}
+
+/// What the program's files look like: the program, and words and code that are files.
+pub(super) fn stamps(program: &Path, listed: &Listed) -> Result<Vec<Stamp>, ProgramError> {
+    let words = listed.words.iter().skip(1).map(|word| listed.root.join(word)).filter(|path| path.is_file());
+    let files = std::iter::once(program.to_owned()).chain(words).chain(listed.code.iter().cloned());
+    files
+        .map(|path| {
+            let meta = fs_err::metadata(&path).map_err(|e| ProgramError { message: e.to_string(), hint: None })?;
+            let modified = meta.modified().ok().and_then(|time| jiff::Timestamp::try_from(time).ok());
+            Ok(Stamp { path, size: meta.len(), modified })
+        })
+        .collect()
+}
+
+/// A former answer, if what it rested on still looks like this.
+pub(super) fn recall(file: &Path, stamps: &[Stamp]) -> Option<Program> {
+    let remembered: Remembered = serde_json::from_slice(&fs_err::read(file).ok()?).ok()?;
+    (remembered.version == CONTRACT_VERSION && remembered.stamps == stamps).then_some(remembered.program)
+}
+
+/// Remembers an answer. That it cannot is no error: the program is asked again.
+pub(super) fn remember(file: &Path, stamps: &[Stamp], program: &Program) {
+    // A file that was changed just now may be changed again within the same tick of its clock.
+    let settled = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(2);
+    if stamps.iter().any(|stamp| stamp.modified.is_none_or(|time| time > settled)) {
+        return;
+    }
+    let document = Remembered { version: CONTRACT_VERSION, stamps: stamps.to_vec(), program: program.clone() };
+    let written = serde_json::to_vec(&document).map_err(std::io::Error::other).and_then(|text| {
+        let folder = file.parent().unwrap_or(Path::new("."));
+        fs_err::create_dir_all(folder)?;
+        let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
+        std::io::Write::write_all(&mut temporary, &text)?;
+        temporary.persist(file).map_err(|e| e.error).map(|_| ())
+    });
+    if let Err(error) = written {
+        tracing::debug!("the description was not remembered: {error}");
+    }
+}

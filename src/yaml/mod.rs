@@ -1,0 +1,233 @@
+//! A YAML text as a tree in which every value and every key knows its place.
+//!
+//! The one place that knows the YAML library. It reads events rather than going through serde, because faults in
+//! meaning must have a line and all of them are reported at once. It does not know what a pipeline is.
+
+mod reader;
+mod scalar;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Map, Number, Value as Json};
+
+use crate::diagnostic::{Diagnostic, Place, Source};
+
+pub use reader::parse;
+
+/// Longest text that is read.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// A value and its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// The value.
+    pub value: Value,
+    /// Where it stands; for an alias, where the alias stands.
+    pub place: Place,
+}
+
+/// A YAML value of the core schema.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Nothing, `~` or `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A number.
+    Float(f64),
+    /// Text.
+    Text(String),
+    /// A list.
+    List(Vec<Node>),
+    /// A map, in the order of the file.
+    Map(Vec<Entry>),
+}
+
+/// One entry of a map.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Where the key stands.
+    pub place: Place,
+    /// The value.
+    pub value: Node,
+}
+
+impl Value {
+    /// What it is, for messages.
+    #[must_use]
+    pub fn what(&self) -> &'static str {
+        match self {
+            Value::Null => "nothing",
+            Value::Bool(_) => "true or false",
+            Value::Int(_) => "a whole number",
+            Value::Float(_) => "a number",
+            Value::Text(_) => "text",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a map",
+        }
+    }
+}
+
+impl Node {
+    /// The text, if it is one.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The value as JSON, without places. Numbers that JSON cannot hold become text.
+    #[must_use]
+    pub fn to_json(&self) -> Json {
+        match &self.value {
+            Value::Null => Json::Null,
+            Value::Bool(value) => Json::Bool(*value),
+            Value::Int(value) => Json::from(*value),
+            Value::Float(value) => Number::from_f64(*value).map_or_else(|| Json::from(value.to_string()), Json::Number),
+            Value::Text(value) => Json::from(value.as_str()),
+            Value::List(items) => Json::Array(items.iter().map(Node::to_json).collect()),
+            Value::Map(entries) => {
+                Json::Object(entries.iter().map(|e| (e.key.clone(), e.value.to_json())).collect::<Map<_, _>>())
+            }
+        }
+    }
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// All faults of its syntax.
+pub fn read(path: &Path) -> Result<Node, Vec<Diagnostic>> {
+    parse(text(path)?)
+}
+
+/// The text of a file.
+///
+/// # Errors
+/// When it cannot be read, is too long, or is not UTF-8.
+pub fn text(path: &Path) -> Result<Arc<Source>, Vec<Diagnostic>> {
+    let fault = |message: String| vec![Diagnostic::new(message)];
+    let shown = path.display();
+    let size = fs_err::metadata(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => vec![
+            Diagnostic::new(format!("there is no file `{shown}`"))
+                .hint("name the pipeline's file, or go to the folder that has `pipeline.yaml`"),
+        ],
+        _ => fault(e.to_string()),
+    })?;
+    if size.is_dir() {
+        return Err(fault(format!("`{shown}` is a folder, not a pipeline file")));
+    }
+    if size.len() > MAX_BYTES {
+        return Err(fault(format!("`{shown}` has {} bytes; a pipeline has at most {MAX_BYTES}", size.len())));
+    }
+    let bytes = fs_err::read(path).map_err(|e| fault(e.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|e| {
+        let line = 1 + e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count();
+        vec![Diagnostic::new(format!("`{shown}` is not UTF-8: line {line} has other bytes")).hint("save it as UTF-8")]
+    })?;
+    Ok(Arc::new(Source { name: path.to_owned(), text }))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn source(text: &str) -> Arc<Source> {
+        Arc::new(Source { name: "test.yaml".into(), text: text.to_owned() })
+    }
+
+    fn faults(text: &str) -> Vec<String> {
+        parse(source(text)).unwrap_err().into_iter().map(|d| d.message).collect()
+    }
+
+    #[test]
+    fn scalars_follow_the_core_schema() {
+        let node = parse(source(
+            "[1, -2, 0x10, 0o17, 1.5, 1e3, .5, '1', true, ~, null, 1.2.3, 12:30, no, -x, 1e, +3, inf, 9223372036854775808]",
+        ))
+        .unwrap();
+        let expected = json!([
+            1,
+            -2,
+            16,
+            15,
+            1.5,
+            1000.0,
+            0.5,
+            "1",
+            true,
+            null,
+            null,
+            "1.2.3",
+            "12:30",
+            "no",
+            "-x",
+            "1e",
+            3,
+            "inf",
+            9.223372036854776e18
+        ]);
+        assert_eq!(node.to_json(), expected);
+    }
+
+    #[test]
+    fn every_value_knows_its_place() {
+        let text = "a:\n  bé: [x, 'two words']\nc: 7\n";
+        let node = parse(source(text)).unwrap();
+        let Value::Map(entries) = &node.value else { panic!() };
+        let Value::Map(inner) = &entries[0].value.value else { panic!() };
+        assert_eq!(&text[inner[0].place.start..inner[0].place.end], "bé");
+        assert_eq!(&text[inner[0].value.place.start..inner[0].value.place.end], "[x, 'two words']");
+        let Value::List(items) = &inner[0].value.value else { panic!() };
+        assert_eq!(&text[items[1].place.start..items[1].place.end], "'two words'");
+        assert_eq!(&text[entries[1].value.place.start..entries[1].value.place.end], "7");
+    }
+
+    #[test]
+    fn faults_of_syntax() {
+        assert_eq!(faults("a: 1\nb: 2\na: 3\nb: 4"), ["the key `a` stands twice", "the key `b` stands twice"]);
+        assert_eq!(faults(""), ["`test.yaml` is empty"]);
+        assert_eq!(faults("# only a comment\n"), ["`test.yaml` is empty"]);
+        assert!(faults("a: [1, 2")[0].starts_with("this is not YAML"));
+        assert_eq!(faults("a: 1\n---\nb: 2\n"), ["a second YAML document begins here"]);
+        assert_eq!(faults("[a, b]: 1\n"), ["a key must be a plain word"]);
+        assert!(faults(&format!("{}x", "- ".repeat(100)))[0].starts_with("nested more than"));
+        assert!(!parse(source("a: &x [*x]")).unwrap_err().is_empty());
+    }
+
+    #[test]
+    fn a_bomb_is_refused() {
+        let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+        for i in 1..12 {
+            let previous = format!("*a{}", i - 1);
+            text += &format!("a{i}: &a{i} [{}]\n", [previous.as_str(); 10].join(", "));
+        }
+        assert_eq!(faults(&text), ["aliases expand to more than 100000 values"]);
+    }
+
+    #[test]
+    fn a_file_that_is_not_utf8_names_the_line() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs_err::write(file.path(), b"a: 1\nb: \xff\n").unwrap();
+        let message = read(file.path()).unwrap_err().remove(0).message;
+        assert!(message.ends_with("is not UTF-8: line 2 has other bytes"), "{message}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "[ \\n\\ta-c:,*&{}\\[\\]'\"0-9#|>%@-]{0,200}") {
+            let _ = parse(source(&text));
+        }
+    }
+}

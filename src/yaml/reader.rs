@@ -1,0 +1,194 @@
+//! From the events of the YAML library to a tree, with all faults of syntax.
+//!
+//! It does not read files.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, Span};
+
+use crate::diagnostic::{Diagnostic, Place, Source};
+use crate::yaml::scalar::plain_scalar;
+use crate::yaml::{Entry, Node, Value};
+
+/// Deepest nesting.
+const MAX_DEPTH: usize = 64;
+/// Nodes that aliases may add. An alias of aliases grows without bound otherwise.
+const MAX_ALIASED: usize = 100_000;
+
+/// Reads a text.
+///
+/// # Errors
+/// All faults of its syntax: where it is not YAML, keys that stand twice, and texts that are too deep, too long, or
+/// grow without bound.
+pub fn parse(source: Arc<Source>) -> Result<Node, Vec<Diagnostic>> {
+    let mut reader = Reader { source: &source, anchors: HashMap::new(), aliased: 0, faults: Vec::new() };
+    let result = reader.document();
+    match result {
+        Ok(node) if reader.faults.is_empty() => Ok(node),
+        Ok(_) => Err(reader.faults),
+        Err(fault) => {
+            reader.faults.push(*fault);
+            Err(reader.faults)
+        }
+    }
+}
+
+struct Reader<'a> {
+    source: &'a Arc<Source>,
+    /// Anchored nodes and their sizes.
+    anchors: HashMap<usize, (Node, usize)>,
+    aliased: usize,
+    faults: Vec<Diagnostic>,
+}
+
+type Fault = Box<Diagnostic>;
+type Events<'a> = Parser<'a, serde_yaml::granit_parser::StrInput<'a>>;
+
+impl Reader<'_> {
+    fn document(&mut self) -> Result<Node, Fault> {
+        let source = Arc::clone(self.source);
+        let mut events = Parser::new_from_str(&source.text);
+        let mut root = None;
+        loop {
+            let (event, span) = self.next(&mut events)?;
+            match event {
+                Event::StreamEnd => break,
+                Event::DocumentStart(..) if root.is_some() => {
+                    let fault = Diagnostic::new("a second YAML document begins here");
+                    return Err(Box::new(fault.at(&self.place(span)).hint("keep one document in a file")));
+                }
+                Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
+                event => root = Some(self.node(event, span, &mut events, 0)?.0),
+            }
+        }
+        let empty = || {
+            let fault = Diagnostic::new(format!("`{}` is empty", self.source.name.display()));
+            Box::new(fault.hint("a pipeline begins with `stages:`"))
+        };
+        root.ok_or_else(empty)
+    }
+
+    fn next<'e>(&self, events: &mut Events<'e>) -> Result<(Event<'e>, Span), Fault> {
+        loop {
+            match events.next_event() {
+                Some(Ok((Event::Comment(..), _))) => {}
+                Some(Ok(pair)) => return Ok(pair),
+                Some(Err(error)) => {
+                    let start = error.marker().byte_offset().unwrap_or(self.source.text.len());
+                    let message = format!("this is not YAML: {}", error.info());
+                    return Err(Box::new(Diagnostic::new(message).at(&self.bytes(start, start))));
+                }
+                None => return Err(Box::new(Diagnostic::new("the text ends in the middle"))),
+            }
+        }
+    }
+
+    fn place(&self, span: Span) -> Place {
+        let end = self.source.text.len();
+        let start = span.start.byte_offset().unwrap_or(end);
+        self.bytes(start, span.end.byte_offset().unwrap_or(start))
+    }
+
+    fn bytes(&self, start: usize, end: usize) -> Place {
+        let text = &self.source.text;
+        let mut start = start.min(text.len());
+        while !text.is_char_boundary(start) {
+            start -= 1;
+        }
+        let mut end = end.clamp(start, text.len());
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let end = start + text[start..end].trim_end().len();
+        Place { source: Arc::clone(self.source), start, end }
+    }
+
+    /// A node, and how many nodes it has in all.
+    fn node<'e>(
+        &mut self,
+        event: Event<'e>,
+        span: Span,
+        events: &mut Events<'e>,
+        depth: usize,
+    ) -> Result<(Node, usize), Fault> {
+        let mut place = self.place(span);
+        if depth > MAX_DEPTH {
+            return Err(Box::new(Diagnostic::new(format!("nested more than {MAX_DEPTH} deep")).at(&place)));
+        }
+        let (value, anchor, size) = match event {
+            Event::Scalar(text, style, anchor, _) => {
+                let plain = matches!(style, ScalarStyle::Plain);
+                (if plain { plain_scalar(&text) } else { Value::Text(text.into_owned()) }, anchor, 1)
+            }
+            Event::Alias(id) => return self.alias(id, place),
+            Event::SequenceStart(_, anchor, ..) => {
+                let (items, size, end) = self.list(events, depth)?;
+                place.end = end.max(place.start);
+                (Value::List(items), anchor, size)
+            }
+            Event::MappingStart(_, anchor, ..) => {
+                let (entries, size) = self.map(events, depth)?;
+                (Value::Map(entries), anchor, size)
+            }
+            _ => return Err(Box::new(Diagnostic::new("a value was expected here").at(&place))),
+        };
+        let node = Node { value, place };
+        if anchor != 0 {
+            self.anchors.insert(anchor, (node.clone(), size));
+        }
+        Ok((node, size))
+    }
+
+    fn alias(&mut self, id: usize, place: Place) -> Result<(Node, usize), Fault> {
+        let Some((node, size)) = self.anchors.get(&id) else {
+            return Err(Box::new(Diagnostic::new("this alias stands inside the value that it names").at(&place)));
+        };
+        self.aliased = self.aliased.saturating_add(*size);
+        if self.aliased > MAX_ALIASED {
+            let fault = Diagnostic::new(format!("aliases expand to more than {MAX_ALIASED} values")).at(&place);
+            return Err(Box::new(fault.hint("write the values out, or put them into `params` and interpolate them")));
+        }
+        Ok((Node { value: node.value.clone(), place }, *size))
+    }
+
+    fn list<'e>(&mut self, events: &mut Events<'e>, depth: usize) -> Result<(Vec<Node>, usize, usize), Fault> {
+        let (mut items, mut size) = (Vec::new(), 1);
+        loop {
+            match self.next(events)? {
+                (Event::SequenceEnd, span) => return Ok((items, size, self.place(span).end)),
+                (event, span) => {
+                    let (item, item_size) = self.node(event, span, events, depth + 1)?;
+                    size += item_size;
+                    items.push(item);
+                }
+            }
+        }
+    }
+
+    fn map<'e>(&mut self, events: &mut Events<'e>, depth: usize) -> Result<(Vec<Entry>, usize), Fault> {
+        let (mut entries, mut size) = (Vec::<Entry>::new(), 1);
+        let mut seen: HashMap<String, usize> = HashMap::new();
+        loop {
+            let (event, span) = self.next(events)?;
+            if matches!(event, Event::MappingEnd) {
+                return Ok((entries, size));
+            }
+            let place = self.place(span);
+            let key = match event {
+                Event::Scalar(text, ..) => text.into_owned(),
+                _ => return Err(Box::new(Diagnostic::new("a key must be a plain word").at(&place))),
+            };
+            let (event, span) = self.next(events)?;
+            let (value, value_size) = self.node(event, span, events, depth + 1)?;
+            size += value_size + 1;
+            if let Some(first) = seen.get(&key) {
+                let fault = Diagnostic::new(format!("the key `{key}` stands twice")).at(&place);
+                self.faults.push(fault.related(&entries[*first].place, "it stands here first"));
+            } else {
+                seen.insert(key.clone(), entries.len());
+                entries.push(Entry { key, place, value });
+            }
+        }
+    }
+}

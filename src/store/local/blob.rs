@@ -120,7 +120,10 @@ impl Blobs {
         self.seal(&own, &digest)?;
         if !moved {
             fs_err::remove_file(from).map_err(&doing)?;
-        } else if !fs_err::symlink_metadata(self.path(&digest)).is_ok_and(|now| is_same(&meta, &now)) {
+        } else if !fs_err::symlink_metadata(self.path(&digest)).is_ok_and(|now| is_same(&meta, &now))
+            // Another stage may have put the same content at the same moment.
+            && !hash_file(&self.path(&digest)).is_ok_and(|now| now == digest)
+        {
             self.quarantine(&digest);
             let name = from.file_name().unwrap_or_default().to_string_lossy();
             return Err(StoreError::unfit(name, "something still wrote to it after the stage had ended"));
@@ -232,6 +235,31 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
+
+    #[test]
+    fn equal_content_may_be_put_at_the_same_moment() {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::create_dir(folder.path().join("attempts")).unwrap();
+        let blobs = Blobs::new(folder.path().to_owned(), Arc::new(Mutex::new(Stamps::new("none".into()))));
+        for round in 0..300 {
+            let files: Vec<PathBuf> = (0..4).map(|i| folder.path().join(format!("{round}-{i}"))).collect();
+            files.iter().for_each(|file| fs_err::write(file, format!("content {round}")).unwrap());
+            let start = std::sync::Barrier::new(files.len());
+            std::thread::scope(|scope| {
+                let put = |file: &PathBuf| {
+                    let file = file.clone();
+                    let (blobs, start) = (&blobs, &start);
+                    scope.spawn(move || {
+                        start.wait();
+                        blobs.put_file(&file).unwrap()
+                    })
+                };
+                let putting: Vec<_> = files.iter().map(put).collect();
+                putting.into_iter().for_each(|one| assert!(one.join().unwrap().1 > 0));
+            });
+        }
+        assert!(!folder.path().join("quarantine").exists());
+    }
 
     /// Two readers find the same damage, while somebody else puts good content in its place.
     #[test]

@@ -96,7 +96,7 @@ fn chosen(context: &Context, words: &[String], common: &Common) -> Result<BTreeS
 fn refused(error: AuditError) -> Failure {
     match error {
         AuditError::NotFresh(_) => Failure::wrong_with_hint(error.to_string(), "`nnf run` makes it; then audit it"),
-        AuditError::Plan(error) => Failure::Store(error.to_string()),
+        AuditError::Plan(error) => error.into(),
         AuditError::Store(error) => error.into(),
     }
 }

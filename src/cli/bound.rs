@@ -1,8 +1,6 @@
 //! The bound on the local store's size: where it comes from, and what is said when something had to go.
 
-use std::ffi::OsStr;
-
-use nnf::store::{Bound, Bounded, half_of_disk};
+use nnf::store::{Bound, Bounded, Store, half_of_disk};
 use serde_json::json;
 
 use crate::cli::amounts::{Size, bytes, counted, size};
@@ -10,16 +8,16 @@ use crate::cli::context::Context;
 use crate::cli::{Failure, render};
 
 /// The bound: as asked for, else as `NNF_MAX_SIZE` says, else half of the disk.
-pub(crate) fn bound_of(asked: Option<Size>, context: &Context) -> Result<Option<u64>, Failure> {
+pub(crate) fn bound_of(asked: Option<Size>, store: &Store) -> Result<Option<u64>, Failure> {
     if let Some(Size(bytes)) = asked {
         return Ok(bytes);
     }
-    match context.environment.get(OsStr::new("NNF_MAX_SIZE")).filter(|text| !text.is_empty()) {
+    match std::env::var_os("NNF_MAX_SIZE").filter(|text| !text.is_empty()) {
         Some(text) => match size(&text.to_string_lossy()) {
             Ok(Size(bytes)) => Ok(bytes),
             Err(why) => Err(Failure::wrong_with_hint("the variable NNF_MAX_SIZE is no size", why)),
         },
-        None => Ok(half_of_disk(context.store.root())),
+        None => Ok(half_of_disk(store.root())),
     }
 }
 

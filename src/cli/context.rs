@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -54,12 +55,7 @@ impl Context {
 
     /// The URL of the remote tier.
     pub(crate) fn far_url(&self) -> Result<&str, Failure> {
-        self.url.as_deref().ok_or_else(|| {
-            Failure::wrong_with_hint(
-                "no remote tier is named",
-                "write `store: URL` into the pipeline, or say `--store URL`",
-            )
-        })
+        self.url.as_deref().ok_or_else(no_remote)
     }
 
     /// The store with its remote tier, where this context was opened without it.
@@ -125,6 +121,10 @@ pub(crate) fn recalled(pipeline: &Path, common: &Common) -> Option<Recalled> {
     asking(pipeline, common, recall)
 }
 
+pub(crate) fn no_remote() -> Failure {
+    Failure::wrong_with_hint("no remote tier is named", "write `store: URL` into the pipeline, or say `--store URL`")
+}
+
 /// The URL of the remote tier: as the arguments say, else as the pipeline says.
 pub(crate) fn url(common: &Common, pipeline: Option<&String>) -> Option<String> {
     common.store.as_ref().or(pipeline).cloned()
@@ -148,8 +148,9 @@ pub(crate) fn describer() -> Describer {
 /// Where checked pipelines are remembered. Builds of this program are told apart by what its file looks like.
 fn memory() -> Option<Memory> {
     let meta = fs_err::metadata(std::env::current_exe().ok()?).ok()?;
-    let changed = meta.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-    let build = format!("{} {} {}", env!("CARGO_PKG_VERSION"), meta.len(), changed.as_nanos());
+    // Builds that can be reproduced have one time, and may be of one length.
+    let times = (meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec());
+    let build = format!("{} {} {} {times:?}", env!("CARGO_PKG_VERSION"), meta.len(), meta.ino());
     Some(Memory { folder: cache_folder()?.join("pipelines"), build })
 }
 

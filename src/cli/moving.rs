@@ -53,7 +53,7 @@ pub(crate) fn pull(command: &PlanCommand, common: &Common) -> Result<(), Failure
     sum_up("fetched", "nnf run", &context, &asked, &moved, common)
 }
 
-fn refuse_offline(common: &Common) -> Result<(), Failure> {
+pub(crate) fn refuse_offline(common: &Common) -> Result<(), Failure> {
     if common.offline {
         return Err(Failure::wrong_with_hint("this command needs the remote tier", "leave `--offline` out"));
     }
@@ -70,7 +70,7 @@ fn results(context: &Context, targets: &[InstanceId], take: fn(bool, bool) -> bo
     let graph = &context.loaded.graph;
     let needed = graph.needed_for(targets);
     let plan = context.around().plan(graph, &needed, &|_| false, &Default::default());
-    let plan = plan.map_err(|error| Failure::Store(error.to_string()))?;
+    let plan = plan.map_err(Failure::from)?;
     let targets: BTreeSet<InstanceId> = targets.iter().copied().collect();
     let mut asked = Asked { keys: BTreeSet::new(), without: Vec::new() };
     for id in graph.ids().filter(|id| take(needed[id.index()], targets.contains(id))) {

@@ -48,7 +48,7 @@ pub(crate) fn pin(command: &PinCommand, common: &Common) -> Result<(), Failure> 
         targets = graph.ids().collect();
     }
     let plan = context.around().plan(graph, &graph.needed_for(&targets), &|_| false, &BTreeMap::new());
-    let plan = plan.map_err(|error| Failure::Store(error.to_string()))?;
+    let plan = plan.map_err(Failure::from)?;
     let mut instances: BTreeMap<String, Key> = BTreeMap::new();
     let mut without = Vec::new();
     for (instance, state) in graph.instances().iter().zip(&plan) {

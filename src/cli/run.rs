@@ -37,7 +37,7 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
     let context = Context::open_recalled(recalled, &pipeline, common)?;
     let targets = context.instances(stages)?;
     let forced: BTreeSet<_> = context.instances(&command.force)?.into_iter().collect();
-    let most = bound_of(command.max_size, &context)?;
+    let most = bound_of(command.max_size, &context.store)?;
     let cores = command.jobs.unwrap_or_else(|| u32::try_from(machine::cores()).unwrap_or(1));
     let options = RunOptions {
         targets: if targets.is_empty() { Vec::new() } else { targets.into_iter().chain(forced.clone()).collect() },
@@ -80,6 +80,10 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
 /// Whether an earlier run left a note that nothing is left to do, and it still holds; then this run is over.
 fn nothing_to_do(recalled: &Recalled, common: &Common) -> Result<bool, Failure> {
     let store = Store::open(&StoreOptions { local: recalled.root.join("artifacts"), remote: None })?;
+    // Only one that knows the remote tier can tell what may go.
+    if bound_of(None, &store)?.is_some_and(|most| !store.is_within(most)) {
+        return Ok(false);
+    }
     let around = (search_path(), url_digest(common, recalled.store.as_ref()));
     let mut reporter = reporter(common.json);
     let summary = settled(&store, recalled, (&around.0, around.1), &machine::this_machine, &mut *reporter)?;

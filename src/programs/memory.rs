@@ -2,6 +2,7 @@
 //!
 //! It does not know how programs are asked.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nnf_contract::{CONTRACT_VERSION, Program};
@@ -22,6 +23,9 @@ pub(super) struct Stamp {
     path: PathBuf,
     size: u64,
     modified: Option<jiff::Timestamp>,
+    /// Who puts a program in another's place may give it that one's length and time, but not these.
+    inode: u64,
+    changed: (i64, i64),
 }
 
 /// What the program's files look like: the program, and words and code that are files.
@@ -32,7 +36,8 @@ pub(super) fn stamps(program: &Path, listed: &Listed) -> Result<Vec<Stamp>, Prog
         .map(|path| {
             let meta = fs_err::metadata(&path).map_err(|e| ProgramError { message: e.to_string(), hint: None })?;
             let modified = meta.modified().ok().and_then(|time| jiff::Timestamp::try_from(time).ok());
-            Ok(Stamp { path, size: meta.len(), modified })
+            let changed = (meta.ctime(), meta.ctime_nsec());
+            Ok(Stamp { path, size: meta.len(), modified, inode: meta.ino(), changed })
         })
         .collect()
 }
@@ -47,7 +52,9 @@ pub(super) fn recall(file: &Path, stamps: &[Stamp]) -> Option<Program> {
 pub(super) fn remember(file: &Path, stamps: &[Stamp], program: &Program) {
     // A file that was changed just now may be changed again within the same tick of its clock.
     let settled = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(2);
-    if stamps.iter().any(|stamp| stamp.modified.is_none_or(|time| time > settled)) {
+    let young =
+        |stamp: &Stamp| stamp.modified.is_none_or(|time| time > settled) || stamp.changed.0 >= settled.as_second();
+    if stamps.iter().any(young) {
         return;
     }
     let document = Remembered { version: CONTRACT_VERSION, stamps: stamps.to_vec(), program: program.clone() };

@@ -42,10 +42,10 @@ impl State<'_> {
         }
     }
 
-    /// Lets others have the cores of a stage whose results are being stored; of as many stages as there are cores.
+    /// Lets others have the cores of a stage whose results are being stored. With one core all goes one by one.
     fn stored_beside_others(&mut self, id: InstanceId) {
         if let Stage::Running(share, ..) = &mut self.stages[id.index()]
-            && self.storing.len() < self.options.cores as usize
+            && self.storing.len() + 1 < self.options.cores as usize
         {
             self.budget.give_back_early(share);
             self.storing.insert(id);

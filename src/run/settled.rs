@@ -35,10 +35,11 @@ pub fn settled(
     let Some(note) = store.settled(&identity.slot, &circumstances) else { return Ok(None) };
     tracing::debug!("run {} left nothing to do, and nothing has changed since", note.run);
     let run = store.new_run(&note.pipeline)?;
-    for name in ["pipeline.json", "keys"] {
-        if !run.share(name, &note.run) {
-            tracing::debug!("run {} has no `{name}` any more", note.run);
-        }
+    if !run.share("pipeline.json", &note.run) {
+        tracing::debug!("run {} is gone", note.run);
+    }
+    if !run.share("keys", &note.run) {
+        note.stages.iter().try_for_each(|(_, key)| run.uses(key))?;
     }
     drop(hold);
     store.clear_leftovers()?;

@@ -60,6 +60,11 @@ pub enum StoreError {
     /// A record of a newer version of this program, which may need what this one does not know of.
     #[error("the record {} was written by a newer version of nnf; use that one, or a later one", .0.short())]
     Newer(Key),
+    /// What the remote tier's list of a pipeline's last results keeps is not known.
+    #[error(
+        "`{0}` in the remote store is damaged, so what it keeps is not known; remove it, or run its pipeline again"
+    )]
+    DamagedHead(String),
     /// There is no store at a place.
     #[error("there is no store at {}", .0.display())]
     NoStore(PathBuf),

@@ -61,7 +61,9 @@ impl Store {
         let rested = files.values().all(FileInput::had_rested);
         let records: Option<Vec<Stamp>> = stages.iter().map(record).collect();
         let shown: Option<Vec<_>> = self.shown(pipeline).into_iter().map(stamp).collect();
-        let (Some(records), Some(shown), true) = (records, shown, shared && rested) else { return };
+        // The looks were taken before: what another run shows from now on has others.
+        let mine = || self.shows(pipeline, &stages);
+        let (Some(records), Some(shown), true) = (records, shown, shared && rested && mine()) else { return };
         let files = files.values().cloned().collect();
         let note = Settled { circumstances, pipeline: pipeline.into(), stages, run: run.into(), records, files, shown };
         let written = rmp_serde::to_vec(&note).map_err(std::io::Error::other).and_then(|body| {
@@ -82,12 +84,23 @@ impl Store {
         let note: Settled = rmp_serde::from_slice(body).ok()?;
         let same = |path: &Path, stamp: &Stamp| Stamp::of_path(path).as_ref() == Some(stamp);
         let record = |((_, key), stamp): (&(String, Key), &Stamp)| same(&records::path(self.root(), key), stamp);
+        let run = self.root().join("runs/v1").join(&note.run);
         let holds = note.circumstances == *circumstances
+            && run.join("pipeline.json").exists()
             && note.shown.iter().all(|(path, stamp)| same(path, stamp))
             && note.files.iter().all(|file| files::looks_the_same(file, self.root()))
             && note.records.len() == note.stages.len()
             && note.stages.iter().zip(&note.records).all(record);
         holds.then_some(note)
+    }
+
+    /// Whether what is shown of a pipeline are these results, not those of a run that ended at the same time.
+    fn shows(&self, pipeline: &str, stages: &[(String, Key)]) -> bool {
+        let (heads, shown) = (self.heads(pipeline), latest::Shown::read(self.root(), pipeline));
+        stages.iter().all(|(name, key)| {
+            let known = || self.look_up(key).ok().flatten();
+            heads.get(name) == Some(key) && known().is_some_and(|known| shown.has(name, &known))
+        })
     }
 
     fn note(&self, slot: &str) -> PathBuf {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod collecting;
 mod faults;
 mod large;
 mod leases;

@@ -83,3 +83,20 @@ fn push_and_pull_need_a_store_and_fail_with_it() {
         assert!(outcome.err.contains("no remote tier is named"), "{}", outcome.err);
     }
 }
+
+#[test]
+fn push_sends_content_again_that_the_store_has_lost_beneath_a_record() {
+    let server = S3::start();
+    let here = Machine::new(&server, &layers());
+    here.run(&[]);
+    for blob in server.objects("blobs") {
+        fs_err::remove_file(blob).unwrap();
+    }
+    let blobs = here.blobs();
+    assert_eq!(server.objects("records").len(), 12);
+    let pushed = here.ok(&["push"]);
+    assert!(pushed.starts_with(&format!("sent 12 results: {blobs} files, ")), "{pushed}");
+    assert_eq!(server.objects("blobs").len(), blobs);
+    let there = Machine::new(&server, &layers());
+    assert_eq!((there.run(&[]).ran.len(), there.ok(&["get", "s3_2.x"]).lines().last()), (0, Some("3 2")));
+}

@@ -74,7 +74,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read or written, a pin is damaged, or a record was written by a newer program.
     pub fn bound(&self, bound: &Bound<'_>) -> Result<Option<Bounded>, StoreError> {
-        if self.noted_size().is_some_and(|size| size <= bound.bytes) {
+        if self.is_within(bound.bytes) {
             return Ok(None);
         }
         let _one_at_a_time = self.keeper()?;
@@ -112,6 +112,12 @@ impl Store {
             self.measured(bounded.after);
         }
         Ok(Some(bounded))
+    }
+
+    /// Whether the local tier is known to be within a bound of so many bytes, without a look at its files.
+    #[must_use]
+    pub fn is_within(&self, bytes: u64) -> bool {
+        self.noted_size().is_some_and(|size| size <= bytes)
     }
 
     /// Chooses what is to go: what nothing needs, then whole results, until that makes so many bytes.

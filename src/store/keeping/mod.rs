@@ -3,6 +3,8 @@
 //! It does not know how results come about.
 
 pub(super) mod bound;
+pub(super) mod far_gc;
+pub(super) mod far_needs;
 pub(super) mod fault;
 pub(super) mod gc;
 pub(super) mod inventory;

@@ -100,6 +100,11 @@ impl<'a> Needs<'a> {
         Ok(())
     }
 
+    /// Keys alone, without a look at what is under them.
+    pub(crate) fn into_keys(self) -> HashSet<Key> {
+        self.keys
+    }
+
     /// Adds what the newest runs of each pipeline used; returns the ids of all others.
     pub(crate) fn add_runs(&mut self, of_each: usize) -> Result<Vec<String>, StoreError> {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();

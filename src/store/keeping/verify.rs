@@ -4,7 +4,6 @@
 //! nothing; `repair` does. Runs may go on meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use rayon::prelude::*;
@@ -17,7 +16,7 @@ use crate::store::keeping::needs::{artifacts, record};
 use crate::store::keeping::pins;
 use crate::store::local::hashing::hash_file_telling;
 use crate::store::local::{heads, index, records, tree};
-use crate::store::working::leftovers;
+use crate::store::working::temporary::is_temporary;
 use crate::store::{Known, Store, StoreError, lock};
 
 /// How far the reading of content is: bytes done, and bytes in all.
@@ -202,32 +201,6 @@ impl Store {
         }
         Ok(keys)
     }
-
-    /// Temporary files and folders of programs that were killed.
-    pub(crate) fn leftover_files(&self) -> Result<Vec<PathBuf>, StoreError> {
-        let doing = StoreError::io("list the store");
-        let attempts = self.root.join("attempts");
-        let mut found = Vec::new();
-        for name in inventory::names(&attempts).map_err(&doing)? {
-            let path = attempts.join(&name);
-            if leftovers::is_left_over(&path) {
-                found.push(path);
-            }
-        }
-        for part in ["index/v1", "heads/v1", "pins/v1", "records/v1", "blobs/v1"] {
-            let folder = self.root.join(part);
-            for name in inventory::names(&folder).map_err(&doing)? {
-                let inside = if name.len() == 2 {
-                    inventory::names(&folder.join(&name)).unwrap_or_default()
-                } else {
-                    Vec::new()
-                };
-                let paths = inside.iter().map(|inner| folder.join(&name).join(inner)).chain([folder.join(&name)]);
-                found.extend(paths.filter(|path| is_temporary(path) && leftovers::is_old(path)));
-            }
-        }
-        Ok(found)
-    }
 }
 
 impl Wanted {
@@ -270,9 +243,4 @@ impl Wanted {
             self.content.entry(digest).or_default().extend(users.iter().map(inside));
         }
     }
-}
-
-fn is_temporary(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    [".tmp", ".new-", ".record-"].iter().any(|prefix| name.starts_with(prefix))
 }

@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::digest::Digest;
 use crate::record::{Artifact, Form, Produced};
 use crate::store::StoreError;
@@ -50,11 +52,12 @@ pub(crate) fn publish(
     let doing = StoreError::io("link the latest results");
     let folder = folder(root, pipeline);
     let note = folder.join(STATE);
-    let shown: Shown = serde_json::from_slice(&fs_err::read(&note).unwrap_or_default()).unwrap_or_default();
+    let Shown(shown) = Shown::read(root, pipeline);
     // One listing is quicker than a look at each of thousands of folders.
     let listing = fs_err::read_dir(&folder).into_iter().flatten().flatten();
     let there: BTreeSet<String> = listing.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    let mut wanted: Shown = outputs.iter().map(|(name, known)| (name.clone(), state(known))).collect();
+    let mut wanted: BTreeMap<String, String> =
+        outputs.iter().map(|(name, known)| (name.clone(), state(known))).collect();
     let stays = |name: &String| untouched.contains(name) && there.contains(name);
     wanted.extend(shown.iter().filter(|(name, _)| stays(name)).map(|(name, state)| (name.clone(), state.clone())));
     if wanted == shown && wanted.keys().all(|name| there.contains(name.as_str())) && folder.is_dir() {
@@ -64,8 +67,11 @@ pub(crate) fn publish(
     // A file system takes its time over links and folders, so what stays as it is is left alone. Until all is done the
     // note lists only that.
     let stays = |name: &String| wanted.get(name) == shown.get(name) && folder.join(name).is_dir();
-    let same: Shown = wanted.iter().filter(|(name, _)| stays(name)).map(|(n, s)| (n.clone(), s.clone())).collect();
-    let write = |shown: &Shown| write_atomically(&note, &serde_json::to_vec(shown).unwrap_or_default()).map_err(&doing);
+    let same: BTreeMap<_, _> =
+        wanted.iter().filter(|(name, _)| stays(name)).map(|(n, s)| (n.clone(), s.clone())).collect();
+    let write = |shown: &BTreeMap<String, String>| {
+        write_atomically(&note, &serde_json::to_vec(shown).unwrap_or_default()).map_err(&doing)
+    };
     write(&same)?;
     for (instance, known) in outputs.iter().filter(|(name, _)| !same.contains_key(*name)) {
         show(root, blobs, &folder, instance, known)?;
@@ -81,7 +87,22 @@ pub(crate) fn publish(
 }
 
 /// What is shown of each instance, as a digest.
-type Shown = BTreeMap<String, String>;
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Shown(BTreeMap<String, String>);
+
+impl Shown {
+    /// What is shown of a pipeline.
+    pub(crate) fn read(root: &Path, pipeline: &str) -> Self {
+        let note = folder(root, pipeline).join(STATE);
+        serde_json::from_slice(&fs_err::read(note).unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// Whether these outputs are shown of an instance.
+    pub(crate) fn has(&self, instance: &str, known: &Known) -> bool {
+        self.0.get(instance).is_some_and(|shown| *shown == state(known))
+    }
+}
 
 fn state(known: &Known) -> String {
     Digest::of(&serde_json::to_vec(&known.outputs).unwrap_or_default()).to_string()

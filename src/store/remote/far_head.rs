@@ -15,7 +15,7 @@ use crate::store::remote::names;
 use crate::store::remote::objects::Remote;
 
 /// Longest object that is read or written.
-const LONGEST: usize = 64 << 20;
+pub(crate) const LONGEST: usize = 64 << 20;
 
 /// What is known of the object.
 #[derive(Default)]
@@ -67,6 +67,12 @@ impl FarHead {
             }
         }
         Ok(())
+    }
+
+    /// The keys that an object names; none if it is damaged.
+    pub(crate) fn keys(bytes: &[u8]) -> Option<Vec<Key>> {
+        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(|line| serde_json::from_slice::<Line>(line).ok().map(|line| line.key)).collect()
     }
 
     fn take(&mut self, bytes: &[u8]) {

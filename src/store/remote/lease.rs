@@ -116,9 +116,11 @@ impl Leases {
         Ok(created)
     }
 
-    /// Objects of a lease that is over.
+    /// Objects of a lease that was taken over. Of the first epoch the lease stays until the last one is given back:
+    /// whoever comes anew tries to create that one, and must not find it free.
     fn clear(&self, remote: &dyn Remote, key: &Key, epoch: u32) {
-        for name in [names::beat(key, epoch), names::lease(key, epoch)] {
+        let lease = (epoch > 1).then(|| names::lease(key, epoch));
+        for name in std::iter::once(names::beat(key, epoch)).chain(lease) {
             if let Err(error) = remote.delete(&name) {
                 tracing::debug!("a lease was not cleared away: {error}");
             }
@@ -143,6 +145,9 @@ impl Leases {
         let mut names = vec![names::lease(key, lease.epoch)];
         if lease.beats > 0 {
             names.push(names::beat(key, lease.epoch));
+        }
+        if lease.epoch > 1 {
+            names.push(names::lease(key, 1));
         }
         for name in names {
             if let Err(error) = remote.delete(&name) {

@@ -14,16 +14,30 @@ use crate::store::local::{records, tree};
 pub(crate) struct Parcel {
     pub(crate) record: Record,
     pub(crate) blobs: Blobs,
+    /// Whether the remote tier has the record.
+    pub(crate) there: bool,
     left: AtomicUsize,
     /// Content of it is in no tier, or could not be sent.
     incomplete: AtomicBool,
+    moved: AtomicBool,
 }
 
 impl Parcel {
     /// A record with so many pieces of content.
-    pub(crate) fn new(record: Record, blobs: Blobs, pieces: usize) -> Self {
+    pub(crate) fn new(record: Record, blobs: Blobs, pieces: usize, there: bool) -> Self {
         // One more for the record itself, so that it goes last even if there is no content.
-        Parcel { record, blobs, left: AtomicUsize::new(pieces + 1), incomplete: AtomicBool::new(false) }
+        let (incomplete, moved) = (AtomicBool::default(), AtomicBool::default());
+        Parcel { record, blobs, there, left: AtomicUsize::new(pieces + 1), incomplete, moved }
+    }
+
+    /// The remote tier lacked a piece of it.
+    pub(crate) fn has_moved(&self) {
+        self.moved.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the remote tier lacked anything of it.
+    pub(crate) fn moved(&self) -> bool {
+        self.moved.load(Ordering::SeqCst)
     }
 
     /// A piece of it could not be sent.

@@ -7,6 +7,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::digest::{Digest, Key};
+use crate::store::StoreError;
+use crate::store::local::blob::write_atomically;
 use crate::store::local::index;
 use crate::store::remote::objects::public;
 
@@ -31,6 +33,18 @@ impl Sent {
 
     pub(crate) fn has(&self, key: &Key) -> bool {
         self.keys.contains(key)
+    }
+
+    /// Forgets all keys but these, in the file as well.
+    pub(crate) fn retain(&mut self, keys: &HashSet<Key>) -> Result<(), StoreError> {
+        // Another program may have added some since.
+        let mut now = Sent::open(self.file.clone()).keys;
+        now.retain(|key| keys.contains(key));
+        let mut text = Vec::new();
+        now.iter().for_each(|key| index::push_line(&mut text, key));
+        write_atomically(&self.file, &text).map_err(StoreError::io("note what the remote store has"))?;
+        self.keys = now;
+        Ok(())
     }
 
     pub(crate) fn add(&mut self, key: Key) {

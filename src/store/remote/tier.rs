@@ -2,6 +2,7 @@
 //!
 //! It knows the order in which objects may appear, not which service keeps them.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -153,6 +154,16 @@ impl Tier {
     /// Waits for all that was sent.
     pub(crate) fn finish(&self, tell: &mut dyn FnMut(&Moved)) -> Result<Moved, StoreError> {
         self.uploader.finish(tell)
+    }
+
+    /// The far store itself.
+    pub(crate) fn remote(&self) -> &dyn Remote {
+        &*self.remote
+    }
+
+    /// Notes what the far store has, by a list of it: other results are not there, or not any more.
+    pub(crate) fn has_only(&self, keys: &HashSet<Key>) -> Result<(), StoreError> {
+        lock(&self.sent).retain(keys)
     }
 
     /// Tries to take the lease of a key.

@@ -4,6 +4,7 @@
 //! folders are read again when their turn comes. It does not know why something is sent.
 
 use std::collections::{HashSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -136,8 +137,11 @@ impl Shared {
                 Task::Open(waiting) => self.open(&waiting),
                 Task::Blob(parcel, digest) => self.blob(&parcel, &digest),
                 Task::Release(key) => {
-                    self.leases.release(&*self.remote, &key);
-                    self.over(|_| {});
+                    let released = guarded(|| {
+                        self.leases.release(&*self.remote, &key);
+                        Ok(())
+                    });
+                    self.over(|queue| queue.error = queue.error.take().or(released.err()));
                 }
             }
         }
@@ -171,21 +175,19 @@ impl Shared {
     /// Finds out what content belongs to a key, and puts it in line.
     fn open(&self, waiting: &Waiting) {
         let key = waiting.key;
-        let found = match self.is_there_already(waiting) {
-            Ok(true) => return self.close(&key, |queue| queue.moved.there += 1),
-            Ok(false) => contents(&waiting.blobs, &key),
-            Err(error) => Err(error),
-        };
-        let (record, mut digests) = match found {
-            Ok(Some(found)) => found,
-            Ok(None) => return self.lost(&key),
+        let found = guarded(|| Ok((self.is_there_already(waiting)?, contents(&waiting.blobs, &key)?)));
+        let (there, (record, mut digests)) = match found {
+            Ok((there, Some(found))) => (there, found),
+            // What is in its folders is known there alone.
+            Ok((true, None)) => return self.close(&key, |queue| queue.moved.there += 1),
+            Ok((false, None)) => return self.lost(&key),
             Err(error) => return self.fail(&key, error),
         };
         digests.retain({
             let queue = lock(&self.queue);
             move |digest| !queue.there.contains(digest)
         });
-        let parcel = Arc::new(Parcel::new(record, waiting.blobs.clone(), digests.len()));
+        let parcel = Arc::new(Parcel::new(record, waiting.blobs.clone(), digests.len(), there));
         let tasks = digests.into_iter().map(|digest| Task::Blob(Arc::clone(&parcel), digest));
         lock(&self.queue).tasks.extend(tasks);
         self.changed.notify_all();
@@ -198,7 +200,8 @@ impl Shared {
     }
 
     fn blob(&self, parcel: &Arc<Parcel>, digest: &Digest) {
-        let done = if lock(&self.queue).broken { None } else { Some(self.send_blob(digest, &parcel.blobs)) };
+        let broken = lock(&self.queue).broken;
+        let done = if broken { None } else { Some(guarded(|| self.send_blob(digest, parcel))) };
         match done {
             Some(Ok(true)) => {}
             Some(Ok(false)) | None => parcel.is_incomplete(),
@@ -211,9 +214,11 @@ impl Shared {
     }
 
     /// Sends content that is whole. What is damaged or gone here may be there already. False if it is in no tier.
-    fn send_blob(&self, digest: &Digest, blobs: &Blobs) -> Result<bool, StoreError> {
+    fn send_blob(&self, digest: &Digest, parcel: &Parcel) -> Result<bool, StoreError> {
         let name = names::blob(digest);
-        let new = match blobs.checked(digest) {
+        let new = match parcel.blobs.checked(digest) {
+            // Its record is there, so most likely it is there as well, which is cheaper to ask than to send it in vain.
+            Ok(_) if parcel.there && self.remote.exists(&name)? => None,
             Ok(path) => {
                 let size = fs_err::metadata(&path).map_or(0, |meta| meta.len());
                 self.remote.put_if_absent(&name, &path)?.then_some(size)
@@ -228,6 +233,7 @@ impl Shared {
         };
         let mut queue = lock(&self.queue);
         if let Some(size) = new {
+            parcel.has_moved();
             queue.moved.files += 1;
             queue.moved.bytes += size;
         }
@@ -244,10 +250,13 @@ impl Shared {
         if !complete {
             return self.lost(&key);
         }
-        match self.send_record(&parcel.record) {
+        match guarded(|| if parcel.there { Ok(()) } else { self.send_record(&parcel.record) }) {
             Ok(()) => {
                 lock(&self.sent).add(key);
-                self.close(&key, |queue| queue.moved.results += 1);
+                self.close(&key, |queue| match parcel.there && !parcel.moved() {
+                    true => queue.moved.there += 1,
+                    false => queue.moved.results += 1,
+                });
             }
             Err(error) => self.fail(&key, error),
         }
@@ -291,4 +300,13 @@ impl Shared {
         }
         self.over(note);
     }
+}
+
+/// Does a piece of work. A panic is a fault of this program, and would leave whoever waits for the end waiting for ever.
+fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        let text = text.unwrap_or("no reason is known");
+        Err(StoreError::Remote(format!("sending broke down, which is a fault of nnf: {text}")))
+    })
 }

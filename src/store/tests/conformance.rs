@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::azurite::Azurite;
 use super::s3::S3;
@@ -47,6 +47,7 @@ impl<'a> Suite<'a> {
         self.what_may_be_lost_is_replaced();
         self.names_of_all_kinds();
         self.many_small_objects_at_once();
+        self.objects_have_sizes_and_times();
     }
 
     fn what_is_not_there(&self) {
@@ -129,6 +130,24 @@ impl<'a> Suite<'a> {
             remote.read(name, &mut bytes).unwrap().then_some(bytes)
         };
         assert!(names.iter().all(|name| read(name).unwrap() == name.as_bytes()));
+    }
+
+    fn objects_have_sizes_and_times(&self) {
+        let look = || self.remote.objects("test/look").unwrap();
+        assert!(self.put("test/look/a", b"12345") && self.put("test/look/deep/b", b""));
+        let before = look();
+        let told: Vec<_> = before.iter().map(|object| (object.name.as_str(), object.size)).collect();
+        assert_eq!(told, [("test/look/a", 5), ("test/look/deep/b", 0)]);
+        // Services round times to seconds, and what is refused changes nothing.
+        std::thread::sleep(Duration::from_millis(1100));
+        assert!(!self.put("test/look/a", b"other"));
+        assert_eq!(look(), before);
+        self.remote.replace("test/look/a", b"1").unwrap();
+        let after = look();
+        assert!(after[0].modified > before[0].modified && after[0].size == 1, "{after:?} {before:?}");
+        assert_eq!(after[1], before[1]);
+        let apart = |a: SystemTime, b: SystemTime| a.duration_since(b).or_else(|_| b.duration_since(a)).unwrap();
+        assert!(apart(after[0].modified, SystemTime::now()) < Duration::from_secs(86_400), "seconds since 1970");
     }
 
     fn one_of_many_writers_wins(&self) {

@@ -10,14 +10,14 @@ use crate::store::keeping::inventory::{self, Item};
 use crate::store::keeping::needs::Needs;
 use crate::store::{Bound, CollectOptions, Collected, Store, StoreOptions};
 
-struct World {
+pub(super) struct World {
     _folder: tempfile::TempDir,
-    store: Store,
+    pub(super) store: Store,
     machine: nnf_contract::Machine,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&StoreOptions { local: folder.path().join("artifacts"), remote: None }).unwrap();
         World { _folder: folder, store, machine: this_machine() }
@@ -44,7 +44,7 @@ impl World {
     }
 
     /// A record with one output of this text.
-    fn commit(&self, text: &str) -> Key {
+    pub(super) fn commit(&self, text: &str) -> Key {
         let output = Produced::Artifact(self.store.ingest_bytes(text.as_bytes(), "text/plain").unwrap());
         let document = format!("{{\"of\":\"{}\"}}", Digest::of(text.as_bytes()));
         let key = Key::of_document(document.as_bytes());

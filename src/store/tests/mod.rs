@@ -12,3 +12,4 @@ mod keeping;
 mod s3;
 mod sharing;
 mod strict;
+mod together;

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::strict::Strict;
 use crate::digest::Key;
 use crate::machine::this_machine;
 use crate::record::{Artifact, Produced, Record};
 use crate::store::remote::tier::Tier;
-use crate::store::{Store, StoreError, StoreOptions};
+use crate::store::{CollectFar, Store, StoreError, StoreOptions};
 
 /// A store with the double behind it.
 fn store(folder: &Path, remote: &Arc<Strict>) -> Store {
@@ -80,7 +81,7 @@ fn produce(world: &World, machine: usize) -> Record {
 fn what_one_machine_made_another_reads() {
     let world = World::new();
     let record = produce(&world, 0);
-    assert_eq!(world.remote.objects().len(), 5, "record, file, tree, leaf, log");
+    assert_eq!(world.remote.kept().len(), 5, "record, file, tree, leaf, log");
     let store = world.store(1);
     let known = store.look_up(&record.key).unwrap().unwrap();
     assert_eq!(known.outputs, record.outputs);
@@ -119,14 +120,14 @@ fn damaged_content_far_away_counts_as_missing_and_can_be_put_again() {
     let file = artifact(&record, "file");
     let hex = file.digest.to_string();
     let name = format!("blobs/v1/{}/{}", &hex[..2], &hex[2..]);
-    world.remote.objects().insert(name.clone(), b"spoilt".to_vec());
+    world.remote.kept().insert(name.clone(), b"spoilt".to_vec());
     let store = world.store(1);
     assert!(store.look_up(&record.key).unwrap().is_some());
     assert!(matches!(store.check(&file), Err(StoreError::Missing(_))));
     let again = self::record(&store, world.folders[1].path());
     store.commit(&again).unwrap();
     store.finish().unwrap();
-    assert_eq!(world.remote.objects()[&name], b"a file");
+    assert_eq!(world.remote.kept()[&name], b"a file");
 }
 
 #[test]
@@ -135,13 +136,13 @@ fn a_damaged_record_far_away_counts_as_missing_and_a_newer_one_is_left_alone() {
         let world = World::new();
         let record = produce(&world, 0);
         let name = world.remote.only("records/v1");
-        world.remote.objects().insert(name.clone(), text.as_bytes().to_vec());
+        world.remote.kept().insert(name.clone(), text.as_bytes().to_vec());
         let store = world.store(1);
         assert!(store.look_up(&record.key).unwrap().is_none(), "{text}");
-        assert_eq!(world.remote.objects().contains_key(&name), stays, "{text}");
+        assert_eq!(world.remote.kept().contains_key(&name), stays, "{text}");
         store.commit(&self::record(&store, world.folders[1].path())).unwrap();
         store.finish().unwrap();
-        assert_eq!(world.remote.objects()[&name] == text.as_bytes(), stays, "{text}");
+        assert_eq!(world.remote.kept()[&name] == text.as_bytes(), stays, "{text}");
     }
 }
 
@@ -165,6 +166,46 @@ fn damaged_content_here_is_never_sent_and_is_fetched_from_afar() {
     store.share(&record.key).unwrap();
     store.finish().unwrap();
     assert!(other.remote.list_records().is_empty());
+}
+
+#[test]
+fn a_collection_far_away_removes_records_before_content_and_keeps_what_young_records_name() {
+    let world = World::new();
+    let record = produce(&world, 0);
+    let old = || world.remote.times.lock().unwrap().clear();
+    let collect = || {
+        let options = CollectFar { keep_runs: 1, grace: Duration::from_secs(3600), dry_run: false };
+        let done = world.store(0).collect_far(&options).unwrap().unwrap();
+        (done.results.count, done.content.count, done.kept_content.count)
+    };
+    assert_eq!(collect(), (0, 0, 4));
+    old();
+    // The content was there long before the record.
+    let name = world.remote.only("records/v1");
+    world.remote.times.lock().unwrap().insert(name.clone(), std::time::SystemTime::now());
+    assert_eq!(collect(), (0, 0, 4), "what a young record names stays, and what is in its folder");
+    old();
+    assert_eq!(collect(), (1, 4, 0));
+    assert_eq!(world.remote.kept().len(), 0);
+    let store = world.store(0);
+    store.share(&record.key).unwrap();
+    store.finish().unwrap();
+    assert_eq!(world.remote.kept().len(), 5, "it is not believed to be there any more");
+}
+
+#[test]
+fn a_fault_while_sending_is_told_and_nobody_waits_for_ever() {
+    let world = World::new();
+    let store = world.store(0);
+    let record = record(&store, world.folders[0].path());
+    store.commit(&record).unwrap();
+    store.finish().unwrap();
+    world.remote.panics.store(1, Ordering::SeqCst);
+    store.replace(&Record { supersedes: Some("one".into()), nonce: "two".into(), ..record.clone() }).unwrap();
+    let error = store.finish().unwrap_err().to_string();
+    assert!(error.contains("a fault of nnf: the double panics") && error.contains("1 result is kept here"), "{error}");
+    store.replace(&Record { supersedes: Some("one".into()), nonce: "two".into(), ..record }).unwrap();
+    store.finish().unwrap();
 }
 
 impl Strict {

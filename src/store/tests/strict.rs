@@ -5,24 +5,29 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
+use std::time::SystemTime;
 
 use crate::digest::Digest;
 use crate::record::{Artifact, Form, Produced, Record};
 use crate::store::local::tree::Tree;
-use crate::store::{Remote, StoreError};
+use crate::store::{FarObject, Remote, StoreError};
 
 /// The double.
 #[derive(Default)]
 pub(super) struct Strict {
     objects: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// When each was written. Those that a test put there itself have lain there for ever.
+    pub(super) times: Mutex<BTreeMap<String, SystemTime>>,
     /// How many more writes are to fail.
     pub(super) failures: AtomicUsize,
+    /// How many more writes are to panic.
+    pub(super) panics: AtomicUsize,
     /// How often it was asked for anything.
     pub(super) calls: AtomicUsize,
 }
 
 impl Strict {
-    pub(super) fn objects(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+    pub(super) fn kept(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
         self.objects.lock().unwrap()
     }
 
@@ -38,18 +43,22 @@ impl Strict {
         let parts: Vec<&str> = name.split('/').collect();
         let plain = |part: &&str| !part.is_empty() && *part != "." && *part != ".." && part.is_ascii();
         assert!(parts.iter().all(plain), "`{name}` is no name of an object");
-        let known = ["blobs/v1", "records/v1", "runs/v1", "pins/v1", "leases/v1", "heads/v1", "test"];
+        let known = ["blobs/v1", "records/v1", "runs/v1", "pins/v1", "leases/v1", "heads/v1", "clock/v1", "test"];
         assert!(known.iter().any(|folder| name.starts_with(folder)), "`{name}` is in no known folder");
+    }
+
+    fn written(&self, name: &str) {
+        self.times.lock().unwrap().insert(name.to_owned(), SystemTime::now());
     }
 
     fn has_blob(&self, digest: &Digest) -> bool {
         let hex = digest.to_string();
-        self.objects().contains_key(&format!("blobs/v1/{}/{}", &hex[..2], &hex[2..]))
+        self.kept().contains_key(&format!("blobs/v1/{}/{}", &hex[..2], &hex[2..]))
     }
 
     fn has(&self, artifact: &Artifact) -> bool {
         let hex = artifact.digest.to_string();
-        let tree = self.objects().get(&format!("blobs/v1/{}/{}", &hex[..2], &hex[2..])).cloned();
+        let tree = self.kept().get(&format!("blobs/v1/{}/{}", &hex[..2], &hex[2..])).cloned();
         let Some(bytes) = tree else { return false };
         artifact.form != Form::Folder
             || serde_json::from_slice::<Tree>(&bytes).unwrap().blobs().all(|d| self.has_blob(&d))
@@ -80,7 +89,7 @@ fn artifact(produced: &Produced) -> Option<&Artifact> {
 impl Remote for Strict {
     fn read(&self, name: &str, to: &mut dyn Write) -> Result<bool, StoreError> {
         self.called(name);
-        let Some(bytes) = self.objects().get(name).cloned() else { return Ok(false) };
+        let Some(bytes) = self.kept().get(name).cloned() else { return Ok(false) };
         to.write_all(&bytes).unwrap();
         Ok(true)
     }
@@ -92,40 +101,62 @@ impl Remote for Strict {
     fn create(&self, name: &str, bytes: &[u8]) -> Result<bool, StoreError> {
         self.called(name);
         let fails = |left: usize| left.checked_sub(1);
+        let panics = self.panics.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails).is_ok();
+        assert!(!panics, "the double panics");
         if self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails).is_ok() {
             return Err(StoreError::Remote("the network is down".into()));
         }
         self.check(name, bytes);
-        let mut objects = self.objects();
+        let mut objects = self.kept();
         if objects.contains_key(name) {
             return Ok(false);
         }
         objects.insert(name.to_owned(), bytes.to_vec());
+        self.written(name);
         Ok(true)
     }
 
     fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         self.called(name);
-        let may_be_lost = name.starts_with("heads/v1/") || name.ends_with(".beat") || name.starts_with("test/");
+        let may_be_lost = name.starts_with("heads/v1/")
+            || name.starts_with("clock/v1/")
+            || name.ends_with(".beat")
+            || name.starts_with("test/");
         assert!(may_be_lost, "`{name}` must not be replaced");
-        self.objects().insert(name.to_owned(), bytes.to_vec());
+        self.kept().insert(name.to_owned(), bytes.to_vec());
+        self.written(name);
         Ok(())
     }
 
     fn exists(&self, name: &str) -> Result<bool, StoreError> {
         self.called(name);
-        Ok(self.objects().contains_key(name))
+        Ok(self.kept().contains_key(name))
     }
 
-    fn list(&self, folder: &str) -> Result<Vec<String>, StoreError> {
+    fn objects(&self, folder: &str) -> Result<Vec<FarObject>, StoreError> {
         self.called(folder);
         let inside = format!("{folder}/");
-        Ok(self.objects().keys().filter(|name| name.starts_with(&inside)).cloned().collect())
+        let time = |name: &String| self.times.lock().unwrap().get(name).copied().unwrap_or(SystemTime::UNIX_EPOCH);
+        let object = |(name, bytes): (&String, &Vec<u8>)| FarObject {
+            name: name.clone(),
+            size: bytes.len() as u64,
+            modified: time(name),
+        };
+        Ok(self.kept().iter().filter(|(name, _)| name.starts_with(&inside)).map(object).collect())
     }
 
     fn delete(&self, name: &str) -> Result<(), StoreError> {
         self.called(name);
-        self.objects().remove(name);
+        let hex = name.strip_prefix("blobs/v1/").map(|rest| rest.replace('/', ""));
+        if let (Some(hex), Some(bytes)) = (hex, self.kept().get(name).cloned()) {
+            // What is damaged has to make room.
+            let named = |(name, bytes): (&String, &Vec<u8>)| {
+                name.starts_with("records/v1/") && String::from_utf8_lossy(bytes).contains(&hex)
+            };
+            let whole = Digest::of(&bytes).to_string() == hex;
+            assert!(!whole || !self.kept().iter().any(named), "content goes before the record that names it");
+        }
+        self.kept().remove(name);
         Ok(())
     }
 }

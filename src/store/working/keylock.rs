@@ -3,8 +3,8 @@
 //! A lock is a name of the file that its engine keeps locked, so taking one makes no file. Locks save work; that results
 //! are right never rests on them.
 
-use std::fs::TryLockError;
-use std::io::ErrorKind;
+use std::fs::{File, TryLockError};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::digest::Key;
@@ -16,7 +16,11 @@ const TURN: &str = ".removing";
 
 /// A lock on a key; see [`Store::try_lock`].
 #[derive(Debug)]
-pub struct KeyLock(PathBuf);
+pub struct KeyLock {
+    path: PathBuf,
+    /// The file itself, where it is not the engine's own.
+    _file: Option<File>,
+}
 
 impl Store {
     /// A lock that only one program holds for a key at a time, and that dies with it. None while another holds it.
@@ -25,12 +29,22 @@ impl Store {
     /// When the disk fails.
     pub fn try_lock(&self, key: &Key) -> Result<Option<KeyLock>, StoreError> {
         let owner = self.workplace()?.owner();
+        self.lock_by(key, &|path| fs_err::hard_link(&owner, path))
+    }
+
+    fn lock_by(&self, key: &Key, link: &dyn Fn(&Path) -> io::Result<()>) -> Result<Option<KeyLock>, StoreError> {
         let locks = self.root().join("locks");
         let path = locks.join(key.to_string());
         loop {
-            match fs_err::hard_link(&owner, &path) {
-                Ok(()) => return Ok(Some(KeyLock(path))),
+            match link(&path) {
+                Ok(()) => return Ok(Some(KeyLock { path, _file: None })),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) if lacks_links(&error) => {
+                    let file = file_of_its_own(&locks, &path).map_err(StoreError::io("lock a key"))?;
+                    if file.is_some() {
+                        return Ok(Some(KeyLock { path, _file: file }));
+                    }
+                }
                 Err(error) => return Err(StoreError::io("lock a key")(error)),
             }
             if !remove_if_dead(&locks, &path).map_err(StoreError::io("look at the lock of a key"))? {
@@ -45,8 +59,32 @@ impl Store {
 
 impl Drop for KeyLock {
     fn drop(&mut self) {
-        let _ = fs_err::remove_file(&self.0);
+        let _ = fs_err::remove_file(&self.path);
     }
+}
+
+/// Whether a file system refused a link because it has none, or none between folders, or not so many.
+fn lacks_links(error: &io::Error) -> bool {
+    use ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
+    matches!(error.kind(), PermissionDenied | Unsupported | CrossesDevices | TooManyLinks)
+}
+
+/// A lock for where there are no links; none if the name is taken.
+fn file_of_its_own(locks: &Path, path: &Path) -> io::Result<Option<File>> {
+    // Whoever finds it must find it locked.
+    let _turn = turn(locks)?;
+    match fs_err::File::options().create_new(true).write(true).open(path) {
+        Ok(file) => file.file().lock().map(|()| Some(file.into_file())),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Held by whoever makes or removes names of locks that others may have in hand.
+fn turn(locks: &Path) -> io::Result<File> {
+    let turn = fs_err::File::options().create(true).truncate(false).write(true).open(locks.join(TURN))?;
+    turn.file().lock()?;
+    Ok(turn.into_file())
 }
 
 /// Removes the locks of the dead.
@@ -63,8 +101,7 @@ pub(crate) fn clear(locks: &Path) -> std::io::Result<()> {
 /// Removes a lock whose owner is dead; false if it lives.
 fn remove_if_dead(locks: &Path, path: &Path) -> std::io::Result<bool> {
     // One at a time: else the name could be another's by the time it is removed.
-    let turn = fs_err::File::options().create(true).truncate(false).write(true).open(locks.join(TURN))?;
-    turn.file().lock()?;
+    let _turn = turn(locks)?;
     let owner = match fs_err::File::options().write(true).open(path) {
         Ok(owner) => owner,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
@@ -74,5 +111,34 @@ fn remove_if_dead(locks: &Path, path: &Path) -> std::io::Result<bool> {
         Ok(()) => fs_err::remove_file(path).map(|()| true),
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::store::StoreOptions;
+
+    #[test]
+    fn a_file_system_without_links_has_locks_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Store::open(&StoreOptions { local: folder.path().into(), remote: None }).unwrap();
+        let (one, two, key) = (open(), open(), Key::of_document(b"1"));
+        for kind in [ErrorKind::PermissionDenied, ErrorKind::Unsupported, ErrorKind::CrossesDevices] {
+            let without = |store: &Store| store.lock_by(&key, &|_| Err(kind.into())).unwrap();
+            let lock = without(&one).unwrap();
+            assert!(without(&one).is_none() && without(&two).is_none() && two.try_lock(&key).unwrap().is_none());
+            drop(lock);
+            let lock = two.try_lock(&key).unwrap().unwrap();
+            assert!(without(&one).is_none(), "a lock by a link counts as well");
+            drop(lock);
+            // What a dead program left is in nobody's way.
+            fs_err::write(one.root().join("locks").join(key.to_string()), "").unwrap();
+            assert!(without(&two).is_some());
+            assert_eq!(fs_err::read_dir(one.root().join("locks")).unwrap().count(), 1, "only whose turn it is");
+        }
+        let refused = one.lock_by(&key, &|_| Err(ErrorKind::StorageFull.into())).unwrap_err().to_string();
+        assert!(refused.contains("cannot lock a key") && refused.contains("make room"), "{refused}");
     }
 }

@@ -35,9 +35,8 @@ pub(crate) fn clear(attempts: &Path) -> Result<usize, StoreError> {
             }
             make_removable(&path);
             cleared += usize::from(fs_err::remove_dir_all(&path).is_ok());
-        } else if is_old(&path) {
-            let removed = if path.is_dir() { fs_err::remove_dir_all(&path) } else { fs_err::remove_file(&path) };
-            cleared += usize::from(name.starts_with(NEW) && removed.is_ok());
+        } else if name.starts_with(NEW) && is_old(&path) {
+            cleared += usize::from(fs_err::remove_dir_all(&path).is_ok());
         }
     }
     Ok(cleared)
@@ -53,10 +52,10 @@ fn abandoned(folder: &Path) -> Result<Option<File>, TryLockError> {
     }
 }
 
-/// Whether what lies in the folder of attempts has no owner any more.
+/// Whether an engine's folder has no owner any more, or never got one.
 pub(crate) fn is_left_over(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    if name.starts_with(OWNED) { abandoned(path).is_ok() } else { is_old(path) }
+    if name.starts_with(OWNED) { abandoned(path).is_ok() } else { name.starts_with(NEW) && is_old(path) }
 }
 
 /// Whether a temporary file has not been written for so long that its program is gone.

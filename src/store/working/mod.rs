@@ -7,4 +7,5 @@ pub(super) mod keylock;
 pub(super) mod leftovers;
 pub(super) mod live;
 pub(super) mod runs;
+pub(super) mod temporary;
 pub(super) mod workplace;

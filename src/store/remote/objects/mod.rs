@@ -12,7 +12,7 @@ mod wording;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::store::StoreError;
 
@@ -47,6 +47,17 @@ impl std::fmt::Debug for RemoteOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RemoteOptions").field("url", &public(&self.url)).finish_non_exhaustive()
     }
+}
+
+/// What a far store tells of an object in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FarObject {
+    /// Its name.
+    pub name: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was written, by the far store's own clock; services round it to seconds.
+    pub modified: SystemTime,
 }
 
 /// A far store of objects by name. Names are `/`-separated; an object is created once, unless it is replaced on purpose.
@@ -88,7 +99,14 @@ pub trait Remote: Send + Sync {
     ///
     /// # Errors
     /// When the store fails.
-    fn list(&self, folder: &str) -> Result<Vec<String>, StoreError>;
+    fn list(&self, folder: &str) -> Result<Vec<String>, StoreError> {
+        Ok(self.objects(folder)?.into_iter().map(|object| object.name).collect())
+    }
+    /// All objects in a folder, sorted by name.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn objects(&self, folder: &str) -> Result<Vec<FarObject>, StoreError>;
     /// Removes an object, if there is one.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 
 use super::wording::{Redactor, public};
-use super::{Remote, RemoteOptions, open};
+use super::{FarObject, Remote, RemoteOptions, open};
 use crate::store::StoreError;
 
 /// Bytes that may be on their way to the store at a time, in [`UNIT`]s.
@@ -89,17 +89,18 @@ impl Remote for ObjectRemote {
         self.runtime.block_on(self.is_there(&self.name(name)))
     }
 
-    fn list(&self, folder: &str) -> Result<Vec<String>, StoreError> {
+    fn objects(&self, folder: &str) -> Result<Vec<FarObject>, StoreError> {
         let prefix = self.name(folder);
         let found = self.runtime.block_on(self.store.list(Some(&prefix)).try_collect::<Vec<_>>());
         let own = format!("{}/", self.prefix);
-        let name = |meta: object_store::ObjectMeta| {
+        let object = |meta: object_store::ObjectMeta| {
             let full = meta.location.to_string();
-            full.strip_prefix(own.as_str()).map_or(full.clone(), str::to_owned)
+            let name = full.strip_prefix(own.as_str()).map_or(full.clone(), str::to_owned);
+            FarObject { name, size: meta.size, modified: meta.last_modified.into() }
         };
-        let mut names: Vec<String> = found.map_err(|error| self.failed(&error))?.into_iter().map(name).collect();
-        names.sort();
-        Ok(names)
+        let mut objects: Vec<FarObject> = found.map_err(|error| self.failed(&error))?.into_iter().map(object).collect();
+        objects.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(objects)
     }
 
     fn delete(&self, name: &str) -> Result<(), StoreError> {

@@ -75,7 +75,7 @@ const PARTS: &[(&str, &[&str])] = &[
 
 /// For each room of the store: the other rooms that it may name.
 const ROOMS: &[(&str, &[&str])] =
-    &[("local", &[]), ("working", &["local"]), ("remote", &["local"]), ("keeping", &["local", "working"])];
+    &[("local", &[]), ("working", &["local"]), ("remote", &["local"]), ("keeping", &["local", "working", "remote"])];
 
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let metadata = MetadataCommand::new().no_deps().exec().expect("cargo metadata");

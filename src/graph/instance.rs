@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 
 use crate::diagnostic::Place;
 
-/// Index of an instance in its [`Graph`](crate::graph::Graph); instances stand in topological order, ties in the order of the file.
+/// Index of an instance in its [`Graph`](crate::graph::Graph); instances stand in topological order, ties in the order
+/// of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct InstanceId(pub u32);
 

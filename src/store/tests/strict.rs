@@ -148,7 +148,8 @@ impl Remote for Strict {
     fn delete(&self, name: &str) -> Result<(), StoreError> {
         self.called(name);
         let hex = name.strip_prefix("blobs/v1/").map(|rest| rest.replace('/', ""));
-        if let (Some(hex), Some(bytes)) = (hex, self.kept().get(name).cloned()) {
+        let there = self.kept().get(name).cloned();
+        if let (Some(hex), Some(bytes)) = (hex, there) {
             // What is damaged has to make room.
             let named = |(name, bytes): (&String, &Vec<u8>)| {
                 name.starts_with("records/v1/") && String::from_utf8_lossy(bytes).contains(&hex)

@@ -52,6 +52,31 @@ const ONE_PLACE: &[(&str, &str)] = &[
     ("serde_yaml", "src/yaml"),
 ];
 
+/// For each part of the engine: the other parts that it may name. Only `cli` may name all.
+const PARTS: &[(&str, &[&str])] = &[
+    ("diagnostic", &[]),
+    ("digest", &[]),
+    ("gpus", &[]),
+    ("machine", &[]),
+    ("processes", &[]),
+    ("record", &["digest"]),
+    ("graph", &["diagnostic"]),
+    ("yaml", &["diagnostic"]),
+    ("programs", &["diagnostic", "digest"]),
+    ("key", &["digest", "graph", "record"]),
+    ("why", &["key"]),
+    ("executor", &["graph", "processes"]),
+    ("pipeline", &["diagnostic", "digest", "gpus", "graph", "programs", "yaml"]),
+    ("store", &["digest", "key", "processes", "record"]),
+    ("plan", &["digest", "graph", "key", "programs", "record", "store", "why"]),
+    ("run", &["digest", "executor", "gpus", "graph", "machine", "pipeline", "plan", "record", "store", "why"]),
+    ("reporter", &["run"]),
+];
+
+/// For each room of the store: the other rooms that it may name.
+const ROOMS: &[(&str, &[&str])] =
+    &[("local", &[]), ("working", &["local"]), ("remote", &["local"]), ("keeping", &["local", "working", "remote"])];
+
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let metadata = MetadataCommand::new().no_deps().exec().expect("cargo metadata");
     let named = |package: &cargo_metadata::Package| {
@@ -93,6 +118,60 @@ fn an_outside_package_has_one_place() {
             let used = code.iter().any(uses);
             assert!(!used || name.starts_with(place), "{name} uses {package}, which belongs into {place}");
         }
+    }
+}
+
+#[test]
+fn the_parts_of_the_engine_know_each_other_one_way() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let other = ["cli", "lib", "main"];
+    keep_to(&root.join("src"), "crate::", PARTS, &other);
+    keep_to(&root.join("src/store"), "crate::store::", ROOMS, &[]);
+    // Nobody stands lower than what stands below it.
+    for table in [PARTS, ROOMS] {
+        for (position, (part, may)) in table.iter().enumerate() {
+            let lower: Vec<&str> = table[..position].iter().map(|(part, _)| *part).collect();
+            assert!(may.iter().all(|name| lower.contains(name)), "`{part}` stands above all that it may name");
+        }
+    }
+}
+
+/// Holds each file below a folder against a table of the folder's parts: files, or folders of files.
+fn keep_to(folder: &Path, prefix: &str, table: &[(&str, &[&str])], free: &[&str]) {
+    let mut files = Vec::new();
+    collect(folder, &mut files);
+    for file in files {
+        let name = file.strip_prefix(folder).expect("in the folder").to_string_lossy().replace('\\', "/");
+        let me = name.split('/').next().unwrap_or_default().trim_end_matches(".rs").to_owned();
+        let Some((_, may)) = table.iter().find(|(part, _)| *part == me) else {
+            let room = table == ROOMS;
+            assert!(room || free.contains(&me.as_str()), "{name} belongs to no part that the table names");
+            continue;
+        };
+        if name.contains("/tests/") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).expect("readable");
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        let lines: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        for after in lines.join("\n").split(prefix).skip(1) {
+            for used in first_words(after) {
+                let known = used != me && table.iter().any(|(part, _)| *part == used);
+                assert!(!known || may.contains(&used), "{name} must not name `{prefix}{used}`");
+            }
+        }
+    }
+}
+
+/// The word that a path goes on with, or the words if it goes on with several in braces.
+fn first_words(path: &str) -> Vec<&str> {
+    let word = |text: &'_ str| text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+    match path.strip_prefix('{') {
+        Some(group) => {
+            let words = group.split(';').next().unwrap_or_default().split(',').map(str::trim_start);
+            words.map(|text| &text[..word(text)]).collect()
+        }
+        None => vec![&path[..word(path)]],
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use nnf::digest::Key;
 use nnf::plan::Status;
-use nnf::record::{Form, Produced};
+use nnf::record::{Artifact, Form, Produced};
 use nnf::store::StoreError;
 
 use crate::cli::Failure;
@@ -46,13 +46,18 @@ pub(crate) fn run(command: &GetCommand, common: &Common) -> Result<(), Failure> 
     let Some(Produced::Artifact(artifact)) = known.outputs.get(output) else {
         return Err(Failure::wrong(format!("stage `{stage}` left its optional output `{output}` out")));
     };
+    deliver(&context, artifact, (stage, word), command.output.as_deref())
+}
+
+fn deliver(context: &Context, artifact: &Artifact, names: (&str, &str), to: Option<&Path>) -> Result<(), Failure> {
+    let (stage, word) = names;
     let again = |error: StoreError| match error {
         StoreError::Missing(_) | StoreError::Damaged { .. } => {
             Failure::wrong_with_hint(error.to_string(), format!("`nnf run --force {stage} {stage}` makes it again"))
         }
         error => error.into(),
     };
-    match &command.output {
+    match to {
         Some(to) => {
             check_target(to)?;
             context.store.copy_out(artifact, to).map_err(again)

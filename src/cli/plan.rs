@@ -1,7 +1,6 @@
 //! `nnf plan`.
 
-use std::collections::BTreeSet;
-
+use nnf::graph::Graph;
 use nnf::plan::Status;
 use nnf::reporter::duration;
 use serde_json::json;
@@ -24,59 +23,82 @@ pub(crate) fn run(command: &PlanCommand, common: &Common) -> Result<(), Failure>
     let plan = plan.map_err(Failure::from)?;
     context.store.finish()?;
     if common.json {
-        for (instance, state) in graph.instances().iter().zip(&plan) {
-            let line = match state {
-                None => continue,
-                Some(Status::Fresh(known)) => json!({ "stage": instance.name, "state": "fresh", "key": known.key }),
-                Some(Status::Stale { key, reason }) => {
-                    json!({ "stage": instance.name, "state": "stale", "key": key, "reason": reason, "because": reason.cause() })
-                }
-                Some(Status::Pending) => json!({ "stage": instance.name, "state": "pending" }),
-            };
-            render::out(&line.to_string());
-        }
+        print_json(graph, &plan);
         return Ok(());
     }
-    // Stages that share a cause share a line.
-    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
-    let (mut fresh, mut pending) = (0, Vec::new());
-    let mut known_seconds = 0.0;
+    let mut seconds = 0.0;
     for (instance, state) in graph.instances().iter().zip(&plan) {
-        match state {
-            None => {}
-            Some(Status::Fresh(_)) => fresh += 1,
-            Some(Status::Pending) => pending.push(instance.name.as_str()),
-            Some(Status::Stale { reason, .. }) => {
-                let cause = reason.cause();
-                match groups.iter_mut().find(|(known, _)| *known == cause) {
-                    Some((_, names)) => names.push(&instance.name),
-                    None => groups.push((cause, vec![&instance.name])),
-                }
-            }
-        }
         if !matches!(state, None | Some(Status::Fresh(_)))
             && let Some(key) = heads.get(&instance.name)
             && let Some(known) = context.store.look_up(key)?
         {
-            known_seconds += known.milliseconds as f64 / 1000.0;
+            seconds += known.milliseconds as f64 / 1000.0;
         }
     }
-    let stale: BTreeSet<&str> = groups.iter().flat_map(|(_, names)| names.iter().copied()).collect();
-    for (cause, names) in &groups {
+    print_words(&Groups::of(graph, &plan), seconds);
+    Ok(())
+}
+
+fn print_json(graph: &Graph, plan: &[Option<Status>]) {
+    for (instance, state) in graph.instances().iter().zip(plan) {
+        let line = match state {
+            None => continue,
+            Some(Status::Fresh(known)) => json!({ "stage": instance.name, "state": "fresh", "key": known.key }),
+            Some(Status::Stale { key, reason }) => {
+                json!({ "stage": instance.name, "state": "stale", "key": key, "reason": reason, "because": reason.cause() })
+            }
+            Some(Status::Pending) => json!({ "stage": instance.name, "state": "pending" }),
+        };
+        render::out(&line.to_string());
+    }
+}
+
+/// A plan as a person reads it: stages that share a cause share a line.
+#[derive(Default)]
+struct Groups<'a> {
+    stale: Vec<(String, Vec<&'a str>)>,
+    pending: Vec<&'a str>,
+    fresh: usize,
+}
+
+impl<'a> Groups<'a> {
+    fn of(graph: &'a Graph, plan: &[Option<Status>]) -> Self {
+        let mut groups = Groups::default();
+        for (instance, state) in graph.instances().iter().zip(plan) {
+            match state {
+                None => {}
+                Some(Status::Fresh(_)) => groups.fresh += 1,
+                Some(Status::Pending) => groups.pending.push(&instance.name),
+                Some(Status::Stale { reason, .. }) => groups.add_stale(reason.cause(), &instance.name),
+            }
+        }
+        groups
+    }
+
+    fn add_stale(&mut self, cause: String, name: &'a str) {
+        match self.stale.iter_mut().find(|(known, _)| *known == cause) {
+            Some((_, names)) => names.push(name),
+            None => self.stale.push((cause, vec![name])),
+        }
+    }
+}
+
+/// The plan, and how many seconds what is in it took last time.
+fn print_words(groups: &Groups<'_>, seconds: f64) {
+    let Groups { stale, pending, fresh } = groups;
+    for (cause, names) in stale {
         render::out(&format!("run  {}  ({cause})", shorten(names)));
     }
     if !pending.is_empty() {
-        render::out(&format!("up to {} more, if what they read changes: {}", pending.len(), shorten(&pending)));
+        render::out(&format!("up to {} more, if what they read changes: {}", pending.len(), shorten(pending)));
     }
-    let time =
-        if known_seconds > 0.5 { format!("; they took {} last time", duration(known_seconds)) } else { String::new() };
+    let time = if seconds > 0.5 { format!("; they took {} last time", duration(seconds)) } else { String::new() };
     let more = if pending.is_empty() { String::new() } else { format!(", up to {} more", pending.len()) };
-    let summary = match stale.len() {
+    let summary = match stale.iter().map(|(_, names)| names.len()).sum::<usize>() {
         0 if pending.is_empty() => format!("nothing to run, {fresh} fresh"),
         count => format!("{count} to run{more}, {fresh} fresh{time}"),
     };
     render::out(&summary);
-    Ok(())
 }
 
 fn shorten(names: &[&str]) -> String {

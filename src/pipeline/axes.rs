@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use crate::diagnostic::Diagnostic;
 use crate::pipeline::definition::{Faults, StageDefinition, bad_label, is_label};
 use crate::pipeline::interpolate::{Scope, what, write_out};
+use crate::yaml::Entry;
 
 /// Most instances that one stage may have.
 const MAX_INSTANCES: usize = 1_000_000;
@@ -46,21 +47,8 @@ pub(crate) fn cells(stage: &StageDefinition, scope: &Scope, faults: &mut Faults)
             faults.push(Diagnostic::new(message).at(&entry.value.place));
             whole = false;
         }
-        let mut labelled: Vec<(String, Json)> = Vec::new();
-        for value in values {
-            match label(&value) {
-                Ok(label) if labelled.iter().any(|(known, _)| *known == label) => {
-                    let message = format!("axis `{}` has two values labelled `{label}`", entry.key);
-                    faults.push(Diagnostic::new(message).at(&entry.value.place));
-                    whole = false;
-                }
-                Ok(label) => labelled.push((label, value)),
-                Err(fault) => {
-                    faults.push(fault.at(&entry.value.place));
-                    whole = false;
-                }
-            }
-        }
+        let (labelled, all) = labelled(entry, values, faults);
+        whole &= all;
         axes.push((entry.key.clone(), labelled));
     }
     let size = axes.iter().try_fold(1_usize, |n, (_, values)| n.checked_mul(values.len()));
@@ -70,6 +58,27 @@ pub(crate) fn cells(stage: &StageDefinition, scope: &Scope, faults: &mut Faults)
         return None;
     }
     whole.then(|| product(&stage.name, &axes))
+}
+
+/// Values of an axis by their labels, and whether all of them have one.
+fn labelled(entry: &Entry, values: Vec<Json>, faults: &mut Faults) -> (Vec<(String, Json)>, bool) {
+    let mut labelled: Vec<(String, Json)> = Vec::new();
+    let mut whole = true;
+    for value in values {
+        match label(&value) {
+            Ok(label) if labelled.iter().any(|(known, _)| *known == label) => {
+                let message = format!("axis `{}` has two values labelled `{label}`", entry.key);
+                faults.push(Diagnostic::new(message).at(&entry.value.place));
+                whole = false;
+            }
+            Ok(label) => labelled.push((label, value)),
+            Err(fault) => {
+                faults.push(fault.at(&entry.value.place));
+                whole = false;
+            }
+        }
+    }
+    (labelled, whole)
 }
 
 fn label(value: &Json) -> Result<String, Diagnostic> {

@@ -10,7 +10,7 @@ use crate::pipeline::files::{Reach, plain};
 use crate::pipeline::interpolate::Scope;
 use crate::pipeline::settings;
 use crate::programs::{DEFAULT_PROGRAMS, Listed};
-use crate::yaml::{Node, Value};
+use crate::yaml::{Entry, Node, Value};
 
 /// The programs that the pipeline lists, or the ones that come with the engine.
 pub(crate) fn programs(definition: &Definition, scope: &Scope, reach: &Reach, faults: &mut Faults) -> Vec<Listed> {
@@ -20,44 +20,54 @@ pub(crate) fn programs(definition: &Definition, scope: &Scope, reach: &Reach, fa
     let mut listed = Vec::new();
     for entry in entries {
         let mut program = Listed::named(&entry.key, &reach.root, &entry.place);
-        let run = match &entry.value.value {
-            Value::Map(parts) => {
-                for part in parts {
-                    match (part.key.as_str(), &part.value.value) {
-                        ("run", _) => {}
-                        ("code", Value::List(nodes)) => program.code = code(nodes, scope, reach, faults),
-                        ("code", _) => faults.push(Diagnostic::new("`code` is a list").at(&part.value.place)),
-                        _ => faults.push(definition::unknown_key(part, "a program", &["run", "code"])),
-                    }
-                }
-                parts.iter().find(|part| part.key == "run").map(|part| &part.value)
-            }
-            _ => Some(&entry.value),
-        };
-        program.words = match run.map(|node| (node, &node.value)) {
-            Some((_, Value::List(nodes))) => settings::words(nodes, "run", scope, faults),
-            Some((node, Value::Text(_))) => settings::text(node, "run", scope, faults).into_iter().collect(),
-            _ => Vec::new(),
-        };
+        read(entry, &mut program, scope, reach, faults);
         if program.words.is_empty() {
             let fault = Diagnostic::new(format!("program `{}` needs a command", entry.key)).at(&entry.place);
             faults.push(fault.hint("`NAME: PROGRAM`, `NAME: [PROGRAM, ARGUMENT…]` or `NAME: { run: […], code: […] }`"));
             continue;
         }
-        for word in program.words.iter().skip(1) {
-            let path = plain(&reach.root.join(word));
-            if path.starts_with(&reach.root)
-                && reach.sights.is_file(&path)
-                && !program.code.iter().any(|c| path.starts_with(c))
-            {
-                let message = format!("program `{}` is made of the file `{word}`, which no key would know", entry.key);
-                let hint = format!("write `{}: {{ run: […], code: [{word}] }}`", entry.key);
-                faults.push(Diagnostic::new(message).at(&entry.value.place).hint(hint));
-            }
-        }
+        unknown_code(entry, &program, reach, faults);
         listed.push(program);
     }
     listed
+}
+
+/// Its command and its code, as far as they are said.
+fn read(entry: &Entry, program: &mut Listed, scope: &Scope, reach: &Reach, faults: &mut Faults) {
+    let run = match &entry.value.value {
+        Value::Map(parts) => {
+            for part in parts {
+                match (part.key.as_str(), &part.value.value) {
+                    ("run", _) => {}
+                    ("code", Value::List(nodes)) => program.code = code(nodes, scope, reach, faults),
+                    ("code", _) => faults.push(Diagnostic::new("`code` is a list").at(&part.value.place)),
+                    _ => faults.push(definition::unknown_key(part, "a program", &["run", "code"])),
+                }
+            }
+            parts.iter().find(|part| part.key == "run").map(|part| &part.value)
+        }
+        _ => Some(&entry.value),
+    };
+    program.words = match run.map(|node| (node, &node.value)) {
+        Some((_, Value::List(nodes))) => settings::words(nodes, "run", scope, faults),
+        Some((node, Value::Text(_))) => settings::text(node, "run", scope, faults).into_iter().collect(),
+        _ => Vec::new(),
+    };
+}
+
+/// Files of the command that no `code` lists: a change of them would go unnoticed.
+fn unknown_code(entry: &Entry, program: &Listed, reach: &Reach, faults: &mut Faults) {
+    for word in program.words.iter().skip(1) {
+        let path = plain(&reach.root.join(word));
+        if path.starts_with(&reach.root)
+            && reach.sights.is_file(&path)
+            && !program.code.iter().any(|c| path.starts_with(c))
+        {
+            let message = format!("program `{}` is made of the file `{word}`, which no key would know", entry.key);
+            let hint = format!("write `{}: {{ run: […], code: [{word}] }}`", entry.key);
+            faults.push(Diagnostic::new(message).at(&entry.value.place).hint(hint));
+        }
+    }
 }
 
 /// Folders of programs and libraries that strict stages may read.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json, json};
 
 use crate::diagnostic::Diagnostic;
-use crate::graph::Graph;
+use crate::graph::{Cycle, Graph};
 use crate::pipeline::compiled::{Identity, Memory, Recalled, recall};
 use crate::pipeline::definition::{self, Definition, Faults, is_label};
 use crate::pipeline::expand::{self, Around};
@@ -91,20 +91,10 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, Vec<Diagnostic>> {
     let strict = strict.unwrap_or(false);
     let around = Around { scope: &scope, catalogue: &catalogue, reach: &reach, strict, tools: &tools };
     let instances = expand::instances(&definition, &around, &mut faults);
-    let place = |name: &str| definition.stages.iter().find(|stage| in_stage(name, &stage.name)).map(|s| &s.place);
-    let mut cycle_faults = Vec::new();
     let graph = Graph::new(instances).unwrap_or_else(|cycles| {
-        for cycle in cycles {
-            let fault = Diagnostic::new(format!("stages need each other in a circle: {cycle}"));
-            let fault = fault.hint("one of them has to do without the other's output");
-            cycle_faults.push(match cycle.0.first().and_then(|name| place(name)) {
-                Some(place) => fault.at(place),
-                None => fault,
-            });
-        }
+        faults.extend(cycles.iter().map(|cycle| circle(cycle, &definition)));
         Graph::default()
     });
-    faults.extend(cycle_faults);
     if !faults.is_empty() {
         faults.sort_by_key(|fault| fault.place.as_ref().map_or(0, |place| place.start));
         return Err(faults);
@@ -122,6 +112,16 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, Vec<Diagnostic>> {
         loaded.identity = memory.remember(request, &text, &loaded, &catalogue.asked(&programs), &reach.sights);
     }
     Ok(loaded)
+}
+
+fn circle(cycle: &Cycle, definition: &Definition) -> Diagnostic {
+    let fault = Diagnostic::new(format!("stages need each other in a circle: {cycle}"))
+        .hint("one of them has to do without the other's output");
+    let stage = |name: &String| definition.stages.iter().find(|stage| in_stage(name, &stage.name));
+    match cycle.0.first().and_then(stage) {
+        Some(stage) => fault.at(&stage.place),
+        None => fault,
+    }
 }
 
 /// Whether an instance's name is that of an instance of a stage.

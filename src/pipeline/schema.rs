@@ -8,8 +8,6 @@ use serde_json::{Map, Value as Json, json};
 /// The schema, with the parameters and inputs of the given kinds.
 #[must_use]
 pub fn schema(kinds: &[&Kind]) -> Json {
-    let names: Vec<&str> = kinds.iter().map(|kind| kind.name.as_str()).collect();
-    let of_kinds: Vec<Json> = kinds.iter().map(|kind| for_kind(kind)).collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "nnf pipeline",
@@ -22,23 +20,7 @@ pub fn schema(kinds: &[&Kind]) -> Json {
             "root": { "type": "string", "description": "Folder that relative paths begin at; the pipeline's own by default." },
             "store": { "type": "string", "description": "URL of a remote tier behind the local store." },
             "params": { "type": "object", "description": "Values for `${params.NAME}`." },
-            "programs": {
-                "type": "object",
-                "description": "Stage programs by name.",
-                "additionalProperties": { "anyOf": [
-                    { "type": "string" },
-                    { "type": "array", "items": { "type": "string" }, "minItems": 1 },
-                    {
-                        "type": "object",
-                        "additionalProperties": false,
-                        "required": ["run"],
-                        "properties": {
-                            "run": { "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] },
-                            "code": { "type": "array", "items": { "type": "string" } }
-                        }
-                    }
-                ] }
-            },
+            "programs": programs(),
             "allow": { "type": "array", "items": { "type": "string" }, "description": "Folders outside the root that inputs may lie in." },
             "strict": { "type": ["boolean", "string"], "description": "Whether stages see nothing but what they declare; a stage may say otherwise." },
             "tools": { "type": "array", "items": { "type": "string" }, "description": "Folders of programs and libraries that strict stages may read; not keyed." },
@@ -46,33 +28,59 @@ pub fn schema(kinds: &[&Kind]) -> Json {
         },
         "$defs": {
             "input": { "anyOf": [{ "type": "string" }, { "type": "object", "additionalProperties": { "type": "string" } }] },
-            "stage": {
+            "stage": stage(kinds)
+        }
+    })
+}
+
+fn programs() -> Json {
+    json!({
+        "type": "object",
+        "description": "Stage programs by name.",
+        "additionalProperties": { "anyOf": [
+            { "type": "string" },
+            { "type": "array", "items": { "type": "string" }, "minItems": 1 },
+            {
                 "type": "object",
                 "additionalProperties": false,
-                "oneOf": [{ "required": ["use"] }, { "required": ["run"] }],
+                "required": ["run"],
                 "properties": {
-                    "use": { "type": "string", "enum": names, "description": "Kind of a stage program." },
-                    "run": { "type": "array", "minItems": 1, "description": "Words of a command; `{in.x}`, `{out.y}`, `{with.z}`." },
-                    "in": { "type": "object", "additionalProperties": { "$ref": "#/$defs/input" } },
-                    "with": { "type": "object", "description": "Parameters." },
-                    "out": { "type": "object", "description": "Outputs of a `run` stage: name and media type." },
-                    "code": { "type": "array", "items": { "type": "string" } },
-                    "env": { "type": "object", "description": "Environment variables, part of the key." },
-                    "pass": { "type": "array", "items": { "type": "string" }, "description": "Variables passed through: neither keyed nor recorded." },
-                    "each": { "type": "object", "description": "Axes: one instance for each value." },
-                    "needs": {
-                        "type": "object",
-                        "additionalProperties": false,
-                        "properties": { "cpus": {}, "memory": {}, "gpus": {} }
-                    },
-                    "timeout": { "type": ["string", "number"] },
-                    "retries": { "type": ["integer", "string"] },
-                    "resumes": { "type": ["boolean", "string"] },
-                    "strict": { "type": ["boolean", "string"], "description": "Whether it sees nothing but what it declares." }
-                },
-                "allOf": of_kinds
+                    "run": { "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] },
+                    "code": { "type": "array", "items": { "type": "string" } }
+                }
             }
-        }
+        ] }
+    })
+}
+
+fn stage(kinds: &[&Kind]) -> Json {
+    let names: Vec<&str> = kinds.iter().map(|kind| kind.name.as_str()).collect();
+    let of_kinds: Vec<Json> = kinds.iter().map(|kind| for_kind(kind)).collect();
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "oneOf": [{ "required": ["use"] }, { "required": ["run"] }],
+        "properties": {
+            "use": { "type": "string", "enum": names, "description": "Kind of a stage program." },
+            "run": { "type": "array", "minItems": 1, "description": "Words of a command; `{in.x}`, `{out.y}`, `{with.z}`." },
+            "in": { "type": "object", "additionalProperties": { "$ref": "#/$defs/input" } },
+            "with": { "type": "object", "description": "Parameters." },
+            "out": { "type": "object", "description": "Outputs of a `run` stage: name and media type." },
+            "code": { "type": "array", "items": { "type": "string" } },
+            "env": { "type": "object", "description": "Environment variables, part of the key." },
+            "pass": { "type": "array", "items": { "type": "string" }, "description": "Variables passed through: neither keyed nor recorded." },
+            "each": { "type": "object", "description": "Axes: one instance for each value." },
+            "needs": {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": { "cpus": {}, "memory": {}, "gpus": {} }
+            },
+            "timeout": { "type": ["string", "number"] },
+            "retries": { "type": ["integer", "string"] },
+            "resumes": { "type": ["boolean", "string"] },
+            "strict": { "type": ["boolean", "string"], "description": "Whether it sees nothing but what it declares." }
+        },
+        "allOf": of_kinds
     })
 }
 

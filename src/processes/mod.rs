@@ -2,4 +2,5 @@
 //!
 //! It does not know stages, attempts or the store.
 
+pub(crate) mod identity;
 pub(crate) mod orphans;

@@ -61,6 +61,17 @@ impl Terminal {
         ));
     }
 
+    fn begin_line(&mut self, stage: &str, because: &str, expected_milliseconds: Option<u64>) {
+        let bar = self.bars.insert_before(&self.sum, line());
+        let last = expected_milliseconds.filter(|ms| *ms > 1000);
+        let last = last.map(|ms| format!("last time {}", duration(ms as f64 / 1000.0))).unwrap_or_default();
+        let parts = [because.to_owned(), last];
+        let progress = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
+        let running = Running { bar, began: Instant::now(), first: None, progress, metrics: String::new() };
+        running.show(stage);
+        self.running.insert(stage.to_owned(), running);
+    }
+
     fn end_line(&mut self, stage: &str) {
         if let Some(running) = self.running.remove(stage) {
             running.bar.finish_and_clear();
@@ -97,14 +108,7 @@ impl Reporter for Terminal {
             RunEvent::Began { total, .. } => self.total = *total,
             RunEvent::Fresh { .. } => self.fresh += 1,
             RunEvent::Started { stage, because, expected_milliseconds, .. } => {
-                let bar = self.bars.insert_before(&self.sum, line());
-                let last = expected_milliseconds.filter(|ms| *ms > 1000);
-                let last = last.map(|ms| format!("last time {}", duration(ms as f64 / 1000.0))).unwrap_or_default();
-                let progress =
-                    [because.clone(), last].into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join("; ");
-                let running = Running { bar, began: Instant::now(), first: None, progress, metrics: String::new() };
-                running.show(stage);
-                self.running.insert(stage.clone(), running);
+                self.begin_line(stage, because, *expected_milliseconds);
             }
             RunEvent::Progress { stage, done, total, unit } => {
                 if let Some(running) = self.running.get_mut(stage) {

@@ -22,15 +22,7 @@ impl Maker<'_, '_> {
         place: &Place,
     ) -> Option<Source> {
         let Some((first, producer)) = self.index.get(stage).copied() else {
-            let fault = Diagnostic::new(format!(
-                "stage `{}` needs `{text}`, which nothing produces",
-                self.stage.definition.name
-            ))
-            .at(place);
-            self.faults.push(match suggest::nearest(stage, self.index.keys().copied()) {
-                Some(near) => fault.hint(format!("did you mean `{}`?", text.replacen(stage, near, 1))),
-                None => fault.hint("inputs are written `stage.output` or `file:path`"),
-            });
+            self.no_stage(text, stage, place);
             return None;
         };
         if let Some(outputs) = &producer.outputs
@@ -62,6 +54,15 @@ impl Maker<'_, '_> {
                 .all(producer, place)
                 .map(|found| Source::Many(found.into_iter().map(|(label, position)| (label, at(position))).collect())),
         }
+    }
+
+    fn no_stage(&mut self, text: &str, stage: &str, place: &Place) {
+        let reader = &self.stage.definition.name;
+        let fault = Diagnostic::new(format!("stage `{reader}` needs `{text}`, which nothing produces")).at(place);
+        self.faults.push(match suggest::nearest(stage, self.index.keys().copied()) {
+            Some(near) => fault.hint(format!("did you mean `{}`?", text.replacen(stage, near, 1))),
+            None => fault.hint("inputs are written `stage.output` or `file:path`"),
+        });
     }
 
     /// The position of the one instance with the reader's own labels and the given ones.

@@ -13,10 +13,10 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use crate::digest::{Digest, Key};
-use crate::store::keeping::inventory::{self, Item};
 use crate::store::keeping::needs::{self, Needs, record};
 use crate::store::local::blob::write_atomically;
 use crate::store::local::index;
+use crate::store::local::inventory::{self, Item};
 use crate::store::working::{live, runs};
 use crate::store::{Amount, Store, StoreError};
 

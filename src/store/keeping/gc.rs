@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use crate::digest::{Digest, Key};
-use crate::store::keeping::inventory::{self, Item};
 use crate::store::keeping::needs::Needs;
+use crate::store::local::inventory::{self, Item};
 use crate::store::local::records;
 use crate::store::working::leftovers;
 use crate::store::{Store, StoreError};

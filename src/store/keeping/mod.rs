@@ -7,7 +7,6 @@ pub(super) mod far_gc;
 pub(super) mod far_needs;
 pub(super) mod fault;
 pub(super) mod gc;
-pub(super) mod inventory;
 pub(super) mod needs;
 pub(super) mod pins;
 pub(super) mod repair;

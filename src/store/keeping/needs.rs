@@ -9,9 +9,9 @@ use std::time::SystemTime;
 use crate::digest::{Digest, Key};
 use crate::record::{Artifact, Form, Produced, Record};
 use crate::store::StoreError;
-use crate::store::keeping::{inventory, pins};
+use crate::store::keeping::pins;
 use crate::store::local::blob::Blobs;
-use crate::store::local::{heads, records, tree};
+use crate::store::local::{heads, inventory, records, tree};
 use crate::store::working::{live, runs};
 
 /// Keys and content that are needed. It only ever grows.

@@ -14,9 +14,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Key};
-use crate::store::keeping::{inventory, needs};
+use crate::store::keeping::needs;
 use crate::store::local::blob::write_atomically;
-use crate::store::local::index;
+use crate::store::local::{index, inventory};
 use crate::store::{Store, StoreError};
 
 /// Version of the document.

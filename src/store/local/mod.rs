@@ -8,6 +8,7 @@ pub(super) mod handout;
 pub(super) mod hashing;
 pub(super) mod heads;
 pub(super) mod index;
+pub(super) mod inventory;
 pub(super) mod latest;
 pub(super) mod records;
 pub(super) mod stamps;

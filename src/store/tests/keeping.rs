@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::digest::{Digest, Key};
 use crate::machine::this_machine;
 use crate::record::{Produced, Record};
-use crate::store::keeping::inventory::{self, Item};
 use crate::store::keeping::needs::Needs;
+use crate::store::local::inventory::{self, Item};
 use crate::store::{Bound, CollectOptions, Collected, Store, StoreOptions};
 
 pub(super) struct World {

@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::processes::identity;
 use crate::processes::orphans::end_marked;
 use crate::store::StoreError;
 use crate::store::working::workplace::{NEW, OWNED, OWNER, PROCESS};
@@ -69,30 +70,8 @@ fn end_leftover(attempt: &Path) {
     let mut words = text.split_whitespace();
     let Some(id) = words.next().and_then(|id| id.parse::<u32>().ok()) else { return };
     let started = words.next().unwrap_or_default();
-    let same = !started.is_empty() && start_time(id).as_deref() == Some(started);
-    if same
-        && let Some(group) = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw)
-        && rustix::process::kill_process_group(group, rustix::process::Signal::KILL).is_ok()
-    {
+    if identity::end_group(id, started) {
         tracing::warn!("process {id}, left by a killed run, was ended");
-    }
-}
-
-/// When a process began, in a form that two processes of the same id do not share.
-pub(crate) fn start_time(id: u32) -> Option<String> {
-    #[cfg(target_os = "linux")]
-    {
-        let text = fs_err::read_to_string(format!("/proc/{id}/stat")).ok()?;
-        // The name in parentheses may hold spaces; the start time is the 20th field after it.
-        let (_, rest) = text.rsplit_once(')')?;
-        rest.split_whitespace().nth(19).map(str::to_owned)
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let output =
-            std::process::Command::new("/bin/ps").args(["-o", "lstart=", "-p", &id.to_string()]).output().ok()?;
-        let text = String::from_utf8_lossy(&output.stdout).trim().replace(' ', "_");
-        (!text.is_empty()).then_some(text)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::store::keeping::inventory;
+use crate::store::local::inventory;
 use crate::store::working::{leftovers, live};
 use crate::store::{Store, StoreError};
 

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::store::working::leftovers::{self, make_removable};
+use crate::processes::identity;
+use crate::store::working::leftovers::make_removable;
 use crate::store::{StoreError, lock};
 
 /// Names of folders that have an owner, and of those whose owner is about to lock them.
@@ -117,7 +118,7 @@ impl AttemptFolder {
     pub fn note_process(&self, id: u32) -> Result<(), StoreError> {
         let doing = StoreError::io("note a stage's process");
         // Of one length, so that the note of the folder's last attempt is overwritten in place.
-        let text = format!("{:<79}\n", format!("{id} {}", leftovers::start_time(id).unwrap_or_default()));
+        let text = format!("{:<79}\n", format!("{id} {}", identity::start_time(id).unwrap_or_default()));
         let note = self.path.join(PROCESS);
         let file = fs_err::File::options().create(true).truncate(false).write(true).open(note);
         file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(doing)

@@ -7,6 +7,7 @@ mod audit;
 mod end;
 mod event;
 mod job;
+mod listener;
 mod outcome;
 mod result;
 mod settle;

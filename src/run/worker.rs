@@ -2,8 +2,10 @@
 //!
 //! It does not know the graph, the budget, or what else runs.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
@@ -12,12 +14,14 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use nnf_contract::{Event, Machine};
 
-use crate::executor::{Ended, Executor, Share, Stop, Watcher, tail};
+use crate::executor::{Ended, Executor, Share, Stop, tail};
 use crate::gpus::Gpus;
 use crate::graph::{Instance, InstanceId};
 use crate::plan::{Looked, Surroundings};
 use crate::record::Record;
-use crate::store::{AttemptFolder, Checkpoint, Claimed, KeyLock, Known, Lease, RunFolder, Store, StoreError, Waiting};
+use crate::store::{Checkpoint, Claimed, KeyLock, Known, Lease, RunFolder, Store, StoreError, Waiting};
+
+use super::listener::Listener;
 
 /// What keeps other runs from the same work: on this machine, and on those that share a remote tier.
 type Locks<'a> = (KeyLock, Option<Lease<'a>>);
@@ -109,7 +113,13 @@ impl Assignment<'_> {
     /// Does the work and tells the loop how it ended; by then its thread counts as `idle`.
     pub(crate) fn run(mut self, idle: &AtomicUsize) {
         let began = Instant::now();
-        let outcome = self.outcome(began);
+        // Without word of its end, the loop would wait for it for ever.
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.outcome(began))).unwrap_or_else(|panic| Outcome::Failed {
+            error: format!("nnf itself failed at it, which is a defect of nnf: {}", words(&*panic)),
+            seconds: began.elapsed().as_secs_f64(),
+            log_end: Vec::new(),
+            store: false,
+        });
         idle.fetch_add(1, Ordering::SeqCst);
         let _ = self.messages.send(Message::Over(self.id, outcome));
     }
@@ -234,9 +244,9 @@ impl Assignment<'_> {
         let job = self.job(&folder, &inputs, checkpoint.as_ref(), log)?;
         let started = Timestamp::now();
         let began = Instant::now();
-        let mut watcher = Listener { work: self, folder: &folder, metrics: BTreeMap::new() };
-        let ended = self.context.executor.execute(job, self.context.stop, &mut watcher).map_err(Failure::Final)?;
-        let metrics = watcher.metrics;
+        let mut listener = Listener::new(self, &folder);
+        let ended = self.context.executor.execute(job, self.context.stop, &mut listener).map_err(Failure::Final)?;
+        let metrics = listener.into_metrics();
         let seconds = began.elapsed().as_secs_f64();
         if ended != Ended::Success {
             if let Some(checkpoint) = &checkpoint {
@@ -267,29 +277,8 @@ impl Assignment<'_> {
     }
 }
 
-/// Passes on what a stage says, and keeps the last of its metrics.
-struct Listener<'a> {
-    work: &'a Assignment<'a>,
-    folder: &'a AttemptFolder,
-    metrics: BTreeMap<String, f64>,
-}
-
-impl Watcher for Listener<'_> {
-    fn began(&mut self, id: u32) {
-        if let Err(error) = self.folder.note_process(id) {
-            tracing::warn!("{error}");
-        }
-    }
-
-    fn said(&mut self, event: Event) {
-        if let Event::Metrics { values, .. } = &event {
-            // A stage that makes up names without end is cut off.
-            for (name, value) in values {
-                if self.metrics.len() < 10_000 || self.metrics.contains_key(name) {
-                    self.metrics.insert(name.clone(), *value);
-                }
-            }
-        }
-        let _ = self.work.messages.send(Message::Said(self.work.id, event));
-    }
+/// What a panic said.
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words")
 }

@@ -40,3 +40,62 @@ impl<'scope, 'a: 'scope> Workers<'scope, '_, 'a> {
         let _ = self.give.send(work);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use crate::executor::{Ended, Executor, Job, Stop, Watcher};
+    use crate::gpus::Gpus;
+    use crate::pipeline::{LoadRequest, load};
+    use crate::programs::Describer;
+    use crate::run::{Run, RunEvent, RunOptions};
+    use crate::store::{Store, StoreOptions};
+
+    struct Broken;
+
+    impl Executor for Broken {
+        fn execute(&self, _: Job, _: &Stop, _: &mut dyn Watcher) -> Result<Ended, String> {
+            panic!("one and one was {}", 3)
+        }
+    }
+
+    #[test]
+    fn a_defect_of_the_engine_fails_the_stage_and_ends_the_run() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("pipeline.yaml");
+        let text = "stages: { a: { run: [cp, '{in.x}', '{out.x}'], in: { x: 'file:pipeline.yaml' }, out: { x: } }, \
+                    b: { run: [cp, '{in.x}', '{out.x}'], in: { x: a.x }, out: { x: } } }";
+        fs_err::write(&path, text).unwrap();
+        let describer = Describer { beside: None, path: std::env::var_os("PATH").unwrap(), memory: None };
+        let request = LoadRequest { path: &path, overrides: &[], programs: &describer, memory: None };
+        let loaded = load(&request).unwrap();
+        let store = Store::open(&StoreOptions { local: root.path().join("artifacts"), remote: None }).unwrap();
+        let environment = std::env::vars_os().collect();
+        let options = RunOptions {
+            targets: Vec::new(),
+            forced: Default::default(),
+            cores: 2,
+            memory: 1 << 30,
+            keep_going: true,
+            resume: true,
+            gpus: Gpus::visible(&environment, 0, 0),
+            environment,
+            remote: None,
+            locks: root.path().to_owned(),
+            confiner: Vec::new(),
+        };
+        let mut said = Vec::new();
+        struct Keep<'a>(&'a mut Vec<String>);
+        impl crate::run::Reporter for Keep<'_> {
+            fn event(&mut self, event: &RunEvent) {
+                if let RunEvent::Failed { error, .. } = event {
+                    self.0.push(error.clone());
+                }
+            }
+        }
+        let run = Run::new(&loaded, &store, &Broken, options);
+        let summary = run.go(&crate::machine::this_machine(), &mut Keep(&mut said)).unwrap();
+        assert_eq!((summary.failed, summary.not_started), (vec!["a".to_owned()], vec!["b".to_owned()]));
+        assert!(said.len() == 1 && said[0].ends_with("a defect of nnf: one and one was 3"), "{said:?}");
+    }
+}

@@ -208,10 +208,11 @@ fn has_other_names(meta: &std::fs::Metadata) -> bool {
     std::os::unix::fs::MetadataExt::nlink(meta) > 1
 }
 
-/// Does what needs a folder, and makes the folder only if it proves to be missing.
+/// Does what needs a folder, and makes the folder only if it proves to be missing. Somebody else may make it just then:
+/// whether it is there after the failure says nothing about before.
 pub(crate) fn in_folder<T>(folder: &Path, mut work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     match work() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !folder.exists() => {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
             fs_err::create_dir_all(folder)?;
             work()
         }
@@ -259,6 +260,25 @@ mod tests {
             });
         }
         assert!(!folder.path().join("quarantine").exists());
+    }
+
+    #[test]
+    fn a_folder_may_be_made_by_another_just_after_it_was_missed() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("new");
+        let mut tries = 0;
+        let done = in_folder(&folder, || {
+            tries += 1;
+            if tries == 1 {
+                let missed = fs_err::write(folder.join("file"), "text");
+                fs_err::create_dir(&folder).unwrap();
+                return missed;
+            }
+            fs_err::write(folder.join("file"), "text")
+        });
+        assert!(done.is_ok(), "{done:?}");
+        let never = in_folder(&folder, || fs_err::rename(root.path().join("none"), folder.join("file")));
+        assert_eq!(never.map_err(|error| error.kind()), Err(io::ErrorKind::NotFound));
     }
 
     /// Two readers find the same damage, while somebody else puts good content in its place.

@@ -38,6 +38,15 @@ pub(crate) fn shape(op: &Op, inputs: &[&[i64]]) -> Result<Vec<i64>, String> {
             Some(other) => Err(format!("it adds {first:?} and {other:?}")),
             None => Ok(first.to_vec()),
         },
+        Op::Mixture => match inputs.split_first() {
+            Some(([experts], [value, others @ ..])) if *experts == others.len() as i64 + 1 => {
+                match others.iter().find(|other| *other != value) {
+                    Some(other) => Err(format!("it mixes {value:?} and {other:?}")),
+                    None => Ok(value.to_vec()),
+                }
+            }
+            _ => Err(format!("it needs the scores [E] of E values and the values, but reads {inputs:?}")),
+        },
         Op::BatchNorm { .. } | Op::Relu | Op::Gate => Ok(first.to_vec()),
     }
 }

@@ -57,6 +57,8 @@ pub enum Op {
     },
     /// Sum of inputs of one shape.
     Add,
+    /// Mixture of experts: reads E scores `[E]`, then E values of one shape; their sum weighted by the scores' softmax.
+    Mixture,
     /// Multiplies each channel by its gate. Its node's name is the name of the gate layer.
     Gate,
     /// The same values for every input, `value` `[C]` on every pixel: what is left of a layer that kept no module.
@@ -73,7 +75,7 @@ impl Op {
         match self {
             Op::BatchNorm { .. } | Op::Relu | Op::MaxPool { .. } | Op::GlobalAveragePool | Op::Add | Op::Gate => true,
             Op::Conv2d { out, groups, .. } => *groups > 1 && *groups == in_channels && out == groups,
-            Op::Input { .. } | Op::Linear { .. } | Op::Constant { .. } => false,
+            Op::Input { .. } | Op::Linear { .. } | Op::Mixture | Op::Constant { .. } => false,
         }
     }
 
@@ -81,7 +83,7 @@ impl Op {
     pub(crate) fn arity(&self) -> Option<usize> {
         match self {
             Op::Input { .. } | Op::Constant { .. } => Some(0),
-            Op::Add => None,
+            Op::Add | Op::Mixture => None,
             _ => Some(1),
         }
     }

@@ -196,6 +196,15 @@ fn compute<'w>(
         }
         Op::GlobalAveragePool => inputs[0].mean_dim([2_i64, 3].as_slice(), false, kind),
         Op::Add => inputs[1..].iter().fold(inputs[0].shallow_clone(), |sum, other| sum + *other),
+        Op::Mixture => {
+            let shares = inputs[0].softmax(1, kind).split(1, 1);
+            let parts = shares.iter().zip(&inputs[1..]).map(|(share, value)| {
+                let mut size = vec![1; value.dim()];
+                size[0] = -1;
+                *value * share.view(size.as_slice())
+            });
+            parts.reduce(|sum, part| sum + part).unwrap_or_else(|| inputs[0].shallow_clone())
+        }
         Op::Constant { .. } => {
             let value = cast(parameter("value")?);
             match shape {

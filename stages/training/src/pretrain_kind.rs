@@ -8,6 +8,7 @@ use nnf_supernet::Digits;
 use serde::Deserialize;
 
 use crate::adamw::AdamWConfig;
+use crate::cost::Cost;
 use crate::counting::{Counting, CountingConfig, Pool};
 use crate::place::{self, PlaceParameters};
 use crate::session::Session;
@@ -40,6 +41,7 @@ pub(crate) fn offer() -> Offer {
                 "application/vnd.apache.parquet",
                 "smoothed loss and share of right counts along training",
             ),
+            Cost::output(),
         ])
         .parameters([
             Parameter::int("steps", 1, 10_000_000, "steps of training").unit("steps").default(600),
@@ -88,6 +90,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     };
     let history = session.run(&mut work, stage)?;
     history.save(stage.output("history")?)?;
+    Cost::new("supernet.pretrain", history.seconds, p.steps, device, stage).save(stage.output("cost")?)?;
     stage.metrics(None, &[("validation: all ten counts right", work.validate(2048)?)]);
     work.model().save(stage.output("model")?).map_err(StageError::failed)
 }

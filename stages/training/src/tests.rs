@@ -69,6 +69,7 @@ fn questions() -> Questions {
         names: vec!["below".into(), "not below".into()],
         bits: vec![vec![true, false], vec![false, true]],
         seen: vec![true; 2],
+        further: vec![false; 2],
     }
 }
 
@@ -76,7 +77,7 @@ fn supernet() -> Supernet {
     let config = Config { layout: vec![1, 1], widths: vec![8, 16], ..Config::preset("resnet-tiny").unwrap() };
     let network = config.build().unwrap();
     let encoding = Encoding { task_bits: 2, limit_dims: 4 };
-    let sizes = AssemblerConfig { encoder: vec![16], gater: 8, open: 1.0 };
+    let sizes = AssemblerConfig { encoder: vec![16], gater: 8, experts: 2, open: 1.0 };
     let (assembler, assembler_weights) = build_assembler(&network.gate_layers(), encoding, &sizes, 1).unwrap();
     let weights = Weights::init(&network, 1);
     Supernet {

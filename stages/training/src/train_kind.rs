@@ -9,6 +9,7 @@ use nnf_supernet::{AssemblerConfig, Digits, Encoding, Index, Questions, Supernet
 use serde::Deserialize;
 
 use crate::adamw::AdamWConfig;
+use crate::cost::Cost;
 use crate::error::TrainingError;
 use crate::joint::{Data, Joint, JointConfig};
 use crate::place::{self, PlaceParameters};
@@ -32,6 +33,7 @@ struct Parameters {
     limit_dims: usize,
     encoder: Vec<i64>,
     gater: i64,
+    experts: usize,
     open: f64,
     validation_limits: Vec<f64>,
     validation_samples: usize,
@@ -62,6 +64,7 @@ pub(crate) fn offer() -> Offer {
             .outputs([
                 Output::new("supernet", "inode/directory", "network and assembler with what they have learnt"),
                 Output::new("history", parquet, "smoothed loss, accuracy and ratio along training"),
+                Cost::output(),
                 Output::new("snapshots", "inode/directory", "the supernet along training, if `snapshots` is above 0")
                     .optional(),
             ])
@@ -94,6 +97,13 @@ fn constants() -> Vec<Parameter> {
         Parameter::list("encoder", width(), "widths of the assembler's encoder")
             .default(serde_json::json!([64, 128, 256, 256])),
         Parameter::int("gater", 1, 65_536, "width of a gater's hidden layer").default(128),
+        Parameter::int(
+            "experts",
+            1,
+            64,
+            "gaters of each layer, mixed by weights that depend on the requirement (paper §4)",
+        )
+        .default(1),
         Parameter::float("open", -20.0, 20.0, "gate logits at the start").default(1.0),
         Parameter::list(
             "validation_limits",
@@ -148,6 +158,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     };
     let history = session.run(&mut work, stage)?;
     history.save(stage.output("history")?)?;
+    Cost::new("supernet.train", history.seconds, p.steps, device, stage).save(stage.output("cost")?)?;
     for limit in p.validation_limits {
         let (accuracy, ratio) = work.validate(limit, p.validation_samples)?;
         let name = format!("{}%", limit * 100.0);
@@ -170,7 +181,7 @@ fn beginning(stage: &Stage, p: &Parameters, task_bits: usize) -> Result<Supernet
         return Err(StageError::failed(format!("network `{}` has no gates to assemble", network.name())));
     }
     let encoding = Encoding { task_bits, limit_dims: p.limit_dims };
-    let config = AssemblerConfig { encoder: p.encoder.clone(), gater: p.gater, open: p.open };
+    let config = AssemblerConfig { encoder: p.encoder.clone(), gater: p.gater, experts: p.experts, open: p.open };
     let (assembler, assembler_weights) =
         build_assembler(&layers, encoding, &config, p.seed).map_err(StageError::failed)?;
     let model = match stage.optional_input("initial")? {

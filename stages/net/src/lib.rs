@@ -12,6 +12,7 @@ mod graph;
 mod groups;
 mod infer;
 mod kind;
+mod load_kind;
 mod model;
 mod op;
 mod random;
@@ -38,7 +39,7 @@ pub use weights::{Parameter, Role, Weights};
 /// The kinds of stage that this crate offers.
 #[must_use]
 pub fn offers() -> Vec<nnf_contract::Offer> {
-    vec![kind::offer()]
+    vec![kind::offer(), load_kind::offer()]
 }
 
 #[cfg(test)]

@@ -44,7 +44,9 @@ pub(crate) fn offer() -> Offer {
             Cost::output(),
         ])
         .parameters([
-            Parameter::int("steps", 1, 10_000_000, "steps of training").unit("steps").default(600),
+            Parameter::int("steps", 0, 10_000_000, "steps of training; 0 leaves the random weights")
+                .unit("steps")
+                .default(600),
             Parameter::int("batch", 2, 65_536, "pictures of a step").default(128),
             Parameter::float("learning_rate", 1e-8, 10.0, "peak of the one-cycle schedule").default(3e-3),
             Parameter::float("weight_decay", 0.0, 1.0, "of AdamW").default(0.01),

@@ -30,6 +30,7 @@ struct Parameters {
     prune: bool,
     limit_min: f64,
     limit_max: f64,
+    limit_fall: f64,
     limit_dims: usize,
     encoder: Vec<i64>,
     gater: i64,
@@ -93,6 +94,8 @@ fn constants() -> Vec<Parameter> {
             .default(true),
         Parameter::float("limit_min", 1e-6, 1.0, "least limit that is drawn").default(0.02),
         Parameter::float("limit_max", 1e-6, 1.0, "greatest limit that is drawn").default(1.0),
+        share("limit_fall", "share of the steps over which the least limit falls from `limit_max` to `limit_min`")
+            .default(0.0),
         Parameter::int("limit_dims", 2, 1_000, "numbers that encode the limit").default(20),
         Parameter::list("encoder", width(), "widths of the assembler's encoder")
             .default(serde_json::json!([64, 128, 256, 256])),
@@ -135,6 +138,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         batch: p.batch,
         rate: p.learning_rate,
         limits: (p.limit_min, p.limit_max),
+        limit_fall: p.limit_fall,
         lambda: p.lambda,
         lambda_rise: (p.lambda_from, p.lambda_to),
         noise: p.noise,

@@ -8,3 +8,6 @@ pub(crate) mod similarity;
 pub(crate) mod tasks;
 pub(crate) mod tradeoff;
 pub(crate) mod training;
+
+#[cfg(test)]
+mod tests;

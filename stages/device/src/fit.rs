@@ -58,10 +58,14 @@ pub(crate) fn mape(predicted: &[f64], measured: &[f64]) -> f64 {
     sum / measured.len().max(1) as f64
 }
 
-/// The error of always predicting the median, the best constant for this measure but for rounding.
-pub(crate) fn constant_mape(fitted: &[f64], measured: &[f64]) -> f64 {
+/// The best constant for this measure but for rounding: the median.
+pub(crate) fn constant(fitted: &[f64]) -> f64 {
     let mut sorted = fitted.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let constant = crate::measure::quantile(&sorted, 0.5).0;
-    mape(&vec![constant; measured.len()], measured)
+    crate::measure::quantile(&sorted, 0.5).0
+}
+
+/// The error of always predicting that constant.
+pub(crate) fn constant_mape(fitted: &[f64], measured: &[f64]) -> f64 {
+    mape(&vec![constant(fitted); measured.len()], measured)
 }

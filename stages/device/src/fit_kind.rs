@@ -11,8 +11,9 @@ use polars::prelude::*;
 use serde::Deserialize;
 
 use crate::error::DeviceError;
+use crate::features::Features;
+use crate::fit;
 use crate::predictor::{Conditions, Predictor};
-use crate::{features, fit};
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -46,9 +47,7 @@ pub(crate) fn offer() -> Offer {
 fn run(stage: &Stage) -> Result<(), StageError> {
     let p: Parameters = stage.parameters()?;
     let network = Network::load(stage.input("network")?).map_err(StageError::failed)?;
-    let conditions = stage.input("conditions")?;
-    let text = fs_err::read_to_string(conditions).map_err(StageError::failed)?;
-    let conditions: Conditions = serde_json::from_str(&text).map_err(|e| DeviceError::unfit(conditions, e))?;
+    let conditions = Conditions::load(stage.input("conditions")?)?;
     let (rows, latencies) = profiled(&network, stage.input("gates")?, stage.input("profile")?)?;
     let linear = fit::least_squares(&rows, &latencies, p.ridge)?;
     let predictor = Predictor {
@@ -56,7 +55,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         version: 1,
         conditions,
         layers: network.gate_layers(),
-        features: features::names(&network),
+        features: Predictor::feature_names(&network),
         coefficients: linear.coefficients,
         intercept: linear.intercept,
         floor: latencies.iter().copied().fold(f64::INFINITY, f64::min),
@@ -67,8 +66,8 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     if let (Some(gates), Some(profile)) = (stage.optional_input("test_gates")?, stage.optional_input("test_profile")?) {
         let (rows, measured) = profiled(&network, gates, profile)?;
         let again = stage.optional_input("retest_profile")?.map(read_latencies).transpose()?;
-        let retest = match again {
-            Some(again) if again.len() == measured.len() => Some(fit::r_squared(&again, &measured)),
+        let retest = match &again {
+            Some(again) if again.len() == measured.len() => Some(fit::r_squared(again, &measured)),
             Some(again) => {
                 return Err(StageError::failed(format!(
                     "{} vectors were measured, {} a second time",
@@ -79,7 +78,14 @@ fn run(stage: &Stage) -> Result<(), StageError> {
             None => None,
         };
         let predicted = predict(&rows);
-        write(&predicted, &measured, stage.output("predictions")?).map_err(StageError::failed)?;
+        let judged = Judged {
+            conditions: &predictor.conditions,
+            constant: fit::constant(&latencies),
+            predicted: &predicted,
+            measured: &measured,
+            again,
+        };
+        judged.write(stage.output("predictions")?).map_err(StageError::failed)?;
         figures.push((format!("judged by {} other vectors", rows.len()), predicted, measured, retest));
     }
     let report = report(stage, &predictor, &figures, &latencies);
@@ -117,7 +123,11 @@ fn report(stage: &Stage, predictor: &Predictor, figures: &[Figures], fitted: &[f
 }
 
 /// Features and measured latencies of gate vectors.
-fn profiled(network: &Network, gates: &Path, profile: &Path) -> Result<(Vec<Vec<f64>>, Vec<f64>), DeviceError> {
+pub(crate) fn profiled(
+    network: &Network,
+    gates: &Path,
+    profile: &Path,
+) -> Result<(Vec<Vec<f64>>, Vec<f64>), DeviceError> {
     let set = GateSet::load(gates)?;
     set.check(network)?;
     let latencies = read_latencies(profile)?;
@@ -128,7 +138,8 @@ fn profiled(network: &Network, gates: &Path, profile: &Path) -> Result<(Vec<Vec<
             latencies.len()
         )));
     }
-    let rows = set.gates.iter().map(|gates| features::values(network, gates)).collect::<Result<Vec<_>, _>>()?;
+    let features = Features::of(network);
+    let rows = set.gates.iter().map(|gates| features.values(gates)).collect::<Result<Vec<_>, _>>()?;
     Ok((rows, latencies))
 }
 
@@ -139,9 +150,34 @@ fn read_latencies(path: &Path) -> Result<Vec<f64>, DeviceError> {
     Ok(column.map_err(|e| DeviceError::unfit(path, e))?.into_no_null_iter().collect())
 }
 
-fn write(predicted: &[f64], measured: &[f64], path: &Path) -> PolarsResult<()> {
-    let mut frame = df!("predicted_us" => predicted, "measured_us" => measured)?;
-    let file = fs_err::File::create(path)?;
-    ParquetWriter::new(file.into_file()).with_compression(ParquetCompression::Zstd(None)).finish(&mut frame)?;
-    Ok(())
+/// Predictions for the vectors that judge.
+struct Judged<'a> {
+    conditions: &'a Conditions,
+    /// The best constant of the vectors that were fitted.
+    constant: f64,
+    predicted: &'a [f64],
+    measured: &'a [f64],
+    again: Option<Vec<f64>>,
+}
+
+impl Judged<'_> {
+    fn write(&self, path: &Path) -> PolarsResult<()> {
+        let height = self.measured.len();
+        let again: Vec<Option<f64>> = match &self.again {
+            Some(again) => again.iter().copied().map(Some).collect(),
+            None => vec![None; height],
+        };
+        let mut frame = df!(
+            "device" => vec![self.conditions.device.clone(); height],
+            "threads" => vec![self.conditions.threads as u64; height],
+            "vector" => (0..height as u64).collect::<Vec<u64>>(),
+            "predicted_us" => self.predicted,
+            "measured_us" => self.measured,
+            "retest_us" => again,
+            "constant_us" => vec![self.constant; height],
+        )?;
+        let file = fs_err::File::create(path)?;
+        ParquetWriter::new(file.into_file()).with_compression(ParquetCompression::Zstd(None)).finish(&mut frame)?;
+        Ok(())
+    }
 }

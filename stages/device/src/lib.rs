@@ -7,18 +7,30 @@ mod error;
 mod features;
 mod fit;
 mod fit_kind;
+mod learning_curve_kind;
 mod measure;
+mod memory_fit_kind;
+mod memory_kind;
 mod predictor;
+mod preemption;
+mod probe;
 mod profile_kind;
 
 pub use error::DeviceError;
 pub use measure::{Latency, Meter, Micros, Timing, architecture};
-pub use predictor::{Conditions, Predictor};
+pub use predictor::{Conditions, Estimator, Predictor};
 
 /// The kinds of stage that this crate offers.
 #[must_use]
 pub fn offers() -> Vec<nnf_contract::Offer> {
-    vec![profile_kind::offer(), fit_kind::offer()]
+    vec![
+        profile_kind::offer(),
+        fit_kind::offer(),
+        learning_curve_kind::offer(),
+        memory_kind::offer(),
+        memory_fit_kind::offer(),
+        probe::offer(),
+    ]
 }
 
 #[cfg(test)]

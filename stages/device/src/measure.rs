@@ -1,6 +1,8 @@
 //! Measures the latency of a network on this machine: batch 1, warm-up dropped, median and quartiles.
 //!
-//! It does not know gates' meaning, nor what the figures are used for.
+//! A run during which the system took a processor away from this process says how busy the machine is, not how long the
+//! network takes: it is repeated, a few times at most, and counted. It does not know gates' meaning, nor what the figures
+//! are used for.
 
 use std::time::Instant;
 
@@ -9,6 +11,10 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::error::DeviceError;
+use crate::preemption;
+
+/// How many runs of a round are tried, as a multiple of those that should count.
+const TRIES: usize = 4;
 
 /// A time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -34,6 +40,8 @@ pub struct Latency {
     pub lower: Micros,
     /// Third quartile.
     pub upper: Micros,
+    /// Share of runs that other programs disturbed; they count only where too few were undisturbed.
+    pub disturbed: f64,
 }
 
 /// The network that gates ask for as it would be deployed, with weights that are only there to be multiplied.
@@ -56,14 +64,28 @@ pub fn architecture(network: &Network, gates: &GateVector) -> Result<Model, Devi
 #[derive(Debug)]
 pub struct Meter {
     timing: Timing,
-    times: Vec<Vec<f64>>,
+    times: Vec<Times>,
+}
+
+/// Times of one model in microseconds.
+#[derive(Clone, Debug, Default)]
+struct Times {
+    quiet: Vec<f64>,
+    disturbed: Vec<f64>,
 }
 
 impl Meter {
     /// Nothing is measured yet.
     #[must_use]
     pub fn new(models: usize, timing: Timing) -> Self {
-        Meter { timing, times: vec![Vec::new(); models] }
+        Meter { timing, times: vec![Times::default(); models] }
+    }
+
+    /// With times that were taken elsewhere: undisturbed and disturbed.
+    #[cfg(test)]
+    pub(crate) fn of_times(timing: Timing, times: Vec<(Vec<f64>, Vec<f64>)>) -> Self {
+        let times = times.into_iter().map(|(quiet, disturbed)| Times { quiet, disturbed }).collect();
+        Meter { timing, times }
     }
 
     /// One round of the model with that number.
@@ -74,11 +96,24 @@ impl Meter {
         let mut shape = vec![1];
         shape.extend(model.network.input_shape());
         let input = Tensor::full(shape.as_slice(), 0.5, (Kind::Float, Device::Cpu));
-        for run in 0..self.timing.warm_up + self.timing.runs.max(1) {
+        let run = || tch::no_grad(|| forward(&model.network, &model.weights, &input, &Run::default(), &[])).map(drop);
+        for _ in 0..self.timing.warm_up {
+            run()?;
+        }
+        let (wanted, mut quiet) = (self.timing.runs.max(1), 0);
+        for _ in 0..wanted * TRIES {
+            let before = preemption::count();
             let begin = Instant::now();
-            tch::no_grad(|| forward(&model.network, &model.weights, &input, &Run::default(), &[]))?;
-            if run >= self.timing.warm_up {
-                self.times[number].push(begin.elapsed().as_secs_f64() * 1e6);
+            run()?;
+            let time = begin.elapsed().as_secs_f64() * 1e6;
+            if preemption::count() == before {
+                self.times[number].quiet.push(time);
+                quiet += 1;
+            } else {
+                self.times[number].disturbed.push(time);
+            }
+            if quiet == wanted {
+                break;
             }
         }
         Ok(())
@@ -86,12 +121,27 @@ impl Meter {
 
     /// What was measured, over all rounds.
     #[must_use]
-    pub fn latencies(mut self) -> Vec<Latency> {
-        let latency = |times: &mut Vec<f64>| {
-            times.sort_by(f64::total_cmp);
-            Latency { median: quantile(times, 0.5), lower: quantile(times, 0.25), upper: quantile(times, 0.75) }
-        };
-        self.times.iter_mut().map(latency).collect()
+    pub fn latencies(self) -> Vec<Latency> {
+        let least = self.timing.runs.max(1) * self.timing.rounds.max(1) / 2;
+        self.times.into_iter().map(|times| times.latency(least)).collect()
+    }
+}
+
+impl Times {
+    /// Quartiles of the undisturbed runs, or of all where fewer than `least` are undisturbed.
+    fn latency(self, least: usize) -> Latency {
+        let (quiet, disturbed) = (self.quiet.len(), self.disturbed.len());
+        let mut times = self.quiet;
+        if quiet < least.max(1) {
+            times.extend(self.disturbed);
+        }
+        times.sort_by(f64::total_cmp);
+        Latency {
+            median: quantile(&times, 0.5),
+            lower: quantile(&times, 0.25),
+            upper: quantile(&times, 0.75),
+            disturbed: disturbed as f64 / (quiet + disturbed).max(1) as f64,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use nnf_net::{Bytes, Counts, GateLayer, GateVector, Network, slice_network};
 use serde::{Deserialize, Serialize};
 
 use crate::error::DeviceError;
-use crate::features;
+use crate::features::Features;
 use crate::measure::{Micros, Timing};
 
 /// Under which conditions latency was measured.
@@ -34,6 +34,16 @@ pub struct Conditions {
     pub timing: Timing,
 }
 
+impl Conditions {
+    /// Reads the JSON file.
+    ///
+    /// # Errors
+    /// When it is no such file.
+    pub fn load(path: &Path) -> Result<Self, DeviceError> {
+        serde_json::from_str(&fs_err::read_to_string(path)?).map_err(|e| DeviceError::unfit(path, e))
+    }
+}
+
 /// A fitted predictor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,27 +67,21 @@ pub struct Predictor {
 }
 
 impl Predictor {
-    /// Predicted latency of the subnet that gates ask for.
-    ///
-    /// # Errors
-    /// When the gates do not fit.
-    pub fn latency(&self, network: &Network, gates: &GateVector) -> Result<Micros, DeviceError> {
-        let values = features::values(network, gates)?;
-        Ok(self.of_features(&values))
+    /// Names of the features that a predictor for a network has.
+    #[must_use]
+    pub fn feature_names(network: &Network) -> Vec<String> {
+        Features::of(network).names()
+    }
+
+    /// Predicts for many gate vectors of one network.
+    #[must_use]
+    pub fn estimator<'a>(&'a self, network: &'a Network) -> Estimator<'a> {
+        Estimator { predictor: self, network, features: Features::of(network) }
     }
 
     pub(crate) fn of_features(&self, values: &[f64]) -> Micros {
         let sum: f64 = values.iter().zip(&self.coefficients).map(|(value, factor)| value * factor).sum();
         Micros((self.intercept + sum).max(self.floor))
-    }
-
-    /// Predicted latency of the subnet that gates ask for, and its memory: weights and the largest live values.
-    ///
-    /// # Errors
-    /// When the gates do not fit.
-    pub fn cost(&self, network: &Network, gates: &GateVector) -> Result<(Micros, Bytes), DeviceError> {
-        let sliced = slice_network(network, gates)?;
-        Ok((self.of_features(&features::of_slice(network, gates, &sliced)), Counts::of(&sliced).memory()))
     }
 
     /// Writes the JSON file.
@@ -96,7 +100,7 @@ impl Predictor {
     pub fn load(path: &Path, network: &Network) -> Result<Self, DeviceError> {
         let predictor: Predictor =
             serde_json::from_str(&fs_err::read_to_string(path)?).map_err(|e| DeviceError::unfit(path, e))?;
-        let fits = predictor.layers == network.gate_layers() && predictor.features == features::names(network);
+        let fits = predictor.layers == network.gate_layers() && predictor.features == Self::feature_names(network);
         if !fits || predictor.coefficients.len() != predictor.features.len() {
             return Err(DeviceError::unfit(
                 path,
@@ -104,5 +108,25 @@ impl Predictor {
             ));
         }
         Ok(predictor)
+    }
+}
+
+/// A predictor for one network.
+#[derive(Debug)]
+pub struct Estimator<'a> {
+    predictor: &'a Predictor,
+    network: &'a Network,
+    features: Features<'a>,
+}
+
+impl Estimator<'_> {
+    /// Predicted latency of the subnet that gates ask for, and its memory: weights and the largest live values.
+    ///
+    /// # Errors
+    /// When the gates do not fit.
+    pub fn cost(&self, gates: &GateVector) -> Result<(Micros, Bytes), DeviceError> {
+        let sliced = slice_network(self.network, gates)?;
+        let latency = self.predictor.of_features(&self.features.of_slice(gates, &sliced));
+        Ok((latency, Counts::of(&sliced).memory()))
     }
 }

@@ -1,9 +1,12 @@
 //! Kind `profile`: latency of the subnets of gate vectors on this machine.
 
+use std::time::Instant;
+
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, Stage, StageError};
 use nnf_net::{Counts, GateSet, Network};
 use polars::prelude::*;
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::measure::{Latency, Meter, Timing, architecture};
 use crate::predictor::Conditions;
@@ -27,9 +30,10 @@ pub(crate) fn offer() -> Offer {
             Output::new(
                 "profile",
                 "application/vnd.apache.parquet",
-                "a row for each vector: latency in µs (median, quartiles), memory, MACs",
+                "a row for each vector: latency in µs (median, quartiles), share of disturbed runs, memory, MACs",
             ),
             Output::new("conditions", "application/json", "device, threads, runtime, governor, number format"),
+            Output::new("cost", "application/json", "how long it took, for the table of costs"),
         ])
         .parameters([
             Parameter::string("device", "name of the device, for tables").default("this machine"),
@@ -45,6 +49,7 @@ pub(crate) fn offer() -> Offer {
 }
 
 fn run(stage: &Stage) -> Result<(), StageError> {
+    let begin = Instant::now();
     let p: Parameters = stage.parameters()?;
     let machine = stage.machine()?;
     if p.threads > usize::try_from(machine.cores).unwrap_or(1) {
@@ -74,6 +79,8 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         }
     }
     let rows: Vec<(Latency, Counts)> = meter.latencies().into_iter().zip(counts).collect();
+    let disturbed = rows.iter().map(|(latency, _)| latency.disturbed).sum::<f64>() / rows.len().max(1) as f64;
+    stage.metrics(None, &[("share of runs disturbed by other programs", disturbed)]);
     let conditions = Conditions {
         device: p.device,
         cpu: machine.cpu.clone(),
@@ -87,6 +94,16 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     };
     let text = serde_json::to_string_pretty(&conditions).map_err(StageError::failed)?;
     fs_err::write(stage.output("conditions")?, text + "\n").map_err(StageError::failed)?;
+    let cost = json!({
+        "format": "nnf.cost",
+        "version": 1,
+        "stage": "profile",
+        "seconds": begin.elapsed().as_secs_f64(),
+        "steps": total,
+        "device": "cpu",
+        "threads": p.threads,
+    });
+    fs_err::write(stage.output("cost")?, format!("{cost:#}\n")).map_err(StageError::failed)?;
     write(&rows, stage.output("profile")?).map_err(StageError::failed)
 }
 
@@ -104,6 +121,7 @@ fn write(rows: &[(Latency, Counts)], path: &std::path::Path) -> PolarsResult<()>
         "latency_us" => floats(&|latency| latency.median.0),
         "lower_us" => floats(&|latency| latency.lower.0),
         "upper_us" => floats(&|latency| latency.upper.0),
+        "disturbed" => floats(&|latency| latency.disturbed),
         "memory_bytes" => counts(&|counts| counts.memory().0),
         "macs" => counts(&|counts| counts.macs.0),
     )?;

@@ -3,6 +3,7 @@
 
 use nnf_net::{Counts, GateVector, Random, resnet::Config};
 
+use crate::features::Features;
 use crate::measure::{Meter, Timing, architecture, quantile};
 use crate::*;
 
@@ -35,14 +36,14 @@ fn conditions() -> Conditions {
 #[test]
 fn least_squares_finds_a_linear_law() {
     let network = network();
-    let rows: Vec<Vec<f64>> = (0..60).map(|seed| features::values(&network, &gates(&network, seed)).unwrap()).collect();
-    assert_eq!(rows[0].len(), features::names(&network).len());
+    let features = Features::of(&network);
+    let rows: Vec<Vec<f64>> = (0..60).map(|seed| features.values(&gates(&network, seed)).unwrap()).collect();
+    assert_eq!(rows[0].len(), features.names().len());
     let last = rows[0].len() - 1;
     let law = |row: &Vec<f64>| 150.0 + 2.5e-4 * row[last] + 3.0 * row[0];
     let latencies: Vec<f64> = rows.iter().map(law).collect();
     let linear = fit::least_squares(&rows, &latencies, 1e-9).unwrap();
-    let unseen: Vec<Vec<f64>> =
-        (100..130).map(|seed| features::values(&network, &gates(&network, seed)).unwrap()).collect();
+    let unseen: Vec<Vec<f64>> = (100..130).map(|seed| features.values(&gates(&network, seed)).unwrap()).collect();
     let predicted: Vec<f64> = unseen
         .iter()
         .map(|row| linear.intercept + row.iter().zip(&linear.coefficients).map(|(a, b)| a * b).sum::<f64>())
@@ -85,7 +86,7 @@ fn predictors_reload_and_refuse_other_networks() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("predictor.json");
     let network = network();
-    let names = features::names(&network);
+    let names = Features::of(&network).names();
     let predictor = Predictor {
         format: "nnf.predictor".into(),
         version: 1,
@@ -100,7 +101,50 @@ fn predictors_reload_and_refuse_other_networks() {
     let again = Predictor::load(&path, &network).unwrap();
     assert_eq!(again, predictor);
     let gates = gates(&network, 1);
-    assert_eq!(again.latency(&network, &gates).unwrap(), predictor.latency(&network, &gates).unwrap());
+    let cost = |predictor: &Predictor| predictor.estimator(&network).cost(&gates).unwrap();
+    assert_eq!(cost(&again), cost(&predictor));
+    let sliced = nnf_net::slice_network(&network, &gates).unwrap();
+    assert_eq!(cost(&predictor).1, Counts::of(&sliced).memory());
     let other = Config::preset("resnet-numvqa").unwrap().build().unwrap();
     assert!(Predictor::load(&path, &other).unwrap_err().to_string().contains("another network"));
+}
+
+#[test]
+fn subsets_of_a_learning_curve_are_nested_and_judged_by_the_rest() {
+    let network = network();
+    let features = Features::of(&network);
+    let rows = |from: u64, to: u64| -> (Vec<Vec<f64>>, Vec<f64>) {
+        let rows: Vec<Vec<f64>> = (from..to).map(|seed| features.values(&gates(&network, seed)).unwrap()).collect();
+        let last = rows[0].len() - 1;
+        let latencies = rows.iter().map(|row| 150.0 + 2.5e-4 * row[last] + 3.0 * row[0]).collect();
+        (rows, latencies)
+    };
+    let (fit_on, judge) = (rows(0, 80), rows(100, 130));
+    let curve = |repeat| crate::learning_curve_kind::curve(&fit_on, &judge, &[4, 80], repeat, 1e-9, 1).unwrap();
+    let (one, two) = (curve(0), curve(1));
+    assert_eq!(one, curve(0));
+    assert!(one[0].mape != two[0].mape, "other subsets");
+    assert!((one[1].mape - two[1].mape).abs() < 1e-6, "all vectors are the same set");
+    assert!(one[1].mape < 5e-3 && one[1].mape < one[0].mape, "{one:?}");
+}
+
+#[test]
+fn disturbed_runs_count_only_where_there_are_too_few_others() {
+    let timing = Timing { warm_up: 0, runs: 2, rounds: 2 };
+    let measured = |quiet: &[f64], disturbed: &[f64]| {
+        crate::measure::Meter::of_times(timing, vec![(quiet.to_vec(), disturbed.to_vec())]).latencies().remove(0)
+    };
+    let mostly = measured(&[3.0, 1.0, 2.0], &[100.0]);
+    assert_eq!((mostly.median.0, mostly.disturbed), (2.0, 0.25));
+    let hardly = measured(&[1.0], &[100.0, 50.0]);
+    assert_eq!(hardly.median.0, 50.0);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_peak_of_memory_grows_with_what_is_held() {
+    let before = crate::probe::reset_peak().unwrap();
+    let held = tch::Tensor::ones([16_000_000], (tch::Kind::Float, tch::Device::Cpu));
+    let grown = crate::probe::peak().unwrap().0 - before.0;
+    assert!(held.size()[0] == 16_000_000 && grown >= 50_000_000, "{grown}");
 }

@@ -8,6 +8,10 @@ mod error;
 mod evaluate_kind;
 mod extract;
 mod gates_kinds;
+mod rows;
+mod similarity;
+mod similarity_kind;
+mod snapshots_kind;
 mod subnet;
 
 pub use accuracy::{Accuracy, accuracy};
@@ -17,8 +21,17 @@ pub use subnet::Subnet;
 /// The kinds of stage that this crate offers.
 #[must_use]
 pub fn offers() -> Vec<nnf_contract::Offer> {
-    vec![gates_kinds::draw_offer(), gates_kinds::assemble_offer(), extract::offer(), evaluate_kind::offer()]
+    vec![
+        gates_kinds::draw_offer(),
+        gates_kinds::assemble_offer(),
+        similarity_kind::offer(),
+        extract::offer(),
+        evaluate_kind::offer(),
+        snapshots_kind::offer(),
+    ]
 }
 
+#[cfg(test)]
+mod comparison_tests;
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use crate::accuracy::{Accuracy, accuracy};
 use crate::draw::{self, Spread};
 use crate::subnet::Subnet;
 
-fn supernet() -> Supernet {
+pub(crate) fn supernet() -> Supernet {
     let network = Config::preset("resnet-tiny").unwrap().build().unwrap();
     let encoding = Encoding { task_bits: 2, limit_dims: 4 };
     let sizes = AssemblerConfig { encoder: vec![16], gater: 8, experts: 1, open: 0.0 };

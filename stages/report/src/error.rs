@@ -11,6 +11,8 @@ pub(crate) enum ReportError {
     Table(#[from] polars::error::PolarsError),
     #[error("{path}: {why}")]
     Unfit { path: String, why: String },
+    #[error("drawing: {0}")]
+    Drawing(String),
     #[error("{0}")]
     Misfit(String),
 }

@@ -1,4 +1,4 @@
-//! Reads tables, and writes a table as CSV and Parquet.
+//! Reads tables and checks that they have what is needed of them; writes a table as CSV and Parquet.
 //!
 //! It does not know what the columns mean.
 
@@ -8,20 +8,51 @@ use polars::prelude::*;
 
 use crate::error::ReportError;
 
-fn unfit(path: &Path) -> impl Fn(PolarsError) -> ReportError + '_ {
-    move |e| ReportError::Unfit { path: path.display().to_string(), why: e.to_string() }
+fn unfit(path: &Path, why: impl std::fmt::Display) -> ReportError {
+    ReportError::Unfit { path: path.display().to_string(), why: why.to_string() }
 }
 
-/// A Parquet table.
-pub(crate) fn parquet(path: &Path) -> Result<DataFrame, ReportError> {
+/// A Parquet table with at least these columns and a row.
+pub(crate) fn parquet(path: &Path, columns: &[&str]) -> Result<DataFrame, ReportError> {
     let file = fs_err::File::open(path)?;
-    ParquetReader::new(file.into_file()).finish().map_err(unfit(path))
+    let frame = ParquetReader::new(file.into_file()).finish().map_err(|e| unfit(path, e))?;
+    checked(frame, path, columns)
 }
 
-/// A CSV table with a header.
-pub(crate) fn csv(path: &Path) -> Result<DataFrame, ReportError> {
+/// A CSV table with a header, at least these columns and a row.
+pub(crate) fn csv(path: &Path, columns: &[&str]) -> Result<DataFrame, ReportError> {
     let file = fs_err::File::open(path)?;
-    CsvReader::new(file.into_file()).finish().map_err(unfit(path))
+    let frame = CsvReader::new(file.into_file()).finish().map_err(|e| unfit(path, e))?;
+    checked(frame, path, columns)
+}
+
+fn checked(frame: DataFrame, path: &Path, columns: &[&str]) -> Result<DataFrame, ReportError> {
+    let has: Vec<&str> = frame.get_column_names().into_iter().map(|name| name.as_str()).collect();
+    if let Some(missing) = columns.iter().find(|column| !has.contains(*column)) {
+        return Err(unfit(path, format!("it has no column `{missing}`; its columns are {}", has.join(", "))));
+    }
+    if frame.height() == 0 {
+        return Err(unfit(path, "it has no rows"));
+    }
+    Ok(frame)
+}
+
+/// The columns of some tables, one table below the other.
+pub(crate) fn together<'a>(
+    paths: impl IntoIterator<Item = &'a Path>,
+    columns: &[&str],
+) -> Result<DataFrame, ReportError> {
+    let mut all: Option<DataFrame> = None;
+    for path in paths {
+        let frame = parquet(path, columns)?.select(columns.iter().copied())?;
+        match &mut all {
+            None => all = Some(frame),
+            Some(all) => {
+                all.vstack_mut(&frame).map_err(|e| unfit(path, format!("it differs from the table before: {e}")))?;
+            }
+        }
+    }
+    all.ok_or_else(|| ReportError::Misfit("there is no table to report".into()))
 }
 
 /// Writes both forms.
@@ -33,10 +64,24 @@ pub(crate) fn write(frame: &mut DataFrame, csv: &Path, parquet: &Path) -> Result
     Ok(())
 }
 
+/// Whether there is such a column.
+pub(crate) fn has(frame: &DataFrame, name: &str) -> bool {
+    frame.column(name).is_ok()
+}
+
 /// Numbers of a column; what is no number there is `None`.
 pub(crate) fn numbers(frame: &DataFrame, name: &str) -> Result<Vec<Option<f64>>, ReportError> {
     let column = frame.column(name)?.cast(&DataType::Float64)?;
     Ok(column.f64()?.iter().collect())
+}
+
+/// Numbers of a column that must all be there.
+pub(crate) fn all_numbers(frame: &DataFrame, name: &str) -> Result<Vec<f64>, ReportError> {
+    let found = numbers(frame, name)?;
+    let whole = |(row, value): (usize, Option<f64>)| {
+        value.ok_or_else(|| ReportError::Misfit(format!("row {} has no `{name}`", row + 1)))
+    };
+    found.into_iter().enumerate().map(whole).collect()
 }
 
 /// Words of a column.
@@ -48,4 +93,15 @@ pub(crate) fn words(frame: &DataFrame, name: &str) -> Result<Vec<String>, Report
 /// Yes or no of a column.
 pub(crate) fn flags(frame: &DataFrame, name: &str) -> Result<Vec<bool>, ReportError> {
     Ok(frame.column(name)?.bool()?.iter().map(|flag| flag.unwrap_or(false)).collect())
+}
+
+/// Different words in the order of their first appearance.
+pub(crate) fn distinct(words: &[String]) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for word in words {
+        if !found.contains(word) {
+            found.push(word.clone());
+        }
+    }
+    found
 }

@@ -1,58 +1,72 @@
 //! Kind `report.table2`: accuracy and ratio by task and limit, the paper's beside ours (Table 2).
 //!
 //! Beside the ratio stand kept channels, MACs ratio, parameters and bytes, since a ratio alone says little: the paper's
-//! network is wider than ours. It does not know how accuracy was found.
+//! networks are wider than ours. It does not know how accuracy was found.
 
 use std::collections::BTreeMap;
 
-use nnf_contract::{Input, Kind, Offer, Output, Parameter, Stage, StageError};
+use nnf_contract::{Input, Kind, Offer, Parameter, Stage, StageError};
 use polars::prelude::*;
 use serde::Deserialize;
 
+use crate::backbone;
+use crate::document::Document;
 use crate::error::ReportError;
-use crate::markdown::{megabytes, percent, points, table};
+use crate::format::{megabytes, or_none, percent, percents, points};
+use crate::output::{self, PARQUET};
 use crate::read;
+use crate::table::Table;
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
-    backbone: String,
+    title: String,
     scale: String,
 }
 
+const COLUMNS: [&str; 15] = [
+    "network",
+    "task",
+    "seen",
+    "limit",
+    "accuracy",
+    "low",
+    "high",
+    "samples",
+    "generated_ratio",
+    "ratio",
+    "kept",
+    "modules",
+    "macs_ratio",
+    "parameters",
+    "weight_bytes",
+];
+
 pub(crate) fn offer() -> Offer {
-    let parquet = "application/vnd.apache.parquet";
-    let kind = Kind::new("report.table2", "Accuracy and ratio by task and limit, the paper's beside ours")
+    let kind = Kind::new("report.table2", "Table 2: accuracy and ratio by task and limit, the paper's beside ours")
         .inputs([
-            Input::new("results", parquet, "our rows: those of the paper's table"),
+            Input::new("results", PARQUET, "our rows of the paper's table, of one backbone or several").many(),
             Input::new("paper", "text/csv", "the paper's rows"),
-            Input::new("all", parquet, "our rows of all tasks, for means over seen and unseen tasks").optional(),
+            Input::new("all", PARQUET, "our rows of all tasks, for means over seen and unseen tasks").many().optional(),
         ])
-        .outputs([
-            Output::new("markdown", "text/markdown", "the table for people"),
-            Output::new("csv", "text/csv", "the table"),
-            Output::new("parquet", parquet, "the table"),
-        ])
+        .outputs(output::of_table())
         .parameters([
-            Parameter::choice("backbone", &["resnet", "vit"], "which of the paper's columns to compare with")
-                .default("resnet"),
-            Parameter::string("scale", "what is smaller than in the paper, said under the table").default(""),
+            Parameter::string("title", "heading of the table").default("The quality of generated models on NumVQA"),
+            output::scale(),
         ]);
     Offer { kind, run }
 }
 
 fn run(stage: &Stage) -> Result<(), StageError> {
     let p: Parameters = stage.parameters()?;
-    let results = read::parquet(stage.input("results")?)?;
-    let paper = read::csv(stage.input("paper")?)?;
-    let mut joined = joined(&results, &paper, &p.backbone)?;
-    let mut text = markdown(&joined)?;
-    if !p.scale.is_empty() {
-        text.push_str(&format!("\n{}\n", p.scale.trim()));
+    let results = output::collected(stage, "results", &COLUMNS)?;
+    let paper = read::csv(stage.input("paper")?, &["task", "activation_limit"])?;
+    let joined = joined(&results, &paper)?;
+    let mut document = document(&p.title, &joined)?;
+    if !stage.inputs("all").is_empty() {
+        let all = output::collected(stage, "all", &COLUMNS)?;
+        document = document.table("All tasks", means(&all)?);
     }
-    if let Some(all) = stage.optional_input("all")? {
-        text.push_str(&means(&read::parquet(all)?)?);
-    }
-    fs_err::write(stage.output("markdown")?, text).map_err(StageError::failed)?;
+    let document = document.text(p.scale);
     let accuracy: Vec<f64> = read::numbers(&joined, "accuracy")?.into_iter().flatten().collect();
     stage.metrics(
         None,
@@ -61,58 +75,79 @@ fn run(stage: &Stage) -> Result<(), StageError> {
             ("least accuracy", accuracy.iter().copied().fold(f64::INFINITY, f64::min)),
         ],
     );
-    Ok(read::write(&mut joined, stage.output("csv")?, stage.output("parquet")?)?)
+    output::write_table(stage, &document, joined)
 }
 
 /// Our rows with the paper's figures where it has them, in the order of ours.
-pub(crate) fn joined(results: &DataFrame, paper: &DataFrame, backbone: &str) -> Result<DataFrame, ReportError> {
-    let (accuracy, ratio) = (format!("{backbone}_accuracy"), format!("{backbone}_activation_ratio"));
+pub(crate) fn joined(results: &DataFrame, paper: &DataFrame) -> Result<DataFrame, ReportError> {
     // Limits are compared in thousandths, since one is computed and the other read from text.
-    let thousandths = |column: &str| {
-        (col(column) * lit(1000.0)).round(0, RoundMode::HalfToEven).cast(DataType::Int64).alias("thousandths")
-    };
-    let theirs = paper.clone().lazy().with_column(thousandths("activation_limit")).select([
-        col("task"),
-        col("thousandths"),
-        col(accuracy.as_str()).alias("paper_accuracy"),
-        col(ratio.as_str()).alias("paper_ratio"),
-    ]);
-    let ours = results.clone().lazy().with_column(thousandths("limit"));
-    let mut arguments = JoinArgs::new(JoinType::Left);
-    arguments.maintain_order = MaintainOrderJoin::Left;
-    let on = [col("task"), col("thousandths")];
-    Ok(ours
-        .join(theirs, on.clone(), on, arguments)
-        .select([all().exclude_cols(["thousandths"]).as_expr()])
-        .collect()?)
+    let thousandths = |limit: f64| (limit * 1e3).round() as i64;
+    let (tasks, limits) = (read::words(paper, "task")?, read::all_numbers(paper, "activation_limit")?);
+    let place: BTreeMap<(String, i64), usize> = tasks
+        .into_iter()
+        .zip(limits)
+        .enumerate()
+        .map(|(row, (task, limit))| ((task, thousandths(limit)), row))
+        .collect();
+    let networks = read::words(results, "network")?;
+    let (tasks, limits) = (read::words(results, "task")?, read::all_numbers(results, "limit")?);
+    let mut theirs = [Vec::new(), Vec::new()];
+    for row in 0..results.height() {
+        let at = place.get(&(tasks[row].clone(), thousandths(limits[row])));
+        let family = backbone::of(&networks[row]).column;
+        for (found, part) in theirs.iter_mut().zip(["accuracy", "activation_ratio"]) {
+            let column = format!("{family}_{part}");
+            let column = if read::has(paper, &column) { read::numbers(paper, &column)? } else { Vec::new() };
+            found.push(at.and_then(|at| column.get(*at).copied().flatten()));
+        }
+    }
+    let [accuracy, ratio] = theirs;
+    let mut joined = results.clone();
+    joined.with_column(Column::new("paper_accuracy".into(), accuracy))?;
+    joined.with_column(Column::new("paper_ratio".into(), ratio))?;
+    Ok(joined)
 }
 
-fn markdown(joined: &DataFrame) -> Result<String, ReportError> {
+pub(crate) fn document(title: &str, joined: &DataFrame) -> Result<Document, ReportError> {
+    let networks = read::words(joined, "network")?;
+    let mut document = Document::new(title);
+    for network in read::distinct(&networks) {
+        let rows: Vec<usize> = (0..networks.len()).filter(|row| networks[*row] == network).collect();
+        let accuracy: Vec<f64> = pick(&read::numbers(joined, "accuracy")?, &rows).into_iter().flatten().collect();
+        let mean = accuracy.iter().sum::<f64>() / accuracy.len().max(1) as f64;
+        let caption = format!("{} ({network}), mean accuracy {}", backbone::of(&network).title, percent(Some(mean), 2));
+        document = document.table(caption, comparison(joined, &rows)?);
+    }
+    Ok(document)
+}
+
+fn comparison(joined: &DataFrame, rows: &[usize]) -> Result<Table, ReportError> {
     let column = |name: &str| read::numbers(joined, name);
     let (tasks, limits) = (read::words(joined, "task")?, column("limit")?);
     let (accuracy, low, high) = (column("accuracy")?, column("low")?, column("high")?);
     let (theirs, their_ratio, ratio) = (column("paper_accuracy")?, column("paper_ratio")?, column("ratio")?);
     let (kept, modules, macs) = (column("kept")?, column("modules")?, column("macs_ratio")?);
     let (parameters, bytes, samples) = (column("parameters")?, column("weight_bytes")?, column("samples")?);
-    let whole = |value: Option<f64>| value.map_or_else(|| "–".into(), |value| format!("{value:.0}"));
-    let row = |at: usize| {
+    let whole = |value: Option<f64>| or_none(value, |value| format!("{value:.0}"));
+    let row = |at: &usize| {
+        let at = *at;
         vec![
             tasks[at].clone(),
             percent(limits[at], 0),
             percent(theirs[at], 1),
             percent(accuracy[at], 2),
-            format!("{}–{}", percent(low[at], 2).trim_end_matches(" %"), percent(high[at], 2)),
+            percents(low[at], high[at], 2),
             points(accuracy[at], theirs[at]),
             percent(their_ratio[at], 1),
             percent(ratio[at], 1),
+            points(ratio[at], their_ratio[at]),
             format!("{} of {}", whole(kept[at]), whole(modules[at])),
             percent(macs[at], 1),
-            format!("{:.2} M", parameters[at].unwrap_or(f64::NAN) / 1e6),
+            or_none(parameters[at], |value| format!("{:.2} M", value / 1e6)),
             megabytes(bytes[at]),
             whole(samples[at]),
         ]
     };
-    let rows: Vec<Vec<String>> = (0..joined.height()).map(row).collect();
     let titles = [
         "task:",
         "limit",
@@ -122,43 +157,45 @@ fn markdown(joined: &DataFrame) -> Result<String, ReportError> {
         "points",
         "paper's ratio",
         "our ratio",
+        "points",
         "channels kept",
         "MACs",
         "parameters",
         "weights",
         "samples",
     ];
-    let mean = accuracy.iter().flatten().sum::<f64>() / accuracy.len().max(1) as f64;
-    Ok(format!("{}\nMean accuracy of these rows: {}.\n", table(&titles, &rows), percent(Some(mean), 2)))
+    Ok(Table::new(titles, rows.iter().map(row).collect()))
 }
 
-/// Mean accuracy and ratio over seen and over unseen tasks, by limit.
-fn means(all: &DataFrame) -> Result<String, ReportError> {
-    let (limits, accuracy) = (read::numbers(all, "limit")?, read::numbers(all, "accuracy")?);
+fn pick<T: Clone>(values: &[T], rows: &[usize]) -> Vec<T> {
+    rows.iter().map(|row| values[*row].clone()).collect()
+}
+
+/// Mean accuracy and ratio over seen and over unseen tasks, by backbone and limit.
+pub(crate) fn means(all: &DataFrame) -> Result<Table, ReportError> {
+    let (limits, accuracy) = (read::all_numbers(all, "limit")?, read::numbers(all, "accuracy")?);
     let (ratio, seen) = (read::numbers(all, "ratio")?, read::flags(all, "seen")?);
-    let mut groups: BTreeMap<(i64, bool), Vec<(f64, f64)>> = BTreeMap::new();
+    let networks = read::words(all, "network")?;
+    let order = read::distinct(&networks);
+    let mut groups: BTreeMap<(usize, i64, bool), Vec<(f64, f64)>> = BTreeMap::new();
     for at in 0..all.height() {
-        let limit = limits[at].ok_or_else(|| ReportError::Misfit(format!("row {at} has no limit")))?;
-        let key = ((limit * 1e6).round() as i64, !seen[at]);
+        let network = order.iter().position(|name| *name == networks[at]).unwrap_or(0);
+        let key = (network, (limits[at] * 1e6).round() as i64, !seen[at]);
         groups.entry(key).or_default().push((accuracy[at].unwrap_or(f64::NAN), ratio[at].unwrap_or(f64::NAN)));
     }
-    let rows: Vec<Vec<String>> = groups
-        .iter()
-        .map(|((limit, unseen), values)| {
-            let mean = |f: &dyn Fn(&(f64, f64)) -> f64| values.iter().map(f).sum::<f64>() / values.len() as f64;
-            let least = values.iter().map(|(accuracy, _)| *accuracy).fold(f64::INFINITY, f64::min);
-            vec![
-                percent(Some(*limit as f64 / 1e6), 0),
-                if *unseen { "unseen" } else { "seen" }.to_owned(),
-                values.len().to_string(),
-                percent(Some(mean(&|value| value.0)), 2),
-                percent(Some(least), 2),
-                percent(Some(mean(&|value| value.1)), 1),
-            ]
-        })
-        .collect();
-    Ok(format!(
-        "\nAll tasks:\n\n{}",
-        table(&["limit", "tasks:", "number", "mean accuracy", "least", "mean ratio"], &rows)
-    ))
+    let row = |((network, limit, unseen), values): (&(usize, i64, bool), &Vec<(f64, f64)>)| {
+        let mean = |f: &dyn Fn(&(f64, f64)) -> f64| values.iter().map(f).sum::<f64>() / values.len() as f64;
+        let least = values.iter().map(|(accuracy, _)| *accuracy).fold(f64::INFINITY, f64::min);
+        vec![
+            backbone::of(&order[*network]).title,
+            percent(Some(*limit as f64 / 1e6), 0),
+            if *unseen { "unseen" } else { "seen" }.to_owned(),
+            values.len().to_string(),
+            percent(Some(mean(&|value| value.0)), 2),
+            percent(Some(least), 2),
+            percent(Some(mean(&|value| value.1)), 1),
+        ]
+    };
+    let rows = groups.iter().map(row).collect();
+    Ok(Table::new(["backbone:", "limit", "tasks:", "number", "mean accuracy", "least", "mean ratio"], rows))
 }

@@ -2,6 +2,7 @@
 //!
 //! It does not know how the supernet was trained or the predictor fitted.
 
+mod candidates;
 mod choose;
 mod results;
 mod sweep_kind;
@@ -14,5 +15,7 @@ pub fn offers() -> Vec<nnf_contract::Offer> {
     vec![sweep_kind::offer()]
 }
 
+#[cfg(test)]
+mod speed;
 #[cfg(test)]
 mod tests;

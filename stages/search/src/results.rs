@@ -21,6 +21,10 @@ pub(crate) struct Chosen {
     pub(crate) subnet: Subnet,
     /// Its folder within the output.
     pub(crate) folder: String,
+    /// What it took to look at all limits, to slice the subnet out, and to write it.
+    pub(crate) search_ms: f64,
+    pub(crate) extract_ms: f64,
+    pub(crate) save_ms: f64,
 }
 
 /// One scenario.
@@ -73,6 +77,9 @@ impl Found<'_> {
             "low" => floats(&|one| one.found.interval().0),
             "high" => floats(&|one| one.found.interval().1),
             "samples" => counts(&|one| one.found.samples),
+            "search_ms" => floats(&|one| one.search_ms),
+            "extract_ms" => floats(&|one| one.extract_ms),
+            "save_ms" => floats(&|one| one.save_ms),
             "subnet" => texts(&|one| one.folder.clone()),
         )?;
         let file = fs_err::File::create(path)?;

@@ -2,8 +2,8 @@
 //!
 //! All limits go through the assembler at once. It does not know other devices: a pipeline has one sweep for each.
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;
 
@@ -11,10 +11,11 @@ use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, 
 use nnf_device::{Latency, Meter, Micros, Predictor, Timing};
 use nnf_evaluation::{Subnet, accuracy};
 use nnf_net::{Bytes, GateVector};
-use nnf_supernet::{Digits, Index, Questions, Requirement, Supernet};
+use nnf_supernet::{Digits, Index, Questions, Supernet};
 use serde::Deserialize;
 
-use crate::choose::{Budget, Candidate, Choice, choose};
+use crate::candidates::{Candidates, candidates, limits};
+use crate::choose::{Budget, Choice, choose};
 use crate::results::{Chosen, Found, Row};
 
 #[derive(Debug, Deserialize)]
@@ -110,24 +111,27 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let folder = stage.output("subnets")?;
     fs_err::create_dir_all(folder).map_err(StageError::failed)?;
     tch::set_num_threads(i32::try_from(given.predictor.conditions.threads).unwrap_or(1));
+    let limits = limits(p.limits, p.limit_min);
+    let estimator = given.predictor.estimator(&given.supernet.model.network);
     let (mut rows, mut chosen) = (Vec::new(), Vec::new());
     let mut searching = Vec::new();
     for task in &tasks {
         stage.go_on()?;
         let begin = Instant::now();
-        let (gates, candidates) = candidates(&given, *task, &p)?;
-        searching.push(begin.elapsed().as_secs_f64() * 1e3);
+        let found = candidates(&given.supernet, &estimator, &given.questions.bits[*task], &limits)?;
+        let search_ms = milliseconds(begin);
+        searching.push(search_ms);
         // Budgets often come to the same subnet; it is extracted, asked and measured once.
         let mut extracted: BTreeMap<usize, usize> = BTreeMap::new();
         for budget in &budgets {
-            let (at, fits) = match choose(&candidates, budget) {
+            let (at, fits) = match choose(&found.candidates, budget) {
                 Some(Choice::Fits(at)) => (at, true),
                 Some(Choice::Nearest(at)) => (at, false),
                 None => continue,
             };
             if let Entry::Vacant(place) = extracted.entry(at) {
                 place.insert(chosen.len());
-                chosen.push(extract(&given, *task, (&gates[at], candidates[at]), &p, folder)?);
+                chosen.push(extract(&given, *task, (&found, at), search_ms, &p, folder)?);
             }
             rows.push(Row { chosen: extracted[&at], budget: *budget, fits });
             stage.progress(rows.len() as u64, (tasks.len() * budgets.len()) as u64, "scenarios");
@@ -170,7 +174,7 @@ fn read(stage: &Stage) -> Result<Given, StageError> {
 /// Every latency budget with every memory budget.
 fn budgets(p: &Parameters, given: &Given) -> Result<Vec<Budget>, StageError> {
     let network = &given.supernet.model.network;
-    let whole = given.predictor.latency(network, &GateVector::open(&network.gate_layers()))?;
+    let (whole, _) = given.predictor.estimator(network).cost(&GateVector::open(&network.gate_layers()))?;
     let mut latencies: Vec<Option<Micros>> = p.latency_ms.iter().map(|ms| Some(Micros(ms * 1e3))).collect();
     latencies.extend(p.latency_shares.iter().map(|share| Some(Micros(whole.0 * share))));
     let mut memories: Vec<Option<Bytes>> = p.memory_mb.iter().map(|mb| Some(Bytes((mb * 1e6) as u64))).collect();
@@ -189,44 +193,37 @@ fn budgets(p: &Parameters, given: &Given) -> Result<Vec<Budget>, StageError> {
     Ok(pairs.collect())
 }
 
-/// The different subnets that the assembler offers for a task, from one forward pass, with their costs.
-fn candidates(given: &Given, task: usize, p: &Parameters) -> Result<(Vec<GateVector>, Vec<Candidate>), StageError> {
-    let bits = &given.questions.bits[task];
-    let all = (1..=p.limits).map(|step| step as f64 / p.limits as f64);
-    let requirements: Vec<Requirement> = all
-        .filter(|limit| *limit >= p.limit_min - 1e-9)
-        .map(|limit| Requirement { bits: bits.clone(), limit })
-        .collect();
-    let made = given.supernet.assemble(&requirements).map_err(StageError::failed)?;
-    let network = &given.supernet.model.network;
-    let mut seen: BTreeSet<Vec<bool>> = BTreeSet::new();
-    let (mut gates, mut candidates) = (Vec::new(), Vec::new());
-    for (vector, requirement) in made.into_iter().zip(&requirements) {
-        if !seen.insert(vector.flat()) {
-            continue;
-        }
-        let (latency, memory) = given.predictor.cost(network, &vector)?;
-        candidates.push(Candidate { limit: requirement.limit, kept: vector.kept(), latency, memory });
-        gates.push(vector);
-    }
-    Ok((gates, candidates))
-}
-
 /// Slices a candidate out of the supernet, keeps it in a folder, and asks it the task's samples.
 fn extract(
     given: &Given,
     task: usize,
-    (gates, candidate): (&GateVector, Candidate),
+    (found, at): (&Candidates, usize),
+    search_ms: f64,
     p: &Parameters,
     folder: &Path,
 ) -> Result<Chosen, StageError> {
+    let (gates, candidate) = (&found.gates[at], found.candidates[at]);
+    let begin = Instant::now();
     let subnet = Subnet::of(&given.supernet, gates)?;
-    let name = format!("{}-{:03}", given.questions.names[task].replace(' ', "-"), (candidate.limit * 1000.0).round());
+    let extract_ms = milliseconds(begin);
+    let name = folder_name(&given.questions.names[task], candidate.limit);
+    let begin = Instant::now();
     subnet.model.save(&folder.join(&name)).map_err(StageError::failed)?;
+    let save_ms = milliseconds(begin);
     let mut rows = given.index.of_task(task);
     rows.truncate(p.samples);
-    let found = accuracy(&subnet.model, &given.digits, &given.index, &rows)?;
-    Ok(Chosen { task, candidate, found, modules: gates.modules(), subnet, folder: name })
+    let answers = accuracy(&subnet.model, &given.digits, &given.index, &rows)?;
+    let modules = gates.modules();
+    Ok(Chosen { task, candidate, found: answers, modules, subnet, folder: name, search_ms, extract_ms, save_ms })
+}
+
+/// A folder for each task and limit; limits are at least 1/10,000 apart.
+pub(crate) fn folder_name(task: &str, limit: f64) -> String {
+    format!("{}-{:05}", task.replace(' ', "-"), (limit * 10_000.0).round())
+}
+
+fn milliseconds(begin: Instant) -> f64 {
+    begin.elapsed().as_secs_f64() * 1e3
 }
 
 /// Latencies of the chosen subnets on this machine, measured in turns.

@@ -4,7 +4,9 @@
 use nnf_device::Micros;
 use nnf_net::{Bytes, Random};
 
+use crate::candidates::limits;
 use crate::choose::{Budget, Candidate, Choice, choose};
+use crate::sweep_kind::folder_name;
 
 fn candidate(kept: usize, latency: f64, memory: u64) -> Candidate {
     Candidate { limit: 0.1, kept, latency: Micros(latency), memory: Bytes(memory) }
@@ -49,4 +51,13 @@ fn the_choice_is_within_budget_and_none_larger_fits() {
             Choice::Nearest(_) => assert!(!offered.iter().any(fits)),
         }
     }
+}
+
+#[test]
+fn every_limit_has_a_folder_of_its_own() {
+    let names: std::collections::BTreeSet<String> =
+        limits(10_000, 0.0).iter().map(|limit| folder_name("only two 1", *limit)).collect();
+    assert_eq!(names.len(), 10_000);
+    assert!(names.contains("only-two-1-00500"));
+    assert_eq!(limits(100, 0.98), [0.98, 0.99, 1.0]);
 }

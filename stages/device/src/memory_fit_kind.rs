@@ -1,0 +1,110 @@
+//! Kind `memory.fit`: measured memory as a linear function of counted weights and largest live values, judged on vectors
+//! that it has not seen (paper §3.3).
+//!
+//! It does not know how memory was measured.
+
+use std::path::Path;
+
+use nnf_contract::{Input, Kind, Offer, Output, Stage, StageError};
+use polars::prelude::*;
+
+use crate::error::DeviceError;
+use crate::fit;
+
+pub(crate) fn offer() -> Offer {
+    let parquet = "application/vnd.apache.parquet";
+    let summary = "A memory predictor from measured memory, judged on gate vectors that it has not seen";
+    let kind = Kind::new("memory.fit", summary)
+        .inputs([
+            Input::new("memory", parquet, "memory of the vectors to fit"),
+            Input::new("test_memory", parquet, "memory of the vectors to judge by"),
+            Input::new("retest_memory", parquet, "the same measured a second time").optional(),
+        ])
+        .outputs([
+            Output::new("predictions", parquet, "predicted and measured memory of the vectors to judge by"),
+            Output::new("report", "text/markdown", "the factors, R², mean error, the error of a constant"),
+        ]);
+    Offer { kind, run }
+}
+
+/// A table of `memory.measure`.
+pub(crate) struct Measured {
+    pub(crate) device: String,
+    /// Counted weights and largest live values.
+    pub(crate) counted: Vec<Vec<f64>>,
+    pub(crate) bytes: Vec<f64>,
+}
+
+impl Measured {
+    fn load(path: &Path) -> Result<Self, DeviceError> {
+        let file = fs_err::File::open(path)?;
+        let frame = ParquetReader::new(file.into_file()).finish().map_err(|e| DeviceError::unfit(path, e))?;
+        let column = |name: &str| -> PolarsResult<Vec<f64>> {
+            Ok(frame.column(name)?.cast(&DataType::Float64)?.f64()?.into_no_null_iter().collect())
+        };
+        let read = || -> PolarsResult<Self> {
+            let (weights, live) = (column("weight_bytes")?, column("peak_activation_bytes")?);
+            let device = frame.column("device")?.str()?.get(0).unwrap_or_default().to_owned();
+            let counted = weights.into_iter().zip(live).map(|(weights, live)| vec![weights, live]).collect();
+            Ok(Measured { device, counted, bytes: column("measured_bytes")? })
+        };
+        read().map_err(|e| DeviceError::unfit(path, e))
+    }
+}
+
+fn run(stage: &Stage) -> Result<(), StageError> {
+    let fitted = Measured::load(stage.input("memory")?)?;
+    let judge = Measured::load(stage.input("test_memory")?)?;
+    let again = stage.optional_input("retest_memory")?.map(Measured::load).transpose()?;
+    let linear = fit::least_squares(&fitted.counted, &fitted.bytes, 1e-9)?;
+    let predict = |row: &Vec<f64>| {
+        linear.intercept + row.iter().zip(&linear.coefficients).map(|(value, factor)| value * factor).sum::<f64>()
+    };
+    let predicted: Vec<f64> = judge.counted.iter().map(predict).collect();
+    let (r2, error) = (fit::r_squared(&predicted, &judge.bytes), fit::mape(&predicted, &judge.bytes));
+    let constant = fit::constant_mape(&fitted.bytes, &judge.bytes);
+    let text = format!(
+        "Memory on {}: {:.3} · weights + {:.3} · largest live values + {:.2} MB, fitted to {} vectors\n\n\
+         | | R² | mean error | a constant's |\n|---|--:|--:|--:|\n\
+         | judged by {} other vectors | {r2:.3} | {:.1} % | {:.1} % |\n",
+        judge.device,
+        linear.coefficients[0],
+        linear.coefficients[1],
+        linear.intercept / 1e6,
+        fitted.bytes.len(),
+        judge.bytes.len(),
+        error * 100.0,
+        constant * 100.0
+    );
+    stage.metrics(None, &[("R²", r2), ("MAPE", error), ("a constant's MAPE", constant)]);
+    fs_err::write(stage.output("report")?, text).map_err(StageError::failed)?;
+    let retest = match again {
+        Some(again) if again.bytes.len() == judge.bytes.len() => again.bytes.into_iter().map(Some).collect(),
+        Some(_) => return Err(StageError::failed("`retest_memory` is of other vectors than `test_memory`")),
+        None => vec![None; judge.bytes.len()],
+    };
+    let written = write(&judge, &predicted, retest, fit::constant(&fitted.bytes), stage.output("predictions")?);
+    written.map_err(StageError::failed)
+}
+
+fn write(
+    judge: &Measured,
+    predicted: &[f64],
+    retest: Vec<Option<f64>>,
+    constant: f64,
+    path: &Path,
+) -> PolarsResult<()> {
+    let height = judge.bytes.len();
+    let counted: Vec<f64> = judge.counted.iter().map(|row| row.iter().sum()).collect();
+    let mut frame = df!(
+        "device" => vec![judge.device.clone(); height],
+        "predicted_bytes" => predicted,
+        "measured_bytes" => &judge.bytes,
+        "retest_bytes" => retest,
+        "constant_bytes" => vec![constant; height],
+        "counted_bytes" => counted,
+    )?;
+    let file = fs_err::File::create(path)?;
+    ParquetWriter::new(file.into_file()).with_compression(ParquetCompression::Zstd(None)).finish(&mut frame)?;
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! Accuracy and cost of subnets of tasks at limits, as rows of a table.
+//!
+//! It does not know which tasks and limits are asked for, or why.
+
+use nnf_contract::{Stage, StageError};
+use nnf_net::{Counts, Random};
+use nnf_supernet::{Digits, Index, Questions, Requirement, Supernet};
+use polars::prelude::*;
+
+use crate::accuracy::{Accuracy, accuracy};
+use crate::error::EvaluationError;
+use crate::subnet::Subnet;
+
+/// What subnets are asked.
+pub(crate) struct Asked {
+    pub(crate) digits: Digits,
+    pub(crate) index: Index,
+    pub(crate) questions: Questions,
+}
+
+/// One row of the result.
+pub(crate) struct Row {
+    pub(crate) task: usize,
+    pub(crate) limit: f64,
+    pub(crate) found: Accuracy,
+    /// Ratio before importance pruning.
+    pub(crate) generated: f64,
+    pub(crate) kept: Vec<usize>,
+    pub(crate) counts: Counts,
+}
+
+impl Asked {
+    /// Reads the inputs `digits`, `samples` and `tasks`.
+    pub(crate) fn read(stage: &Stage) -> Result<Self, StageError> {
+        Ok(Asked {
+            digits: Digits::load(stage.input("digits")?).map_err(StageError::failed)?,
+            index: Index::load(stage.input("samples")?).map_err(StageError::failed)?,
+            questions: Questions::load(stage.input("tasks")?).map_err(StageError::failed)?,
+        })
+    }
+
+    pub(crate) fn has_samples(&self, task: usize) -> bool {
+        self.index.task.iter().any(|own| usize::from(*own) == task)
+    }
+
+    /// Tasks with samples, all or some of them drawn at random, in the order of the tasks' table.
+    pub(crate) fn tasks(&self, of: Tasks, draw: usize, seed: u64) -> Result<Vec<usize>, EvaluationError> {
+        let fits = |task: &usize| match of {
+            Tasks::All => true,
+            Tasks::Seen => self.questions.seen[*task],
+            Tasks::Unseen => !self.questions.seen[*task],
+        };
+        let mut tasks: Vec<usize> =
+            (0..self.questions.names.len()).filter(|task| self.has_samples(*task)).filter(fits).collect();
+        if draw > tasks.len() {
+            let found = tasks.len();
+            return Err(EvaluationError::Misfit(format!("`draw` asks for {draw} tasks, {found} have samples")));
+        }
+        if draw > 0 {
+            Random::of(seed, &[]).shuffle(&mut tasks);
+            tasks.truncate(draw);
+            tasks.sort_unstable();
+        }
+        Ok(tasks)
+    }
+
+    /// Makes the subnet of a task at a limit, and asks it the task's samples.
+    pub(crate) fn evaluate(
+        &self,
+        supernet: &Supernet,
+        (task, limit): (usize, f64),
+        samples: usize,
+    ) -> Result<Row, EvaluationError> {
+        let requirement = Requirement { bits: self.questions.bits[task].clone(), limit };
+        let made = supernet.assemble_with_generated(&[requirement])?;
+        let (gates, generated) =
+            made.into_iter().next().ok_or_else(|| EvaluationError::Misfit("the assembler made no gates".into()))?;
+        let subnet = Subnet::of(supernet, &gates)?;
+        let mut rows = self.index.of_task(task);
+        rows.truncate(samples);
+        let found = accuracy(&subnet.model, &self.digits, &self.index, &rows)?;
+        let kept = gates.kept_positions().iter().map(Vec::len).collect();
+        Ok(Row { task, limit, found, generated, kept, counts: subnet.counts })
+    }
+}
+
+/// Which tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Tasks {
+    All,
+    Seen,
+    Unseen,
+}
+
+/// The table of some rows.
+pub(crate) fn frame(rows: &[Row], questions: &Questions, supernet: &Supernet) -> PolarsResult<DataFrame> {
+    let network = &supernet.model.network;
+    let (modules, whole) = (network.modules(), Counts::of(network));
+    let kept = |row: &Row| row.kept.iter().sum::<usize>();
+    let floats = |f: &dyn Fn(&Row) -> f64| rows.iter().map(f).collect::<Vec<f64>>();
+    let whole_numbers = |f: &dyn Fn(&Row) -> u64| rows.iter().map(f).collect::<Vec<u64>>();
+    let layers = |row: &Row| row.kept.iter().map(usize::to_string).collect::<Vec<String>>().join(" ");
+    df!(
+        "network" => vec![network.name().to_owned(); rows.len()],
+        "task" => rows.iter().map(|row| questions.names[row.task].clone()).collect::<Vec<String>>(),
+        "seen" => rows.iter().map(|row| questions.seen[row.task]).collect::<Vec<bool>>(),
+        "limit" => floats(&|row| row.limit),
+        "accuracy" => floats(&|row| row.found.share()),
+        "low" => floats(&|row| row.found.interval().0),
+        "high" => floats(&|row| row.found.interval().1),
+        "samples" => whole_numbers(&|row| row.found.samples),
+        "generated_ratio" => floats(&|row| row.generated),
+        "ratio" => floats(&|row| kept(row) as f64 / modules.max(1) as f64),
+        "kept" => whole_numbers(&|row| kept(row) as u64),
+        "modules" => vec![modules as u64; rows.len()],
+        "kept_by_layer" => rows.iter().map(layers).collect::<Vec<String>>(),
+        "macs" => whole_numbers(&|row| row.counts.macs.0),
+        "macs_ratio" => floats(&|row| row.counts.macs.0 as f64 / whole.macs.0 as f64),
+        "parameters" => whole_numbers(&|row| row.counts.parameters),
+        "weight_bytes" => whole_numbers(&|row| row.counts.weight_bytes.0),
+        "peak_activation_bytes" => whole_numbers(&|row| row.counts.peak_activation_bytes.0),
+    )
+}
+
+/// Writes a table.
+pub(crate) fn write(mut table: DataFrame, path: &std::path::Path) -> Result<(), EvaluationError> {
+    let file = fs_err::File::create(path)?;
+    ParquetWriter::new(file.into_file()).with_compression(ParquetCompression::Zstd(None)).finish(&mut table)?;
+    Ok(())
+}

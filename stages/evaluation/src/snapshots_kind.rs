@@ -1,0 +1,92 @@
+//! Kind `supernet.evaluate_snapshots`: accuracy of the subnets of some tasks along the training of their supernet.
+//!
+//! It does not know how snapshots were made, only that a folder `step-…` holds the supernet after so many steps.
+
+use std::path::{Path, PathBuf};
+
+use nnf_contract::{Input, Kind, Offer, Output, Stage, StageError};
+use nnf_supernet::Supernet;
+use polars::prelude::*;
+use serde::Deserialize;
+
+use crate::error::EvaluationError;
+use crate::evaluate_kind::{choice, inputs};
+use crate::rows::{self, Asked, Tasks};
+
+#[derive(Debug, Deserialize)]
+struct Parameters {
+    limits: Vec<f64>,
+    tasks: Tasks,
+    draw: usize,
+    seed: u64,
+    samples: usize,
+}
+
+pub(crate) fn offer() -> Offer {
+    let summary = "Accuracy of the subnets of tasks at limits after each snapshot of a training (data of Figure 12)";
+    let kind = Kind::new("supernet.evaluate_snapshots", summary)
+        .inputs([Input::new("snapshots", "inode/directory", "supernets along a training, a folder `step-…` each")])
+        .inputs(inputs())
+        .outputs([Output::new(
+            "results",
+            "application/vnd.apache.parquet",
+            "a row for each snapshot, task and limit: step, accuracy with its 95 % interval, ratios, costs",
+        )])
+        .parameters(choice())
+        .all_cpus();
+    Offer { kind, run }
+}
+
+fn run(stage: &Stage) -> Result<(), StageError> {
+    let p: Parameters = stage.parameters()?;
+    tch::set_num_threads(i32::try_from(stage.task().cpus.max(1)).unwrap_or(1));
+    let snapshots = snapshots(stage.input("snapshots")?)?;
+    let asked = Asked::read(stage)?;
+    let tasks = asked.tasks(p.tasks, p.draw, p.seed)?;
+    let total = (snapshots.len() * tasks.len() * p.limits.len()) as u64;
+    let (mut done, mut all) = (0, None::<DataFrame>);
+    for (step, folder) in &snapshots {
+        let supernet = Supernet::load(folder).map_err(StageError::failed)?;
+        let mut found = Vec::new();
+        for task in &tasks {
+            for limit in &p.limits {
+                stage.go_on()?;
+                found.push(asked.evaluate(&supernet, (*task, *limit), p.samples)?);
+                done += 1;
+                stage.progress(done, total, "subnets");
+            }
+        }
+        let mean = found.iter().map(|row| row.found.share()).sum::<f64>() / found.len().max(1) as f64;
+        stage.metrics(Some(*step), &[("mean accuracy", mean)]);
+        let table = rows::frame(&found, &asked.questions, &supernet).and_then(|mut table| {
+            table.insert_column(0, Column::new("step".into(), vec![*step; found.len()]))?;
+            match all.take() {
+                None => Ok(table),
+                Some(before) => before.vstack(&table),
+            }
+        });
+        all = Some(table.map_err(StageError::failed)?);
+    }
+    let all = all.ok_or_else(|| StageError::failed("there are no snapshots"))?;
+    Ok(rows::write(all, stage.output("results")?)?)
+}
+
+/// The snapshots in a folder with their steps, in order.
+pub(crate) fn snapshots(folder: &Path) -> Result<Vec<(u64, PathBuf)>, EvaluationError> {
+    let mut found = Vec::new();
+    for entry in fs_err::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if let Some(step) = name.to_string_lossy().strip_prefix("step-").and_then(|step| step.parse().ok()) {
+            found.push((step, entry.path()));
+        }
+    }
+    found.sort();
+    if found.is_empty() {
+        return Err(EvaluationError::Misfit(format!(
+            "{} has no folder `step-…`; was `snapshots` above 0 when the supernet was trained?",
+            folder.display()
+        )));
+    }
+    Ok(found)
+}

@@ -1,0 +1,158 @@
+//! Kind `report.figure11`: the ratio that the assembler generates, and what importance pruning leaves, against the limit
+//! that was asked for (Fig. 11).
+//!
+//! It does not know how gates are made.
+
+use nnf_contract::{Input, Kind, Offer, Stage, StageError};
+use polars::prelude::*;
+use serde::Deserialize;
+
+use crate::chart::{Axis, Body, Chart, Look, Panel, Point, Series};
+use crate::document::Document;
+use crate::error::ReportError;
+use crate::format::percent;
+use crate::output::{self, Claim, Figure, PARQUET};
+use crate::{backbone, read, statistics};
+
+#[derive(Debug, Deserialize)]
+struct Parameters {
+    scale: String,
+}
+
+pub(crate) fn offer() -> Offer {
+    let summary = "Figure 11: generated activation ratio, before and after importance pruning, against the limit";
+    let kind = Kind::new("report.figure11", summary)
+        .inputs([Input::new("results", PARQUET, "rows of tasks at several limits, of one backbone or several").many()])
+        .outputs(output::of_figure())
+        .parameters([output::scale()]);
+    Offer { kind, run }
+}
+
+fn run(stage: &Stage) -> Result<(), StageError> {
+    let p: Parameters = stage.parameters()?;
+    let results = output::collected(stage, "results", &["network", "seen", "limit", "generated_ratio", "ratio"])?;
+    figure(&results, &p.scale)?.write(stage)
+}
+
+/// Values of some columns of each seen task, by network in the order of appearance and by rising limit.
+pub(super) fn groups(
+    results: &DataFrame,
+    columns: &[&str],
+) -> Result<Vec<((String, f64), Vec<Vec<f64>>)>, ReportError> {
+    let (networks, seen) = (read::words(results, "network")?, read::flags(results, "seen")?);
+    let limits = read::all_numbers(results, "limit")?;
+    let values = columns.iter().map(|name| read::all_numbers(results, name)).collect::<Result<Vec<_>, _>>()?;
+    let mut groups = Vec::new();
+    for network in read::distinct(&networks) {
+        let own: Vec<usize> = (0..networks.len()).filter(|row| networks[*row] == network && seen[*row]).collect();
+        let mut own_limits: Vec<f64> = own.iter().map(|row| limits[*row]).collect();
+        own_limits.sort_by(f64::total_cmp);
+        own_limits.dedup();
+        for limit in own_limits {
+            let rows = own.iter().filter(|row| limits[**row] == limit);
+            let rows = rows.map(|row| values.iter().map(|column| column[*row]).collect()).collect();
+            groups.push(((network.clone(), limit), rows));
+        }
+    }
+    if groups.is_empty() {
+        return Err(ReportError::Misfit("no row is of a task that was trained on".into()));
+    }
+    Ok(groups)
+}
+
+struct Mean {
+    network: String,
+    limit: f64,
+    /// Generated, then pruned: mean, least and greatest over tasks.
+    ratios: [(f64, f64, f64); 2],
+}
+
+pub(crate) fn figure(results: &DataFrame, scale: &str) -> Result<Figure, ReportError> {
+    let one = |((network, limit), values): ((String, f64), Vec<Vec<f64>>)| {
+        let ratios = [0, 1].map(|part| {
+            let own: Vec<f64> = values.iter().map(|row| row[part]).collect();
+            (statistics::mean(&own), statistics::quantile(&own, 0.0), statistics::quantile(&own, 1.0))
+        });
+        Mean { network, limit, ratios }
+    };
+    let means: Vec<Mean> = groups(results, &["generated_ratio", "ratio"])?.into_iter().map(one).collect();
+    let networks = read::distinct(&means.iter().map(|mean| mean.network.clone()).collect::<Vec<String>>());
+    let panels: Vec<Panel> = networks.iter().map(|network| panel(network, &means)).collect();
+    let columns = panels.len().min(3);
+    let chart = Chart { panels, columns, area: (320.0, 280.0) };
+    Ok(Figure { chart, document: document(&means, &networks, scale), data: data(&means)? })
+}
+
+fn panel(network: &str, means: &[Mean]) -> Panel {
+    let own: Vec<&Mean> = means.iter().filter(|mean| mean.network == network).collect();
+    let points = |part: usize| {
+        let point = |mean: &&Mean| {
+            let (middle, low, high) = mean.ratios[part];
+            Point::within(mean.limit * 100.0, middle * 100.0, low * 100.0, high * 100.0)
+        };
+        own.iter().map(point).collect::<Vec<Point>>()
+    };
+    let (first, last) = (own.first().map_or(1.0, |mean| mean.limit), own.last().map_or(1.0, |mean| mean.limit));
+    let diagonal = [first, last].map(|limit| Point::new(limit * 100.0, limit * 100.0)).to_vec();
+    // What is drawn one above the other stays readable: the ring shows around the disc.
+    let series = vec![
+        Series { name: "ratio = limit".into(), style: 0, look: Look::Guide, points: diagonal.clone() },
+        Series { name: "generated".into(), style: 1, look: Look::Line, points: points(0) },
+        Series { name: "after importance pruning".into(), style: 0, look: Look::Line, points: points(1) },
+    ];
+    let heights: Vec<f64> = series
+        .iter()
+        .flat_map(|one| &one.points)
+        .flat_map(|point| [Some(point.y), point.interval.map(|i| i.0), point.interval.map(|i| i.1)])
+        .flatten()
+        .collect();
+    Panel {
+        title: backbone::of(network).title,
+        note: "mean over seen tasks; bars from the least to the greatest".into(),
+        x: Axis::log_around("activation limit (%)", own.iter().map(|mean| mean.limit * 100.0)),
+        y: Axis::log_around("activation ratio (%)", heights),
+        body: Body::Series(series),
+    }
+}
+
+fn document(means: &[Mean], networks: &[String], scale: &str) -> Document {
+    let mut claims = Vec::new();
+    for network in networks {
+        let own: Vec<&Mean> = means.iter().filter(|mean| mean.network == *network).collect();
+        let (Some(first), Some(last)) = (own.first(), own.last()) else { continue };
+        let title = backbone::of(network).title;
+        let [generated, pruned] = first.ratios;
+        let ours = format!(
+            "limit {}: generated {}, after pruning {}",
+            percent(Some(first.limit), 0),
+            percent(Some(generated.0), 1),
+            percent(Some(pruned.0), 1)
+        );
+        let paper = "at very low limits the ratio misses the limit, and pruning brings it to the diagonal";
+        claims.push(Claim::new(format!("{title}, low limits"), paper, ours));
+        let even = own.iter().rev().take_while(|mean| (mean.ratios[1].0 - last.ratios[1].0).abs() < 0.005).last();
+        let ours = even.map_or_else(String::new, |mean| {
+            let (from, ratio) = (percent(Some(mean.limit), 0), percent(Some(last.ratios[1].0), 1));
+            format!("within half a point of {ratio} from a limit of {from} on")
+        });
+        claims.push(Claim::new(format!("{title}, high limits"), "the ratio becomes stable", ours));
+    }
+    Document::new("Generated activation ratio and specified activation limit (Fig. 11)")
+        .text("Mean over tasks that were trained on; bars reach from the least to the greatest task.")
+        .table("The paper's claims", output::claims(claims))
+        .text(scale)
+}
+
+fn data(means: &[Mean]) -> PolarsResult<DataFrame> {
+    let floats = |f: &dyn Fn(&Mean) -> f64| means.iter().map(f).collect::<Vec<f64>>();
+    df!(
+        "network" => means.iter().map(|mean| mean.network.clone()).collect::<Vec<String>>(),
+        "limit" => floats(&|mean| mean.limit),
+        "generated" => floats(&|mean| mean.ratios[0].0),
+        "generated_least" => floats(&|mean| mean.ratios[0].1),
+        "generated_greatest" => floats(&|mean| mean.ratios[0].2),
+        "pruned" => floats(&|mean| mean.ratios[1].0),
+        "pruned_least" => floats(&|mean| mean.ratios[1].1),
+        "pruned_greatest" => floats(&|mean| mean.ratios[1].2),
+    )
+}

@@ -1,0 +1,129 @@
+//! Kind `report.figure15`: similarity of gates between tasks and between limits, as heat maps (Fig. 15).
+//!
+//! It does not know how gates are made or compared.
+
+use nnf_contract::{Input, Kind, Offer, Parameter, Stage, StageError};
+use polars::prelude::*;
+use serde::Deserialize;
+
+use crate::chart::{Axis, Body, Chart, Name, Panel};
+use crate::document::Document;
+use crate::error::ReportError;
+use crate::output::{self, Claim, Figure, PARQUET};
+use crate::{read, statistics};
+
+#[derive(Debug, Deserialize)]
+struct Parameters {
+    measure: String,
+    scale: String,
+}
+
+pub(crate) fn offer() -> Offer {
+    let kind = Kind::new("report.figure15", "Figure 15: similarity of gates between tasks and between limits")
+        .inputs([Input::new("similarity", PARQUET, "the table of `gates.similarity`")])
+        .outputs(output::of_figure())
+        .parameters([
+            Parameter::choice("measure", &["overlap", "cosine"], "overlap is intersection over union of kept modules")
+                .default("overlap"),
+            output::scale(),
+        ]);
+    Offer { kind, run }
+}
+
+fn run(stage: &Stage) -> Result<(), StageError> {
+    let p: Parameters = stage.parameters()?;
+    let columns = ["between", "a", "b", "a_seen", "b_seen", "overlap", "cosine"];
+    let table = read::parquet(stage.input("similarity")?, &columns)?;
+    figure(&table, &p.measure, &p.scale)?.write(stage)
+}
+
+/// A square of similarities with its names.
+struct Square {
+    names: Vec<Name>,
+    rows: Vec<Vec<f64>>,
+}
+
+pub(crate) fn figure(table: &DataFrame, measure: &str, scale: &str) -> Result<Figure, ReportError> {
+    let (tasks, limits) = (square(table, "tasks", measure)?, square(table, "limits", measure)?);
+    let panel = |title: &str, label: &str, square: &Square| Panel {
+        title: title.into(),
+        note: if measure == "cosine" {
+            "cosine of the gate vectors".into()
+        } else {
+            "kept modules: intersection over union".into()
+        },
+        x: Axis::names(label, square.names.clone()),
+        y: Axis::names("", square.names.clone()),
+        body: Body::Cells(square.rows.clone()),
+    };
+    let panels = vec![
+        panel("(a) Between tasks", "task (bold: unseen)", &tasks),
+        panel("(b) Between activation limits", "limit", &limits),
+    ];
+    let side = (tasks.names.len().max(limits.names.len()) as f64 * 32.0).max(220.0);
+    let chart = Chart { panels, columns: 2, area: (side, side) };
+    Ok(Figure { chart, document: document(&tasks, &limits, scale), data: table.clone() })
+}
+
+fn square(table: &DataFrame, between: &str, measure: &str) -> Result<Square, ReportError> {
+    let groups = read::words(table, "between")?;
+    let (a, b, seen) = (read::words(table, "a")?, read::words(table, "b")?, read::flags(table, "a_seen")?);
+    let values = read::all_numbers(table, measure)?;
+    let own: Vec<usize> = (0..groups.len()).filter(|row| groups[*row] == between).collect();
+    let names = read::distinct(&own.iter().map(|row| a[*row].clone()).collect::<Vec<String>>());
+    let cell = |one: &String, other: &String| {
+        let found = own.iter().find(|row| a[**row] == *one && b[**row] == *other);
+        found.map(|row| values[*row]).ok_or_else(|| {
+            ReportError::Misfit(format!("the similarity of `{one}` and `{other}` between {between} is missing"))
+        })
+    };
+    let rows =
+        names.iter().map(|one| names.iter().map(|other| cell(one, other)).collect()).collect::<Result<_, _>>()?;
+    if names.is_empty() {
+        return Err(ReportError::Misfit(format!("the table has no similarities between {between}")));
+    }
+    let marked = |name: &String| own.iter().any(|row| a[*row] == *name && !seen[*row]);
+    let names = names.iter().map(|name| Name { text: name.clone(), marked: marked(name) }).collect();
+    Ok(Square { names, rows })
+}
+
+fn document(tasks: &Square, limits: &Square, scale: &str) -> Document {
+    // The last word of a task is its target, the others its quantifier.
+    let target = |at: usize| tasks.names[at].text.rsplit(' ').next().unwrap_or_default().to_owned();
+    let (mut same, mut other) = (Vec::new(), Vec::new());
+    for (a, row) in tasks.rows.iter().enumerate() {
+        for (b, value) in row.iter().enumerate().skip(a + 1) {
+            if target(a) == target(b) { same.push(*value) } else { other.push(*value) }
+        }
+    }
+    let told = |values: &[f64]| {
+        if values.is_empty() { "–".to_owned() } else { format!("{:.2}", statistics::mean(values)) }
+    };
+    let alike = format!("{} of tasks with one target, {} of others", told(&same), told(&other));
+    let count = limits.rows.len();
+    let apart = |distance: usize| {
+        (0..count.saturating_sub(distance)).map(|at| limits.rows[at][at + distance]).collect::<Vec<f64>>()
+    };
+    let (near, far) = (told(&apart(1)), told(&apart(count.saturating_sub(1))));
+    let mut claims = vec![
+        Claim::new("tasks", "the more alike tasks are, the more similar their gates", alike),
+        Claim::new(
+            "limits",
+            "the nearer limits are, the more similar the gates",
+            format!("{near} of neighbours, {far} of the least and the greatest"),
+        ),
+    ];
+    for (at, name) in tasks.names.iter().enumerate().filter(|(_, name)| name.marked) {
+        let nearest = (0..tasks.names.len())
+            .filter(|other| *other != at && !tasks.names[*other].marked)
+            .max_by(|a, b| tasks.rows[at][*a].total_cmp(&tasks.rows[at][*b]));
+        let ours = nearest.map_or_else(String::new, |other| {
+            format!("most similar to {} ({:.2})", tasks.names[other].text, tasks.rows[at][other])
+        });
+        let paper = "an unseen task is similar to seen ones with its target";
+        claims.push(Claim::new(format!("unseen: {}", name.text), paper, ours));
+    }
+    Document::new("Similarity of gates between tasks and between limits (Fig. 15, NumVQA)")
+        .table("The paper's claims", output::claims(claims))
+        .text(scale)
+}

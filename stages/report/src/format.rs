@@ -1,0 +1,51 @@
+//! Numbers as people read them: shares as per cent, times and sizes with their units, a dash where there is none.
+//!
+//! It does not know tables.
+
+/// What stands where there is no value.
+pub(crate) const NONE: &str = "–";
+
+/// A value by a function of it; a dash where there is none.
+pub(crate) fn or_none(value: Option<f64>, f: impl Fn(f64) -> String) -> String {
+    value.filter(|value| value.is_finite()).map_or_else(|| NONE.into(), f)
+}
+
+/// A share as per cent with some decimals.
+pub(crate) fn percent(share: Option<f64>, decimals: usize) -> String {
+    or_none(share, |share| format!("{:.decimals$} %", share * 100.0))
+}
+
+/// An interval of a share.
+pub(crate) fn percents(low: Option<f64>, high: Option<f64>, decimals: usize) -> String {
+    match (low, high) {
+        (Some(_), Some(_)) => {
+            format!("{}–{}", percent(low, decimals).trim_end_matches(" %"), percent(high, decimals))
+        }
+        _ => NONE.into(),
+    }
+}
+
+/// A difference of shares in percentage points with its sign.
+pub(crate) fn points(ours: Option<f64>, theirs: Option<f64>) -> String {
+    or_none(ours.zip(theirs).map(|(ours, theirs)| (ours - theirs) * 100.0), |points| format!("{points:+.1}"))
+}
+
+/// Bytes in megabytes.
+pub(crate) fn megabytes(bytes: Option<f64>) -> String {
+    or_none(bytes, |bytes| format!("{:.2} MB", bytes / 1e6))
+}
+
+/// Microseconds in milliseconds.
+pub(crate) fn milliseconds(micros: Option<f64>) -> String {
+    or_none(micros, |us| format!("{:.2} ms", us / 1e3))
+}
+
+/// Seconds in the unit that suits them.
+pub(crate) fn duration(seconds: Option<f64>) -> String {
+    or_none(seconds, |s| match s {
+        s if s < 0.1 => format!("{:.1} ms", s * 1e3),
+        s if s < 120.0 => format!("{s:.1} s"),
+        s if s < 2.0 * 3600.0 => format!("{:.1} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    })
+}

@@ -1,0 +1,195 @@
+//! Kind `report.table4`: what each method costs once, and what for each scenario (Table 4).
+//!
+//! It does not know how times were taken.
+
+use std::path::PathBuf;
+
+use nnf_contract::{Input, Kind, Offer, Stage, StageError};
+use polars::prelude::*;
+use serde::Deserialize;
+
+use crate::baseline::{self, OURS};
+use crate::document::Document;
+use crate::error::ReportError;
+use crate::format::{NONE, duration, or_none};
+use crate::output::{self, PARQUET};
+use crate::read;
+use crate::statistics;
+use crate::table::Table;
+
+#[derive(Debug, Deserialize)]
+struct Parameters {
+    scale: String,
+}
+
+/// What a stage wrote of its cost.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Cost {
+    format: String,
+    version: u32,
+    stage: String,
+    seconds: f64,
+}
+
+const SWEEP: [&str; 3] = ["search_ms", "extract_ms", "save_ms"];
+
+pub(crate) fn offer() -> Offer {
+    let json = "application/json";
+    let kind =
+        Kind::new("report.table4", "Table 4: preparation and customisation time of each method, and their factors")
+            .inputs([
+                Input::new("preparation", json, "costs of NN-Factory's training and profiling").many(),
+                Input::new("sweeps", PARQUET, "results of sweeps, with the time of each scenario").many(),
+                Input::new("paper", "text/csv", "the paper's rows"),
+                Input::new("baselines", PARQUET, "tables of the baselines").many().optional(),
+                Input::new("prune_preparation", json, "costs of training Prune&Tune's unified network")
+                    .many()
+                    .optional(),
+            ])
+            .outputs(output::of_table())
+            .parameters([output::scale()]);
+    Offer { kind, run }
+}
+
+fn run(stage: &Stage) -> Result<(), StageError> {
+    let p: Parameters = stage.parameters()?;
+    let sweeps = output::collected(stage, "sweeps", &SWEEP)?;
+    let paper = read::csv(stage.input("paper")?, &["method", "preparation_hours", "customization_seconds"])?;
+    let baselines = if stage.inputs("baselines").is_empty() {
+        None
+    } else {
+        Some(output::collected(stage, "baselines", &baseline::COLUMNS)?)
+    };
+    let preparation = costs(&output::paths(stage, "preparation"))?;
+    let prune = costs(&output::paths(stage, "prune_preparation"))?;
+    let methods = methods(&sweeps, baselines.as_ref(), &preparation, &prune, &paper)?;
+    let document = document(&methods, &preparation, &p.scale);
+    output::write_table(stage, &document, data(&methods).map_err(StageError::failed)?)
+}
+
+/// Reads the costs of stages.
+pub(crate) fn costs(paths: &[PathBuf]) -> Result<Vec<Cost>, ReportError> {
+    let read = |path: &PathBuf| {
+        let unfit = |why: String| ReportError::Unfit { path: path.display().to_string(), why };
+        let cost: Cost = serde_json::from_str(&fs_err::read_to_string(path)?).map_err(|e| unfit(e.to_string()))?;
+        if cost.format != "nnf.cost" || cost.version != 1 {
+            return Err(unfit(format!("it is `{}` version {}, not `nnf.cost` version 1", cost.format, cost.version)));
+        }
+        Ok(cost)
+    };
+    paths.iter().map(read).collect()
+}
+
+/// A row of the table; seconds.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Method {
+    pub(crate) name: String,
+    pub(crate) preparation: Option<f64>,
+    pub(crate) customisation: f64,
+    pub(crate) scenarios: usize,
+    pub(crate) paper_preparation: Option<f64>,
+    pub(crate) paper_customisation: Option<f64>,
+}
+
+pub(crate) fn methods(
+    sweeps: &DataFrame,
+    baselines: Option<&DataFrame>,
+    preparation: &[Cost],
+    prune: &[Cost],
+    paper: &DataFrame,
+) -> Result<Vec<Method>, ReportError> {
+    let sum = |costs: &[Cost]| (!costs.is_empty()).then(|| costs.iter().map(|cost| cost.seconds).sum::<f64>());
+    let parts = SWEEP.iter().map(|name| read::all_numbers(sweeps, name)).collect::<Result<Vec<_>, _>>()?;
+    let each: Vec<f64> =
+        (0..sweeps.height()).map(|row| parts.iter().map(|part| part[row]).sum::<f64>() / 1e3).collect();
+    let mut methods = vec![of_paper(paper, OURS.to_owned(), sum(preparation), &each)?];
+    if let Some(baselines) = baselines {
+        let names: Vec<String> = read::words(baselines, "method")?.iter().map(|name| baseline::title(name)).collect();
+        let seconds = read::numbers(baselines, "seconds_to_best")?;
+        for name in read::distinct(&names) {
+            let own = (0..names.len()).filter(|row| names[*row] == name);
+            let own: Vec<f64> = own.filter_map(|row| seconds[row]).filter(|seconds| seconds.is_finite()).collect();
+            let unified = if name.starts_with("Prune") { sum(prune) } else { None };
+            methods.push(of_paper(paper, name, unified, &own)?);
+        }
+    }
+    Ok(methods)
+}
+
+/// A method with the paper's figures of the same name, whatever variant it is.
+fn of_paper(paper: &DataFrame, name: String, preparation: Option<f64>, each: &[f64]) -> Result<Method, ReportError> {
+    if each.is_empty() {
+        return Err(ReportError::Misfit(format!("no scenario of {name} has a time")));
+    }
+    let theirs: Vec<String> = read::words(paper, "method")?.iter().map(|method| baseline::title(method)).collect();
+    let row = theirs.iter().position(|title| name.starts_with(title.as_str()));
+    let (hours, seconds) = (read::numbers(paper, "preparation_hours")?, read::numbers(paper, "customization_seconds")?);
+    Ok(Method {
+        preparation,
+        customisation: statistics::mean(each),
+        scenarios: each.len(),
+        paper_preparation: row.and_then(|row| hours[row]).map(|hours| hours * 3600.0),
+        paper_customisation: row.and_then(|row| seconds[row]),
+        name,
+    })
+}
+
+pub(crate) fn document(methods: &[Method], preparation: &[Cost], scale: &str) -> Document {
+    let ours = methods.first();
+    let factor = |own: Option<f64>, of: &dyn Fn(&Method) -> Option<f64>| {
+        or_none(own.zip(ours.and_then(of)).map(|(own, ours)| own / ours), |factor| format!("{factor:.1}×"))
+    };
+    let row = |method: &Method| {
+        vec![
+            method.name.clone(),
+            duration(method.paper_preparation),
+            duration(method.preparation),
+            difference(method.preparation, method.paper_preparation),
+            duration(method.paper_customisation),
+            duration(Some(method.customisation)),
+            difference(Some(method.customisation), method.paper_customisation),
+            factor(method.paper_customisation, &|ours| ours.paper_customisation),
+            factor(Some(method.customisation), &|ours| Some(ours.customisation)),
+            method.scenarios.to_string(),
+        ]
+    };
+    let titles = [
+        "method:",
+        "preparation, paper",
+        "ours",
+        "ours / paper",
+        "customisation, paper",
+        "ours",
+        "ours / paper",
+        "factor to NN-Factory, paper",
+        "ours",
+        "scenarios",
+    ];
+    let parts: Vec<String> =
+        preparation.iter().map(|cost| format!("{} {}", cost.stage, duration(Some(cost.seconds)))).collect();
+    Document::new("Preparation time (once) and customisation time (for each scenario)")
+        .table("", Table::new(titles, methods.iter().map(row).collect()))
+        .text(
+            "Customisation of NN-Factory is the mean over scenarios of search over all limits, extraction and saving; of a \
+             baseline, the mean time until it is within 0.1 point of its best validation accuracy.",
+        )
+        .text(format!("NN-Factory's preparation: {}.", if parts.is_empty() { NONE.into() } else { parts.join(", ") }))
+        .text(scale)
+}
+
+/// How many times the paper's time ours is.
+fn difference(ours: Option<f64>, paper: Option<f64>) -> String {
+    or_none(ours.zip(paper).map(|(ours, paper)| ours / paper), |share| format!("{share:.2e}"))
+}
+
+fn data(methods: &[Method]) -> PolarsResult<DataFrame> {
+    let options = |f: &dyn Fn(&Method) -> Option<f64>| methods.iter().map(f).collect::<Vec<Option<f64>>>();
+    df!(
+        "method" => methods.iter().map(|method| method.name.clone()).collect::<Vec<String>>(),
+        "preparation_seconds" => options(&|method| method.preparation),
+        "paper_preparation_seconds" => options(&|method| method.paper_preparation),
+        "customisation_seconds" => options(&|method| Some(method.customisation)),
+        "paper_customisation_seconds" => options(&|method| method.paper_customisation),
+        "scenarios" => methods.iter().map(|method| method.scenarios as u64).collect::<Vec<u64>>(),
+    )
+}

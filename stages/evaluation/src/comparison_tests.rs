@@ -17,8 +17,12 @@ fn asked(folder: &std::path::Path) -> Asked {
     let path = folder.join("digits");
     Tensor::write_safetensors(&tensors, &path).unwrap();
     let names: Vec<String> = (0..12).map(|task| format!("task {task}")).collect();
-    let questions =
-        Questions { names, bits: vec![vec![true, false]; 12], seen: (0..12).map(|task| task % 4 != 0).collect() };
+    let questions = Questions {
+        names,
+        bits: vec![vec![true, false]; 12],
+        seen: (0..12).map(|task| task % 4 != 0).collect(),
+        further: vec![false; 12],
+    };
     // Task 11 has no samples.
     let task = (0..11).flat_map(|task| [task, task]).collect::<Vec<_>>();
     let index = Index { digits: vec![[0, 1, 2, 3]; 22], label: vec![0; 22], split: SampleSplit::Test, task };

@@ -10,8 +10,9 @@ use crate::error::DeviceError;
 /// Channels of one block in libtorch's CPU convolutions.
 const BLOCK: usize = 16;
 
-/// Names of the features.
-pub(crate) fn names(network: &Network) -> Vec<String> {
+/// Names of the features of a network's gate vectors, in the order of a predictor's coefficients.
+#[must_use]
+pub fn names(network: &Network) -> Vec<String> {
     let mut names: Vec<String> = network
         .gate_layers()
         .iter()

@@ -12,6 +12,7 @@ mod predictor;
 mod profile_kind;
 
 pub use error::DeviceError;
+pub use features::names as feature_names;
 pub use measure::{Latency, Meter, Micros, Timing, architecture};
 pub use predictor::{Conditions, Predictor};
 

@@ -3,7 +3,7 @@
 //! For each gate layer: kept channels, kept channels rounded up to whole vector registers, whether any is kept; and
 //! multiply–accumulates by node that reads or makes gated channels. It does not know devices.
 
-use nnf_net::{ChannelGroups, GateVector, Network, Op, slice_network};
+use nnf_net::{ChannelGroups, GateVector, Network, slice_network};
 
 use crate::error::DeviceError;
 
@@ -47,14 +47,6 @@ pub(crate) fn of_slice(network: &Network, gates: &GateVector, sliced: &Network) 
 
 /// Nodes whose multiply–accumulates depend on gates.
 fn varying(network: &Network) -> Vec<usize> {
-    let groups = ChannelGroups::of(network);
-    let gated: Vec<usize> = (0..network.nodes().len())
-        .filter(|id| network.nodes()[*id].op == Op::Gate)
-        .map(|id| groups.of_node(id))
-        .collect();
-    let own = |id: &usize| {
-        let inputs = network.inputs_of(*id).iter().any(|input| gated.contains(&groups.of_node(*input)));
-        network.macs_of(*id).0 > 0 && (inputs || gated.contains(&groups.of_node(*id)))
-    };
-    (0..network.nodes().len()).filter(own).collect()
+    let gated = ChannelGroups::of(network).gated(network);
+    gated.into_iter().filter(|id| network.macs_of(*id).0 > 0).collect()
 }

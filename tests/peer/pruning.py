@@ -10,11 +10,13 @@ removes. Networks with weights are narrow ones of the published layouts. Needs t
 import json
 import struct
 import sys
+from collections import OrderedDict
 from pathlib import Path
 
 import torch
 import torch_pruning as tp
 from torch import nn
+from torchvision.models import MobileNetV2
 from torchvision.models.resnet import BasicBlock, ResNet, resnet18
 
 IMPORTANCE = tp.importance.GroupMagnitudeImportance(p=2, group_reduction="mean", normalizer="mean")
@@ -32,6 +34,50 @@ class NarrowResNet(ResNet):
             layer = self._make_layer(BasicBlock, width, 2, stride=1 if part == 0 else 2)
             setattr(self, f"layer{part + 1}", layer)
         self.fc = nn.Linear(widths[-1], 2)
+
+
+class Attention(nn.Module):
+    """Projections are layers of their own, as in stages/net."""
+
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.heads = heads
+        self.q, self.k, self.v, self.out_proj = (nn.Linear(dim, dim) for _ in range(4))
+
+    def forward(self, x):
+        split = lambda y: y.view(y.shape[0], y.shape[1], self.heads, -1).transpose(1, 2)
+        mixed = nn.functional.scaled_dot_product_attention(split(self.q(x)), split(self.k(x)), split(self.v(x)))
+        return self.out_proj(mixed.transpose(1, 2).flatten(2))
+
+
+class Block(nn.Module):
+    def __init__(self, dim, heads, ffn):
+        super().__init__()
+        self.ln_1, self.ln_2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.self_attention = Attention(dim, heads)
+        self.mlp = nn.Sequential(nn.Linear(dim, ffn), nn.GELU(), nn.Identity(), nn.Linear(ffn, dim))
+
+    def forward(self, x):
+        x = x + self.self_attention(self.ln_1(x))
+        return x + self.mlp(self.ln_2(x))
+
+
+class NarrowViT(nn.Module):
+    """The layout of stages/net's ViT with mean pooling."""
+
+    def __init__(self, dim, heads, ffn, depth):
+        super().__init__()
+        self.conv_proj = nn.Conv2d(1, dim, 7, 7)
+        layers = OrderedDict((f"encoder_layer_{number}", Block(dim, heads, ffn)) for number in range(depth))
+        self.encoder = nn.Module()
+        self.encoder.layers, self.encoder.ln = nn.Sequential(layers), nn.LayerNorm(dim)
+        self.heads = nn.Module()
+        self.heads.head = nn.Linear(dim, 2)
+        self.encoder.pos_embedding = nn.Parameter(torch.zeros(1, 64, dim))
+
+    def forward(self, x):
+        tokens = self.conv_proj(x).flatten(2).transpose(1, 2) + self.encoder.pos_embedding
+        return self.heads.head(self.encoder.ln(self.encoder.layers(tokens)).mean(1))
 
 
 def with_drawn_weights(model, seed):
@@ -126,6 +172,18 @@ def main():
     narrow = with_drawn_weights(NarrowResNet([6, 8, 10, 12]), 1)
     gated = [f"layer{part}.{block}.conv1" for part in range(1, 5) for block in range(2)]
     golden(folder, "resnet-narrow", narrow, torch.zeros(1, 1, 56, 56), gated, [0.25, 0.5])
+
+    # Channels that are not rounded to multiples of 8, so that the file stays small.
+    settings = [[1, 4, 1, 1], [3, 6, 2, 2], [3, 8, 2, 2], [2, 10, 1, 1]]
+    narrow = MobileNetV2(num_classes=2, inverted_residual_setting=settings, round_nearest=1)
+    narrow.features[0][0] = nn.Conv2d(3, 32, 3, 2, 1, bias=False)
+    narrow = with_drawn_weights(narrow, 2)
+    expansions = [f"features.{block}.conv.{part}.0" for block in range(2, 8) for part in range(2)]
+    golden(folder, "mobilenet-narrow", narrow, torch.zeros(1, 3, 64, 64), expansions, [0.2, 0.4])
+
+    narrow = with_drawn_weights(NarrowViT(8, 2, 12, 2), 3)
+    hidden = [f"encoder.layers.encoder_layer_{number}.mlp.0" for number in range(2)]
+    golden(folder, "vit-narrow", narrow, torch.zeros(1, 1, 56, 56), hidden, [0.25, 0.5])
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ pub struct Slice {
 #[must_use]
 pub fn slices(network: &Network, group: &ChannelGroup) -> Vec<Slice> {
     let layer = |id: &usize| matches!(network.nodes()[*id].op, Op::Conv2d { .. } | Op::Linear { .. });
-    let norm = |id: &usize| matches!(network.nodes()[*id].op, Op::BatchNorm { .. });
+    let norm = |id: &usize| matches!(network.nodes()[*id].op, Op::BatchNorm { .. } | Op::LayerNorm { .. });
     let slice = |id: &usize, axis| Slice { parameter: format!("{}.weight", network.nodes()[*id].name), axis };
     let rows = group.producers.iter().filter(|id| layer(id)).chain(group.members.iter().filter(|id| norm(id)));
     let columns = group.consumers.iter().filter(|id| layer(id));

@@ -1,7 +1,7 @@
 //! Global pruning: the least important channels of all groups go first, until what is left is within a budget.
 //!
-//! The order is fixed before the first channel goes, so a budget decides only how many go. It does not know what a
-//! budget is of, nor devices.
+//! The order is fixed before the first channel goes, so a budget decides only how many go. Of attention whole heads go: a
+//! head is as important as its channels on average. It does not know what a budget is of, nor devices.
 
 use nnf_net::{ChannelGroups, GateVector, Model, Network, Op, Weights, remove_channels, slice, slice_network};
 use serde::{Deserialize, Serialize};
@@ -22,8 +22,9 @@ pub enum Scope {
 /// The channels of a network in the order in which they go.
 #[derive(Clone, Debug)]
 pub struct Ranking {
-    widths: Vec<i64>,
-    /// Group and channel, the least important first.
+    /// Width of each group, and of the runs of channels that go together.
+    sizes: Vec<(i64, i64)>,
+    /// Group and run, the least important first.
     order: Vec<(usize, i64)>,
 }
 
@@ -42,18 +43,20 @@ impl Ranking {
                 continue;
             }
             let Some(values) = importance(network, weights, group)? else { continue };
-            let mut own: Vec<(f64, usize, i64)> = (0..).zip(values).map(|(at, value)| (value, number, at)).collect();
+            let runs = values.chunks(usize::try_from(group.block).unwrap_or(1).max(1));
+            let means = runs.map(|run| run.iter().sum::<f64>() / run.len() as f64);
+            let mut own: Vec<(f64, usize, i64)> = (0..).zip(means).map(|(at, value)| (value, number, at)).collect();
             own.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.2.cmp(&b.2)));
             own.pop();
             order.extend(own);
         }
         // Stable: within a group the order stays.
         order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let widths = groups.groups().iter().map(|group| group.width).collect();
-        Ok(Ranking { widths, order: order.into_iter().map(|(_, group, channel)| (group, channel)).collect() })
+        let sizes = groups.groups().iter().map(|group| (group.width, group.block)).collect();
+        Ok(Ranking { sizes, order: order.into_iter().map(|(_, group, run)| (group, run)).collect() })
     }
 
-    /// How many channels can go.
+    /// How many channels, or heads, can go.
     #[must_use]
     pub fn removable(&self) -> usize {
         self.order.len()
@@ -62,14 +65,14 @@ impl Ranking {
     /// The kept channels of each group, as [`remove_channels`] takes them, after so many channels are gone.
     #[must_use]
     pub fn keep(&self, removed: usize) -> Vec<Option<Vec<i64>>> {
-        let mut gone: Vec<Vec<i64>> = vec![Vec::new(); self.widths.len()];
-        for (group, channel) in self.order.iter().take(removed) {
-            gone[*group].push(*channel);
+        let mut gone: Vec<Vec<i64>> = vec![Vec::new(); self.sizes.len()];
+        for (group, run) in self.order.iter().take(removed) {
+            gone[*group].push(*run);
         }
-        let kept = |(width, gone): (&i64, Vec<i64>)| {
-            (!gone.is_empty()).then(|| (0..*width).filter(|channel| !gone.contains(channel)).collect())
+        let kept = |((width, block), gone): (&(i64, i64), Vec<i64>)| {
+            (!gone.is_empty()).then(|| (0..*width).filter(|channel| !gone.contains(&(channel / block))).collect())
         };
-        self.widths.iter().zip(gone).map(kept).collect()
+        self.sizes.iter().zip(gone).map(kept).collect()
     }
 
     /// The gates that keep what is kept after so many channels are gone.
@@ -80,7 +83,7 @@ impl Ranking {
         let layer = |id: usize| {
             let kept = &keep[groups.of_node(id)];
             let is_kept = |channel: i64| kept.as_ref().is_none_or(|kept| kept.binary_search(&channel).is_ok());
-            (0..network.shape_of(id)[0]).map(is_kept).collect()
+            (0..network.channels_of(id)).map(is_kept).collect()
         };
         GateVector(layers.map(layer).collect())
     }

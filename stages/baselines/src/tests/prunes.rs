@@ -5,7 +5,7 @@ use nnf_net::{
 };
 use tch::{Kind, Tensor};
 
-use super::golden::narrow_resnet;
+use super::golden::{narrow_mobilenet, narrow_resnet, narrow_vit};
 use super::toy;
 use crate::budget::{Budget, Target};
 use crate::{Ranking, Scope, heads, importance, slices};
@@ -105,40 +105,61 @@ fn a_budget_of_predicted_latency_is_met_and_just_so() {
     assert!(target.budgets(&[], &[], &[]).is_err());
 }
 
-#[test]
-fn a_pruned_network_computes_what_remains() {
-    let (network, weights) = narrow_resnet();
-    let weights = weights.to(Kind::Double, tch::Device::Cpu);
-    let batch = Random::of(3, &[]).normal_tensor(&[2, 1, 56, 56], 1.0);
-    let run = Run { precision: Precision::Float64, ..Run::default() };
-    let groups = ChannelGroups::of(&network);
-    for scope in [Scope::Gated, Scope::All] {
-        let ranking = Ranking::of(&network, &weights, scope).unwrap();
-        for removed in [10, ranking.removable()] {
-            // A channel whose norms have neither factor nor offset is zero all over its group.
-            let zeroed = weights.copied();
-            for (group, kept) in groups.groups().iter().zip(ranking.keep(removed)) {
-                let Some(kept) = kept else { continue };
-                let mask: Vec<f64> = (0..group.width).map(|c| f64::from(u8::from(kept.contains(&c)))).collect();
-                for norm in group.members.iter().map(|id| &network.nodes()[*id]) {
-                    if matches!(norm.op, Op::BatchNorm { .. }) {
-                        for part in ["weight", "bias"] {
-                            let mut tensor = zeroed.get(&format!("{}.{part}", norm.name)).unwrap().shallow_clone();
-                            let _ = tensor.g_mul_(&Tensor::from_slice(&mask));
-                        }
-                    }
+/// Weights with which the channels of a group that are not kept are zero wherever the group goes.
+fn zeroed(network: &Network, weights: &Weights, keep: &[Option<Vec<i64>>]) -> Weights {
+    let zeroed = weights.copied();
+    for (group, kept) in ChannelGroups::of(network).groups().iter().zip(keep) {
+        let Some(kept) = kept else { continue };
+        let mask: Vec<f64> = (0..group.width).map(|c| f64::from(u8::from(kept.contains(&c)))).collect();
+        for norm in group.members.iter().map(|id| &network.nodes()[*id]) {
+            if matches!(norm.op, Op::BatchNorm { .. }) {
+                for part in ["weight", "bias"] {
+                    let mut tensor = zeroed.get(&format!("{}.{part}", norm.name)).unwrap().shallow_clone();
+                    let _ = tensor.g_mul_(&Tensor::from_slice(&mask));
                 }
             }
-            let expected = forward(&network, &zeroed, &batch, &run, &[]).unwrap();
-            let model = Model { network: network.clone(), weights: weights.copied() };
-            let pruned = ranking.pruned(&model, removed).unwrap();
-            assert!(pruned.network.gate_layers().is_empty());
-            assert_eq!(pruned.network, ranking.pruned_network(&network, removed).unwrap());
-            let found = forward(&pruned.network, &pruned.weights, &batch, &run, &[]).unwrap();
-            let apart = f64::try_from((&found[0] - &expected[0]).abs().max() / expected[0].abs().max()).unwrap();
-            assert!(apart < 1e-10, "{scope:?} {removed}: {apart:e}");
         }
     }
+    zeroed
+}
+
+#[test]
+fn a_pruned_network_computes_what_remains() {
+    let run = Run { precision: Precision::Float64, ..Run::default() };
+    for (network, weights) in [narrow_resnet(), narrow_mobilenet()] {
+        let weights = weights.to(Kind::Double, tch::Device::Cpu);
+        let input = network.input_shape();
+        let batch = Random::of(3, &[]).normal_tensor(&[2, input[0], input[1], input[2]], 1.0);
+        for scope in [Scope::Gated, Scope::All] {
+            let ranking = Ranking::of(&network, &weights, scope).unwrap();
+            for removed in [10, ranking.removable()] {
+                let zeroed = zeroed(&network, &weights, &ranking.keep(removed));
+                let expected = forward(&network, &zeroed, &batch, &run, &[]).unwrap();
+                let model = Model { network: network.clone(), weights: weights.copied() };
+                let pruned = ranking.pruned(&model, removed).unwrap();
+                assert!(pruned.network.gate_layers().is_empty());
+                assert_eq!(pruned.network, ranking.pruned_network(&network, removed).unwrap());
+                let found = forward(&pruned.network, &pruned.weights, &batch, &run, &[]).unwrap();
+                let apart = f64::try_from((&found[0] - &expected[0]).abs().max() / expected[0].abs().max()).unwrap();
+                assert!(apart < 1e-10, "{} {scope:?} {removed}: {apart:e}", network.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn of_attention_whole_heads_go() {
+    let (network, weights) = narrow_vit();
+    let ranking = Ranking::of(&network, &weights, Scope::All).unwrap();
+    // One of two heads of each block, 7 of 8 channels of the tokens, 11 of 12 of each block's FFN.
+    assert_eq!(ranking.removable(), 2 + 7 + 2 * 11);
+    for removed in 0..=ranking.removable() {
+        ranking.pruned_network(&network, removed).unwrap();
+    }
+    let least = ranking.pruned_network(&network, ranking.removable()).unwrap();
+    let width = |name: &str| least.channels_of(least.position(name).unwrap());
+    assert_eq!(width("encoder.layers.encoder_layer_1.self_attention.q"), 4);
+    assert_eq!((width("conv_proj"), width("encoder.layers.encoder_layer_0.mlp.0")), (1, 1));
 }
 
 #[test]

@@ -10,6 +10,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "nnf-training",
         "nnf-evaluation",
         "nnf-device",
+        "nnf-baselines",
         "nnf-search",
         "nnf-report",
     ])?;

@@ -18,6 +18,11 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     ("nnf-training", &["nnf-contract", "nnf-net", "nnf-supernet"], FAR_FROM_ENGINE),
     ("nnf-evaluation", &["nnf-contract", "nnf-net", "nnf-supernet"], FAR_FROM_ENGINE),
     ("nnf-device", &["nnf-contract", "nnf-net"], FAR_FROM_ENGINE),
+    (
+        "nnf-baselines",
+        &["nnf-contract", "nnf-net", "nnf-supernet", "nnf-training", "nnf-evaluation", "nnf-device"],
+        FAR_FROM_ENGINE,
+    ),
     ("nnf-search", &["nnf-contract", "nnf-net", "nnf-supernet", "nnf-evaluation", "nnf-device"], FAR_FROM_ENGINE),
     ("nnf-report", &["nnf-contract"], FAR_FROM_ENGINE),
     (
@@ -34,6 +39,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
             "nnf-training",
             "nnf-evaluation",
             "nnf-device",
+            "nnf-baselines",
             "nnf-search",
             "nnf-report",
         ],

@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         ("nnf-training", nnf_training::offers()),
         ("nnf-evaluation", nnf_evaluation::offers()),
         ("nnf-device", nnf_device::offers()),
+        ("nnf-baselines", nnf_baselines::offers()),
         ("nnf-search", nnf_search::offers()),
         ("nnf-report", nnf_report::offers()),
     ];

@@ -26,7 +26,7 @@ impl<'a> Features<'a> {
         Features { network, varying }
     }
 
-    /// Names of the features.
+    /// Their names, in the order of a predictor's coefficients.
     pub(crate) fn names(&self) -> Vec<String> {
         let layers = self.network.gate_layers();
         let mut names: Vec<String> = layers

@@ -188,7 +188,9 @@ impl Questions {
         if bits.is_empty() || bits.iter().any(|own| own.len() != bits[0].len()) {
             return Err(SupernetError::unfit(path, "there are no tasks, or they have different numbers of bits"));
         }
-        Ok(Questions { names: text("name")?, bits, seen: flags("seen")?, further: flags("further")? })
+        // A table that was not made here may have none.
+        let further = if frame.column("further").is_ok() { flags("further")? } else { vec![false; bits.len()] };
+        Ok(Questions { names: text("name")?, bits, seen: flags("seen")?, further })
     }
 
     /// Positions of the tasks that are asked.

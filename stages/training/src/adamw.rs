@@ -10,12 +10,15 @@ const CHUNK: i64 = 1 << 18;
 
 /// Constants of AdamW.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct AdamWConfig {
-    pub(crate) betas: (f64, f64),
-    pub(crate) eps: f64,
-    pub(crate) weight_decay: f64,
+pub struct AdamWConfig {
+    /// Weights of the past in the means of gradients and of their squares.
+    pub betas: (f64, f64),
+    /// Added to the root of the mean square.
+    pub eps: f64,
+    /// Share of a decaying parameter that goes in a step, times the learning rate.
+    pub weight_decay: f64,
     /// Greatest norm of the gradient; 0 for no clipping.
-    pub(crate) clip: f64,
+    pub clip: f64,
 }
 
 /// The optimiser's state.

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use nnf_contract::{Output, Stage};
+use nnf_contract::Output;
 use serde::Serialize;
 use tch::Device;
 
@@ -12,7 +12,7 @@ use crate::error::TrainingError;
 
 /// What a training cost.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Cost {
+pub struct Cost {
     format: String,
     version: u32,
     /// The kind of stage.
@@ -28,8 +28,9 @@ pub(crate) struct Cost {
 }
 
 impl Cost {
-    /// The cost of a stage of a kind on a device.
-    pub(crate) fn new(kind: &str, seconds: f64, steps: u64, device: Device, stage: &Stage) -> Self {
+    /// The cost of a stage of a kind on a device, with so many CPU threads.
+    #[must_use]
+    pub fn new(kind: &str, seconds: f64, steps: u64, device: Device, threads: u32) -> Self {
         Cost {
             format: "nnf.cost".into(),
             version: 1,
@@ -37,12 +38,13 @@ impl Cost {
             seconds,
             steps,
             device: if device.is_cuda() { "cuda".into() } else { "cpu".into() },
-            threads: stage.task().cpus.max(1),
+            threads,
         }
     }
 
     /// Declares the output.
-    pub(crate) fn output() -> Output {
+    #[must_use]
+    pub fn output() -> Output {
         Output::new(
             "cost",
             "application/json",
@@ -54,7 +56,7 @@ impl Cost {
     ///
     /// # Errors
     /// When the disk fails.
-    pub(crate) fn save(&self, path: &Path) -> Result<(), TrainingError> {
+    pub fn save(&self, path: &Path) -> Result<(), TrainingError> {
         let text = serde_json::to_string_pretty(self).map_err(|e| TrainingError::Misfit(e.to_string()))?;
         Ok(fs_err::write(path, text + "\n")?)
     }

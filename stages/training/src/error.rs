@@ -6,23 +6,38 @@ use nnf_supernet::SupernetError;
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum TrainingError {
+pub enum TrainingError {
+    /// The disk failed; the message names the file.
     #[error("{0}")]
     Io(#[from] std::io::Error),
+    /// A network or its weights are at fault.
     #[error("{0}")]
     Net(#[from] NetError),
+    /// The supernet or the data are at fault.
     #[error("{0}")]
     Supernet(#[from] SupernetError),
+    /// libtorch failed.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),
+    /// A table cannot be made.
     #[error("table: {0}")]
     Table(#[from] polars::error::PolarsError),
+    /// The training diverged.
     #[error(
         "step {step}: the loss is not finite (learning rate {rate:.1e}, seed {seed}); a lower `learning_rate` helps"
     )]
-    NotFinite { step: u64, rate: f64, seed: u64 },
+    NotFinite {
+        /// The step.
+        step: u64,
+        /// Its learning rate.
+        rate: f64,
+        /// Seed of the draws.
+        seed: u64,
+    },
+    /// Parts do not fit together.
     #[error("{0}")]
     Misfit(String),
+    /// The engine asked the training to stop; its state is saved.
     #[error("stopped on request")]
     Cancelled,
 }

@@ -11,9 +11,9 @@ use crate::adamw::{AdamW, AdamWConfig, flattened};
 use crate::error::TrainingError;
 
 /// Models in training.
-pub(crate) struct Learner {
+pub struct Learner {
     /// The models; their learnt parameters share memory with the flat tensor.
-    pub(crate) models: Vec<Model>,
+    pub models: Vec<Model>,
     flat: Tensor,
     leaves: Vec<Tensor>,
     optimiser: AdamW,
@@ -21,7 +21,10 @@ pub(crate) struct Learner {
 
 impl Learner {
     /// Moves the learnt parameters of models into one flat tensor on a device, those with weight decay first.
-    pub(crate) fn new(models: Vec<Model>, device: Device, config: AdamWConfig) -> Result<Self, TrainingError> {
+    ///
+    /// # Errors
+    /// When weights are missing.
+    pub fn new(models: Vec<Model>, device: Device, config: AdamWConfig) -> Result<Self, TrainingError> {
         let mut models: Vec<Model> = models
             .into_iter()
             .map(|model| Model { weights: model.weights.to(Kind::Float, device).copied(), network: model.network })
@@ -53,7 +56,7 @@ impl Learner {
     }
 
     /// One step down the gradient of the loss. Returns the gradient's norm.
-    pub(crate) fn descend(&mut self, loss: &Tensor, rate: f64) -> f64 {
+    pub fn descend(&mut self, loss: &Tensor, rate: f64) -> f64 {
         let gradients = Tensor::run_backward(&[loss], &self.leaves, false, false);
         // A parameter that the loss does not reach has no gradient.
         let whole = |(gradient, leaf): (Tensor, &Tensor)| if gradient.defined() { gradient } else { leaf.zeros_like() };
@@ -62,12 +65,14 @@ impl Learner {
     }
 
     /// Weights of a model as they are now, with memory of their own, on the CPU.
-    pub(crate) fn weights(&self, model: usize) -> Weights {
+    #[must_use]
+    pub fn weights(&self, model: usize) -> Weights {
         self.models[model].weights.to(Kind::Float, Device::Cpu).copied()
     }
 
     /// All that changes in training.
-    pub(crate) fn state(&self) -> Vec<(String, Tensor)> {
+    #[must_use]
+    pub fn state(&self) -> Vec<(String, Tensor)> {
         let mut state = vec![
             ("learner.flat".to_owned(), self.flat.shallow_clone()),
             ("learner.first".to_owned(), self.optimiser.first.shallow_clone()),
@@ -90,7 +95,10 @@ impl Learner {
     }
 
     /// Goes back to a state.
-    pub(crate) fn restore(&mut self, state: &BTreeMap<String, Tensor>) -> Result<(), TrainingError> {
+    ///
+    /// # Errors
+    /// When the state is of other models.
+    pub fn restore(&mut self, state: &BTreeMap<String, Tensor>) -> Result<(), TrainingError> {
         let put = |name: &str, target: &Tensor| -> Result<(), TrainingError> {
             let found = state.get(name).filter(|found| found.size() == target.size());
             let found =

@@ -11,12 +11,19 @@ mod counting;
 mod error;
 mod joint;
 mod learner;
-mod place;
+pub mod place;
 mod pretrain_kind;
 mod progress;
 mod schedule;
 mod session;
 mod train_kind;
+
+pub use adamw::AdamWConfig;
+pub use cost::Cost;
+pub use error::TrainingError;
+pub use learner::Learner;
+pub use progress::Watch;
+pub use session::{History, Session, Work};
 
 /// The kinds of stage that this crate offers.
 #[must_use]

@@ -9,13 +9,16 @@ use tch::Device;
 
 /// The parameters that say it.
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct PlaceParameters {
-    pub(crate) precision: String,
-    pub(crate) device: String,
+pub struct PlaceParameters {
+    /// `auto`, `float32` or `bfloat16`.
+    pub precision: String,
+    /// `auto`, `cpu` or `cuda`.
+    pub device: String,
 }
 
 /// Declares them.
-pub(crate) fn parameters() -> [Parameter; 2] {
+#[must_use]
+pub fn parameters() -> [Parameter; 2] {
     [
         Parameter::choice(
             "precision",
@@ -29,7 +32,10 @@ pub(crate) fn parameters() -> [Parameter; 2] {
 }
 
 /// Device and number format, after setting the number of threads to the stage's cores.
-pub(crate) fn choose(stage: &Stage, parameters: &PlaceParameters) -> Result<(Device, Precision), StageError> {
+///
+/// # Errors
+/// When a device is asked for that is not there.
+pub fn choose(stage: &Stage, parameters: &PlaceParameters) -> Result<(Device, Precision), StageError> {
     let threads = stage.task().cpus.max(1);
     tch::set_num_threads(i32::try_from(threads).unwrap_or(1));
     let cuda = tch::Cuda::is_available();

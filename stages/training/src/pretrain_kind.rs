@@ -92,7 +92,8 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     };
     let history = session.run(&mut work, stage)?;
     history.save(stage.output("history")?)?;
-    Cost::new("supernet.pretrain", history.seconds, p.steps, device, stage).save(stage.output("cost")?)?;
+    Cost::new("supernet.pretrain", history.seconds, p.steps, device, stage.task().cpus.max(1))
+        .save(stage.output("cost")?)?;
     stage.metrics(None, &[("validation: all ten counts right", work.validate(2048)?)]);
     work.model().save(stage.output("model")?).map_err(StageError::failed)
 }

@@ -3,10 +3,14 @@
 use nnf_contract::Stage;
 
 /// Hears how training goes, and may stop it.
-pub(crate) trait Watch {
+pub trait Watch {
+    /// So many steps are done.
     fn progress(&self, done: u64, total: u64);
+    /// Smoothed numbers after a step.
     fn metrics(&self, step: u64, values: &[(&str, f64)]);
+    /// Says a sentence to the person who watches.
     fn note(&self, text: String);
+    /// Whether to save and stop.
     fn cancelled(&self) -> bool;
 }
 

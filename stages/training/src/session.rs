@@ -17,44 +17,62 @@ use crate::progress::Watch;
 const SMOOTHING: f64 = 0.97;
 
 /// Something that is trained step by step. All of its state must be in `state`.
-pub(crate) trait Work {
+pub trait Work {
     /// Names of the numbers that a step measures.
     fn names(&self) -> &'static [&'static str];
     /// One step.
+    ///
+    /// # Errors
+    /// When the step cannot be made, or the loss is not finite.
     fn step(&mut self, step: u64) -> Result<Vec<f64>, TrainingError>;
     /// All that changes in training.
     fn state(&self) -> Vec<(String, Tensor)>;
     /// Goes back to a state.
+    ///
+    /// # Errors
+    /// When the state is of another training.
     fn restore(&mut self, state: &BTreeMap<String, Tensor>) -> Result<(), TrainingError>;
     /// Writes what there is now into a folder.
+    ///
+    /// # Errors
+    /// When the disk fails.
     fn snapshot(&self, folder: &Path) -> Result<(), TrainingError>;
+    /// Whether nothing is to be gained by more steps; a training of a fixed length never says so.
+    fn done(&self) -> bool {
+        false
+    }
 }
 
 /// How long, and what to keep.
-pub(crate) struct Session<'a> {
-    pub(crate) steps: u64,
+pub struct Session<'a> {
+    /// Steps at most.
+    pub steps: u64,
     /// Steps between rows of the history.
-    pub(crate) log_every: u64,
-    /// Folder of checkpoints, if any, and the time between them.
-    pub(crate) checkpoint: Option<&'a Path>,
-    pub(crate) checkpoint_every: Duration,
+    pub log_every: u64,
+    /// Folder of checkpoints, if any.
+    pub checkpoint: Option<&'a Path>,
+    /// Time between checkpoints.
+    pub checkpoint_every: Duration,
     /// Number of snapshots, evenly spaced, the last at the end.
-    pub(crate) snapshots: u64,
+    pub snapshots: u64,
     /// Folder of snapshots.
-    pub(crate) snapshot_folder: Option<&'a Path>,
+    pub snapshot_folder: Option<&'a Path>,
 }
 
 /// What a training measured: rows of `step` and smoothed numbers.
-pub(crate) struct History {
+pub struct History {
     names: &'static [&'static str],
     rows: Vec<Vec<f64>>,
     /// Wall-clock seconds of all steps, over all attempts.
-    pub(crate) seconds: f64,
+    pub seconds: f64,
 }
 
 impl History {
     /// Writes the rows as Parquet.
-    pub(crate) fn save(&self, path: &Path) -> Result<(), TrainingError> {
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn save(&self, path: &Path) -> Result<(), TrainingError> {
         let names = std::iter::once("step").chain(self.names.iter().copied());
         let columns = names.enumerate().map(|(at, name)| {
             let values: Vec<f64> = self.rows.iter().map(|row| row.get(at).copied().unwrap_or(f64::NAN)).collect();
@@ -96,13 +114,16 @@ impl Progress {
 }
 
 impl Session<'_> {
-    /// Runs all steps that are not done yet.
-    pub(crate) fn run(&self, work: &mut dyn Work, watch: &dyn Watch) -> Result<History, TrainingError> {
+    /// Runs the steps that are not done yet, until the work is done.
+    ///
+    /// # Errors
+    /// When a step or the disk fails, or with [`TrainingError::Cancelled`] when the watch asks to stop.
+    pub fn run(&self, work: &mut dyn Work, watch: &dyn Watch) -> Result<History, TrainingError> {
         let names = work.names();
         let mut at = self.resume(work, watch)?;
         let (began, before) = (Instant::now(), at.seconds);
         let mut saved = began;
-        while at.step < self.steps {
+        while at.step < self.steps && !work.done() {
             at.seconds = before + began.elapsed().as_secs_f64();
             if watch.cancelled() {
                 self.save(work, &at)?;

@@ -162,7 +162,8 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     };
     let history = session.run(&mut work, stage)?;
     history.save(stage.output("history")?)?;
-    Cost::new("supernet.train", history.seconds, p.steps, device, stage).save(stage.output("cost")?)?;
+    Cost::new("supernet.train", history.seconds, p.steps, device, stage.task().cpus.max(1))
+        .save(stage.output("cost")?)?;
     for limit in p.validation_limits {
         let (accuracy, ratio) = work.validate(limit, p.validation_samples)?;
         let name = format!("{}%", limit * 100.0);

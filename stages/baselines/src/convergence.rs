@@ -1,0 +1,91 @@
+//! When a training has converged: validation accuracy has stopped rising, also at lower learning rates.
+//!
+//! After `patience` evaluations without a rise the learning rate drops to a tenth; after the last drop the training ends.
+//! All is a function of the evaluations, so a training that goes on decides as one that was never stopped. It does not
+//! know what is trained.
+
+use serde::{Deserialize, Serialize};
+
+/// Factor of a drop.
+const DROP: f64 = 0.1;
+/// How near to the best validation accuracy counts as converged (a tenth of a point).
+const NEAR: f64 = 0.001;
+
+/// One look at the validation samples.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Evaluation {
+    /// Steps done.
+    pub(crate) step: u64,
+    /// Seconds of training until then, without those of validation.
+    pub(crate) seconds: f64,
+    /// Right answers.
+    pub(crate) right: u64,
+}
+
+/// The rule.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rule {
+    /// Evaluations without a rise before the learning rate drops.
+    pub(crate) patience: u32,
+    /// Drops before the end.
+    pub(crate) drops: u32,
+}
+
+/// The evaluations so far.
+#[derive(Clone, Debug)]
+pub(crate) struct Convergence {
+    rule: Rule,
+    evaluations: Vec<Evaluation>,
+}
+
+impl Convergence {
+    pub(crate) fn new(rule: Rule, evaluations: Vec<Evaluation>) -> Self {
+        Convergence { rule, evaluations }
+    }
+
+    /// Notes an evaluation; says whether none before was better.
+    pub(crate) fn note(&mut self, evaluation: Evaluation) -> bool {
+        self.evaluations.push(evaluation);
+        evaluation.right == best(&self.evaluations)
+    }
+
+    pub(crate) fn evaluations(&self) -> &[Evaluation] {
+        &self.evaluations
+    }
+
+    /// How often patience ran out.
+    fn drops(&self) -> u32 {
+        let (mut best, mut waited, mut drops) = (None, 0, 0);
+        for evaluation in &self.evaluations {
+            waited += 1;
+            if best.is_none_or(|best| evaluation.right > best) {
+                (best, waited) = (Some(evaluation.right), 0);
+            }
+            if waited >= self.rule.patience {
+                (drops, waited) = (drops + 1, 0);
+            }
+        }
+        drops
+    }
+
+    /// What the learning rate is multiplied with now.
+    pub(crate) fn factor(&self) -> f64 {
+        DROP.powi(i32::try_from(self.drops()).unwrap_or(i32::MAX))
+    }
+
+    /// Whether the training is over.
+    pub(crate) fn done(&self) -> bool {
+        self.drops() > self.rule.drops
+    }
+}
+
+/// Most right answers of an evaluation.
+pub(crate) fn best(evaluations: &[Evaluation]) -> u64 {
+    evaluations.iter().map(|one| one.right).max().unwrap_or(0)
+}
+
+/// Seconds of training until validation accuracy was within 0.1 points of its best.
+pub(crate) fn seconds_to_best(evaluations: &[Evaluation], samples: u64) -> f64 {
+    let enough = best(evaluations) as f64 - NEAR * samples as f64 - 1e-9;
+    evaluations.iter().find(|one| one.right as f64 >= enough).map_or(f64::NAN, |one| one.seconds)
+}

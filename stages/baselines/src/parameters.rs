@@ -1,0 +1,87 @@
+//! Parameters of training that the baselines share.
+//!
+//! It does not know which kind asks for them.
+
+use std::time::Duration;
+
+use nnf_contract::Parameter;
+use nnf_net::Precision;
+use nnf_training::{AdamWConfig, place};
+use serde::Deserialize;
+
+use crate::convergence::Rule;
+use crate::tuning::TuningConfig;
+
+/// Their values.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct TuningParameters {
+    pub(crate) steps: u64,
+    batch: usize,
+    learning_rate: f64,
+    weight_decay: f64,
+    clip: f64,
+    warm_up_steps: u64,
+    evaluate_every: u64,
+    patience: u32,
+    drops: u32,
+    pub(crate) validation_samples: usize,
+    pub(crate) seed: u64,
+    checkpoint_seconds: u64,
+    pub(crate) precision: String,
+    pub(crate) device: String,
+}
+
+/// Declares them, with a default for the most steps of a training.
+pub(crate) fn parameters(steps: i64) -> Vec<Parameter> {
+    let mut all = vec![
+        Parameter::int("steps", 1, 10_000_000, "steps of a training at most").unit("steps").default(steps),
+        Parameter::int("batch", 2, 65_536, "samples of a step").default(128),
+        Parameter::float("learning_rate", 1e-8, 10.0, "learning rate after warm-up").default(1e-3),
+        Parameter::float("weight_decay", 0.0, 1.0, "of AdamW").default(0.01),
+        Parameter::float("clip", 0.0, 1e6, "greatest norm of the gradient; 0 for none").default(5.0),
+        Parameter::int("warm_up_steps", 0, 1_000_000, "steps in which the learning rate rises")
+            .unit("steps")
+            .default(20),
+        Parameter::int("evaluate_every", 1, 1_000_000, "steps between looks at the validation samples")
+            .unit("steps")
+            .default(20),
+        Parameter::int(
+            "patience",
+            1,
+            1_000,
+            "looks without a rise of validation accuracy before the learning rate drops to a tenth, or training ends",
+        )
+        .default(3),
+        Parameter::int("drops", 0, 10, "drops of the learning rate before the end").default(1),
+        Parameter::int("validation_samples", 1, 100_000_000, "validation samples to look at, at most").default(1_000),
+        Parameter::int("seed", 0, i64::MAX, "seed of weights and draws").default(1),
+        Parameter::int("checkpoint_seconds", 1, 86_400, "time between checkpoints").unit("s").default(60).unkeyed(),
+    ];
+    all.extend(place::parameters());
+    all
+}
+
+impl TuningParameters {
+    pub(crate) fn checkpoint_every(&self) -> Duration {
+        Duration::from_secs(self.checkpoint_seconds)
+    }
+
+    pub(crate) fn evaluate_every(&self) -> u64 {
+        self.evaluate_every
+    }
+
+    /// The constants of a tuning.
+    pub(crate) fn config(&self, precision: Precision, sparsity: f64) -> TuningConfig {
+        TuningConfig {
+            batch: self.batch,
+            rate: self.learning_rate,
+            warm_up: self.warm_up_steps,
+            evaluate_every: self.evaluate_every,
+            rule: Rule { patience: self.patience, drops: self.drops },
+            sparsity,
+            seed: self.seed,
+            precision,
+            optimiser: AdamWConfig { betas: (0.9, 0.999), eps: 1e-8, weight_decay: self.weight_decay, clip: self.clip },
+        }
+    }
+}

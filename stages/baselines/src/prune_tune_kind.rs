@@ -1,0 +1,191 @@
+//! Kind `baseline.prune_tune`: for every task and budget on one device, the unified network pruned to the budget and
+//! fine-tuned on the task's samples (paper §5.1, "Prune&Tune", with DepGraph).
+//!
+//! Pruning is the same for all tasks and done once for each budget. It does not know other devices.
+
+use std::collections::BTreeMap;
+
+use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
+use nnf_device::{Latency, Meter, Predictor, Timing};
+use nnf_net::{Counts, Model, Network};
+use nnf_training::Cost;
+use serde::Deserialize;
+
+use crate::budget::Target;
+use crate::error::BaselineError;
+use crate::parameters::{TuningParameters, parameters};
+use crate::pruned::{Pruned, Pruner};
+use crate::results::{Row, frame};
+use crate::retrain_kind::{data_inputs, task_parameters};
+use crate::tuner::{Given, Tuned, Tuner, Turn, place};
+use crate::units::Units;
+use crate::{heads, table};
+
+#[derive(Debug, Deserialize)]
+struct Parameters {
+    tasks: Vec<String>,
+    samples: usize,
+    methods: Vec<String>,
+    latency_ms: Vec<f64>,
+    latency_shares: Vec<f64>,
+    macs_shares: Vec<f64>,
+    warm_up: usize,
+    runs: usize,
+    rounds: usize,
+}
+
+pub(crate) fn offer() -> Offer {
+    let kind = Kind::new(
+        "baseline.prune_tune",
+        "For every task and budget on a device: the unified network pruned by DepGraph and fine-tuned",
+    )
+    .inputs([
+        Input::new("network", "application/json", "the network of one task, with gates"),
+        Input::new("model", "inode/directory", "a unified model of that network, or one with two answers"),
+        Input::new("predictor", "application/json", "the device's latency predictor"),
+    ])
+    .inputs(data_inputs())
+    .outputs([
+        Output::new(
+            "results",
+            "application/vnd.apache.parquet",
+            "a row for each scenario and method: cost, accuracy, seconds of pruning and tuning",
+        ),
+        Output::new("models", "inode/directory", "the tuned networks, a folder each"),
+        Output::new("cost", "application/json", "seconds and steps of all scenarios together"),
+    ])
+    .parameters(task_parameters())
+    .parameters(budget_parameters())
+    .parameters(parameters(300))
+    .measures()
+    .resumes()
+    .all_cpus();
+    Offer { kind, run }
+}
+
+fn budget_parameters() -> [Parameter; 7] {
+    let list = |name: &str, max: f64, doc: &str| {
+        let items = ParameterType::Float { min: Some(0.0), max: Some(max) };
+        Parameter::list(name, items, doc).default(serde_json::json!([]))
+    };
+    let methods = ParameterType::Choice { of: Pruner::METHODS.map(|(name, _)| name.to_owned()).to_vec() };
+    [
+        Parameter::list("methods", methods, "whether only channels that NN-Factory gates may go, or all")
+            .default(serde_json::json!(Pruner::METHODS.map(|(name, _)| name))),
+        list("latency_ms", 1e9, "latency budgets").unit("ms"),
+        list(
+            "latency_shares",
+            1.0,
+            "latency budgets as shares of the predicted latency of the network with all modules",
+        ),
+        list("macs_shares", 1.0, "budgets as shares of the network's multiply–accumulates"),
+        Parameter::int("warm_up", 0, 10_000, "runs of each network and round that are dropped").default(2),
+        Parameter::int("runs", 1, 100_000, "runs of each network and round that count").default(8),
+        Parameter::int("rounds", 1, 1_000, "rounds over all networks").default(5),
+    ]
+}
+
+fn run(stage: &Stage) -> Result<(), StageError> {
+    Ok(prune_tune(stage)?)
+}
+
+fn prune_tune(stage: &Stage) -> Result<(), BaselineError> {
+    let (p, tuning): (Parameters, TuningParameters) = (stage.parameters()?, stage.parameters()?);
+    let (device, precision) = place(stage, &tuning)?;
+    let given = Given::read(stage)?;
+    let tasks = given.tasks(&p.tasks)?;
+    let (network, model, predictor) = device_inputs(stage, given.questions.names.len())?;
+    let timing = Timing { warm_up: p.warm_up, runs: p.runs, rounds: p.rounds };
+    let target = Target { network: &network, predictor: &predictor, timing };
+    let budgets = target.budgets(&p.latency_ms, &p.latency_shares, &p.macs_shares)?;
+    let units = Units::of(stage);
+    let pruned = Pruner { stage, units: &units, target, model: &model }.all(&p.methods, &budgets)?;
+    let samples = p.samples;
+    let tuner = Tuner { stage, units: &units, given: &given, parameters: &tuning, samples, device, precision };
+    let tuned = tune(&tuner, &pruned, &tasks)?;
+    let measured = measure(&tuner, &pruned, timing, predictor.conditions.threads)?;
+    let rows: Vec<Row> = tasks
+        .iter()
+        .flat_map(|task| pruned.iter().zip(&measured).map(move |(pruned, measured)| (*task, pruned, *measured)))
+        .map(|(task, pruned, (measured, counts))| {
+            let tuned = &tuned[&pruned.folder(&given.questions.names[task])];
+            Row { task, pruned, tuned, measured, counts }
+        })
+        .collect();
+    table::write(&mut frame(&rows, &given.questions, &predictor.conditions)?, stage.output("results")?)?;
+    let models = stage.output("models")?;
+    for folder in tuned.keys() {
+        units.publish(&tuned_unit(folder), &models.join(folder))?;
+    }
+    let pruning: f64 = pruned.iter().map(|one| one.document.seconds).sum();
+    let (seconds, steps) = tuned.values().fold((pruning, 0), |(s, n), one| (s + one.seconds, n + one.steps));
+    Cost::new("baseline.prune_tune", seconds, steps, device, stage.task().cpus)
+        .save(stage.output("cost")?)
+        .map_err(Into::into)
+}
+
+/// The network of one task, the model to prune, and the predictor of that network.
+fn device_inputs(stage: &Stage, tasks: usize) -> Result<(Network, Model, Predictor), BaselineError> {
+    let network = Network::load(stage.input("network")?)?;
+    let model = Model::load(stage.input("model")?)?;
+    if heads::of_task(&model, 0, tasks)?.network != network {
+        let why = "`model` is not a model of `network`, but for the number of its answers";
+        return Err(BaselineError::Misfit(why.into()));
+    }
+    let predictor = Predictor::load(stage.input("predictor")?, &network)?;
+    let machine = stage.machine()?;
+    if predictor.conditions.cpu != machine.cpu {
+        stage.note(format!(
+            "the predictor was fitted on `{}`, this machine is `{}`: measured latencies are of this machine",
+            predictor.conditions.cpu, machine.cpu
+        ));
+    }
+    Ok((network, model, predictor))
+}
+
+/// The unit of the network that belongs into a folder of the output.
+fn tuned_unit(folder: &str) -> String {
+    format!("tuned/{folder}")
+}
+
+/// Tunes every pruned network for every task; the keys are folders. Budgets that came to one network share it.
+fn tune(tuner: &Tuner, pruned: &[Pruned], tasks: &[usize]) -> Result<BTreeMap<String, Tuned>, BaselineError> {
+    let names = &tuner.given.questions.names;
+    let all = pruned.iter().flat_map(|pruned| tasks.iter().map(move |task| (pruned, *task)));
+    let wanted: BTreeMap<String, (&Pruned, usize)> =
+        all.map(|(pruned, task)| (pruned.folder(&names[task]), (pruned, task))).collect();
+    let mut tuned = BTreeMap::new();
+    for (done, (folder, (pruned, task))) in (0..).zip(&wanted) {
+        tuner.stage.go_on()?;
+        let turn = Turn { done, of: wanted.len() as u64 };
+        let model = || heads::of_task(&pruned.model(tuner.units)?, *task, names.len());
+        let found = tuner.tune(&tuned_unit(folder), *task, &model, turn)?;
+        let values = [("accuracy", found.accuracy().share()), ("steps", found.steps as f64)];
+        tuner.stage.metrics(Some(done + 1), &values);
+        tuner.stage.progress(done + 1, turn.of, "networks");
+        tuned.insert(folder.clone(), found);
+    }
+    let mean = tuned.values().map(|one| one.accuracy().share()).sum::<f64>() / tuned.len().max(1) as f64;
+    tuner.stage.metrics(None, &[("mean accuracy", mean)]);
+    Ok(tuned)
+}
+
+/// Latency of each pruned architecture on this machine, in turns, with the predictor's number of threads; and its counts.
+fn measure(
+    tuner: &Tuner,
+    pruned: &[Pruned],
+    timing: Timing,
+    threads: usize,
+) -> Result<Vec<(Latency, Counts)>, BaselineError> {
+    tch::set_num_threads(i32::try_from(threads).unwrap_or(1));
+    let tasks = tuner.given.questions.names.len();
+    let models = pruned.iter().map(|one| one.as_measured(tuner.units, tasks)).collect::<Result<Vec<Model>, _>>()?;
+    let mut meter = Meter::new(models.len(), timing);
+    for _ in 0..timing.rounds {
+        for (number, model) in models.iter().enumerate() {
+            tuner.stage.go_on()?;
+            meter.round(number, model)?;
+        }
+    }
+    Ok(meter.latencies().into_iter().zip(models.iter().map(|model| Counts::of(&model.network))).collect())
+}

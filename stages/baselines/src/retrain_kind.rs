@@ -1,0 +1,138 @@
+//! Kind `baseline.retrain`: the full network, trained for each task on that task's samples (paper §5.1, "Retrain").
+
+use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
+use nnf_net::{Counts, Model, Network, Weights};
+use nnf_training::Cost;
+use polars::prelude::*;
+use serde::Deserialize;
+
+use crate::error::BaselineError;
+use crate::initial::initial;
+use crate::parameters::{TuningParameters, parameters};
+use crate::table;
+use crate::tuner::{Given, Tuned, Tuner, Turn, place};
+use crate::units::Units;
+use crate::{heads, tuner};
+
+#[derive(Debug, Deserialize)]
+struct Parameters {
+    tasks: Vec<String>,
+    samples: usize,
+}
+
+const PARQUET: &str = "application/vnd.apache.parquet";
+
+/// Inputs that all baselines of single tasks read.
+pub(crate) fn data_inputs() -> [Input; 5] {
+    [
+        Input::new("digits", "application/vnd.safetensors", "images and labels of digits"),
+        Input::new("train", PARQUET, "samples to train on, among them some of each task"),
+        Input::new("validation", PARQUET, "samples to watch the training by"),
+        Input::new("samples", PARQUET, "samples to answer at the end"),
+        Input::new("tasks", PARQUET, "the tasks with their property bits"),
+    ]
+}
+
+/// Parameters that all baselines of single tasks understand.
+pub(crate) fn task_parameters() -> [Parameter; 2] {
+    [
+        Parameter::list("tasks", ParameterType::String, "names of the tasks"),
+        Parameter::int("samples", 1, 100_000_000, "samples of a task to answer at the end, at most").default(1_000_000),
+    ]
+}
+
+pub(crate) fn offer() -> Offer {
+    let kind = Kind::new("baseline.retrain", "The full network, trained for each task until it stops getting better")
+        .inputs([Input::new("network", "application/json", "the network; its gates stay open")])
+        .inputs(data_inputs())
+        .inputs([Input::new(
+            "initial",
+            "inode/directory",
+            "a model of the same network to start from; random weights if it is left out",
+        )
+        .optional()])
+        .outputs([
+            Output::new("results", PARQUET, "a row for each task: accuracy with its 95 % interval, seconds, costs"),
+            Output::new("history", PARQUET, "validation accuracy of each task over steps and seconds"),
+            Output::new("models", "inode/directory", "the trained networks, a folder for each task"),
+            Output::new("cost", "application/json", "seconds and steps of all tasks together"),
+        ])
+        .parameters(task_parameters())
+        .parameters(parameters(600))
+        .resumes()
+        .all_cpus();
+    Offer { kind, run }
+}
+
+fn run(stage: &Stage) -> Result<(), StageError> {
+    Ok(retrain(stage)?)
+}
+
+fn retrain(stage: &Stage) -> Result<(), BaselineError> {
+    let (p, tuning): (Parameters, TuningParameters) = (stage.parameters()?, stage.parameters()?);
+    let (device, precision) = place(stage, &tuning)?;
+    let given = Given::read(stage)?;
+    let tasks = given.tasks(&p.tasks)?;
+    let network = heads::with_answers(&Network::load(stage.input("network")?)?, heads::ANSWERS)?;
+    let start = || initial(stage, &network, tuning.seed);
+    let units = Units::of(stage);
+    let tuner =
+        Tuner { stage, units: &units, given: &given, parameters: &tuning, samples: p.samples, device, precision };
+    let models = stage.output("models")?;
+    let mut rows: Vec<(usize, Tuned)> = Vec::new();
+    for (done, task) in (0..).zip(&tasks) {
+        stage.go_on()?;
+        let turn = Turn { done, of: tasks.len() as u64 };
+        let name = given.questions.names[*task].replace(' ', "-");
+        let tuned = tuner.tune(&name, *task, &start, turn)?;
+        units.publish(&name, &models.join(&name))?;
+        stage.metrics(Some(done + 1), &[("accuracy", tuned.accuracy().share()), ("steps", tuned.steps as f64)]);
+        stage.progress(done + 1, turn.of, "networks");
+        rows.push((*task, tuned));
+    }
+    let shares = rows.iter().map(|(_, tuned)| tuned.accuracy().share());
+    stage.metrics(None, &[("mean accuracy", shares.sum::<f64>() / rows.len().max(1) as f64)]);
+    let whole = tuner::deployed(&Model { weights: Weights::init(&network, 0), network: network.clone() })?;
+    table::write(&mut frame(&rows, &given, &Counts::of(&whole.network))?, stage.output("results")?)?;
+    table::write(&mut history(&rows, &given)?, stage.output("history")?)?;
+    let (seconds, steps) = rows.iter().fold((0.0, 0), |(s, n), (_, tuned)| (s + tuned.seconds, n + tuned.steps));
+    Cost::new("baseline.retrain", seconds, steps, device, stage.task().cpus)
+        .save(stage.output("cost")?)
+        .map_err(Into::into)
+}
+
+fn frame(rows: &[(usize, Tuned)], given: &Given, counts: &Counts) -> PolarsResult<DataFrame> {
+    let floats = |f: &dyn Fn(&Tuned) -> f64| rows.iter().map(|(_, tuned)| f(tuned)).collect::<Vec<f64>>();
+    let whole = |f: &dyn Fn(&Tuned) -> u64| rows.iter().map(|(_, tuned)| f(tuned)).collect::<Vec<u64>>();
+    let names = rows.iter().map(|(task, _)| given.questions.names[*task].clone()).collect::<Vec<String>>();
+    df!(
+        "method" => vec!["retrain"; rows.len()],
+        "task" => names.clone(),
+        "seen" => rows.iter().map(|(task, _)| given.questions.seen[*task]).collect::<Vec<bool>>(),
+        "accuracy" => floats(&|one| one.accuracy().share()),
+        "low" => floats(&|one| one.accuracy().interval().0),
+        "high" => floats(&|one| one.accuracy().interval().1),
+        "samples" => whole(&|one| one.samples),
+        "best_validation_accuracy" => floats(&Tuned::best_validation),
+        "steps" => whole(&|one| one.steps),
+        "seconds" => floats(&|one| one.seconds),
+        "seconds_to_best" => floats(&Tuned::seconds_to_best),
+        "macs" => whole(&|_| counts.macs.0),
+        "parameters" => whole(&|_| counts.parameters),
+        "weight_bytes" => whole(&|_| counts.weight_bytes.0),
+        "memory_bytes" => whole(&|_| counts.memory().0),
+        "model" => names.iter().map(|name| name.replace(' ', "-")).collect::<Vec<String>>(),
+    )
+}
+
+/// A row for each evaluation of each task.
+fn history(rows: &[(usize, Tuned)], given: &Given) -> PolarsResult<DataFrame> {
+    let all = || rows.iter().flat_map(|(task, tuned)| tuned.evaluations.iter().map(move |one| (*task, tuned, one)));
+    df!(
+        "task" => all().map(|(task, _, _)| given.questions.names[task].clone()).collect::<Vec<String>>(),
+        "step" => all().map(|(_, _, one)| one.step).collect::<Vec<u64>>(),
+        "seconds" => all().map(|(_, _, one)| one.seconds).collect::<Vec<f64>>(),
+        "validation_accuracy" =>
+            all().map(|(_, tuned, one)| one.right as f64 / tuned.validation_samples as f64).collect::<Vec<f64>>(),
+    )
+}

@@ -1,0 +1,140 @@
+//! When a training has converged, sparsity, and that a stopped training ends as one that was not.
+
+use std::cell::Cell;
+use std::path::Path;
+use std::time::Duration;
+
+use nnf_net::{ChannelGroups, Model, Precision, Weights};
+use nnf_training::{AdamWConfig, Session, TrainingError, Watch, Work};
+use tch::{Device, Tensor};
+
+use super::toy::{self, Toy};
+use crate::convergence::{Convergence, Evaluation, Rule, best, seconds_to_best};
+use crate::samples::Samples;
+use crate::tuning::{Tuning, TuningConfig};
+use crate::{heads, importance, sparsity};
+
+fn evaluations(right: &[u64]) -> Vec<Evaluation> {
+    (1..).zip(right).map(|(at, right)| Evaluation { step: at * 10, seconds: at as f64, right: *right }).collect()
+}
+
+#[test]
+fn training_ends_when_accuracy_stops_rising_at_the_lowest_rate() {
+    let rule = Rule { patience: 2, drops: 1 };
+    let state = |right: &[u64]| {
+        let convergence = Convergence::new(rule, evaluations(right));
+        (convergence.done(), (convergence.factor() * 1e6).round() / 1e6)
+    };
+    assert_eq!(state(&[]), (false, 1.0));
+    assert_eq!(state(&[5, 6, 6]), (false, 1.0));
+    assert_eq!(state(&[5, 6, 6, 4]), (false, 0.1), "two looks without a rise");
+    assert_eq!(state(&[5, 6, 6, 4, 7, 7]), (false, 0.1), "a rise at the lower rate is waited for anew");
+    assert_eq!(state(&[5, 6, 6, 4, 7, 7, 7]), (true, 0.01));
+    let mut convergence = Convergence::new(rule, evaluations(&[5, 7]));
+    let look = |right| Evaluation { step: 30, seconds: 3.0, right };
+    assert!(!convergence.note(look(6)));
+    assert!(convergence.note(look(7)), "of equals the latest is kept");
+}
+
+#[test]
+fn time_counts_until_a_tenth_of_a_point_below_the_best() {
+    let all = evaluations(&[900, 994, 995, 996, 990]);
+    assert_eq!(best(&all), 996);
+    assert_eq!(seconds_to_best(&all, 1000), 3.0);
+    assert_eq!(seconds_to_best(&all, 10_000), 2.0, "a tenth of a point of 10,000 is 10: 994 is near");
+}
+
+#[test]
+fn the_least_important_shrinks_sixteen_times_as_fast() {
+    let gammas = sparsity::gammas(&[4.0, 1.0, 2.25]);
+    assert!((gammas[0] - 1.0).abs() < 1e-12 && (gammas[1] - 16.0).abs() < 1e-9 && (gammas[2] - 4.0).abs() < 1e-9);
+    assert_eq!(sparsity::gammas(&[1.0, 1.0]), [1.0, 1.0]);
+    let network = toy::network();
+    let model = Model { weights: Weights::init(&network, 3), network };
+    let groups = ChannelGroups::of(&model.network);
+    let id = model.network.position("layer1.0.conv1").unwrap();
+    let values = importance(&model.network, &model.weights, &groups.groups()[groups.of_node(id)]).unwrap().unwrap();
+    let norm = "layer1.0.bn1.weight";
+    let before = Vec::<f64>::try_from(model.weights.get(norm).unwrap().to_kind(tch::Kind::Double)).unwrap();
+    sparsity::shrink(&model, 0.01, 0.5).unwrap();
+    let after = Vec::<f64>::try_from(model.weights.get(norm).unwrap().to_kind(tch::Kind::Double)).unwrap();
+    for ((before, after), gamma) in before.iter().zip(&after).zip(sparsity::gammas(&values)) {
+        assert!((after - before * (1.0 - 0.005 * gamma)).abs() < 1e-6, "{before} {after} {gamma}");
+    }
+}
+
+/// Asks the training to stop once, after some steps.
+struct StopAfter(Cell<i64>);
+
+impl Watch for StopAfter {
+    fn progress(&self, _: u64, _: u64) {
+        self.0.set(self.0.get() - 1);
+    }
+    fn metrics(&self, _: u64, _: &[(&str, f64)]) {}
+    fn note(&self, _: String) {}
+    fn cancelled(&self) -> bool {
+        self.0.get() == 0
+    }
+}
+
+fn config() -> TuningConfig {
+    TuningConfig {
+        batch: 16,
+        rate: 3e-3,
+        warm_up: 4,
+        evaluate_every: 3,
+        rule: Rule { patience: 2, drops: 1 },
+        sparsity: 0.5,
+        seed: 4,
+        precision: Precision::Float32,
+        optimiser: AdamWConfig { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.01, clip: 5.0 },
+    }
+}
+
+/// State without what only tells time.
+fn state(work: &Tuning) -> Vec<(String, Vec<u8>)> {
+    let bytes = |tensor: &Tensor| tensor.to_kind(tch::Kind::Double).reshape([-1]);
+    let all = work.state().into_iter().filter(|(name, _)| !name.starts_with("tuning."));
+    all.map(|(name, tensor)| {
+        let values = Vec::<f64>::try_from(bytes(&tensor)).unwrap();
+        (name, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+    })
+    .collect()
+}
+
+#[test]
+fn a_stopped_training_ends_as_an_undisturbed_one() {
+    let toy = Toy::new();
+    let (digits, index) = (toy.digits(), toy::index());
+    let make = || {
+        let network = toy::network();
+        let model = heads::unified(&Model { weights: Weights::init(&network, 2), network }, 3, 2).unwrap();
+        let samples = |most| Samples::of((&digits, &index), None, most, "train on").unwrap();
+        Tuning::new(config(), model, (samples(400), samples(50)), Device::Cpu, 7).unwrap()
+    };
+    let run = |checkpoint: Option<&Path>, work: &mut Tuning, stop: i64| {
+        let session = Session {
+            steps: 60,
+            log_every: 5,
+            checkpoint,
+            checkpoint_every: Duration::from_secs(1000),
+            snapshots: 0,
+            snapshot_folder: None,
+        };
+        session.run(work, &StopAfter(Cell::new(stop)))
+    };
+    let mut undisturbed = make();
+    run(None, &mut undisturbed, -1).unwrap();
+    let steps = undisturbed.finish(60).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(run(Some(folder.path()), &mut make(), 7), Err(TrainingError::Cancelled)));
+    let mut resumed = make();
+    run(Some(folder.path()), &mut resumed, -1).unwrap();
+    assert_eq!(resumed.finish(60).unwrap(), steps);
+    assert_eq!(state(&resumed), state(&undisturbed));
+    let rights = |work: &Tuning| {
+        work.convergence().evaluations().iter().map(|one| (one.step, one.right)).collect::<Vec<(u64, u64)>>()
+    };
+    assert_eq!(rights(&resumed), rights(&undisturbed));
+    assert!(best(undisturbed.convergence().evaluations()) >= 45, "{:?}", rights(&undisturbed));
+}

@@ -74,10 +74,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("plan", &["digest", "graph", "key", "programs", "record", "store", "why"]),
     ("run", &["digest", "executor", "gpus", "graph", "machine", "pipeline", "plan", "record", "store", "why"]),
     ("reporter", &["run"]),
-    (
-        "page",
-        &["digest", "executor", "graph", "key", "pipeline", "record", "reporter", "run", "store", "why"],
-    ),
+    ("page", &["digest", "executor", "graph", "key", "pipeline", "record", "reporter", "run", "store", "why"]),
 ];
 
 /// For each room of the store: the other rooms that it may name.

@@ -40,6 +40,7 @@ pub(crate) fn run(command: &ReportCommand, common: &Common) -> Result<(), Failur
         run: &context.store.past_run(&summary),
         report: &context.loaded.report,
         pipeline: &named,
+        now: &|| serde_json::to_vec(&context.loaded.resolved()).unwrap_or_default(),
         limits: &limits,
     });
     deliver(&html, &command.output)
@@ -58,7 +59,10 @@ fn find(context: &Context, pipeline: &Path, asked: Option<&String>) -> Result<Ru
     let runs = context.store.runs()?;
     let Some(asked) = asked else {
         return runs.into_iter().find(|run| run.pipeline == *name).ok_or_else(|| {
-            Failure::wrong_with_hint(format!("there is no run of `{name}` yet"), format!("`nnf run {}` makes one", pipeline.display()))
+            Failure::wrong_with_hint(
+                format!("there is no run of `{name}` yet"),
+                format!("`nnf run {}` makes one", pipeline.display()),
+            )
         });
     };
     let mut found = runs.into_iter().filter(|run| run.id.starts_with(asked.as_str()));
@@ -80,7 +84,8 @@ fn deliver(html: &str, to: &Path) -> Result<(), Failure> {
     if to == Path::new("-") {
         return std::io::stdout().write_all(html.as_bytes()).map_err(|error| Failure::Store(error.to_string()));
     }
-    let cannot = |error: &dyn std::fmt::Display| Failure::wrong(format!("`{}` cannot be written: {error}", to.display()));
+    let cannot =
+        |error: &dyn std::fmt::Display| Failure::wrong(format!("`{}` cannot be written: {error}", to.display()));
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".report-").tempfile_in(folder).map_err(|error| cannot(&error))?;
     file.write_all(html.as_bytes()).map_err(|error| cannot(&error))?;

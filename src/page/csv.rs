@@ -14,7 +14,17 @@ const MOST_BYTES: usize = 2_000;
 /// # Errors
 /// When the text cannot be read.
 pub(super) fn read(text: &mut dyn BufRead, separator: u8, most: usize) -> io::Result<Table> {
-    let mut reader = Reader { separator, most, rows: Vec::new(), row: Vec::new(), cell: Vec::new(), state: State::Start, count: 0, widest: 0, cells: 0 };
+    let mut reader = Reader {
+        separator,
+        most,
+        rows: Vec::new(),
+        row: Vec::new(),
+        cell: Vec::new(),
+        state: State::Start,
+        count: 0,
+        widest: 0,
+        cells: 0,
+    };
     loop {
         let bytes = text.fill_buf()?;
         if bytes.is_empty() {
@@ -112,7 +122,13 @@ impl Reader {
             rows.map(|row| row.into_iter().map(|cell| Some(cell).filter(|cell| !cell.is_empty())).collect()).collect();
         let shown = self.widest.min(MOST_COLUMNS);
         columns.resize(shown, String::new());
-        Table { columns, rows, total: self.count.saturating_sub(1), more_columns: self.widest - shown, remarks: Vec::new() }
+        Table {
+            columns,
+            rows,
+            total: self.count.saturating_sub(1),
+            more_columns: self.widest - shown,
+            remarks: Vec::new(),
+        }
     }
 }
 

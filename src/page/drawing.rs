@@ -11,7 +11,7 @@ use crate::reporter::duration;
 
 /// Width of a letter of the nodes' names and of their small print; heights of nodes; room at their sides and for the mark.
 const LETTER: f64 = 7.3;
-const SMALL_LETTER: f64 = 6.7;
+const SMALL_LETTER: f64 = 7.0;
 const HEIGHT: f64 = 44.0;
 const LABEL_HEIGHT: f64 = 15.0;
 const SIDES: f64 = 44.0;
@@ -62,7 +62,10 @@ fn legend(stages: &[Stage], html: &mut Html) {
 
 /// The mark of a state, to stand in a line of text.
 pub(super) fn mark(state: State, html: &mut Html) {
-    html.open("svg", &[("class", "mark"), ("viewBox", "0 0 14 14"), ("width", "14"), ("height", "14"), ("aria-hidden", "true")]);
+    html.open(
+        "svg",
+        &[("class", "mark"), ("viewBox", "0 0 14 14"), ("width", "14"), ("height", "14"), ("aria-hidden", "true")],
+    );
     shape(state, html);
     html.raw("</svg>");
 }
@@ -87,13 +90,16 @@ fn svg(stages: &[Stage], folded: &Folded, has_section: &dyn Fn(usize) -> bool, h
     let (width, height) = (found.width + 2.0 * MARGIN, found.height + 2.0 * MARGIN);
     let view = format!("{} {} {} {}", number(-MARGIN), number(-MARGIN), number(width), number(height));
     let (width, height) = (number(width), number(height));
-    html.open("svg", &[
-        ("viewBox", &view),
-        ("width", &width),
-        ("height", &height),
-        ("role", "group"),
-        ("aria-label", "Each stage stands below the stages that it reads"),
-    ]);
+    html.open(
+        "svg",
+        &[
+            ("viewBox", &view),
+            ("width", &width),
+            ("height", &height),
+            ("role", "group"),
+            ("aria-label", "Each stage stands below the stages that it reads"),
+        ],
+    );
     html.raw("\n<g class=\"edges\">");
     for line in &found.lines {
         html.open("path", &[("d", &curve(line))]);
@@ -138,7 +144,11 @@ fn draw(
     let to = if has_section(*worst) { format!("#{}", id(*worst)) } else { "#stages".to_owned() };
     let place = format!("translate({} {})", number(x), number(y));
     html.open("a", &[("href", &to), ("class", node.state.class()), ("transform", &place)]);
-    let whole = if node.of.len() == 1 { stages[node.of[0]].planned.name.clone() } else { format!("{}: {}", node.name, node.labels) };
+    let whole = if node.of.len() == 1 {
+        stages[node.of[0]].planned.name.clone()
+    } else {
+        format!("{}: {}", node.name, node.labels)
+    };
     html.element("title", &[], &format!("{whole}: {}", told(node)));
     let (wide, tall) = (number(width), number(height));
     html.open("rect", &[("class", "node"), ("width", &wide), ("height", &tall), ("rx", "7")]);

@@ -54,7 +54,11 @@ fn head(title: Option<&str>, shown: &Shown, place: Option<usize>, alone: bool, h
     html.raw("<figure>\n<figcaption>");
     let full = format!("{}.{}", shown.instance, shown.output);
     if let Some(title) = title {
-        html.element("h3", &[], &if alone { title.to_owned() } else { format!("{title}: {}", labels(&shown.instance)) });
+        html.element(
+            "h3",
+            &[],
+            &if alone { title.to_owned() } else { format!("{title}: {}", labels(&shown.instance)) },
+        );
     }
     html.raw("<span class=\"source\">");
     match place {
@@ -73,10 +77,13 @@ fn output(store: &Store, stage: &Stage, output: &str, contents: &mut Contents<'_
     let has_result = matches!(stage.state, State::Ran | State::Fresh);
     let record = match stage.key.filter(|_| has_result).map(|key| store.record(&key)) {
         None => {
-            html.remark(&format!("There is nothing to show: the stage is {}.", match stage.state {
-                State::Failed => "one that failed",
-                state => state.words(),
-            }));
+            html.remark(&format!(
+                "There is nothing to show: the stage is {}.",
+                match stage.state {
+                    State::Failed => "one that failed",
+                    state => state.words(),
+                }
+            ));
             return;
         }
         Some(Err(error)) => return html.remark(&format!("Not shown: {error}.")),

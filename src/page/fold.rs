@@ -148,7 +148,9 @@ mod tests {
     fn few_instances_stand_alone_and_many_in_one_node() {
         let few = |n| -> Vec<Stage> {
             let mut all = vec![stage("data".into(), State::Fresh, vec![])];
-            all.extend((0..n).map(|i| stage(format!("fit[i={i}]"), if i == 1 { State::Failed } else { State::Ran }, vec![0])));
+            all.extend(
+                (0..n).map(|i| stage(format!("fit[i={i}]"), if i == 1 { State::Failed } else { State::Ran }, vec![0])),
+            );
             all.push(stage("table".into(), State::NotStarted, (1..=n).collect()));
             all
         };
@@ -163,7 +165,9 @@ mod tests {
 
     #[test]
     fn what_is_too_much_is_left_out_and_counted() {
-        let chain: Vec<Stage> = (0..5_000_usize).map(|i| stage(format!("s{i}"), State::Ran, i.checked_sub(1).into_iter().collect())).collect();
+        let chain: Vec<Stage> = (0..5_000_usize)
+            .map(|i| stage(format!("s{i}"), State::Ran, i.checked_sub(1).into_iter().collect()))
+            .collect();
         let folded = fold(&chain);
         assert_eq!((folded.nodes.len(), folded.left_out), (MOST_NODES, 5_000 - MOST_NODES));
         assert_eq!(folded.edges.len(), MOST_NODES - 1);

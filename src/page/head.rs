@@ -72,7 +72,8 @@ pub(super) fn facts(run: &PastRun, stages: &Stages, around: &Surroundings) -> Ht
         .collect();
     html.fact("Stages", &counts.join(", "));
     for (machine, results) in around.machines.iter().take(6) {
-        let share = if around.machines.len() == 1 { String::new() } else { format!(" ({})", count(*results, "result")) };
+        let share =
+            if around.machines.len() == 1 { String::new() } else { format!(" ({})", count(*results, "result")) };
         html.fact("Machine", &format!("{machine}{share}"));
     }
     if around.machines.len() > 6 {

@@ -79,7 +79,9 @@ impl History {
             RunEvent::Waiting { stage, what } => self.of(stage).waited = Some(what),
             RunEvent::Progress { .. } => {}
             RunEvent::Metrics { stage, values, .. } => self.of(stage).metrics.extend(values),
-            RunEvent::Note { stage, text } if stage.is_empty() => self.notes.extend(Some(text).filter(|_| self.notes.len() < MOST_NOTES)),
+            RunEvent::Note { stage, text } if stage.is_empty() => {
+                self.notes.extend(Some(text).filter(|_| self.notes.len() < MOST_NOTES))
+            }
             RunEvent::Note { stage, text } => self.of(stage).note(text),
             RunEvent::Retrying { stage, attempt, error } => self.of(stage).retries.push((attempt, error)),
             RunEvent::Finished { stage, key, seconds, adopted } => {

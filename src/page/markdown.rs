@@ -10,7 +10,8 @@ use crate::page::html::Html;
 /// Renders a text. Its headings are put below those of the page, from `level` (2 to 6) downwards.
 pub(super) fn markdown(text: &str, level: usize) -> Html {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
-    let mut writer = Writer { html: Html::default(), level, addresses: Vec::new(), columns: Vec::new(), column: 0, head: false };
+    let mut writer =
+        Writer { html: Html::default(), level, addresses: Vec::new(), columns: Vec::new(), column: 0, head: false };
     writer.html.raw("<div class=\"markdown\">\n");
     for event in Parser::new_ext(text, options) {
         writer.event(event);
@@ -35,7 +36,11 @@ impl Writer {
         match event {
             Event::Start(tag) => self.start(tag),
             Event::End(tag) => self.end(tag),
-            Event::Text(text) | Event::Html(text) | Event::InlineHtml(text) | Event::InlineMath(text) | Event::DisplayMath(text) => self.html.text(&text),
+            Event::Text(text)
+            | Event::Html(text)
+            | Event::InlineHtml(text)
+            | Event::InlineMath(text)
+            | Event::DisplayMath(text) => self.html.text(&text),
             Event::Code(text) => self.html.element("code", &[], &text),
             Event::FootnoteReference(name) => self.html.text(&format!("[{name}]")),
             Event::SoftBreak => self.html.raw("\n"),
@@ -121,7 +126,7 @@ impl Writer {
 
     fn cell(&mut self) {
         let number = matches!(self.columns.get(self.column), Some(Alignment::Right));
-        let class = if number { "number" } else { "" };
+        let class = if number { "number" } else { "words" };
         if self.head {
             self.html.open("th", &[("scope", "col"), ("class", class)]);
         } else {
@@ -162,9 +167,9 @@ mod tests {
         <li>two</li>
         </ul>
         <div class="scroll" tabindex="0" role="region" aria-label="Table"><table class="sortable">
-        <thead><tr><th scope="col" class="">a</th><th scope="col" class="number">b</th></tr></thead>
+        <thead><tr><th scope="col" class="words">a</th><th scope="col" class="number">b</th></tr></thead>
         <tbody>
-        <tr><td class="">x</td><td class="number">1</td></tr>
+        <tr><td class="words">x</td><td class="number">1</td></tr>
         </tbody></table></div>
         </div>
         "#);

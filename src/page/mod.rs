@@ -67,6 +67,8 @@ pub struct PageRequest<'a> {
     pub report: &'a [ReportEntry],
     /// The pipeline's file as commands have to name it; empty if they need not.
     pub pipeline: &'a str,
+    /// The pipeline as it stands now, in the form in which runs note it; for runs of older programs, which noted less.
+    pub now: &'a dyn Fn() -> Vec<u8>,
     /// How much it holds.
     pub limits: &'a Limits,
 }
@@ -75,7 +77,7 @@ pub struct PageRequest<'a> {
 #[must_use]
 pub fn page(request: &PageRequest<'_>) -> String {
     let PageRequest { store, run, .. } = *request;
-    let outline = Outline::read(&run.pipeline().unwrap_or_default());
+    let outline = Outline::of(&run.pipeline().unwrap_or_default(), request.now);
     let mut history = run.events().map(|mut events| History::read(&mut events)).unwrap_or_default();
     let stages = Stages::new(store, run, outline, &mut history);
     let sections = sections(&stages.all, request.limits.sections);

@@ -140,7 +140,9 @@ impl Section<'_> {
         match &self.record {
             Ok(Some(record)) => {
                 html.fact("Kind", stage.planned.kind.as_deref().unwrap_or_default());
-                if let Ok(KeyDocument { work: KeyWork::Argv { words, .. }, .. }) = serde_json::from_str(&record.document) {
+                if let Ok(KeyDocument { work: KeyWork::Argv { words, .. }, .. }) =
+                    serde_json::from_str(&record.document)
+                {
                     let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
                     html.fact("Command", &shortened(&words.join(" "), 4 * MOST_LETTERS));
                 }
@@ -148,7 +150,10 @@ impl Section<'_> {
                 html.fact("Made", &format!("{}{tries}", made(record, &self.run.summary.id)));
                 html.fact("Work", &duration(record.seconds));
                 let machine = &record.machine;
-                html.fact("Machine", &format!("{}, {}, {}", machine.cpu, count(machine.cores as usize, "core"), machine.platform));
+                html.fact(
+                    "Machine",
+                    &format!("{}, {}, {}", machine.cpu, count(machine.cores as usize, "core"), machine.platform),
+                );
                 let environment: Vec<String> = record
                     .environment
                     .iter()
@@ -170,7 +175,12 @@ impl Section<'_> {
     }
 
     fn outputs(&self, record: Option<&Record>, contents: &mut Contents<'_>, html: &mut Html) {
-        let Some(record) = record else { return };
+        let Some(record) = record else {
+            let declared = self.stage.planned.outputs.iter();
+            let rows = declared.map(|(name, spec)| vec![name.clone(), spec.media.clone()]).collect();
+            list("Outputs that it would have", &["output", "media type"], rows, html);
+            return;
+        };
         if !record.outputs.is_empty() {
             html.raw("<h4>Outputs</h4>\n");
         }
@@ -200,7 +210,9 @@ impl Section<'_> {
         let with = &self.stage.planned.with;
         let rows: Vec<Vec<String>> = match document {
             // What the run noted has those too that are not keyed.
-            Some(document) if with.is_empty() => document.with.iter().map(|(name, value)| vec![name.clone(), json(value)]).collect(),
+            Some(document) if with.is_empty() => {
+                document.with.iter().map(|(name, value)| vec![name.clone(), json(value)]).collect()
+            }
             _ => with.iter().map(|(name, value)| vec![name.clone(), json(value)]).collect(),
         };
         list("Parameters", &["parameter", "value"], rows, html);
@@ -218,15 +230,19 @@ impl Section<'_> {
         let mut rows = Vec::new();
         for (name, input) in document.iter().flat_map(|document| &document.inputs) {
             match input {
-                KeyInput::Many(members) => rows.extend(members.iter().map(|(label, member)| {
-                    vec![format!("{name}[{label}]"), from(name, Some(label)), digest(member)]
-                })),
+                KeyInput::Many(members) => {
+                    rows.extend(members.iter().map(|(label, member)| {
+                        vec![format!("{name}[{label}]"), from(name, Some(label)), digest(member)]
+                    }))
+                }
                 single => rows.push(vec![name.clone(), from(name, None), digest(single)]),
             }
         }
         if document.is_none() {
             for (name, source) in &self.stage.planned.inputs {
-                rows.extend(sources(source).into_iter().map(|source| vec![name.clone(), source.to_owned(), String::new()]));
+                rows.extend(
+                    sources(source).into_iter().map(|source| vec![name.clone(), source.to_owned(), String::new()]),
+                );
             }
         }
         list("Inputs", &["input", "from", "digest"], rows, html);

@@ -43,15 +43,8 @@ pub(super) struct Stages {
 
 impl State {
     /// In this order, the ones that matter most first.
-    pub(super) const ALL: [State; 7] = [
-        State::Failed,
-        State::Stopped,
-        State::Running,
-        State::NotStarted,
-        State::Ran,
-        State::Fresh,
-        State::NotNeeded,
-    ];
+    pub(super) const ALL: [State; 7] =
+        [State::Failed, State::Stopped, State::Running, State::NotStarted, State::Ran, State::Fresh, State::NotNeeded];
 
     /// For people.
     pub(super) fn words(self) -> &'static str {
@@ -85,7 +78,7 @@ impl Stages {
     pub(super) fn new(store: &Store, run: &PastRun, outline: Outline, history: &mut History) -> Self {
         let mut remarks = Vec::new();
         if !outline.is_whole {
-            remarks.push("The run was made by an older nnf, which did not note what its stages read: the graph has no edges.");
+            remarks.push("The run was made by an older nnf, which did not note what its stages read: they are shown as the pipeline stands now.");
         }
         let listed = run.results();
         let named = listed.is_empty() || listed.iter().any(|(_, stage)| !stage.is_empty());

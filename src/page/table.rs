@@ -8,6 +8,8 @@ use crate::page::words::{shortened, thousands};
 /// Most columns, and most letters of a cell and of a column's name.
 pub(super) const MOST_COLUMNS: usize = 64;
 const MOST_LETTERS: usize = 300;
+/// Bytes of a cell that stands on one line.
+const SHORT: usize = 40;
 
 /// The beginning of a table.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,8 +29,21 @@ impl Table {
     /// Whether all values of a column are numbers, and there are some.
     fn is_numeric(&self, column: usize) -> bool {
         let mut cells = self.rows.iter().filter_map(|row| row.get(column)?.as_deref()).peekable();
-        let is_number = |cell: &str| cell.parse::<f64>().is_ok() && !cell.starts_with(['+', 'i', 'n', 'N']) || cell == "NaN";
+        let is_number =
+            |cell: &str| cell.parse::<f64>().is_ok() && !cell.starts_with(['+', 'i', 'n', 'N']) || cell == "NaN";
         cells.peek().is_some() && cells.all(|cell| cell.is_empty() || is_number(cell))
+    }
+
+    /// The class of a column's cells: numbers stand right, and short words are not broken.
+    fn class(&self, column: usize) -> &'static str {
+        let short = |row: &Vec<Option<String>>| {
+            row.get(column).and_then(Option::as_ref).is_none_or(|cell| cell.len() <= SHORT && !cell.contains('\n'))
+        };
+        match self.is_numeric(column) {
+            true => "number",
+            false if self.rows.iter().all(short) => "short",
+            false => "words",
+        }
     }
 
     /// How much of it is shown.
@@ -56,26 +71,22 @@ impl Table {
         html.text(caption);
         html.element("span", &[("class", "told")], &format!(" {}", self.told()));
         html.raw("</caption>\n<thead><tr>");
-        let numeric: Vec<bool> = (0..self.columns.len()).map(|column| self.is_numeric(column)).collect();
-        for (name, number) in self.columns.iter().zip(&numeric) {
-            html.element("th", &[("scope", "col"), ("class", class(*number))], &shortened(name, MOST_LETTERS));
+        let classes: Vec<&str> = (0..self.columns.len()).map(|column| self.class(column)).collect();
+        for (name, class) in self.columns.iter().zip(&classes) {
+            html.element("th", &[("scope", "col"), ("class", class)], &shortened(name, MOST_LETTERS));
         }
         html.raw("</tr></thead>\n<tbody>\n");
         for row in &self.rows {
             html.raw("<tr>");
-            for (column, number) in numeric.iter().enumerate() {
+            for (column, class) in classes.iter().enumerate() {
                 let cell = row.get(column).and_then(Option::as_deref).unwrap_or_default();
-                html.element("td", &[("class", class(*number))], &shortened(cell, MOST_LETTERS));
+                html.element("td", &[("class", class)], &shortened(cell, MOST_LETTERS));
             }
             html.raw("</tr>\n");
         }
         html.raw("</tbody></table></div>\n");
         html
     }
-}
-
-fn class(number: bool) -> &'static str {
-    if number { "number" } else { "words" }
 }
 
 /// A floating-point number with six digits that matter.
@@ -109,10 +120,10 @@ mod tests {
         insta::assert_snapshot!(table.html("t & u").into_string(), @r#"
         <div class="scroll" tabindex="0" role="region" aria-label="t &amp; u"><table class="sortable">
         <caption>t &amp; u<span class="told"> first 2 of 12,345 rows; 2 of 5 columns</span></caption>
-        <thead><tr><th scope="col" class="words">&lt;name&gt;</th><th scope="col" class="number">loss</th></tr></thead>
+        <thead><tr><th scope="col" class="short">&lt;name&gt;</th><th scope="col" class="number">loss</th></tr></thead>
         <tbody>
-        <tr><td class="words">a</td><td class="number">0.5</td></tr>
-        <tr><td class="words">&lt;script&gt;</td><td class="number"></td></tr>
+        <tr><td class="short">a</td><td class="number">0.5</td></tr>
+        <tr><td class="short">&lt;script&gt;</td><td class="number"></td></tr>
         </tbody></table></div>
         "#);
     }

@@ -81,7 +81,15 @@ pub(super) fn durations(
         timed.iter().filter(|(place, _)| wanted(stages[*place].state)).map(|(_, seconds)| seconds).sum()
     };
     let (here, before) = (sum(&|state| state != State::Fresh), sum(&|state| state == State::Fresh));
-    html.element("p", &[], &format!("Work of this run: {}. Work that it took over from earlier ones: {}.", duration(here), duration(before)));
+    html.element(
+        "p",
+        &[],
+        &format!(
+            "Work of this run: {}. Work that it took over from earlier ones: {}.",
+            duration(here),
+            duration(before)
+        ),
+    );
     html.raw("<table class=\"bars\">\n<caption class=\"unseen\">Seconds of work by stage</caption>\n");
     html.raw("<thead class=\"unseen\"><tr><th scope=\"col\">Stage</th><th scope=\"col\">Time</th><th scope=\"col\">Bar</th></tr></thead>\n<tbody>\n");
     for (place, seconds) in timed.iter().take(MOST) {
@@ -106,7 +114,11 @@ pub(super) fn durations(
     html.raw("</tbody></table>\n");
     if timed.len() > MOST {
         let rest: f64 = timed[MOST..].iter().map(|(_, seconds)| seconds).sum();
-        html.remark(&format!("{} with less time are not listed; together they took {}.", count(timed.len() - MOST, "stage"), duration(rest)));
+        html.remark(&format!(
+            "{} with less time are not listed; together they took {}.",
+            count(timed.len() - MOST, "stage"),
+            duration(rest)
+        ));
     }
     html.raw("</section>\n");
     html

@@ -178,8 +178,19 @@ impl Memory {
         let measures = instances.iter().any(|instance| instance.measures);
         // A tuple is written as a structure with the same fields is.
         let (params, report) = (&loaded.params, &loaded.report);
-        let header =
-            (source, name, root, allow, store, params, report, measures, asked, sights, (instances.len(), Digest::of(&body)));
+        let header = (
+            source,
+            name,
+            root,
+            allow,
+            store,
+            params,
+            report,
+            measures,
+            asked,
+            sights,
+            (instances.len(), Digest::of(&body)),
+        );
         let header = rmp_serde::to_vec(&header).map_err(std::io::Error::other)?;
         fs_err::create_dir_all(&self.folder)?;
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;

@@ -69,7 +69,8 @@ impl Loaded {
 
 /// A stage as it was understood. The order of the stages is that of the graph.
 fn outline(graph: &Graph, instance: &Instance) -> Json {
-    let inputs: Map<String, Json> = instance.inputs.iter().map(|(name, from)| (name.clone(), written(graph, from))).collect();
+    let inputs: Map<String, Json> =
+        instance.inputs.iter().map(|(name, from)| (name.clone(), written(graph, from))).collect();
     let kind = match &instance.work {
         Work::Kind { kind, .. } => Some(kind),
         Work::Argv { .. } => None,
@@ -90,7 +91,9 @@ fn written(graph: &Graph, source: &Source) -> Json {
         Source::Output { from, output } => format!("{}.{output}", graph.get(*from).name).into(),
         Source::Record { from } => format!("{}.record", graph.get(*from).name).into(),
         Source::File { written, .. } => format!("file:{written}").into(),
-        Source::Many(members) => members.iter().map(|(label, member)| (label.clone(), written(graph, member))).collect(),
+        Source::Many(members) => {
+            members.iter().map(|(label, member)| (label.clone(), written(graph, member))).collect()
+        }
     }
 }
 

@@ -42,12 +42,7 @@ const KEYS: [&str; 4] = ["heading", "text", "output", "title"];
 const FORMS: &str = "entries are written `heading: TEXT`, `text: MARKDOWN` or `output: STAGE.OUTPUT`";
 
 /// The entries of a pipeline. What is faulty is left out, and named in `faults`.
-pub(crate) fn entries(
-    definition: &Definition,
-    scope: &Scope,
-    graph: &Graph,
-    faults: &mut Faults,
-) -> Vec<ReportEntry> {
+pub(crate) fn entries(definition: &Definition, scope: &Scope, graph: &Graph, faults: &mut Faults) -> Vec<ReportEntry> {
     let mut reader = Reader { scope, graph, definition, faults };
     definition.report.iter().filter_map(|node| reader.entry(node)).collect()
 }
@@ -96,7 +91,8 @@ impl Reader<'_> {
     fn no_form(&mut self, node: &Node, parts: &[Entry], forms: &[&Entry]) {
         // A misspelt form was named already.
         if let [_, second, ..] = forms {
-            let message = format!("an entry of `report` is one thing, but here stand `{}` and `{}`", forms[0].key, second.key);
+            let message =
+                format!("an entry of `report` is one thing, but here stand `{}` and `{}`", forms[0].key, second.key);
             self.faults.push(Diagnostic::new(message).at(&second.place).hint("write each as an entry of its own"));
         } else if parts.iter().all(|part| part.key == "title") {
             self.faults.push(Diagnostic::new("an entry of `report` shows nothing").at(&node.place).hint(FORMS));
@@ -113,7 +109,9 @@ impl Reader<'_> {
             }
             Err(_) => {
                 let fault = Diagnostic::new(format!("`{text}` is no output")).at(place);
-                self.faults.push(fault.hint("outputs are written `stage.output`, `stage[axis=label].output` or `stage[*].output`"));
+                self.faults.push(
+                    fault.hint("outputs are written `stage.output`, `stage[axis=label].output` or `stage[*].output`"),
+                );
                 return None;
             }
         };
@@ -133,7 +131,12 @@ impl Reader<'_> {
             return None;
         }
         let found = self.choose(&stage, &of, &which, place)?;
-        Some(found.into_iter().map(|instance| Shown { instance: instance.name.clone(), output: output.clone() }).collect())
+        Some(
+            found
+                .into_iter()
+                .map(|instance| Shown { instance: instance.name.clone(), output: output.clone() })
+                .collect(),
+        )
     }
 
     fn no_output(&mut self, stage: &str, instance: &Instance, output: &str, place: &Place) {
@@ -182,7 +185,8 @@ impl Reader<'_> {
         let found: Vec<&Instance> = of.iter().copied().filter(has).collect();
         if found.is_empty() {
             let labels: Vec<String> = given.iter().map(|(axis, label)| format!("{axis}={label}")).collect();
-            let fault = Diagnostic::new(format!("stage `{stage}` has no instance with `{}`", labels.join(","))).at(place);
+            let fault =
+                Diagnostic::new(format!("stage `{stage}` has no instance with `{}`", labels.join(","))).at(place);
             let names: Vec<&str> = of.iter().take(24).map(|instance| instance.name.as_str()).collect();
             self.faults.push(fault.hint(format!("it has: {}", names.join(", "))));
             return None;

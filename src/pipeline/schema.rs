@@ -55,9 +55,7 @@ fn programs() -> Json {
 }
 
 fn report() -> Json {
-    let entry = |required: &str, properties: Json| {
-        json!({ "type": "object", "additionalProperties": false, "required": [required], "properties": properties })
-    };
+    let entry = |required: &str, properties: Json| json!({ "type": "object", "additionalProperties": false, "required": [required], "properties": properties });
     json!({
         "type": "array",
         "description": "What the page of a run (`nnf report`) shows first, in order; not keyed.",

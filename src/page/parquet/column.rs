@@ -111,11 +111,22 @@ impl Cells<'_> {
             }
             other => {
                 const NAMES: [&str; 10] = [
-                    "PLAIN", "", "PLAIN_DICTIONARY", "RLE", "BIT_PACKED", "DELTA_BINARY_PACKED", "DELTA_LENGTH_BYTE_ARRAY",
-                    "DELTA_BYTE_ARRAY", "RLE_DICTIONARY", "BYTE_STREAM_SPLIT",
+                    "PLAIN",
+                    "",
+                    "PLAIN_DICTIONARY",
+                    "RLE",
+                    "BIT_PACKED",
+                    "DELTA_BINARY_PACKED",
+                    "DELTA_LENGTH_BYTE_ARRAY",
+                    "DELTA_BYTE_ARRAY",
+                    "RLE_DICTIONARY",
+                    "BYTE_STREAM_SPLIT",
                 ];
                 let name = usize::try_from(other).ok().and_then(|place| NAMES.get(place));
-                Err(ParquetError::Unknown(format!("the encoding {}", name.map_or_else(|| other.to_string(), |name| (*name).to_owned()))))
+                Err(ParquetError::Unknown(format!(
+                    "the encoding {}",
+                    name.map_or_else(|| other.to_string(), |name| (*name).to_owned())
+                )))
             }
         }
     }
@@ -161,12 +172,7 @@ impl Cells<'_> {
 }
 
 /// Levels up to `highest`, which stand before the values; none where there is nothing to tell apart.
-fn part(
-    rest: &mut &[u8],
-    highest: u32,
-    length: Option<usize>,
-    count: usize,
-) -> Result<Option<Vec<u32>>, ParquetError> {
+fn part(rest: &mut &[u8], highest: u32, length: Option<usize>, count: usize) -> Result<Option<Vec<u32>>, ParquetError> {
     let short = || ParquetError::Damaged("levels are cut short");
     if highest == 0 {
         return Ok(None);

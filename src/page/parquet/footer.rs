@@ -134,7 +134,9 @@ fn walk(
 /// A path without the two steps that every list has inside.
 fn name(path: &[String]) -> String {
     match path {
-        [outer @ .., list, item] if list == "list" && (item == "element" || item == "item") && !outer.is_empty() => name(outer),
+        [outer @ .., list, item] if list == "list" && (item == "element" || item == "item") && !outer.is_empty() => {
+            name(outer)
+        }
         path => path.join("."),
     }
 }

@@ -67,7 +67,10 @@ mod tests {
     #[test]
     fn runs_and_packed_bits() {
         // Four times 5; then 0 to 7 in three bits each, as in the format's own description.
-        assert_eq!(read(&[8, 5, 3, 0b1000_1000, 0b1100_0110, 0b1111_1010], 3, 12).unwrap(), [5, 5, 5, 5, 0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(
+            read(&[8, 5, 3, 0b1000_1000, 0b1100_0110, 0b1111_1010], 3, 12).unwrap(),
+            [5, 5, 5, 5, 0, 1, 2, 3, 4, 5, 6, 7]
+        );
         assert_eq!(read(&[200, 1], 0, 3).unwrap(), [0, 0, 0]);
         assert!(read(&[8], 3, 4).is_err() && read(&[0, 5], 3, 4).is_err() && read(&[], 1, 1).is_err());
     }

@@ -95,7 +95,10 @@ fn unpack(bytes: Vec<u8>, whole: usize, codec: i64) -> Result<Vec<u8>, ParquetEr
         6 => zstd::bulk::decompress(&bytes, whole).map_err(|_| wrong()),
         other => {
             let name = ["", "", "Gzip", "LZO", "Brotli", "LZ4", "", "LZ4"].get(usize::try_from(other).unwrap_or(0));
-            Err(ParquetError::Unknown(format!("compression by {}", name.filter(|name| !name.is_empty()).unwrap_or(&"an unknown method"))))
+            Err(ParquetError::Unknown(format!(
+                "compression by {}",
+                name.filter(|name| !name.is_empty()).unwrap_or(&"an unknown method")
+            )))
         }
     }
 }

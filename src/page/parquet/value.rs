@@ -147,7 +147,8 @@ fn whole(value: i64, meaning: Meaning) -> String {
     match meaning {
         Meaning::Unsigned => (value as u64).to_string(),
         Meaning::Date => {
-            let date = Span::new().try_days(value).ok().and_then(|days| Date::constant(1970, 1, 1).checked_add(days).ok());
+            let date =
+                Span::new().try_days(value).ok().and_then(|days| Date::constant(1970, 1, 1).checked_add(days).ok());
             date.map_or_else(|| value.to_string(), |date| date.to_string())
         }
         Meaning::Moment(parts, zoned) => moment(value, parts, zoned).unwrap_or_else(|| value.to_string()),

@@ -91,6 +91,10 @@ mod tests {
         let torn = format!("{one} make\n{two}\nnonsense\n{}", &two.to_string()[..20]);
         fs_err::write(path.join(KEYS), torn).unwrap();
         assert_eq!(keys(path), [one, two], "what is cut short names nothing");
-        assert_eq!(uses(path), [(one, "make".to_owned()), (two, String::new())], "lines of older programs have no names");
+        assert_eq!(
+            uses(path),
+            [(one, "make".to_owned()), (two, String::new())],
+            "lines of older programs have no names"
+        );
     }
 }

@@ -11,6 +11,7 @@ pub mod gpus;
 pub mod graph;
 pub mod key;
 pub mod machine;
+pub mod page;
 pub mod pipeline;
 pub mod plan;
 mod processes;

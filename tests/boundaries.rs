@@ -56,6 +56,9 @@ const ONE_PLACE: &[(&str, &str)] = &[
     ("object_store", "src/store/remote/objects"),
     ("tokio", "src/store/remote/objects"),
     ("serde_yaml", "src/yaml"),
+    ("pulldown_cmark", "src/page"),
+    ("zstd", "src/page/parquet"),
+    ("snap", "src/page/parquet"),
 ];
 
 /// For each part of the engine: the other parts that it may name. Only `cli` may name all.
@@ -77,6 +80,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("plan", &["digest", "graph", "key", "programs", "record", "store", "why"]),
     ("run", &["digest", "executor", "gpus", "graph", "machine", "pipeline", "plan", "record", "store", "why"]),
     ("reporter", &["run"]),
+    ("page", &["digest", "executor", "graph", "key", "pipeline", "record", "reporter", "run", "store", "why"]),
 ];
 
 /// For each room of the store: the other rooms that it may name.

@@ -8,6 +8,7 @@ use crate::cli::amounts::{Size, size};
 use crate::cli::audit::AuditCommand;
 use crate::cli::gc::GcCommand;
 use crate::cli::pin::{PinCommand, PinsCommand, UnpinCommand};
+use crate::cli::report::ReportCommand;
 use crate::cli::verify::VerifyCommand;
 
 /// Runs an experiment from one YAML file, stores every step's result under the hash of what went into it, and reruns
@@ -65,6 +66,8 @@ pub(crate) enum Command {
     Log(LogCommand),
     /// List runs
     Runs(PipelineCommand),
+    /// Write a page (HTML, one file) that shows a run: its stages, times, reasons and outputs
+    Report(ReportCommand),
     /// Check every record and all content of the store
     Verify(VerifyCommand),
     /// Remove from the store what nothing needs any more

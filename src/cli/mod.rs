@@ -15,6 +15,7 @@ mod moving;
 mod pin;
 mod plan;
 mod render;
+mod report;
 mod run;
 mod runs;
 mod show;
@@ -131,6 +132,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
         Command::Pull(command) => moving::pull(command, common),
         Command::Log(command) => log::run(command, common),
         Command::Runs(command) => runs::run(command, common),
+        Command::Report(command) => report::run(command, common),
         Command::Verify(command) => verify::run(command, common),
         Command::Gc(command) => gc::run(command, common),
         Command::Pin(command) => pin::pin(command, common),

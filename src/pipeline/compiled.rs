@@ -15,6 +15,7 @@ use crate::digest::Digest;
 use crate::graph::{Graph, Instance};
 use crate::pipeline::files::Sights;
 use crate::pipeline::load::{LoadRequest, Loaded};
+use crate::pipeline::report::ReportEntry;
 use crate::programs::Listed;
 use crate::yaml;
 
@@ -67,6 +68,7 @@ struct Header {
     allow: Vec<PathBuf>,
     store: Option<String>,
     params: Json,
+    report: Vec<ReportEntry>,
     measures: bool,
     asked: Vec<(Listed, Digest)>,
     sights: Sights,
@@ -126,8 +128,8 @@ impl Recalled {
             instances.push(Instance { place, ..line.instance });
         }
         let graph = Graph::ordered(instances);
-        let Header { name, root, allow, store, params, .. } = self.header;
-        Some(Loaded { name, root, allow, store, graph, params, identity: Some(self.identity) })
+        let Header { name, root, allow, store, params, report, .. } = self.header;
+        Some(Loaded { name, root, allow, store, graph, params, report, identity: Some(self.identity) })
     }
 }
 
@@ -175,9 +177,20 @@ impl Memory {
         let (name, root, allow, store) = (&loaded.name, &loaded.root, &loaded.allow, &loaded.store);
         let measures = instances.iter().any(|instance| instance.measures);
         // A tuple is written as a structure with the same fields is.
-        let params = &loaded.params;
-        let header =
-            (source, name, root, allow, store, params, measures, asked, sights, (instances.len(), Digest::of(&body)));
+        let (params, report) = (&loaded.params, &loaded.report);
+        let header = (
+            source,
+            name,
+            root,
+            allow,
+            store,
+            params,
+            report,
+            measures,
+            asked,
+            sights,
+            (instances.len(), Digest::of(&body)),
+        );
         let header = rmp_serde::to_vec(&header).map_err(std::io::Error::other)?;
         fs_err::create_dir_all(&self.folder)?;
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;

@@ -21,6 +21,7 @@ pub(crate) struct Definition {
     pub(crate) strict: Option<Node>,
     pub(crate) tools: Vec<Node>,
     pub(crate) stages: Vec<StageDefinition>,
+    pub(crate) report: Vec<Node>,
 }
 
 /// One stage.
@@ -44,8 +45,8 @@ pub(crate) struct StageDefinition {
     pub(crate) strict: Option<Node>,
 }
 
-pub(crate) const TOP_KEYS: [&str; 10] =
-    ["version", "name", "root", "store", "params", "programs", "allow", "strict", "tools", "stages"];
+pub(crate) const TOP_KEYS: [&str; 11] =
+    ["version", "name", "root", "store", "params", "programs", "allow", "strict", "tools", "stages", "report"];
 pub(crate) const STAGE_KEYS: [&str; 14] = [
     "use", "run", "in", "with", "out", "code", "env", "pass", "each", "needs", "timeout", "retries", "resumes",
     "strict",
@@ -66,6 +67,7 @@ pub(crate) fn read(root: &Node, faults: &mut Faults) -> Definition {
         strict: None,
         tools: Vec::new(),
         stages: Vec::new(),
+        report: Vec::new(),
     };
     let Value::Map(entries) = &root.value else {
         faults.push(
@@ -91,6 +93,7 @@ pub(crate) fn read(root: &Node, faults: &mut Faults) -> Definition {
             "strict" => definition.strict = Some(entry.value.clone()),
             "tools" => definition.tools = list(entry, faults),
             "stages" => definition.stages = stages(entry, faults),
+            "report" => definition.report = list(entry, faults),
             _ => faults.push(unknown_key(entry, "a pipeline", &TOP_KEYS)),
         }
     }

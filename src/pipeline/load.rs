@@ -8,13 +8,14 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json, json};
 
 use crate::diagnostic::Diagnostic;
-use crate::graph::{Cycle, Graph};
+use crate::graph::{Cycle, Graph, Instance, Source, Work};
 use crate::pipeline::compiled::{Identity, Memory, Recalled, recall};
 use crate::pipeline::definition::{self, Definition, Faults, is_label};
 use crate::pipeline::expand::{self, Around};
 use crate::pipeline::files::{Reach, Sights, plain};
 use crate::pipeline::interpolate::{self, Scope};
 use crate::pipeline::listed::{programs, tools};
+use crate::pipeline::report::{self, ReportEntry};
 use crate::pipeline::{overrides, settings};
 use crate::programs::{Catalogue, DEFAULT_PROGRAMS, Listed, ProgramResolver};
 use crate::yaml;
@@ -46,6 +47,8 @@ pub struct Loaded {
     pub graph: Graph,
     /// Parameters of the pipeline, resolved.
     pub params: Json,
+    /// What the page of a run shows first.
+    pub report: Vec<ReportEntry>,
     /// What it is remembered under; none if it is not.
     pub identity: Option<Identity>,
 }
@@ -58,9 +61,39 @@ impl Loaded {
             .graph
             .instances()
             .iter()
-            .map(|instance| (instance.name.clone(), json!({ "with": instance.with, "env": instance.env })))
+            .map(|instance| (instance.name.clone(), outline(&self.graph, instance)))
             .collect();
         json!({ "name": self.name, "root": self.root.display().to_string(), "params": self.params, "stages": stages })
+    }
+}
+
+/// A stage as it was understood. The order of the stages is that of the graph.
+fn outline(graph: &Graph, instance: &Instance) -> Json {
+    let inputs: Map<String, Json> =
+        instance.inputs.iter().map(|(name, from)| (name.clone(), written(graph, from))).collect();
+    let kind = match &instance.work {
+        Work::Kind { kind, .. } => Some(kind),
+        Work::Argv { .. } => None,
+    };
+    json!({
+        "stage": instance.stage,
+        "use": kind,
+        "with": instance.with,
+        "env": instance.env,
+        "in": inputs,
+        "out": instance.outputs,
+    })
+}
+
+/// Where an input comes from, as it could be written in the file; a fan-in by label.
+fn written(graph: &Graph, source: &Source) -> Json {
+    match source {
+        Source::Output { from, output } => format!("{}.{output}", graph.get(*from).name).into(),
+        Source::Record { from } => format!("{}.record", graph.get(*from).name).into(),
+        Source::File { written, .. } => format!("file:{written}").into(),
+        Source::Many(members) => {
+            members.iter().map(|(label, member)| (label.clone(), written(graph, member))).collect()
+        }
     }
 }
 
@@ -95,6 +128,7 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, Vec<Diagnostic>> {
         faults.extend(cycles.iter().map(|cycle| circle(cycle, &definition)));
         Graph::default()
     });
+    let report = report::entries(&definition, &scope, &graph, &mut faults);
     if !faults.is_empty() {
         faults.sort_by_key(|fault| fault.place.as_ref().map_or(0, |place| place.start));
         return Err(faults);
@@ -106,6 +140,7 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, Vec<Diagnostic>> {
         store,
         graph,
         params: Json::Object(scope.params),
+        report,
         identity: None,
     };
     if let Some(memory) = request.memory {

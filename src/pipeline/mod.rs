@@ -14,6 +14,7 @@ mod listed;
 mod load;
 mod overrides;
 mod reference;
+mod report;
 pub mod schema;
 mod settings;
 mod suggest;
@@ -21,6 +22,7 @@ mod suggest;
 pub use check_words::{expects, nearest};
 pub use compiled::{Identity, Memory, Recalled, recall};
 pub use load::{LoadRequest, Loaded, Whereabouts, catalogue, load, whereabouts};
+pub use report::{ReportEntry, Shown};
 pub use settings::parse_bytes;
 
 /// Words that other parts of the program share with the checks.

@@ -24,7 +24,8 @@ pub fn schema(kinds: &[&Kind]) -> Json {
             "allow": { "type": "array", "items": { "type": "string" }, "description": "Folders outside the root that inputs may lie in." },
             "strict": { "type": ["boolean", "string"], "description": "Whether stages see nothing but what they declare; a stage may say otherwise." },
             "tools": { "type": "array", "items": { "type": "string" }, "description": "Folders of programs and libraries that strict stages may read; not keyed." },
-            "stages": { "type": "object", "minProperties": 1, "additionalProperties": { "$ref": "#/$defs/stage" } }
+            "stages": { "type": "object", "minProperties": 1, "additionalProperties": { "$ref": "#/$defs/stage" } },
+            "report": report()
         },
         "$defs": {
             "input": { "anyOf": [{ "type": "string" }, { "type": "object", "additionalProperties": { "type": "string" } }] },
@@ -49,6 +50,22 @@ fn programs() -> Json {
                     "code": { "type": "array", "items": { "type": "string" } }
                 }
             }
+        ] }
+    })
+}
+
+fn report() -> Json {
+    let entry = |required: &str, properties: Json| json!({ "type": "object", "additionalProperties": false, "required": [required], "properties": properties });
+    json!({
+        "type": "array",
+        "description": "What the page of a run (`nnf report`) shows first, in order; not keyed.",
+        "items": { "oneOf": [
+            entry("heading", json!({ "heading": { "type": "string" } })),
+            entry("text", json!({ "text": { "type": "string", "description": "Markdown." } })),
+            entry("output", json!({
+                "output": { "type": "string", "description": "`stage.output`, `stage[axis=label].output` or `stage[*].output`." },
+                "title": { "type": "string" }
+            }))
         ] }
     })
 }

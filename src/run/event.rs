@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::digest::Key;
 use crate::why::Reason;
 
 /// One thing that happened.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum RunEvent {
     /// The run began.
@@ -40,7 +40,7 @@ pub enum RunEvent {
         /// Number of the attempt, from 1.
         attempt: u32,
         /// Milliseconds that it took the last time, if that is known.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         expected_milliseconds: Option<u64>,
     },
     /// An instance waits for something other than its inputs and the budget.
@@ -102,7 +102,7 @@ pub enum RunEvent {
         /// Its name.
         stage: String,
         /// Its key, if it was known.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<Key>,
         /// How.
         error: String,
@@ -123,7 +123,7 @@ pub enum RunEvent {
 }
 
 /// How a run ended.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// Instances that were fresh.
     pub fresh: usize,
@@ -146,7 +146,7 @@ pub struct Summary {
 }
 
 /// An instance that ran.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ran {
     /// Its name.
     pub stage: String,

@@ -63,7 +63,7 @@ impl State<'_> {
         match outcome {
             Outcome::Done { known, seconds, adopted } => {
                 self.again.remove(&id);
-                if let Err(error) = self.context.run.uses(&key) {
+                if let Err(error) = self.context.run.uses(&key, &stage) {
                     tracing::warn!("{error}");
                 }
                 self.tell(RunEvent::Finished { stage: stage.clone(), key, seconds, adopted });

@@ -144,11 +144,11 @@ impl<'a> State<'a> {
     }
 
     /// Looks for a result, and notes that the run uses it before anybody can remove it.
-    fn find(&self, key: &Key) -> Result<Option<Known>, StoreError> {
+    fn find(&self, id: InstanceId, key: &Key) -> Result<Option<Known>, StoreError> {
         let _hold = self.context.store.hold()?;
         let found = self.context.store.look_up(key)?;
         if found.is_some() {
-            self.context.run.uses(key)?;
+            self.context.run.uses(key, &self.graph.get(id).name)?;
         }
         Ok(found)
     }
@@ -161,7 +161,7 @@ impl<'a> State<'a> {
         }
         let reason = match self.again.get(&id) {
             Some(reason) => reason.clone(),
-            None => match self.find(&key)? {
+            None => match self.find(id, &key)? {
                 Some(known) => {
                     self.context.store.share(&key)?;
                     self.summary.fresh += 1;

@@ -39,7 +39,7 @@ pub fn settled(
         tracing::debug!("run {} is gone", note.run);
     }
     if !run.share("keys", &note.run) {
-        note.stages.iter().try_for_each(|(_, key)| run.uses(key))?;
+        note.stages.iter().try_for_each(|(stage, key)| run.uses(key, stage))?;
     }
     drop(hold);
     store.clear_leftovers()?;

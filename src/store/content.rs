@@ -63,6 +63,22 @@ impl Store {
         fs_err::read(path).map_err(StoreError::io("read the store"))
     }
 
+    /// A file in the store whose content was checked, to be read piece by piece.
+    ///
+    /// # Errors
+    /// As for [`Store::hand_out`].
+    pub fn open_content(&self, artifact: &Artifact) -> Result<fs_err::File, StoreError> {
+        self.fetch(artifact)?;
+        let path = self.blobs.checked(&artifact.digest)?;
+        fs_err::File::open(path).map_err(StoreError::io("read the store"))
+    }
+
+    /// Whether content is in the local tier, by a look at its name alone; of a folder, its list of files.
+    #[must_use]
+    pub fn is_here(&self, artifact: &Artifact) -> bool {
+        self.blobs.path(&artifact.digest).is_file()
+    }
+
     /// Whether content is in the local tier and undamaged, or can be had from the remote one.
     ///
     /// # Errors

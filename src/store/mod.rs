@@ -3,7 +3,7 @@
 //! ```text
 //! blobs/v1/ab/cdef…       content, named by its BLAKE3 digest, created once, read-only
 //! records/v1/ab/<key>.json  what a stage produced; written last: this is the commit
-//! runs/v1/<id>/           plan, events, logs, pipeline as resolved; `keys` it used, and a lock while it goes on
+//! runs/v1/<id>/           plan, events, logs, pipeline as resolved; `keys` it used and their stages, and a lock while it goes on
 //! pins/v1/<name>          results that are kept for good
 //! heads/v1/<pipeline>     the last record of each instance, which `why` compares with
 //! index/v1/               what records and files look like, so that a run without work reads two files; made anew when in doubt
@@ -55,6 +55,7 @@ pub use remote::upload::UPLOADS;
 pub use settled::{Circumstances, Settled};
 pub use working::checkpoint::Checkpoint;
 pub use working::keylock::KeyLock;
+pub use working::past::PastRun;
 pub use working::runs::{RunFolder, RunSummary};
 pub use working::workplace::AttemptFolder;
 

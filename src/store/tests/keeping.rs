@@ -85,7 +85,7 @@ fn what_nothing_needs_goes_and_what_a_run_uses_stays() {
     let used = world.commit("used");
     world.commit("unused");
     let run = world.store.new_run("p").unwrap();
-    run.uses(&used).unwrap();
+    run.uses(&used, "stage").unwrap();
     world.commit("made meanwhile");
     let done = world.collect();
     assert_eq!((done.results.count, done.content.count, done.live_runs), (1, 1, 1));
@@ -131,7 +131,7 @@ fn a_result_that_a_new_run_finds_after_it_was_listed_stays_with_its_content() {
     let key = world.commit("found");
     let (records, content, mut needs) = (world.records(), world.content(), world.needs());
     let run = world.store.new_run("p").unwrap();
-    run.uses(&key).unwrap();
+    run.uses(&key, "stage").unwrap();
     assert_eq!(world.store.remove_records(&mut needs, &records).unwrap().count, 0);
     assert_eq!(world.store.remove_content(&mut needs, &content).unwrap().count, 0);
     drop(run);
@@ -139,7 +139,7 @@ fn a_result_that_a_new_run_finds_after_it_was_listed_stays_with_its_content() {
     let other = world.commit("other");
     let (records, content, mut needs) = (world.records(), world.content(), world.needs());
     let run = world.store.new_run("p").unwrap();
-    run.uses(&other).unwrap();
+    run.uses(&other, "stage").unwrap();
     drop(run);
     world.store.remove_records(&mut needs, &records).unwrap();
     world.store.remove_content(&mut needs, &content).unwrap();
@@ -189,7 +189,7 @@ fn the_bound_takes_the_least_recently_used_first_and_spares_what_is_needed() {
     let keys = ["a", "b", "c", "d", "e"].map(|letter| world.commit(&text(letter)));
     // `a` is the oldest, and yet the one that was used last.
     let run = world.store.new_run("p").unwrap();
-    run.uses(&keys[0]).unwrap();
+    run.uses(&keys[0], "stage").unwrap();
     drop(run);
     world.store.pin(&crate::store::Pin::new("keep", "p", BTreeMap::from([("s".to_owned(), keys[1])]))).unwrap();
     let bound = |bytes, run| world.store.bound(&Bound { bytes, run, dry_run: false }).unwrap();
@@ -203,7 +203,7 @@ fn the_bound_takes_the_least_recently_used_first_and_spares_what_is_needed() {
     assert_eq!(world.store.look_up(&keys[2]).unwrap(), None, "it would be run again");
     assert_eq!(bound(380_000, None), None, "once is enough");
     let run = world.store.new_run("p").unwrap();
-    run.uses(&keys[4]).unwrap();
+    run.uses(&keys[4], "stage").unwrap();
     let done = bound(50_000, None).unwrap();
     assert_eq!(
         (done.dropped.count, there(&["a", "b", "e"])),
@@ -226,7 +226,7 @@ fn use_result(store: &Store, run: &crate::store::RunFolder, world: &World, numbe
     let hold = store.hold().unwrap();
     let found = store.look_up(&key).unwrap();
     if found.is_some() {
-        run.uses(&key).unwrap();
+        run.uses(&key, "stage").unwrap();
     }
     drop(hold);
     let made = usize::from(found.is_none());
@@ -237,7 +237,7 @@ fn use_result(store: &Store, run: &crate::store::RunFolder, world: &World, numbe
         let outputs = BTreeMap::from([("common".to_owned(), common), ("own".to_owned(), own)]);
         let record = Record { outputs, key, document, ..world.record() };
         let standing = store.commit(&record).unwrap();
-        run.uses(&key).unwrap();
+        run.uses(&key, "stage").unwrap();
         crate::store::Known::from(&standing)
     });
     for (name, produced) in &known.outputs {

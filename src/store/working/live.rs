@@ -1,7 +1,7 @@
 //! Which runs go on now, and what each run uses.
 //!
 //! A run holds a lock on the file `live` of its folder for as long as it goes on, and appends each key that it uses to
-//! the file `keys`, one a line. It does not know what lies under a key.
+//! the file `keys`, one a line, with the name of the stage that uses it. It does not know what lies under a key.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
@@ -31,15 +31,15 @@ impl Live {
         Ok(Live { keys: Mutex::default(), _lock: lock })
     }
 
-    /// Appends a key to the list of those that the run uses.
-    pub(crate) fn note(&self, folder: &Path, key: &Key) -> io::Result<()> {
+    /// Appends a key to the list of those that the run uses, as the result of a stage.
+    pub(crate) fn note(&self, folder: &Path, key: &Key, stage: &str) -> io::Result<()> {
         let mut keys = lock(&self.keys);
         if keys.is_none() {
             let file = fs_err::File::options().create(true).append(true).open(folder.join(KEYS))?;
             *keys = Some(file.into_file());
         }
         // One write for each line, so that whoever reads it meanwhile sees whole lines.
-        keys.as_mut().map_or(Ok(()), |file| file.write_all(format!("{key}\n").as_bytes()))
+        keys.as_mut().map_or(Ok(()), |file| file.write_all(format!("{key} {stage}\n").as_bytes()))
     }
 }
 
@@ -56,8 +56,18 @@ pub(crate) fn since(folder: &Path) -> Option<SystemTime> {
 
 /// The keys that a run uses or used.
 pub(crate) fn keys(folder: &Path) -> Vec<Key> {
+    uses(folder).into_iter().map(|(key, _)| key).collect()
+}
+
+/// The same, with the name of the stage whose result each is. Lists of older programs have no names.
+pub(crate) fn uses(folder: &Path) -> Vec<(Key, String)> {
     let text = fs_err::read(folder.join(KEYS)).unwrap_or_default();
-    text.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok()?.parse().ok()).collect()
+    let read = |line: &[u8]| {
+        let line = std::str::from_utf8(line).ok()?;
+        let (key, stage) = line.split_once(' ').unwrap_or((line, ""));
+        Some((key.parse().ok()?, stage.to_owned()))
+    };
+    text.split(|byte| *byte == b'\n').filter_map(read).collect()
 }
 
 #[cfg(test)]
@@ -73,13 +83,18 @@ mod tests {
         let live = Live::begin(path).unwrap();
         assert!(since(path).is_some() && !path.join(KEYS).exists());
         let (one, two) = (Key::of_document(b"1"), Key::of_document(b"2"));
-        live.note(path, &one).unwrap();
-        live.note(path, &two).unwrap();
-        assert_eq!(fs_err::read_to_string(path.join(KEYS)).unwrap(), format!("{one}\n{two}\n"));
+        live.note(path, &one, "make").unwrap();
+        live.note(path, &two, "use[n=a]").unwrap();
+        assert_eq!(fs_err::read_to_string(path.join(KEYS)).unwrap(), format!("{one} make\n{two} use[n=a]\n"));
         drop(live);
         assert_eq!(since(path), None);
-        let torn = format!("{one}\n{two}\nnonsense\n{}", &two.to_string()[..20]);
+        let torn = format!("{one} make\n{two}\nnonsense\n{}", &two.to_string()[..20]);
         fs_err::write(path.join(KEYS), torn).unwrap();
         assert_eq!(keys(path), [one, two], "what is cut short names nothing");
+        assert_eq!(
+            uses(path),
+            [(one, "make".to_owned()), (two, String::new())],
+            "lines of older programs have no names"
+        );
     }
 }

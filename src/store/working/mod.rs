@@ -6,6 +6,7 @@ pub(super) mod checkpoint;
 pub(super) mod keylock;
 pub(super) mod leftovers;
 pub(super) mod live;
+pub(super) mod past;
 pub(super) mod runs;
 pub(super) mod temporary;
 pub(super) mod workplace;

@@ -144,12 +144,13 @@ impl RunFolder {
         }
     }
 
-    /// Notes that the run uses the result under a key: what a run uses is not removed while the run goes on.
+    /// Notes that the run uses the result under a key as that of a stage: what a run uses is not removed while the run
+    /// goes on.
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn uses(&self, key: &Key) -> Result<(), StoreError> {
-        self.live.note(&self.path, key).map_err(StoreError::io("note what a run uses"))
+    pub fn uses(&self, key: &Key, stage: &str) -> Result<(), StoreError> {
+        self.live.note(&self.path, key, stage).map_err(StoreError::io("note what a run uses"))
     }
 
     /// Writes how the run ended.

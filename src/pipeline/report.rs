@@ -1,0 +1,196 @@
+//! `report`: what the page of a run shows first, in the order of the file.
+//!
+//! It does not know what a page looks like, nor what is in an output.
+
+use serde::{Deserialize, Serialize};
+
+use crate::diagnostic::{Diagnostic, Place};
+use crate::graph::{Graph, Instance};
+use crate::pipeline::definition::{Definition, Faults, unknown_key};
+use crate::pipeline::interpolate::Scope;
+use crate::pipeline::reference::{self, Reference, Which};
+use crate::pipeline::{settings, suggest};
+use crate::yaml::{Entry, Node, Value};
+
+/// One entry of a report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportEntry {
+    /// A heading.
+    Heading(String),
+    /// Text in Markdown.
+    Text(String),
+    /// An output, of one instance of a stage or of several.
+    Output {
+        /// What stands above it.
+        title: Option<String>,
+        /// The outputs, in the order of the graph.
+        of: Vec<Shown>,
+    },
+}
+
+/// An output that a report shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// Name of the instance.
+    pub instance: String,
+    /// Name of the output.
+    pub output: String,
+}
+
+const KEYS: [&str; 4] = ["heading", "text", "output", "title"];
+const FORMS: &str = "entries are written `heading: TEXT`, `text: MARKDOWN` or `output: STAGE.OUTPUT`";
+
+/// The entries of a pipeline. What is faulty is left out, and named in `faults`.
+pub(crate) fn entries(definition: &Definition, scope: &Scope, graph: &Graph, faults: &mut Faults) -> Vec<ReportEntry> {
+    let mut reader = Reader { scope, graph, definition, faults };
+    definition.report.iter().filter_map(|node| reader.entry(node)).collect()
+}
+
+struct Reader<'a> {
+    scope: &'a Scope,
+    graph: &'a Graph,
+    definition: &'a Definition,
+    faults: &'a mut Faults,
+}
+
+impl Reader<'_> {
+    fn entry(&mut self, node: &Node) -> Option<ReportEntry> {
+        let Value::Map(parts) = &node.value else {
+            let message = format!("an entry of `report` is a map, but here stands {}", node.value.what());
+            self.faults.push(Diagnostic::new(message).at(&node.place).hint(FORMS));
+            return None;
+        };
+        for part in parts.iter().filter(|part| !KEYS.contains(&part.key.as_str())) {
+            self.faults.push(unknown_key(part, "an entry of `report`", &KEYS));
+        }
+        let forms: Vec<&Entry> = parts.iter().filter(|part| KEYS[..3].contains(&part.key.as_str())).collect();
+        let [form] = forms.as_slice() else {
+            self.no_form(node, parts, &forms);
+            return None;
+        };
+        let title = parts.iter().find(|part| part.key == "title");
+        let text = settings::text(&form.value, &form.key, self.scope, self.faults)?;
+        match form.key.as_str() {
+            "output" => {
+                let title = title.and_then(|part| settings::text(&part.value, "title", self.scope, self.faults));
+                let of = self.outputs(&text, &form.value.place)?;
+                return Some(ReportEntry::Output { title, of });
+            }
+            _ if title.is_some() => {
+                let place = title.map_or(&node.place, |part| &part.place);
+                self.faults.push(Diagnostic::new("only an output has a `title`").at(place));
+                None
+            }
+            "heading" => Some(ReportEntry::Heading(text)),
+            _ => Some(ReportEntry::Text(text)),
+        }
+    }
+
+    /// None of the forms, or more than one.
+    fn no_form(&mut self, node: &Node, parts: &[Entry], forms: &[&Entry]) {
+        // A misspelt form was named already.
+        if let [_, second, ..] = forms {
+            let message =
+                format!("an entry of `report` is one thing, but here stand `{}` and `{}`", forms[0].key, second.key);
+            self.faults.push(Diagnostic::new(message).at(&second.place).hint("write each as an entry of its own"));
+        } else if parts.iter().all(|part| part.key == "title") {
+            self.faults.push(Diagnostic::new("an entry of `report` shows nothing").at(&node.place).hint(FORMS));
+        }
+    }
+
+    fn outputs(&mut self, text: &str, place: &Place) -> Option<Vec<Shown>> {
+        let (stage, which, output) = match reference::parse(text) {
+            Ok(Reference::Stage { stage, which, output }) => (stage, which, output),
+            Ok(Reference::File(_)) => {
+                let fault = Diagnostic::new("a report shows outputs of stages, not files").at(place);
+                self.faults.push(fault.hint("a stage that copies the file has it as an output"));
+                return None;
+            }
+            Err(_) => {
+                let fault = Diagnostic::new(format!("`{text}` is no output")).at(place);
+                self.faults.push(
+                    fault.hint("outputs are written `stage.output`, `stage[axis=label].output` or `stage[*].output`"),
+                );
+                return None;
+            }
+        };
+        let stages = || self.definition.stages.iter().map(|stage| stage.name.as_str());
+        if !stages().any(|name| name == stage) {
+            let fault = Diagnostic::new(format!("the report shows `{text}`, which nothing produces")).at(place);
+            self.faults.push(match suggest::nearest(&stage, stages()) {
+                Some(near) => fault.hint(format!("did you mean `{}`?", text.replacen(&stage, near, 1))),
+                None => fault.hint(format!("known: {}", stages().take(24).collect::<Vec<_>>().join(", "))),
+            });
+            return None;
+        }
+        let of: Vec<&Instance> = self.graph.instances().iter().filter(|instance| instance.stage == stage).collect();
+        let first = of.first()?; // none if its axes are faulty or it is in a circle, which is said already
+        if !first.outputs.contains_key(&output) {
+            self.no_output(&stage, first, &output, place);
+            return None;
+        }
+        let found = self.choose(&stage, &of, &which, place)?;
+        Some(
+            found
+                .into_iter()
+                .map(|instance| Shown { instance: instance.name.clone(), output: output.clone() })
+                .collect(),
+        )
+    }
+
+    fn no_output(&mut self, stage: &str, instance: &Instance, output: &str, place: &Place) {
+        // A stage with another fault may have no outputs for that reason alone.
+        if instance.outputs.is_empty() && !self.faults.is_empty() {
+            return;
+        }
+        let fault = Diagnostic::new(format!("stage `{stage}` has no output `{output}`")).at(place);
+        self.faults.push(match suggest::hint(output, instance.outputs.keys().map(String::as_str)) {
+            Some(hint) => fault.hint(hint),
+            None => fault.hint("it has no outputs at all"),
+        });
+    }
+
+    /// The instances that are meant: all, or the one with these labels.
+    fn choose<'a>(
+        &mut self,
+        stage: &str,
+        of: &[&'a Instance],
+        which: &Which,
+        place: &Place,
+    ) -> Option<Vec<&'a Instance>> {
+        let axes: Vec<&str> = of[0].labels.keys().map(String::as_str).collect();
+        let given = match which {
+            Which::All if axes.is_empty() => {
+                let fault = Diagnostic::new(format!("stage `{stage}` has no axis to gather over")).at(place);
+                self.faults.push(fault.hint("leave `[*]` out"));
+                return None;
+            }
+            Which::All => return Some(of.to_vec()),
+            Which::One(given) => given,
+        };
+        if let Some((axis, _)) = given.iter().find(|(axis, _)| !axes.contains(&axis.as_str())) {
+            let fault = Diagnostic::new(format!("stage `{stage}` has no axis `{axis}`")).at(place);
+            let hint = suggest::hint(axis, axes.iter().copied());
+            self.faults.push(fault.hint(hint.unwrap_or_else(|| "it has no axes at all".into())));
+            return None;
+        }
+        if let Some(axis) = axes.iter().find(|axis| !given.iter().any(|(name, _)| name == *axis)) {
+            let message = format!("stage `{stage}` has an instance for each `{axis}`; which one is meant?");
+            let hint = format!("`{stage}[{axis}=LABEL].…` names one, `{stage}[*].…` shows all");
+            self.faults.push(Diagnostic::new(message).at(place).hint(hint));
+            return None;
+        }
+        let has = |instance: &&Instance| given.iter().all(|(axis, label)| instance.labels.get(axis) == Some(label));
+        let found: Vec<&Instance> = of.iter().copied().filter(has).collect();
+        if found.is_empty() {
+            let labels: Vec<String> = given.iter().map(|(axis, label)| format!("{axis}={label}")).collect();
+            let fault =
+                Diagnostic::new(format!("stage `{stage}` has no instance with `{}`", labels.join(","))).at(place);
+            let names: Vec<&str> = of.iter().take(24).map(|instance| instance.name.as_str()).collect();
+            self.faults.push(fault.hint(format!("it has: {}", names.join(", "))));
+            return None;
+        }
+        Some(found)
+    }
+}

@@ -1,0 +1,61 @@
+//! A run as its folder tells of it afterwards, or while it goes on.
+//!
+//! It does not know what is in the files.
+
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use crate::digest::Key;
+use crate::store::working::live;
+use crate::store::{RunSummary, Store};
+
+/// A run that somebody wants to read about.
+#[derive(Debug)]
+pub struct PastRun {
+    /// What it was, and how it ended.
+    pub summary: RunSummary,
+    /// Whether it goes on now.
+    pub goes_on: bool,
+    folder: PathBuf,
+}
+
+impl PastRun {
+    fn new(root: &Path, summary: RunSummary) -> Self {
+        let folder = root.join("runs/v1").join(&summary.id);
+        let goes_on = live::since(&folder).is_some();
+        PastRun { summary, goes_on, folder }
+    }
+
+    /// The pipeline as it was understood; none if the run ended before it was written.
+    #[must_use]
+    pub fn pipeline(&self) -> Option<Vec<u8>> {
+        fs_err::read(self.folder.join("pipeline.json")).ok()
+    }
+
+    /// What happened, one JSON object a line; none if nothing did.
+    #[must_use]
+    pub fn events(&self) -> Option<BufReader<fs_err::File>> {
+        fs_err::File::open(self.folder.join("events.jsonl")).ok().map(BufReader::new)
+    }
+
+    /// The results that the run used or made, by their stages, in the order in which they were there.
+    #[must_use]
+    pub fn results(&self) -> Vec<(Key, String)> {
+        live::uses(&self.folder)
+    }
+
+    /// The log of an attempt of a stage; none if it wrote nothing.
+    #[must_use]
+    pub fn log(&self, stage: &str, attempt: u32) -> Option<PathBuf> {
+        let path = self.folder.join("logs").join(format!("{stage}.{attempt}.log"));
+        fs_err::metadata(&path).is_ok_and(|meta| meta.is_file() && meta.len() > 0).then_some(path)
+    }
+}
+
+impl Store {
+    /// What the folder of a run of this store tells.
+    #[must_use]
+    pub fn past_run(&self, summary: &RunSummary) -> PastRun {
+        PastRun::new(&self.root, summary.clone())
+    }
+}

@@ -157,7 +157,8 @@ impl Config {
     fn block(&self, builder: &mut Builder, name: &str, input: &str) -> String {
         let of = |part: &str| format!("{name}.{part}");
         let normed = builder.add(of("ln_1"), NORM, &[input]);
-        let [q, k, v] = ["q", "k", "v"].map(|part| linear(builder, &of(&format!("self_attention.{part}")), self.dim, &normed));
+        let [q, k, v] =
+            ["q", "k", "v"].map(|part| linear(builder, &of(&format!("self_attention.{part}")), self.dim, &normed));
         let mixed = builder.add(of("self_attention"), Op::Attention { heads: self.heads }, &[&q, &k, &v]);
         let mixed = linear(builder, &of("self_attention.out_proj"), self.dim, &mixed);
         let at = builder.add(of("add_1"), Op::Add, &[&mixed, input]);

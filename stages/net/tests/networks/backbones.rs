@@ -1,6 +1,6 @@
 //! What each backbone promises, and the catalogue that they stand in.
-use serde_json::json;
 use nnf_net::*;
+use serde_json::json;
 use tch::{Device, Kind, Tensor};
 
 use crate::support::{changes, difference, small, trained_like};
@@ -11,7 +11,9 @@ fn every_offered_setting_changes_a_preset_that_has_it() {
     let wide = build("mobilenet-numvqa", &changes(json!({ "last_channels": 64, "classes": 7 }))).unwrap();
     assert_eq!(wide.shape_of(wide.outputs()[0]), [7]);
     assert_eq!(wide.shape_of(wide.position("features.18.0").unwrap()), [64, 4, 4]);
-    assert!(fault("vit-numvqa", json!({ "layout": [1] })).starts_with("`layout`: the preset has no such setting; it has"));
+    assert!(
+        fault("vit-numvqa", json!({ "layout": [1] })).starts_with("`layout`: the preset has no such setting; it has")
+    );
     assert!(fault("vit-numvqa", json!({ "input": [1, 56] })).starts_with("`input`: "));
     assert!(fault("vit-numvqa", json!({ "patch": 9 })).contains("does not divide an image of 56×56"));
     assert!(fault("vit-numvqa", json!({ "heads": 7 })).contains("128 channels do not divide into 7 heads"));
@@ -135,7 +137,8 @@ fn gates_that_cannot_be_sliced_are_told() {
     let why = |middle: &[(&str, Op)]| {
         let mut nodes = vec![Node { name: "input".into(), op: Op::Input { shape: vec![6, 4] }, inputs: Vec::new() }];
         for (name, op) in middle.iter().cloned().chain([("out", Op::Linear { out: 2, bias: false })]) {
-            let inputs = vec![nodes.last().unwrap().name.clone(); if matches!(op, Op::Attention { .. }) { 3 } else { 1 }];
+            let inputs =
+                vec![nodes.last().unwrap().name.clone(); if matches!(op, Op::Attention { .. }) { 3 } else { 1 }];
             nodes.push(Node { name: name.into(), op, inputs });
         }
         let network = Network::new("n", nodes, &["out".to_owned()]).unwrap();
@@ -149,7 +152,9 @@ fn gates_that_cannot_be_sliced_are_told() {
     let mixed = ("mixed", Op::Attention { heads: 2 });
     assert!(why(&[linear(), mixed, gate()]).unwrap_err().contains("`mixed` looks at all channels"));
     let position = ("position", Op::PositionEmbedding);
-    assert!(why(&[linear(), gate(), position.clone()]).unwrap_err().contains("`position` makes something of the zeros"));
+    assert!(
+        why(&[linear(), gate(), position.clone()]).unwrap_err().contains("`position` makes something of the zeros")
+    );
     assert!(why(&[linear(), position, gate()]).is_ok());
 }
 
@@ -190,6 +195,10 @@ fn weights_begin_as_is_customary() {
     assert!(near(spread("conv_proj.weight"), 0.88 / f64::from(3 * 16 * 16).sqrt()));
     assert!(near(spread(&format!("{layer}.mlp.0.weight")), (2.0 / f64::from(768 + 3072)).sqrt()));
     assert_eq!(spread(&format!("{layer}.mlp.0.bias")), 0.0);
-    assert!(Weights::init(&network, 1).get("class_token.token").unwrap().equal(weights.get("class_token.token").unwrap()));
-    assert!(!Weights::init(&network, 2).get("class_token.token").unwrap().equal(weights.get("class_token.token").unwrap()));
+    assert!(
+        Weights::init(&network, 1).get("class_token.token").unwrap().equal(weights.get("class_token.token").unwrap())
+    );
+    assert!(
+        !Weights::init(&network, 2).get("class_token.token").unwrap().equal(weights.get("class_token.token").unwrap())
+    );
 }

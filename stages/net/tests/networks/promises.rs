@@ -71,7 +71,7 @@ fn counts_match_the_literature() {
         assert_eq!((counts.parameters, counts.macs), (parameters, Macs(macs)), "{preset}");
         assert_eq!((network.gate_layers().len(), network.modules()), (layers, modules), "{preset}");
     }
-    let network = small("resnet-numvqa");
+    let network = build("resnet-numvqa", &Changes::default()).unwrap();
     let counts = Counts::of(&network);
     assert_eq!(network.modules(), 1920);
     assert_eq!(counts.macs, Macs(124_160_000));

@@ -63,8 +63,8 @@ fn parameters() -> Vec<Parameter> {
 }
 
 impl Config {
-    /// A preset by name: `mobilenet-v2` as published for 224×224 images; `mobilenet-numvqa` has the same blocks for one
-    /// channel of 56×56, with fewer steps: its last map is 4×4.
+    /// A preset by name: `mobilenet-v2` as published for 224×224 images; `mobilenet-numvqa` has the same widths for one
+    /// channel of 56×56, with fewer blocks and steps: its last map is 4×4.
     #[must_use]
     pub fn preset(name: &str) -> Option<Self> {
         let published = Config {
@@ -81,9 +81,13 @@ impl Config {
         };
         match name {
             "mobilenet-v2" => Some(published),
-            "mobilenet-numvqa" => {
-                Some(Config { input: [1, 56, 56], classes: 2, strides: vec![1, 2, 2, 2, 1, 1, 1], ..published })
-            }
+            "mobilenet-numvqa" => Some(Config {
+                input: [1, 56, 56],
+                classes: 2,
+                layout: vec![1, 1, 2, 2, 2, 2, 1],
+                strides: vec![1, 2, 2, 2, 1, 1, 1],
+                ..published
+            }),
             _ => None,
         }
     }

@@ -95,7 +95,7 @@ impl Config {
                 input: [1, 56, 56],
                 classes: 2,
                 patch: 7,
-                depth: 6,
+                depth: 5,
                 dim: 128,
                 heads: 4,
                 ffn: 512,

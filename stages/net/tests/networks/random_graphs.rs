@@ -168,7 +168,6 @@ fn run_all(network: &Network, weights: &Weights, batch: &Tensor, gates: Gates, p
 
 /// Slices and folds, and compares both with the gated network.
 fn exact(network: &Network, seed: u64) -> Result<(), TestCaseError> {
-    tch::set_num_threads(1);
     let mut random = Random::of(seed, &[]);
     let batch = random.normal_tensor(&[&[2], network.input_shape()].concat(), 1.0).to_kind(Kind::Double);
     let gates = gates_of(network, &mut random);

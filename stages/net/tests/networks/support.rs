@@ -4,8 +4,14 @@ use nnf_net::*;
 use serde_json::json;
 use tch::Tensor;
 
+/// Tests run beside each other, and libtorch's threads wait for each other actively.
+pub(crate) fn one_thread() {
+    tch::set_num_threads(1);
+}
+
 /// Weights as a training would leave them: no bias, norm or running statistic is the neutral one.
 pub(crate) fn trained_like(network: &Network, seed: u64) -> Weights {
+    one_thread();
     let mut weights = Weights::init(network, seed);
     for parameter in network.parameters().into_iter().filter(|parameter| parameter.role != Role::Weight) {
         let mut random = Random::named(seed ^ 5, &parameter.name);

@@ -10,11 +10,7 @@ fn every_offered_setting_changes_a_preset_that_has_it() {
     let fault = |preset: &str, settings| build(preset, &changes(settings)).unwrap_err().to_string();
     let wide = build("mobilenet-numvqa", &changes(json!({ "last_channels": 64, "classes": 7 }))).unwrap();
     assert_eq!(wide.shape_of(wide.outputs()[0]), [7]);
-<<<<<<< HEAD
-    assert_eq!(wide.shape_of(wide.position("features.18.0").unwrap()), [64, 4, 4]);
-=======
     assert_eq!(wide.shape_of(wide.position("features.12.0").unwrap()), [64, 4, 4]);
->>>>>>> nets
     assert!(
         fault("vit-numvqa", json!({ "layout": [1] })).starts_with("`layout`: the preset has no such setting; it has")
     );

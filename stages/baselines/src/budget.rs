@@ -48,9 +48,9 @@ impl Target<'_> {
         let budgets: Vec<Budget> =
             given.chain(relative).chain(macs.iter().map(|share| Budget::Macs(Macs((count * share) as u64)))).collect();
         match budgets.is_empty() {
-            true => Err(BaselineError::Misfit(
-                "no budget is given: `latency_ms`, `latency_shares` or `macs_shares`".into(),
-            )),
+            true => {
+                Err(BaselineError::Misfit("no budget is given: `latency_ms`, `latency_shares` or `macs_shares`".into()))
+            }
             false => Ok(budgets),
         }
     }
@@ -59,9 +59,7 @@ impl Target<'_> {
     pub(crate) fn fit(&self, ranking: &Ranking, scope: Scope, budget: Budget) -> Result<Fit, BaselineError> {
         let mut within = |removed: usize| -> Result<bool, BaselineError> {
             match (budget, scope) {
-                (Budget::Macs(most), _) => {
-                    Ok(Counts::of(&ranking.pruned_network(self.network, removed)?).macs <= most)
-                }
+                (Budget::Macs(most), _) => Ok(Counts::of(&ranking.pruned_network(self.network, removed)?).macs <= most),
                 (Budget::Latency(most), Scope::Gated) => Ok(self.predicted(ranking, removed)? <= most),
                 (Budget::Latency(most), Scope::All) => {
                     Ok(self.measured(&ranking.pruned_network(self.network, removed)?)? <= most)

@@ -32,9 +32,7 @@ pub(crate) fn answers(network: &Network) -> Result<i64, BaselineError> {
 pub(crate) fn with_answers(network: &Network, answers: i64) -> Result<Network, BaselineError> {
     let name = classifier(network)?.name.clone();
     let changed = |node: &Node| match node.op {
-        Op::Linear { bias, .. } if node.name == name => {
-            Node { op: Op::Linear { out: answers, bias }, ..node.clone() }
-        }
+        Op::Linear { bias, .. } if node.name == name => Node { op: Op::Linear { out: answers, bias }, ..node.clone() },
         _ => node.clone(),
     };
     Ok(Network::new(network.name(), network.nodes().iter().map(changed).collect(), &[name.clone()])?)

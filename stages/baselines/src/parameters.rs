@@ -81,12 +81,7 @@ impl TuningParameters {
             sparsity,
             seed: self.seed,
             precision,
-            optimiser: AdamWConfig {
-                betas: (0.9, 0.999),
-                eps: 1e-8,
-                weight_decay: self.weight_decay,
-                clip: self.clip,
-            },
+            optimiser: AdamWConfig { betas: (0.9, 0.999), eps: 1e-8, weight_decay: self.weight_decay, clip: self.clip },
         }
     }
 }

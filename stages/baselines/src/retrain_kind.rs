@@ -76,7 +76,8 @@ fn retrain(stage: &Stage) -> Result<(), BaselineError> {
     let network = heads::with_answers(&Network::load(stage.input("network")?)?, heads::ANSWERS)?;
     let start = || initial(stage, &network, tuning.seed);
     let units = Units::of(stage);
-    let tuner = Tuner { stage, units: &units, given: &given, parameters: &tuning, samples: p.samples, device, precision };
+    let tuner =
+        Tuner { stage, units: &units, given: &given, parameters: &tuning, samples: p.samples, device, precision };
     let models = stage.output("models")?;
     let mut rows: Vec<(usize, Tuned)> = Vec::new();
     for (done, task) in (0..).zip(&tasks) {

@@ -44,7 +44,8 @@ impl Given {
         let mut tasks = Vec::new();
         for name in names {
             let task = self.questions.position(name)?;
-            for (index, what) in [(&self.train, "train on"), (&self.validation, "watch by"), (&self.samples, "answer")] {
+            for (index, what) in [(&self.train, "train on"), (&self.validation, "watch by"), (&self.samples, "answer")]
+            {
                 Samples::of((&self.digits, index), Some((task, name)), 1, what)?;
             }
             tasks.push(task);

@@ -189,8 +189,12 @@ impl Work for Tuning<'_> {
         let mut state = self.learner.state();
         let best = self.best.iter().flat_map(Weights::iter);
         state.extend(best.map(|(name, tensor)| (format!("best.{name}"), tensor.shallow_clone())));
-        let rows: Vec<f64> =
-            self.convergence.evaluations().iter().flat_map(|one| [one.step as f64, one.seconds, one.right as f64]).collect();
+        let rows: Vec<f64> = self
+            .convergence
+            .evaluations()
+            .iter()
+            .flat_map(|one| [one.step as f64, one.seconds, one.right as f64])
+            .collect();
         state.push(("tuning.evaluations".into(), Tensor::from_slice(&rows)));
         state.push(("tuning.clock".into(), Tensor::from_slice(&[self.clock.0, self.clock.1])));
         state
@@ -205,7 +209,8 @@ impl Work for Tuning<'_> {
         };
         let rows = list("tuning.evaluations")?;
         let evaluations = rows.as_chunks::<3>().0.iter();
-        let evaluations = evaluations.map(|row| Evaluation { step: row[0] as u64, seconds: row[1], right: row[2] as u64 });
+        let evaluations =
+            evaluations.map(|row| Evaluation { step: row[0] as u64, seconds: row[1], right: row[2] as u64 });
         self.convergence = Convergence::new(self.config.rule, evaluations.collect());
         self.clock = match list("tuning.clock")?.as_slice() {
             [training, validation] => (*training, *validation),

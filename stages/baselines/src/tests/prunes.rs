@@ -1,8 +1,6 @@
 //! Importance by hand, budgets, and what a pruned network computes.
 
-use nnf_net::{
-    ChannelGroups, Counts, Macs, Model, Network, Node, Op, Precision, Random, Run, Weights, forward,
-};
+use nnf_net::{ChannelGroups, Counts, Macs, Model, Network, Node, Op, Precision, Random, Run, Weights, forward};
 use tch::{Kind, Tensor};
 
 use super::golden::{narrow_mobilenet, narrow_resnet, narrow_vit};
@@ -31,7 +29,8 @@ fn tiny() -> (Network, Weights) {
     ];
     let network = Network::new("tiny", nodes, &["fc".to_owned()]).unwrap();
     let mut weights = Weights::init(&network, 1);
-    let mut put = |name: &str, values: &[f32], shape: &[i64]| weights.insert(name, Tensor::from_slice(values).view(shape));
+    let mut put =
+        |name: &str, values: &[f32], shape: &[i64]| weights.insert(name, Tensor::from_slice(values).view(shape));
     put("one.weight", &[1.0, 0.0, -1.0, 0.0, 2.0, 1.0, 0.0, 2.0], &[2, 1, 2, 2]);
     put("one.bias", &[9.0, 9.0], &[2]);
     put("norm.weight", &[3.0, 1.0], &[2]);
@@ -167,9 +166,8 @@ fn a_task_takes_its_pair_of_the_unified_answers() {
     let (network, weights) = tiny();
     let model = heads::unified(&Model { network, weights }, 3, 5).unwrap();
     let batch = Random::of(3, &[]).normal_tensor(&[4, 1, 3, 3], 1.0);
-    let scores = |model: &Model| {
-        forward(&model.network, &model.weights, &batch, &Run::default(), &[]).unwrap().remove(0)
-    };
+    let scores =
+        |model: &Model| forward(&model.network, &model.weights, &batch, &Run::default(), &[]).unwrap().remove(0);
     let all = scores(&model);
     assert_eq!(all.size(), [4, 6]);
     for task in 0..3_usize {

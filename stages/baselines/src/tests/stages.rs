@@ -125,8 +125,7 @@ fn a_unified_network_is_pruned_to_each_budget_and_tuned_for_each_task() {
     toy.run("baseline.prune_tune", "undisturbed", &pruning, &model).unwrap();
     let results = toy.table("undisturbed", "results");
     assert_eq!(results.height(), 12, "two tasks, two methods, three budgets");
-    let restricted: Vec<usize> =
-        (0..12).filter(|row| words(&results, "method")[*row] == "prune-and-tune").collect();
+    let restricted: Vec<usize> = (0..12).filter(|row| words(&results, "method")[*row] == "prune-and-tune").collect();
     let column = |name: &str| restricted.iter().map(|row| numbers(&results, name)[*row]).collect::<Vec<f64>>();
     assert_eq!(column("latency_budget_us")[..2], [110.0, 12.0]);
     assert_eq!(column("predicted_us")[..2], [110.0, 102.0]);
@@ -151,7 +150,11 @@ fn pruning_and_tuning_goes_on_after_a_stop() {
     let model = [("model", toy.output("unified", "model"))];
     let with = with(
         training(10),
-        &[("macs_shares", json!([0.5, 0.3])), ("methods", json!(["prune-and-tune-unrestricted"])), ("rounds", json!(1))],
+        &[
+            ("macs_shares", json!([0.5, 0.3])),
+            ("methods", json!(["prune-and-tune-unrestricted"])),
+            ("rounds", json!(1)),
+        ],
     );
     toy.run("baseline.prune_tune", "undisturbed", &with, &model).unwrap();
     let results = toy.table("undisturbed", "results");

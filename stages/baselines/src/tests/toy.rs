@@ -95,7 +95,13 @@ impl Toy {
     }
 
     /// Runs a kind in a folder of its own; `with` is laid over the kind's defaults, `inputs` over the toy's.
-    pub(super) fn run(&self, kind: &str, run: &str, with: &Value, inputs: &[(&str, PathBuf)]) -> Result<(), StageError> {
+    pub(super) fn run(
+        &self,
+        kind: &str,
+        run: &str,
+        with: &Value,
+        inputs: &[(&str, PathBuf)],
+    ) -> Result<(), StageError> {
         let offer = crate::offers().into_iter().find(|offer| offer.kind.name == kind).unwrap();
         let root = self.path(run);
         for folder in ["out", "scratch", "checkpoint"] {

@@ -35,7 +35,7 @@ pub(crate) fn with_answers(network: &Network, answers: i64) -> Result<Network, B
         Op::Linear { bias, .. } if node.name == name => Node { op: Op::Linear { out: answers, bias }, ..node.clone() },
         _ => node.clone(),
     };
-    Ok(Network::new(network.name(), network.nodes().iter().map(changed).collect(), &[name.clone()])?)
+    Ok(Network::new(network.name(), network.nodes().iter().map(changed).collect(), std::slice::from_ref(&name))?)
 }
 
 /// A model with a pair of answers for each of so many tasks; the pairs' weights are random.

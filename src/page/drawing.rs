@@ -37,6 +37,12 @@ pub(super) fn section(stages: &[Stage], has_section: &dyn Fn(usize) -> bool) -> 
     if folded.edges_left_out > 0 {
         html.remark(&format!("{} between them are not drawn.", count(folded.edges_left_out, "edge")));
     }
+    if folded.implied > 0 {
+        html.remark(&format!(
+            "{} not drawn: what a stage reads that others which it reads have read too. Its details list all inputs.",
+            if folded.implied == 1 { "1 edge is".to_owned() } else { format!("{} edges are", folded.implied) },
+        ));
+    }
     if folded.nodes.iter().any(|node| node.of.len() > 1) {
         html.remark("Instances of one stage stand in one node where there are many; its state is the worst of theirs, its time their sum.");
     }

@@ -5,9 +5,9 @@
 use std::collections::HashMap;
 
 use crate::page::content::Contents;
+use crate::page::facts::about;
 use crate::page::html::Html;
 use crate::page::markdown::markdown;
-use crate::page::section::about;
 use crate::page::stage::{Stage, State};
 use crate::page::words::id;
 use crate::pipeline::{ReportEntry, Shown};

@@ -36,6 +36,8 @@ pub(super) struct Folded {
     /// Stages and edges that are left out because there are too many.
     pub(super) left_out: usize,
     pub(super) edges_left_out: usize,
+    /// Edges that a longer way implies; without them the others can be followed.
+    pub(super) implied: usize,
 }
 
 /// Folds the stages of a run.
@@ -107,10 +109,32 @@ fn sorted(stages: &[Stage], groups: Vec<Vec<usize>>, edges: Vec<(usize, usize)>)
     };
     let mut kept: Vec<(usize, usize)> = edges.into_iter().filter_map(inside).collect();
     kept.sort_unstable();
+    let all = kept.len();
+    reduce(drawn, &mut kept);
+    let implied = all - kept.len();
     let edges_left_out = kept.len().saturating_sub(MOST_EDGES);
     kept.truncate(MOST_EDGES);
     let shown: usize = nodes.iter().map(|node| node.of.len()).sum();
-    Folded { nodes, edges: kept, left_out: stages.len() - shown, edges_left_out }
+    Folded { nodes, edges: kept, left_out: stages.len() - shown, edges_left_out, implied }
+}
+
+/// Takes out the edges between whose ends there is a longer way. Edges lead upwards.
+fn reduce(count: usize, edges: &mut Vec<(usize, usize)>) {
+    let mut readers = vec![Vec::new(); count];
+    for &(from, to) in edges.iter() {
+        readers[from].push(to);
+    }
+    // For each node all that can be reached from it.
+    let mut reached: Vec<Vec<bool>> = vec![vec![false; count]; count];
+    for from in (0..count).rev() {
+        let mut own = vec![false; count];
+        for to in &readers[from] {
+            own[*to] = true;
+            own.iter_mut().zip(&reached[*to]).for_each(|(own, further)| *own |= further);
+        }
+        reached[from] = own;
+    }
+    edges.retain(|(from, to)| !readers[*from].iter().any(|by| by != to && reached[*by][*to]));
 }
 
 fn node(stages: &[Stage], of: &[usize]) -> Node {
@@ -161,6 +185,20 @@ mod tests {
         assert_eq!((many.nodes.len(), many.edges.clone(), many.left_out), (3, vec![(0, 1), (1, 2)], 0));
         let fit = &many.nodes[1];
         assert_eq!((fit.labels.as_str(), fit.state, fit.seconds), ("5000 instances", State::Failed, Some(5_000.0)));
+    }
+
+    #[test]
+    fn an_edge_that_a_longer_way_implies_is_left_out_and_counted() {
+        let name = |n: &str| n.to_owned();
+        let all = [
+            stage(name("a"), State::Ran, vec![]),
+            stage(name("b"), State::Ran, vec![0]),
+            stage(name("c"), State::Ran, vec![0, 1]),
+            stage(name("d"), State::Ran, vec![0, 2]),
+            stage(name("e"), State::Ran, vec![0]),
+        ];
+        let folded = fold(&all);
+        assert_eq!((folded.edges, folded.implied), (vec![(0, 1), (0, 4), (1, 2), (2, 3)], 2));
     }
 
     #[test]

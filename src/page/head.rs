@@ -38,7 +38,7 @@ impl Surroundings {
         *self.machines.entry(words).or_default() += 1;
         for (name, value) in &record.environment {
             // Programs are many and different; their stages name them.
-            if name.len() <= 40 && value.len() <= 80 {
+            if name != "program" && name.len() <= 40 && value.len() <= 80 {
                 self.environment.entry(name.clone()).or_default().insert(value.clone());
             }
         }

@@ -52,7 +52,7 @@ impl Writer {
 
     fn start(&mut self, tag: Tag<'_>) {
         match tag {
-            Tag::Paragraph => self.html.raw("<p>"),
+            Tag::Paragraph | Tag::HtmlBlock => self.html.raw("<p>"),
             Tag::Heading { level, .. } => self.html.open(self.heading(level), &[]),
             Tag::BlockQuote(_) => self.html.raw("<blockquote>\n"),
             Tag::CodeBlock(kind) => {
@@ -62,7 +62,6 @@ impl Writer {
                 }
                 self.html.raw(">");
             }
-            Tag::HtmlBlock => self.html.raw("<p>"),
             Tag::List(Some(first)) => self.html.open("ol", &[("start", &first.to_string())]),
             Tag::List(None) => self.html.raw("<ul>\n"),
             Tag::Item => self.html.raw("<li>"),
@@ -74,10 +73,7 @@ impl Writer {
                 (self.head, self.column) = (true, 0);
                 self.html.raw("<thead><tr>");
             }
-            Tag::TableRow => {
-                self.column = 0;
-                self.html.raw("<tr>");
-            }
+            Tag::TableRow => self.row(),
             Tag::TableCell => self.cell(),
             Tag::Emphasis => self.html.raw("<em>"),
             Tag::Strong => self.html.raw("<strong>"),
@@ -122,6 +118,11 @@ impl Writer {
             }
             _ => {}
         }
+    }
+
+    fn row(&mut self) {
+        self.column = 0;
+        self.html.raw("<tr>");
     }
 
     fn cell(&mut self) {

@@ -9,6 +9,7 @@ mod content;
 mod csv;
 mod drawing;
 mod entries;
+mod facts;
 mod fold;
 mod head;
 mod history;
@@ -21,6 +22,7 @@ mod section;
 mod stage;
 mod table;
 mod times;
+mod trace;
 mod words;
 
 use std::collections::BTreeSet;
@@ -88,7 +90,7 @@ pub fn page(request: &PageRequest<'_>) -> String {
     let details = details(request, &stages.all, &sections, &mut contents, &mut around);
     let made = |stage: &Stage| {
         let record = store.record(&stage.key?).ok().flatten()?;
-        Some(section::made(&record, &run.summary.id))
+        Some(facts::made(&record, &run.summary.id))
     };
     let mut html = Html::default();
     begin(run, &mut html);

@@ -31,6 +31,8 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   });
 }
+// Of a graph that is wider than its box the middle is seen first.
+for (const graph of document.querySelectorAll(".graph")) graph.scrollLeft = (graph.scrollWidth - graph.clientWidth) / 2;
 // A link to a stage opens its section, in browsers that do not do so by themselves.
 const reveal = () => {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));

@@ -2,26 +2,22 @@
 //!
 //! It does not know the other stages.
 
-use serde_json::Value as Json;
-
 use crate::executor::tail;
-use crate::key::{KeyDocument, KeyInput, KeyWork};
+use crate::key::{KeyDocument, KeyWork};
 use crate::page::content::Contents;
 use crate::page::drawing::mark;
+use crate::page::facts::{MOST, MOST_LETTERS, about, list, made};
 use crate::page::history::End;
 use crate::page::html::Html;
-use crate::page::outline::sources;
 use crate::page::stage::{Stage, State};
 use crate::page::table::float;
-use crate::page::words::{bytes, count, id, moment, plain, quoted, shortened};
-use crate::record::{Artifact, Form, Produced, Record};
+use crate::page::words::{count, id, plain, quoted, shortened};
+use crate::record::{Produced, Record};
 use crate::reporter::duration;
 use crate::store::PastRun;
 use crate::why::Reason;
 
-/// Most lines of a list, letters of a value, and lines of a log's end.
-const MOST: usize = 60;
-const MOST_LETTERS: usize = 400;
+/// Most lines of a log's end.
 const LOG_LINES: usize = 40;
 
 /// What a section is made from.
@@ -204,130 +200,5 @@ impl Section<'_> {
             }
             html.raw("</div>\n");
         }
-    }
-
-    fn parameters(&self, document: Option<&KeyDocument>, html: &mut Html) {
-        let with = &self.stage.planned.with;
-        let rows: Vec<Vec<String>> = match document {
-            // What the run noted has those too that are not keyed.
-            Some(document) if with.is_empty() => {
-                document.with.iter().map(|(name, value)| vec![name.clone(), json(value)]).collect()
-            }
-            _ => with.iter().map(|(name, value)| vec![name.clone(), json(value)]).collect(),
-        };
-        list("Parameters", &["parameter", "value"], rows, html);
-    }
-
-    fn inputs(&self, document: Option<&KeyDocument>, html: &mut Html) {
-        let from = |name: &str, label: Option<&str>| -> String {
-            let source = self.stage.planned.inputs.get(name);
-            let source = match label {
-                Some(label) => source.and_then(|members| members.get(label)),
-                None => source,
-            };
-            source.map(|source| sources(source).join(", ")).unwrap_or_default()
-        };
-        let mut rows = Vec::new();
-        for (name, input) in document.iter().flat_map(|document| &document.inputs) {
-            match input {
-                KeyInput::Many(members) => {
-                    rows.extend(members.iter().map(|(label, member)| {
-                        vec![format!("{name}[{label}]"), from(name, Some(label)), digest(member)]
-                    }))
-                }
-                single => rows.push(vec![name.clone(), from(name, None), digest(single)]),
-            }
-        }
-        if document.is_none() {
-            for (name, source) in &self.stage.planned.inputs {
-                rows.extend(
-                    sources(source).into_iter().map(|source| vec![name.clone(), source.to_owned(), String::new()]),
-                );
-            }
-        }
-        list("Inputs", &["input", "from", "digest"], rows, html);
-    }
-
-    fn commands(&self, record: Option<&Record>, html: &mut Html) {
-        let name = &self.stage.planned.name;
-        let before = if self.pipeline.is_empty() { String::new() } else { format!("{} ", quoted(self.pipeline)) };
-        html.raw("<h4>To trace it</h4>\n<pre class=\"commands\" tabindex=\"0\">");
-        html.text(&format!("nnf why {before}{}\n", quoted(name)));
-        for (output, produced) in record.iter().flat_map(|record| &record.outputs).take(8) {
-            if let Produced::Artifact(artifact) = produced {
-                let to = if artifact.form == Form::Folder || artifact.size > 1 << 20 { " -o PATH" } else { "" };
-                html.text(&format!("nnf get {before}{}{to}\n", quoted(&format!("{name}.{output}"))));
-            }
-        }
-        html.text(&format!("nnf log {before}{}\n", quoted(name)));
-        html.raw("</pre>\n");
-    }
-}
-
-/// What content is: media type, size and digest.
-pub(super) fn about(artifact: &Artifact, html: &mut Html) {
-    let form = match artifact.form {
-        Form::File => "",
-        Form::Executable => ", executable",
-        Form::Folder => ", a folder",
-    };
-    html.raw("<p class=\"about\">");
-    let media = if artifact.media.is_empty() { String::new() } else { format!("{}, ", artifact.media) };
-    html.text(&format!("{media}{}{form}, ", bytes(artifact.size)));
-    html.element("code", &[], &artifact.digest.to_string());
-    html.raw("</p>\n");
-}
-
-/// When a result was made, and in which run if that is another one.
-pub(super) fn made(record: &Record, here: &str) -> String {
-    // The mark that tells records apart begins with the run that made it: its time and five letters.
-    let run: Vec<&str> = record.nonce.splitn(3, '-').take(2).collect();
-    let run = run.join("-");
-    let is_run = run.len() >= 20 && run.starts_with(|c: char| c.is_ascii_digit()) && run.contains("Z-");
-    if is_run && run != here { format!("{} in run {run}", moment(record.started)) } else { moment(record.started) }
-}
-
-fn digest(input: &KeyInput) -> String {
-    match input {
-        KeyInput::Content { digest, form: Form::Folder } => format!("{digest} (folder)"),
-        KeyInput::Content { digest, .. } => digest.to_string(),
-        KeyInput::Absent => "absent".into(),
-        KeyInput::Many(_) => String::new(),
-    }
-}
-
-fn json(value: &Json) -> String {
-    match value {
-        Json::String(text) => shortened(text, MOST_LETTERS),
-        other => shortened(&other.to_string(), MOST_LETTERS),
-    }
-}
-
-/// A small table of facts; nothing if there are none.
-fn list(title: &'static str, columns: &[&str], rows: Vec<Vec<String>>, html: &mut Html) {
-    if rows.is_empty() {
-        return;
-    }
-    html.element("h4", &[], title);
-    html.open("div", &[("class", "scroll"), ("tabindex", "0"), ("role", "region"), ("aria-label", title)]);
-    html.raw("<table class=\"list\">\n<thead><tr>");
-    for column in columns {
-        html.element("th", &[("scope", "col")], column);
-    }
-    html.raw("</tr></thead>\n<tbody>\n");
-    for row in rows.iter().take(MOST) {
-        html.raw("<tr>");
-        for (position, cell) in row.iter().enumerate() {
-            if position == 0 {
-                html.element("th", &[("scope", "row")], &shortened(cell, MOST_LETTERS));
-            } else {
-                html.element("td", &[], cell);
-            }
-        }
-        html.raw("</tr>\n");
-    }
-    html.raw("</tbody></table></div>\n");
-    if rows.len() > MOST {
-        html.remark(&format!("{} are not listed.", count(rows.len() - MOST, "more line")));
     }
 }

@@ -77,39 +77,20 @@ pub(super) fn durations(
     timed.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     let Some(&(_, longest)) = timed.first() else { return html };
     html.raw("<section id=\"times\" aria-labelledby=\"times-title\">\n<h2 id=\"times-title\">Times</h2>\n");
-    let sum = |wanted: &dyn Fn(State) -> bool| -> f64 {
-        timed.iter().filter(|(place, _)| wanted(stages[*place].state)).map(|(_, seconds)| seconds).sum()
-    };
-    let (here, before) = (sum(&|state| state != State::Fresh), sum(&|state| state == State::Fresh));
-    html.element(
-        "p",
-        &[],
-        &format!(
-            "Work of this run: {}. Work that it took over from earlier ones: {}.",
-            duration(here),
-            duration(before)
-        ),
-    );
+    sums(stages, &timed, &mut html);
     html.raw("<table class=\"bars\">\n<caption class=\"unseen\">Seconds of work by stage</caption>\n");
     html.raw("<thead class=\"unseen\"><tr><th scope=\"col\">Stage</th><th scope=\"col\">Time</th><th scope=\"col\">Bar</th></tr></thead>\n<tbody>\n");
     for (place, seconds) in timed.iter().take(MOST) {
-        let stage = &stages[*place];
-        html.open("tr", &[("class", stage.state.class())]);
+        let from = Some(&stages[*place]).filter(|stage| stage.state == State::Fresh);
+        let from =
+            from.map(|stage| made(stage).map_or_else(|| "reused".to_owned(), |made| format!("reused; made {made}")));
+        html.open("tr", &[("class", stages[*place].state.class())]);
         html.raw("<th scope=\"row\">");
-        mark(stage.state, &mut html);
+        mark(stages[*place].state, &mut html);
         link(stages, *place, has_section, &mut html);
         html.raw("</th>");
-        html.element("td", &[("class", "number")], &duration(*seconds));
-        html.raw("<td class=\"bar\">");
-        let width = format!("{:.1}%", if longest > 0.0 { 100.0 * seconds / longest } else { 0.0 });
-        html.raw("<svg width=\"100%\" height=\"12\" aria-hidden=\"true\">");
-        html.open("rect", &[("class", "fill"), ("width", &width), ("height", "12"), ("rx", "2")]);
-        html.raw("</rect></svg>");
-        if stage.state == State::Fresh {
-            let from = made(stage).map_or_else(|| "reused".to_owned(), |made| format!("reused; made {made}"));
-            html.element("span", &[("class", "small")], &from);
-        }
-        html.raw("</td></tr>\n");
+        bar(*seconds, longest, from.as_deref(), &mut html);
+        html.raw("</tr>\n");
     }
     html.raw("</tbody></table>\n");
     if timed.len() > MOST {
@@ -122,4 +103,25 @@ pub(super) fn durations(
     }
     html.raw("</section>\n");
     html
+}
+
+/// A time, its bar, and of a fresh result where it came from.
+fn bar(seconds: f64, longest: f64, from: Option<&str>, html: &mut Html) {
+    html.element("td", &[("class", "number")], &duration(seconds));
+    html.raw("<td class=\"bar\"><svg width=\"100%\" height=\"12\" aria-hidden=\"true\">");
+    let width = format!("{:.1}%", if longest > 0.0 { 100.0 * seconds / longest } else { 0.0 });
+    html.open("rect", &[("class", "fill"), ("width", &width), ("height", "12"), ("rx", "2")]);
+    html.raw("</rect></svg>");
+    if let Some(from) = from {
+        html.element("span", &[("class", "small")], from);
+    }
+    html.raw("</td>");
+}
+
+/// How much work was done, and how much was not done again.
+fn sums(stages: &[Stage], timed: &[(usize, f64)], html: &mut Html) {
+    let (before, here): (Vec<_>, Vec<_>) = timed.iter().partition(|(place, _)| stages[*place].state == State::Fresh);
+    let sum = |of: Vec<&(usize, f64)>| duration(of.into_iter().map(|(_, seconds)| seconds).sum());
+    let text = format!("Work of this run: {}. Work that it took over from earlier ones: {}.", sum(here), sum(before));
+    html.element("p", &[], &text);
 }

@@ -75,7 +75,7 @@ impl Reader<'_> {
             "output" => {
                 let title = title.and_then(|part| settings::text(&part.value, "title", self.scope, self.faults));
                 let of = self.outputs(&text, &form.value.place)?;
-                return Some(ReportEntry::Output { title, of });
+                Some(ReportEntry::Output { title, of })
             }
             _ if title.is_some() => {
                 let place = title.map_or(&node.place, |part| &part.place);
@@ -171,8 +171,8 @@ impl Reader<'_> {
         };
         if let Some((axis, _)) = given.iter().find(|(axis, _)| !axes.contains(&axis.as_str())) {
             let fault = Diagnostic::new(format!("stage `{stage}` has no axis `{axis}`")).at(place);
-            let hint = suggest::hint(axis, axes.iter().copied());
-            self.faults.push(fault.hint(hint.unwrap_or_else(|| "it has no axes at all".into())));
+            let hint = suggest::hint(axis, axes).unwrap_or_else(|| "it has no axes at all".into());
+            self.faults.push(fault.hint(hint));
             return None;
         }
         if let Some(axis) = axes.iter().find(|axis| !given.iter().any(|(name, _)| name == *axis)) {

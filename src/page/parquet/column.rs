@@ -109,25 +109,7 @@ impl Cells<'_> {
                 let truths = part(&mut rest, 1, None, count)?.unwrap_or_default();
                 Ok(truths.into_iter().map(|truth| if truth == 1 { "true" } else { "false" }.into()).collect())
             }
-            other => {
-                const NAMES: [&str; 10] = [
-                    "PLAIN",
-                    "",
-                    "PLAIN_DICTIONARY",
-                    "RLE",
-                    "BIT_PACKED",
-                    "DELTA_BINARY_PACKED",
-                    "DELTA_LENGTH_BYTE_ARRAY",
-                    "DELTA_BYTE_ARRAY",
-                    "RLE_DICTIONARY",
-                    "BYTE_STREAM_SPLIT",
-                ];
-                let name = usize::try_from(other).ok().and_then(|place| NAMES.get(place));
-                Err(ParquetError::Unknown(format!(
-                    "the encoding {}",
-                    name.map_or_else(|| other.to_string(), |name| (*name).to_owned())
-                )))
-            }
+            other => Err(unknown(other)),
         }
     }
 
@@ -169,6 +151,19 @@ impl Cells<'_> {
         }
         self.done
     }
+}
+
+/// An encoding that is not read.
+fn unknown(encoding: i64) -> ParquetError {
+    let name = match encoding {
+        4 => "BIT_PACKED".to_owned(),
+        5 => "DELTA_BINARY_PACKED".into(),
+        6 => "DELTA_LENGTH_BYTE_ARRAY".into(),
+        7 => "DELTA_BYTE_ARRAY".into(),
+        9 => "BYTE_STREAM_SPLIT".into(),
+        other => other.to_string(),
+    };
+    ParquetError::Unknown(format!("the encoding {name}"))
 }
 
 /// Levels up to `highest`, which stand before the values; none where there is nothing to tell apart.

@@ -6,7 +6,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use crate::page::parquet::ParquetError;
 use crate::page::parquet::footer::Chunk;
-use crate::page::parquet::thrift;
+use crate::page::parquet::thrift::{self, Value};
 
 /// Longest header, and longest page, before and after compression.
 const MAX_HEADER: u64 = 64 << 10;
@@ -51,18 +51,22 @@ pub(super) fn read(file: &mut (impl Read + Seek), chunk: &Chunk, at: u64) -> Res
     if bytes.len() < packed {
         return Err(ParquetError::Damaged("a page is cut short"));
     }
-    let next = begin + packed as u64;
+    Ok((content(&header, bytes, whole, chunk.codec)?, begin + packed as u64))
+}
+
+/// What a page holds that is `whole` bytes long once it is decompressed.
+fn content(header: &Value<'_>, mut bytes: Vec<u8>, whole: usize, codec: i64) -> Result<Page, ParquetError> {
     let damaged = ParquetError::Damaged("a page does not say what it holds");
-    let page = match header.int(1) {
+    Ok(match header.int(1) {
         Some(0) => {
             let about = header.get(5).ok_or(damaged)?;
-            let bytes = unpack(bytes, whole, chunk.codec)?;
+            let bytes = unpack(bytes, whole, codec)?;
             let (count, encoding) = (about.size(1).unwrap_or(0), about.int(2).unwrap_or(-1));
             Page::Data(Data { bytes, count, encoding, levels: None })
         }
         Some(2) => {
             let about = header.get(7).ok_or(damaged)?;
-            Page::Dictionary { bytes: unpack(bytes, whole, chunk.codec)?, count: about.size(1).unwrap_or(0) }
+            Page::Dictionary { bytes: unpack(bytes, whole, codec)?, count: about.size(1).unwrap_or(0) }
         }
         Some(3) => {
             let about = header.get(8).ok_or(damaged)?;
@@ -72,15 +76,14 @@ pub(super) fn read(file: &mut (impl Read + Seek), chunk: &Chunk, at: u64) -> Res
                 return Err(ParquetError::Damaged("levels are cut short"));
             }
             let values = bytes.split_off(before);
-            let is_packed = about.get(7) != Some(&thrift::Value::Bool(false));
-            let codec = if is_packed { chunk.codec } else { 0 };
+            let is_packed = about.get(7) != Some(&Value::Bool(false));
+            let codec = if is_packed { codec } else { 0 };
             bytes.extend(unpack(values, whole - before, codec)?);
             let (count, encoding) = (about.size(1).unwrap_or(0), about.int(4).unwrap_or(-1));
             Page::Data(Data { bytes, count, encoding, levels: Some(lengths) })
         }
         _ => Page::Other,
-    };
-    Ok((page, next))
+    })
 }
 
 fn unpack(bytes: Vec<u8>, whole: usize, codec: i64) -> Result<Vec<u8>, ParquetError> {

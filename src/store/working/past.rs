@@ -47,6 +47,10 @@ impl PastRun {
     /// The log of an attempt of a stage; none if it wrote nothing.
     #[must_use]
     pub fn log(&self, stage: &str, attempt: u32) -> Option<PathBuf> {
+        // Names hold no slashes; one that does was not written by an engine.
+        if stage.contains('/') {
+            return None;
+        }
         let path = self.folder.join("logs").join(format!("{stage}.{attempt}.log"));
         fs_err::metadata(&path).is_ok_and(|meta| meta.is_file() && meta.len() > 0).then_some(path)
     }

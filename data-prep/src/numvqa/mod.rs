@@ -11,7 +11,7 @@ use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, 
 use serde::Deserialize;
 
 use crate::digits::Digits;
-use question::{Question, UNSEEN, all_questions};
+use question::{Family, Question, UNSEEN, all_questions};
 use sample::{Pool, Sample, draw};
 
 const PARQUET: &str = "application/vnd.apache.parquet";
@@ -26,6 +26,8 @@ struct Parameters {
     unseen: Vec<String>,
     #[serde(default)]
     tasks: Vec<String>,
+    further: Vec<String>,
+    further_share: f64,
 }
 
 /// The kind.
@@ -34,14 +36,14 @@ pub(crate) fn offer() -> Offer {
     let kind = Kind::new("numvqa.synthesize", "Yes-or-no questions about four digits, as an index of samples")
         .inputs([Input::new("digits", "application/vnd.safetensors", "images and labels of digits")])
         .outputs([
-            Output::new("train", PARQUET, "samples of the seen tasks; their rows are of `train`"),
+            Output::new("train", PARQUET, "samples of the seen and the further tasks; their rows are of `train`"),
             Output::new(
                 "validation",
                 PARQUET,
                 "samples of digits that are held out of training; their rows are of `train`",
             ),
             Output::new("test", PARQUET, "samples; their rows are of `test`"),
-            Output::new("tasks", PARQUET, "the tasks: name, quantifier, target, property bits, seen or not"),
+            Output::new("tasks", PARQUET, "the tasks: name, quantifier, target, property bits, seen or not, further or not"),
             Output::new("summary", "text/markdown", "samples by split and task"),
         ])
         .parameters([
@@ -55,6 +57,14 @@ pub(crate) fn offer() -> Offer {
                 .default(UNSEEN.to_vec()),
             Parameter::list("tasks", ParameterType::String, "tasks of validation and test; all if empty")
                 .default(serde_json::json!([])),
+            Parameter::list(
+                "further",
+                ParameterType::Choice { of: Family::NAMES.map(str::to_owned).to_vec() },
+                "families of further tasks that are trained and never asked: they teach what property bits mean (paper §4)",
+            )
+            .default(serde_json::json!([])),
+            Parameter::float("further_share", 0.0, 1.0, "share of the training samples that are of further tasks")
+                .default(0.5),
         ])
         .all_cpus();
     Offer { kind, run }
@@ -70,7 +80,9 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     } else {
         named(&questions, &parameters.tasks, "tasks")?
     };
-    let seen: Vec<usize> = (0..questions.len()).filter(|task| !unseen.contains(task)).collect();
+    let (questions, asked_of) = with_further(questions, &parameters.further);
+    let seen: Vec<usize> = (0..asked_of).filter(|task| !unseen.contains(task)).collect();
+    let further: Vec<usize> = (asked_of..questions.len()).collect();
     let held_out = parameters.validation_digits;
     if held_out >= digits.train.len() {
         return Err(StageError::failed(format!(
@@ -85,21 +97,35 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         Pool::new(labels, cut..labels.len()),
         Pool::new(&digits.test.labels, 0..digits.test.len()),
     ];
+    let share = if further.is_empty() { 0.0 } else { parameters.further_share };
+    let of_further = (parameters.train_samples as f64 * share).round() as usize;
+    // A split is drawn in parts: groups of tasks that share its samples evenly.
     let plans = [
-        ("train", "train", &seen, parameters.train_samples),
-        ("validation", "train", &asked, parameters.validation_samples),
-        ("test", "test", &asked, parameters.test_samples),
+        ("train", "train", vec![(&seen, parameters.train_samples - of_further), (&further, of_further)]),
+        ("validation", "train", vec![(&asked, parameters.validation_samples)]),
+        ("test", "test", vec![(&asked, parameters.test_samples)]),
     ];
     let mut drawn: Vec<(&str, Vec<Sample>)> = Vec::new();
-    for (domain, ((name, split, tasks, count), pool)) in (10_u64..).zip(plans.into_iter().zip(&pools)) {
-        let samples = draw(&questions, tasks, count, pool, parameters.seed, domain)
+    for (domain, ((name, split, parts), pool)) in (10_u64..).zip(plans.into_iter().zip(&pools)) {
+        let samples = draw(&questions, &parts, pool, parameters.seed, domain)
             .map_err(|why| StageError::failed(format!("{name}: {why}")))?;
         table::write_samples(&samples, split, stage.output(name)?).map_err(StageError::failed)?;
         stage.progress(domain - 9, 3, "splits");
         drawn.push((name, samples));
     }
-    table::write_tasks(&questions, &unseen, stage.output("tasks")?).map_err(StageError::failed)?;
-    fs_err::write(stage.output("summary")?, table::summary(&questions, &unseen, &drawn)).map_err(StageError::failed)
+    let tasks = table::Tasks { questions: &questions, asked: asked_of, unseen: &unseen };
+    table::write_tasks(&tasks, stage.output("tasks")?).map_err(StageError::failed)?;
+    fs_err::write(stage.output("summary")?, table::summary(&tasks, &drawn)).map_err(StageError::failed)
+}
+
+/// The questions with those of further families behind them, and how many are no further ones.
+fn with_further(mut questions: Vec<Question>, names: &[String]) -> (Vec<Question>, usize) {
+    let asked = questions.len();
+    let mut families: Vec<Family> = names.iter().filter_map(|name| Family::named(name)).collect();
+    families.sort_unstable();
+    families.dedup();
+    questions.extend(families.into_iter().flat_map(Family::questions));
+    (questions, asked)
 }
 
 /// Positions of tasks by name; names that do not exist are an error.

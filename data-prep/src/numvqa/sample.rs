@@ -48,29 +48,39 @@ impl Pool {
     }
 }
 
-/// Draws `count` samples spread evenly over tasks and, within a task, over both answers; then shuffles them.
+/// Draws samples in parts, each so many for some tasks: spread evenly over the tasks and, within a task, over both
+/// answers; then shuffles them all.
 pub(crate) fn draw(
     questions: &[Question],
-    tasks: &[usize],
-    count: usize,
+    parts: &[(&Vec<usize>, usize)],
     pool: &Pool,
     seed: u64,
     domain: u64,
 ) -> Result<Vec<Sample>, String> {
-    if count == 0 {
+    let all: usize = parts.iter().map(|(_, count)| count).sum();
+    if all == 0 {
         return Ok(Vec::new());
     }
-    if tasks.is_empty() {
+    if parts.iter().any(|(tasks, count)| *count > 0 && tasks.is_empty()) {
         return Err("there is no task to draw samples for".into());
     }
     if let Some(digit) = pool.rows.iter().position(Vec::is_empty) {
         return Err(format!("there is no image of the digit {digit}; more digits are needed"));
     }
-    let mut samples: Vec<Sample> = (0..count)
+    let of = |index: usize| {
+        let mut place = index;
+        let part = parts.iter().find(|(_, count)| {
+            let here = place < *count;
+            place -= if here { 0 } else { *count };
+            here
+        });
+        let tasks: &[usize] = part.map_or(&[], |(tasks, _)| tasks);
+        (tasks[place % tasks.len()], (place / tasks.len()).is_multiple_of(2))
+    };
+    let mut samples: Vec<Sample> = (0..all)
         .into_par_iter()
         .map(|index| {
-            let task = tasks[index % tasks.len()];
-            let answer = (index / tasks.len()).is_multiple_of(2);
+            let (task, answer) = of(index);
             let mut random = Random::of(seed, domain, index as u64);
             let digits = four(questions[task], answer, pool, &mut random);
             Sample { task: u16::try_from(task).unwrap_or(u16::MAX), digits, label: answer }
@@ -95,7 +105,7 @@ fn four(question: Question, answer: bool, pool: &Pool, random: &mut Random) -> [
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
-    use crate::numvqa::question::all_questions;
+    use crate::numvqa::question::{Family, all_questions};
 
     fn labels() -> Vec<u8> {
         (0..2000).map(|row| (row * 7 % 10) as u8).collect()
@@ -128,7 +138,7 @@ mod tests {
         let (questions, labels) = (all_questions(), labels());
         assert_eq!(questions.len(), 60);
         let tasks: Vec<usize> = (0..60).collect();
-        let samples = draw(&questions, &tasks, 12_000, &Pool::new(&labels, 500..1500), 3, 1).unwrap();
+        let samples = draw(&questions, &[(&tasks, 12_000)], &Pool::new(&labels, 500..1500), 3, 1).unwrap();
         let mut yes = [0; 60];
         for sample in &samples {
             let digits = sample.digits.map(|row| labels[row as usize]);
@@ -141,6 +151,44 @@ mod tests {
     }
 
     #[test]
+    fn parts_get_their_share_and_further_tasks_true_answers() {
+        let labels = labels();
+        let further: Vec<Question> =
+            [Family::Prime, Family::AtLeast, Family::Pairs].into_iter().flat_map(Family::questions).collect();
+        let (one, other) = (vec![0, 1], (2..further.len()).collect::<Vec<usize>>());
+        let samples = draw(&further, &[(&one, 600), (&other, 5000)], &Pool::new(&labels, 0..2000), 3, 1).unwrap();
+        let of_one = samples.iter().filter(|sample| sample.task < 2).count();
+        assert_eq!((of_one, samples.len()), (600, 5600));
+        let is_prime = |digit: &&u8| [2, 3, 5, 7].contains(*digit);
+        for sample in samples {
+            let (name, digits) =
+                (further[usize::from(sample.task)].name(), sample.digits.map(|row| labels[row as usize]));
+            let counted = |wanted: &dyn Fn(&&u8) -> bool| digits.iter().filter(wanted).count();
+            let count = if name.ends_with("prime") {
+                counted(&is_prime)
+            } else if name.ends_with("even") {
+                counted(&|digit| **digit % 2 == 0)
+            } else if name.ends_with("odd") {
+                counted(&|digit| **digit % 2 == 1)
+            } else {
+                let set: Vec<u8> = name.split(' ').filter_map(|word| word.parse().ok()).collect();
+                counted(&|digit| set.contains(digit))
+            };
+            let quantifiers = [
+                ("has", count >= 1),
+                ("only one", count == 1),
+                ("only two", count == 2),
+                ("only three", count == 3),
+                ("only four", count == 4),
+                ("at least two", count >= 2),
+                ("at least three", count >= 3),
+            ];
+            let answer = quantifiers.iter().find(|(quantifier, _)| name.starts_with(quantifier)).unwrap().1;
+            assert_eq!(answer, sample.label, "{name} of {digits:?}");
+        }
+    }
+
+    #[test]
     fn counts_are_uniform_as_the_rules_say() {
         let (questions, labels) = (all_questions(), labels());
         let pool = Pool::new(&labels, 0..2000);
@@ -148,7 +196,7 @@ mod tests {
             [("has 3", true, vec![1, 2, 3, 4]), ("has 3", false, vec![0]), ("only two 7", false, vec![0, 1, 3, 4])]
         {
             let task = questions.iter().position(|question| question.name() == name).unwrap();
-            let samples = draw(&questions, &[task], 8000, &pool, 5, 2).unwrap();
+            let samples = draw(&questions, &[(&vec![task], 8000)], &pool, 5, 2).unwrap();
             let mut seen = [0_i32; 5];
             for sample in samples.iter().filter(|sample| sample.label == answer) {
                 let target = questions[task].target;
@@ -167,7 +215,7 @@ mod tests {
         let (questions, labels) = (all_questions(), labels());
         let with = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| draw(&questions, &[3, 17, 40], 500, &Pool::new(&labels, 0..2000), 9, 1).unwrap())
+            pool.install(|| draw(&questions, &[(&vec![3, 17, 40], 500)], &Pool::new(&labels, 0..2000), 9, 1).unwrap())
         };
         assert_eq!(with(1), with(3));
     }
@@ -177,9 +225,13 @@ mod tests {
         let questions = all_questions();
         let few: Vec<u8> = vec![0, 1, 2, 3];
         assert!(
-            draw(&questions, &[0], 10, &Pool::new(&few, 0..4), 1, 1).unwrap_err().contains("no image of the digit 4")
+            draw(&questions, &[(&vec![0], 10)], &Pool::new(&few, 0..4), 1, 1)
+                .unwrap_err()
+                .contains("no image of the digit 4")
         );
-        assert!(draw(&questions, &[], 10, &Pool::new(&labels(), 0..9), 1, 1).unwrap_err().contains("no task"));
-        assert!(draw(&questions, &[], 0, &Pool::new(&few, 0..4), 1, 1).unwrap().is_empty());
+        let none = Vec::new();
+        let pool = Pool::new(&labels(), 0..9);
+        assert!(draw(&questions, &[(&none, 10)], &pool, 1, 1).unwrap_err().contains("no task"));
+        assert!(draw(&questions, &[(&none, 0)], &Pool::new(&few, 0..4), 1, 1).unwrap().is_empty());
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use nnf_net::{ChannelGroups, GateVector, Network, Op, slice_network};
+use nnf_net::{ChannelGroups, GateVector, Network, slice_network};
 
 use crate::error::DeviceError;
 
@@ -29,8 +29,10 @@ impl<'a> Features<'a> {
     /// Names of the features.
     pub(crate) fn names(&self) -> Vec<String> {
         let layers = self.network.gate_layers();
-        let mut names: Vec<String> =
-            layers.iter().flat_map(|layer| ["kept", "blocks", "any"].map(|part| format!("{}.{part}", layer.name))).collect();
+        let mut names: Vec<String> = layers
+            .iter()
+            .flat_map(|layer| ["kept", "blocks", "any"].map(|part| format!("{}.{part}", layer.name)))
+            .collect();
         names.extend(self.varying.iter().map(|name| format!("{name}.macs")));
         names.push("macs".into());
         names
@@ -47,7 +49,8 @@ impl<'a> Features<'a> {
         let mut values: Vec<f64> = kept
             .flat_map(|kept| [kept as f64, (kept.div_ceil(BLOCK) * BLOCK) as f64, f64::from(u8::from(kept > 0))])
             .collect();
-        let macs = sliced.nodes().iter().enumerate().map(|(id, node)| (node.name.as_str(), sliced.macs_of(id).0 as f64));
+        let macs =
+            sliced.nodes().iter().enumerate().map(|(id, node)| (node.name.as_str(), sliced.macs_of(id).0 as f64));
         let macs: BTreeMap<&str, f64> = macs.collect();
         values.extend(self.varying.iter().map(|name| macs.get(name).copied().unwrap_or(0.0)));
         values.push(macs.values().sum());
@@ -57,14 +60,6 @@ impl<'a> Features<'a> {
 
 /// Nodes whose multiply–accumulates depend on gates.
 fn varying(network: &Network) -> Vec<usize> {
-    let groups = ChannelGroups::of(network);
-    let gated: Vec<usize> = (0..network.nodes().len())
-        .filter(|id| network.nodes()[*id].op == Op::Gate)
-        .map(|id| groups.of_node(id))
-        .collect();
-    let own = |id: &usize| {
-        let inputs = network.inputs_of(*id).iter().any(|input| gated.contains(&groups.of_node(*input)));
-        network.macs_of(*id).0 > 0 && (inputs || gated.contains(&groups.of_node(*id)))
-    };
-    (0..network.nodes().len()).filter(own).collect()
+    let gated = ChannelGroups::of(network).gated(network);
+    gated.into_iter().filter(|id| network.macs_of(*id).0 > 0).collect()
 }

@@ -123,7 +123,11 @@ fn report(stage: &Stage, predictor: &Predictor, figures: &[Figures], fitted: &[f
 }
 
 /// Features and measured latencies of gate vectors.
-pub(crate) fn profiled(network: &Network, gates: &Path, profile: &Path) -> Result<(Vec<Vec<f64>>, Vec<f64>), DeviceError> {
+pub(crate) fn profiled(
+    network: &Network,
+    gates: &Path,
+    profile: &Path,
+) -> Result<(Vec<Vec<f64>>, Vec<f64>), DeviceError> {
     let set = GateSet::load(gates)?;
     set.check(network)?;
     let latencies = read_latencies(profile)?;

@@ -67,7 +67,10 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     sizes.sort_unstable();
     sizes.dedup();
     if sizes.is_empty() {
-        return Err(StageError::failed(format!("only {} vectors are profiled, fewer than all `sizes`", fit_on.1.len())));
+        return Err(StageError::failed(format!(
+            "only {} vectors are profiled, fewer than all `sizes`",
+            fit_on.1.len()
+        )));
     }
     let mut fitted = Vec::new();
     for repeat in 0..p.repeats {

@@ -27,14 +27,15 @@ pub(crate) struct Grown {
 }
 
 pub(crate) fn offer() -> Offer {
-    let kind = Kind::new(NAME, "How far resident memory grows when one network is loaded and run; used by memory.measure")
-        .inputs([
-            Input::new("network", "application/json", "a network without gates"),
-            Input::new("first", "application/json", "a small network of the same kinds of layers, run before"),
-        ])
-        .outputs([Output::new("grown", "application/json", "growth of the peak in bytes")])
-        .parameters([Parameter::int("threads", 1, 1024, "threads that compute").default(1)])
-        .measures();
+    let kind =
+        Kind::new(NAME, "How far resident memory grows when one network is loaded and run; used by memory.measure")
+            .inputs([
+                Input::new("network", "application/json", "a network without gates"),
+                Input::new("first", "application/json", "a small network of the same kinds of layers, run before"),
+            ])
+            .outputs([Output::new("grown", "application/json", "growth of the peak in bytes")])
+            .parameters([Parameter::int("threads", 1, 1024, "threads that compute").default(1)])
+            .measures();
     Offer { kind, run }
 }
 
@@ -70,7 +71,8 @@ fn once(network: &Network) -> Result<(), DeviceError> {
 /// Forgets the former peak of resident memory, and tells what is resident now.
 pub(crate) fn reset_peak() -> Result<Bytes, DeviceError> {
     let path = Path::new("/proc/self/clear_refs");
-    fs_err::write(path, "5").map_err(|e| DeviceError::unfit(path, format!("memory can be measured on Linux only ({e})")))?;
+    fs_err::write(path, "5")
+        .map_err(|e| DeviceError::unfit(path, format!("memory can be measured on Linux only ({e})")))?;
     status("VmRSS:")
 }
 

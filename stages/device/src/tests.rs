@@ -43,8 +43,7 @@ fn least_squares_finds_a_linear_law() {
     let law = |row: &Vec<f64>| 150.0 + 2.5e-4 * row[last] + 3.0 * row[0];
     let latencies: Vec<f64> = rows.iter().map(law).collect();
     let linear = fit::least_squares(&rows, &latencies, 1e-9).unwrap();
-    let unseen: Vec<Vec<f64>> =
-        (100..130).map(|seed| features.values(&gates(&network, seed)).unwrap()).collect();
+    let unseen: Vec<Vec<f64>> = (100..130).map(|seed| features.values(&gates(&network, seed)).unwrap()).collect();
     let predicted: Vec<f64> = unseen
         .iter()
         .map(|row| linear.intercept + row.iter().zip(&linear.coefficients).map(|(a, b)| a * b).sum::<f64>())

@@ -17,18 +17,22 @@ fn asked(folder: &std::path::Path) -> Asked {
     let path = folder.join("digits");
     Tensor::write_safetensors(&tensors, &path).unwrap();
     let names: Vec<String> = (0..12).map(|task| format!("task {task}")).collect();
-    let questions =
-        Questions { names, bits: vec![vec![true, false]; 12], seen: (0..12).map(|task| task % 4 != 0).collect() };
+    let questions = Questions {
+        names,
+        bits: vec![vec![true, false]; 12],
+        seen: (0..12).map(|task| task % 4 != 0).collect(),
+        further: vec![false; 12],
+    };
     // Task 11 has no samples.
     let task = (0..11).flat_map(|task| [task, task]).collect::<Vec<_>>();
-    let index =
-        Index { digits: vec![[0, 1, 2, 3]; 22], label: vec![0; 22], split: SampleSplit::Test, task };
+    let index = Index { digits: vec![[0, 1, 2, 3]; 22], label: vec![0; 22], split: SampleSplit::Test, task };
     Asked { digits: Digits::load(&path).unwrap(), index, questions }
 }
 
 #[test]
 fn similarity_is_overlap_and_cosine() {
-    let gates = |text: &str| GateVector(text.split(' ').map(|layer| layer.chars().map(|c| c == '1').collect()).collect());
+    let gates =
+        |text: &str| GateVector(text.split(' ').map(|layer| layer.chars().map(|c| c == '1').collect()).collect());
     let found = similarity(&gates("1100 11"), &gates("1000 11"));
     assert!((found.overlap - 0.75).abs() < 1e-12 && (found.cosine - 3.0 / 12_f64.sqrt()).abs() < 1e-12);
     let apart = similarity(&gates("1100 00"), &gates("0011 00"));

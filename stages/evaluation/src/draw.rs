@@ -39,7 +39,7 @@ pub(crate) fn gates(
     GateVector(layers.iter().map(|one| layer(one, random)).collect())
 }
 
-/// Requirements of random tasks with limits drawn log-uniformly, and their tasks.
+/// Requirements of random tasks that are asked, with limits drawn log-uniformly, and their tasks.
 pub(crate) fn requirements(
     questions: &Questions,
     count: usize,
@@ -47,9 +47,10 @@ pub(crate) fn requirements(
     random: &mut Random,
 ) -> (Vec<Requirement>, Vec<i64>) {
     let (low, high) = (limits.0.ln(), limits.1.ln());
+    let asked = questions.asked();
     (0..count)
         .map(|_| {
-            let task = random.below(questions.bits.len());
+            let task = asked[random.below(asked.len())];
             let limit = (low + (high - low) * random.unit()).exp().clamp(1e-9, 1.0);
             (Requirement { bits: questions.bits[task].clone(), limit }, i64::try_from(task).unwrap_or(0))
         })

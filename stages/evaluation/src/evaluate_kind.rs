@@ -45,8 +45,12 @@ pub(crate) fn choice() -> Vec<Parameter> {
             "limits of all tasks that have samples",
         )
         .default(serde_json::json!([0.03, 0.05, 0.1])),
-        Parameter::choice("tasks", &["all", "seen", "unseen"], "whether only tasks that were trained on, or only others")
-            .default("all"),
+        Parameter::choice(
+            "tasks",
+            &["all", "seen", "unseen"],
+            "whether only tasks that were trained on, or only others",
+        )
+        .default("all"),
         Parameter::int("draw", 0, 1_000_000, "tasks to draw at random from these; 0 takes all").default(0),
         Parameter::int("seed", 0, i64::MAX, "seed of the draw").default(1),
         Parameter::int("samples", 1, 100_000_000, "samples of a row at most").default(1_000_000),

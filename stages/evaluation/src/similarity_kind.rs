@@ -36,8 +36,15 @@ pub(crate) fn offer() -> Offer {
         .parameters([
             Parameter::list("tasks", ParameterType::String, "names of tasks to compare at `limit`").default(
                 serde_json::json!([
-                    "only one 0", "only two 0", "only three 0", "only four 0", "has 0", "only one 3", "only three 3",
-                    "only two odd", "only three even"
+                    "only one 0",
+                    "only two 0",
+                    "only three 0",
+                    "only four 0",
+                    "has 0",
+                    "only one 3",
+                    "only three 3",
+                    "only two odd",
+                    "only three even"
                 ]),
             ),
             Parameter::float("limit", 1e-6, 1.0, "the limit at which tasks are compared").default(0.05),
@@ -72,8 +79,7 @@ fn table(p: &Parameters, supernet: &Supernet, questions: &Questions) -> Result<D
     let task = questions.position(&p.task)?;
     let made = |asked: Vec<(String, usize, f64)>| -> Result<Vec<Made>, EvaluationError> {
         let requirement = |task: usize, limit: f64| Requirement { bits: questions.bits[task].clone(), limit };
-        let requirements: Vec<Requirement> =
-            asked.iter().map(|(_, task, limit)| requirement(*task, *limit)).collect();
+        let requirements: Vec<Requirement> = asked.iter().map(|(_, task, limit)| requirement(*task, *limit)).collect();
         let gates = supernet.assemble(&requirements)?;
         let one = |((name, task, _), gates)| Made { name, seen: questions.seen[task], gates };
         Ok(asked.into_iter().zip(gates).map(one).collect())

@@ -14,7 +14,7 @@ use crate::subnet::Subnet;
 pub(crate) fn supernet() -> Supernet {
     let network = Config::preset("resnet-tiny").unwrap().build().unwrap();
     let encoding = Encoding { task_bits: 2, limit_dims: 4 };
-    let sizes = AssemblerConfig { encoder: vec![16], gater: 8, open: 0.0 };
+    let sizes = AssemblerConfig { encoder: vec![16], gater: 8, experts: 1, open: 0.0 };
     let (assembler, weights) = build_assembler(&network.gate_layers(), encoding, &sizes, 1).unwrap();
     let model = Model { weights: Weights::init(&network, 1), network };
     Supernet { model, assembler: Model { network: assembler, weights }, encoding }
@@ -109,13 +109,18 @@ fn drawn_gates_cover_all_levels() {
 
 #[test]
 fn drawn_requirements_are_log_uniform() {
-    let questions =
-        Questions { names: vec!["a".into(), "b".into()], bits: vec![vec![true], vec![false]], seen: vec![true; 2] };
+    let questions = Questions {
+        names: vec!["a".into(), "b".into(), "further".into()],
+        bits: vec![vec![true], vec![false], vec![true]],
+        seen: vec![true; 3],
+        further: vec![false, false, true],
+    };
     let (requirements, tasks) = draw::requirements(&questions, 2000, (0.01, 1.0), &mut Random::of(1, &[]));
     let below = requirements.iter().filter(|requirement| requirement.limit < 0.1).count();
     assert!((850..1150).contains(&below), "half of the limits are below 10 %: {below}");
     assert!(requirements.iter().all(|requirement| (0.01..=1.0).contains(&requirement.limit)));
     assert!((850..1150).contains(&tasks.iter().filter(|task| **task == 0).count()));
+    assert!(!tasks.contains(&2), "further tasks are not asked");
     let none = Questions::position(&questions, "c").unwrap_err().to_string();
     assert!(none.contains("no task `c`"));
 }

@@ -5,8 +5,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::graph::Network;
+use crate::groups::ChannelGroups;
 use crate::op::Op;
-use crate::weights::Role;
+use crate::parameter::Role;
 
 /// Multiply–accumulate operations for one input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -21,13 +22,13 @@ pub struct Bytes(pub u64);
 pub struct Counts {
     /// Learnt numbers.
     pub parameters: u64,
-    /// Multiply–accumulates of convolutions and fully connected layers for one input. Batch norms are not counted:
-    /// they fold into the layer before.
+    /// Multiply–accumulates of convolutions, fully connected layers and the two matrix products of attention for one
+    /// input. Norms, activations and softmax are not counted; batch norms fold into the layer before.
     pub macs: Macs,
     /// All parameters and running statistics in float32.
     pub weight_bytes: Bytes,
     /// Most bytes of values that are alive at one time, for one input in float32: each value lives from the node that
-    /// makes it to the last that reads it.
+    /// makes it to the last that reads it. What a kernel needs inside, such as attention's scores, is not among them.
     pub peak_activation_bytes: Bytes,
 }
 
@@ -63,7 +64,10 @@ impl Network {
                 let shape = self.shape_of(id);
                 out * shape[1] * shape[2] * (channels / groups) * kernel * kernel
             }
-            Op::Linear { out, .. } => out * channels,
+            // Once for each place: a vector is one place, tokens [T, C] are T.
+            Op::Linear { .. } => self.shape_of(id).iter().product::<i64>() * channels,
+            // Queries with keys, and the result with values.
+            Op::Attention { .. } => 2 * self.shape_of(id)[0] * self.shape_of(id)[0] * channels,
             _ => 0,
         };
         Macs(u64::try_from(count).unwrap_or(0))
@@ -72,41 +76,20 @@ impl Network {
     /// Share of multiply–accumulates in gated layers and the layers that read them: what assembling can save.
     #[must_use]
     pub fn gated_share(&self) -> f64 {
-        let groups = crate::groups::ChannelGroups::of(self);
-        let gated: Vec<usize> = (0..self.nodes().len())
-            .filter(|id| self.nodes()[*id].op == Op::Gate)
-            .map(|id| groups.of_node(id))
-            .collect();
-        let touches = |id: &usize| {
-            gated.contains(&groups.of_node(*id))
-                || self.inputs_of(*id).iter().any(|input| gated.contains(&groups.of_node(*input)))
-        };
-        let (all, own) = (0..self.nodes().len()).fold((0, 0), |(all, own), id| {
-            let macs = self.macs_of(id).0;
-            (all + macs, own + if touches(&id) { macs } else { 0 })
-        });
-        own as f64 / all.max(1) as f64
+        let sum = |ids: &mut dyn Iterator<Item = usize>| ids.map(|id| self.macs_of(id).0).sum::<u64>();
+        let all = sum(&mut (0..self.nodes().len()));
+        sum(&mut ChannelGroups::of(self).gated(self).into_iter()) as f64 / all.max(1) as f64
     }
 }
 
 fn peak(network: &Network) -> Bytes {
     let bytes =
         |id: usize| 4 * network.shape_of(id).iter().map(|size| u64::try_from(*size).unwrap_or(0)).product::<u64>();
-    let count = network.nodes().len();
-    let mut last_use: Vec<usize> = (0..count).collect();
-    for id in 0..count {
-        for input in network.inputs_of(id) {
-            last_use[*input] = id;
-        }
-    }
-    for output in network.outputs() {
-        last_use[*output] = count;
-    }
     let (mut alive, mut most) = (0, 0);
-    for id in 0..count {
+    for (id, ending) in network.last_reads(network.outputs()).iter().enumerate() {
         alive += bytes(id);
         most = most.max(alive);
-        alive -= (0..=id).filter(|old| last_use[*old] == id).map(bytes).sum::<u64>();
+        alive -= ending.iter().map(|old| bytes(*old)).sum::<u64>();
     }
     Bytes(most)
 }

@@ -123,10 +123,16 @@ impl Network {
         &self.shapes[0]
     }
 
+    /// Channels of a node's value: C of `[C, H, W]`, `[T, C]` and `[C]`.
+    #[must_use]
+    pub fn channels_of(&self, id: usize) -> i64 {
+        self.shapes[id][infer::channel_axis(&self.shapes[id])]
+    }
+
     /// Channels that node `id` reads.
     #[must_use]
     pub fn in_channels(&self, id: usize) -> i64 {
-        self.inputs[id].first().map_or(0, |first| self.shapes[*first][0])
+        self.inputs[id].first().map_or(0, |first| self.channels_of(*first))
     }
 
     /// Position of a node by name.
@@ -141,6 +147,21 @@ impl Network {
         (0..self.nodes.len()).filter(|reader| self.inputs[*reader].contains(&id)).collect()
     }
 
+    /// For each node the values that end there: those that nothing reads after it and nobody wants.
+    pub(crate) fn last_reads(&self, wanted: &[usize]) -> Vec<Vec<usize>> {
+        let mut last: Vec<usize> = (0..self.nodes.len()).collect();
+        for (id, inputs) in self.inputs.iter().enumerate() {
+            for input in inputs {
+                last[*input] = id;
+            }
+        }
+        let mut ending = vec![Vec::new(); self.nodes.len()];
+        for (id, last) in last.into_iter().enumerate().filter(|(id, _)| !wanted.contains(id)) {
+            ending[last].push(id);
+        }
+        ending
+    }
+
     /// The gate layers in order; a gate vector names them in this order.
     #[must_use]
     pub fn gate_layers(&self) -> Vec<GateLayer> {
@@ -148,7 +169,7 @@ impl Network {
         gates
             .map(|(id, node)| GateLayer {
                 name: node.name.clone(),
-                width: usize::try_from(self.shapes[id][0]).unwrap_or(0),
+                width: usize::try_from(self.channels_of(id)).unwrap_or(0),
             })
             .collect()
     }

@@ -1,7 +1,8 @@
 //! Coupled channels: channels that can only be removed together (the dependency graph of DepGraph, Fang et al. 2023).
 //!
-//! Found from the graph alone: an element-wise node ties its output's channels to its input's, a sum ties all that it
-//! adds. It does not know gates' values or importance.
+//! Found from the graph alone: a channelwise node ties its output's channels to its input's, a sum ties all that it
+//! adds, attention ties queries, keys, values and result, of which whole heads go. It does not know gates' values or
+//! importance.
 
 use crate::graph::Network;
 use crate::op::Op;
@@ -11,13 +12,17 @@ use crate::op::Op;
 pub struct ChannelGroup {
     /// Number of channels.
     pub width: i64,
+    /// Channels go in aligned runs of so many: the width of a head where the group passes through attention, else 1.
+    pub block: i64,
     /// Nodes whose weights make the channels: removing a channel removes an output of each.
     pub producers: Vec<usize>,
-    /// Element-wise nodes within the group.
+    /// Channelwise nodes within the group ([`Op::is_channelwise`]); their parameters have an entry for each channel.
+    /// Where a layer norm is among them, removing a channel changes the statistics of the others.
     pub members: Vec<usize>,
     /// Nodes that mix the channels: removing a channel removes an input of each.
     pub consumers: Vec<usize>,
-    /// Whether channels may be removed: those of the network's input and outputs may not.
+    /// Whether channels may be removed: those of the network's input and outputs may not, nor those that a grouped
+    /// convolution makes or reads, unless it is depthwise.
     pub removable: bool,
 }
 
@@ -48,7 +53,8 @@ impl ChannelGroups {
         firsts.dedup();
         let of_node: Vec<usize> = roots.iter().map(|root| firsts.binary_search(root).unwrap_or(0)).collect();
         let empty = |first: &usize| ChannelGroup {
-            width: network.shape_of(*first)[0],
+            width: network.channels_of(*first),
+            block: 1,
             producers: Vec::new(),
             members: Vec::new(),
             consumers: Vec::new(),
@@ -56,14 +62,20 @@ impl ChannelGroups {
         };
         let mut groups: Vec<ChannelGroup> = firsts.iter().map(empty).collect();
         for (id, node) in network.nodes().iter().enumerate() {
+            if let Op::Attention { heads } = node.op {
+                let group = &mut groups[of_node[id]];
+                group.block = least_common_multiple(group.block, group.width / heads);
+            }
             if node.op.is_channelwise(network.in_channels(id)) {
                 groups[of_node[id]].members.push(id);
                 continue;
             }
+            let grouped = matches!(node.op, Op::Conv2d { groups, .. } if groups > 1);
             groups[of_node[id]].producers.push(id);
-            groups[of_node[id]].removable &= !matches!(node.op, Op::Input { .. });
+            groups[of_node[id]].removable &= !matches!(node.op, Op::Input { .. }) && !grouped;
             for input in network.inputs_of(id) {
                 groups[of_node[*input]].consumers.push(id);
+                groups[of_node[*input]].removable &= !grouped;
             }
         }
         for output in network.outputs() {
@@ -78,11 +90,33 @@ impl ChannelGroups {
         self.of_node[id]
     }
 
+    /// Nodes that make or read channels of a gate's group: those whose cost depends on gates.
+    #[must_use]
+    pub fn gated(&self, network: &Network) -> Vec<usize> {
+        let mut is_gated = vec![false; self.groups.len()];
+        for (id, _) in network.nodes().iter().enumerate().filter(|(_, node)| node.op == Op::Gate) {
+            is_gated[self.of_node[id]] = true;
+        }
+        let meets = |id: &usize| {
+            let mut values = network.inputs_of(*id).iter().chain([id]);
+            values.any(|value| is_gated[self.of_node[*value]])
+        };
+        (0..network.nodes().len()).filter(meets).collect()
+    }
+
     /// All groups in the order of their first nodes.
     #[must_use]
     pub fn groups(&self) -> &[ChannelGroup] {
         &self.groups
     }
+}
+
+fn least_common_multiple(a: i64, b: i64) -> i64 {
+    let (mut x, mut y) = (a, b);
+    while y != 0 {
+        (x, y) = (y, x % y);
+    }
+    a / x.max(1) * b
 }
 
 fn root(parent: &mut [usize], mut id: usize) -> usize {

@@ -1,9 +1,12 @@
 //! The network as data: a graph of nodes with named parameters and known shapes, and short walks over it.
 //!
-//! Builders make a [`Network`]; everything else ([`forward`], [`Counts`], [`ChannelGroups`], [`slice()`],
+//! Builders ([`resnet`], [`mobilenet_v2`], [`vit`]) make a [`Network`]; everything else ([`forward`], [`Counts`], [`ChannelGroups`], [`slice()`],
 //! [`fold_batch_norms`], [`Model`]) is one transform or walk over the graph and knows no backbone. It does not know
 //! tasks, limits or how a network is trained.
 
+mod builder;
+mod catalogue;
+mod compute;
 mod count;
 mod error;
 mod fold;
@@ -11,16 +14,22 @@ mod gates;
 mod graph;
 mod groups;
 mod infer;
+mod init;
 mod kind;
+mod load_kind;
+pub mod mobilenet_v2;
 mod model;
 mod op;
+mod parameter;
 mod random;
 mod remove;
 pub mod resnet;
 mod runner;
 mod slice;
+pub mod vit;
 mod weights;
 
+pub use catalogue::{Changes, build, presets};
 pub use count::{Bytes, Counts, Macs};
 pub use error::NetError;
 pub use fold::fold_batch_norms;
@@ -29,17 +38,15 @@ pub use graph::{Network, Node};
 pub use groups::{ChannelGroup, ChannelGroups};
 pub use model::Model;
 pub use op::Op;
+pub use parameter::{Parameter, Role};
 pub use random::Random;
 pub use remove::remove_channels;
 pub use runner::{Gates, Precision, Run, forward};
 pub use slice::{slice, slice_network};
-pub use weights::{Parameter, Role, Weights};
+pub use weights::Weights;
 
 /// The kinds of stage that this crate offers.
 #[must_use]
 pub fn offers() -> Vec<nnf_contract::Offer> {
-    vec![kind::offer()]
+    vec![kind::offer(), load_kind::offer()]
 }
-
-#[cfg(test)]
-mod tests;

@@ -75,6 +75,21 @@ impl Random {
         Tensor::from_slice(&values).view(shape)
     }
 
+    /// The same, but that numbers beyond two deviations are drawn again.
+    pub fn truncated_normal_tensor(&mut self, shape: &[i64], deviation: f64) -> Tensor {
+        let count: i64 = shape.iter().product();
+        let mut draw = || {
+            loop {
+                let number = self.normal();
+                if number.abs() <= 2.0 {
+                    return (number * deviation) as f32;
+                }
+            }
+        };
+        let values: Vec<f32> = (0..count).map(|_| draw()).collect();
+        Tensor::from_slice(&values).view(shape)
+    }
+
     /// A float32 tensor of numbers in `[-bound, bound)`.
     pub fn uniform_tensor(&mut self, shape: &[i64], bound: f64) -> Tensor {
         let count: i64 = shape.iter().product();

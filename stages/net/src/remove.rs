@@ -7,10 +7,13 @@ use std::collections::BTreeSet;
 
 use tch::Tensor;
 
+use crate::compute::compute;
 use crate::error::NetError;
 use crate::graph::{Network, Node};
-use crate::groups::ChannelGroups;
+use crate::groups::{ChannelGroup, ChannelGroups};
+use crate::infer::channel_axis;
 use crate::op::Op;
+use crate::runner::{Precision, Run};
 use crate::weights::Weights;
 
 /// What has become of a node.
@@ -25,7 +28,8 @@ enum Fate {
 
 /// The network and weights with only the kept channels.
 ///
-/// `keep` holds, for each group of [`ChannelGroups::of`], the kept channels in rising order, or `None` for all.
+/// `keep` holds, for each group of [`ChannelGroups::of`], the kept channels in rising order, or `None` for all. Where a
+/// group's block is more than 1, whole blocks are kept: a head of attention goes as a whole.
 ///
 /// # Errors
 /// When `keep` does not fit the groups, a group that is not removable loses channels, or weights are missing.
@@ -35,7 +39,15 @@ pub fn remove_channels(
     keep: &[Option<Vec<i64>>],
 ) -> Result<(Network, Option<Weights>), NetError> {
     let groups = ChannelGroups::of(network);
-    check(network, &groups, keep)?;
+    if keep.len() != groups.groups().len() {
+        let (named, own) = (keep.len(), groups.groups().len());
+        return Err(NetError::Gates(format!("{named} groups are named, the network has {own}")));
+    }
+    for (group, kept) in groups.groups().iter().zip(keep) {
+        if let Some(kept) = kept {
+            check(network, group, kept)?;
+        }
+    }
     let mut remover =
         Remover { network, weights, groups, keep, nodes: Vec::new(), fates: Vec::new(), new: Weights::default() };
     for id in 0..network.nodes().len() {
@@ -45,24 +57,23 @@ pub fn remove_channels(
     remover.finish()
 }
 
-fn check(network: &Network, groups: &ChannelGroups, keep: &[Option<Vec<i64>>]) -> Result<(), NetError> {
-    if keep.len() != groups.groups().len() {
-        return Err(NetError::Gates(format!(
-            "{} groups are named, the network has {}",
-            keep.len(),
-            groups.groups().len()
-        )));
+fn check(network: &Network, group: &ChannelGroup, kept: &[i64]) -> Result<(), NetError> {
+    let name = group.producers.first().map_or("?", |id| network.nodes()[*id].name.as_str());
+    if !group.removable {
+        let why = "its channels cannot be removed: they are the network's input or output, or a grouped convolution's";
+        return Err(NetError::node(name, why));
     }
-    for (group, kept) in groups.groups().iter().zip(keep) {
-        let Some(kept) = kept else { continue };
-        let name = group.producers.first().map_or("?", |id| network.nodes()[*id].name.as_str());
-        if !group.removable {
-            return Err(NetError::node(name, "its channels are the network's input or output and cannot be removed"));
-        }
-        let rising = kept.windows(2).all(|pair| pair[0] < pair[1]);
-        if !rising || kept.first().is_some_and(|c| *c < 0) || kept.last().is_some_and(|c| *c >= group.width) {
-            return Err(NetError::node(name, format!("{kept:?} are not channels of {} in rising order", group.width)));
-        }
+    let rising = kept.windows(2).all(|pair| pair[0] < pair[1]);
+    if !rising || kept.first().is_some_and(|c| *c < 0) || kept.last().is_some_and(|c| *c >= group.width) {
+        return Err(NetError::node(name, format!("{kept:?} are not channels of {} in rising order", group.width)));
+    }
+    let width = usize::try_from(group.block).unwrap_or(1).max(1);
+    // As many rising channels as a block has, from its first to its last, are all of it.
+    let whole = |block: &[i64]| {
+        block.len() == width && block[0] % group.block == 0 && block[width - 1] == block[0] + group.block - 1
+    };
+    if !kept.chunks(width).all(whole) {
+        return Err(NetError::node(name, format!("its channels go in whole heads of {width}, not one by one")));
     }
     Ok(())
 }
@@ -83,8 +94,9 @@ impl Remover<'_> {
         self.keep[self.groups.of_node(id)].as_deref()
     }
 
+    /// Number of channels of a node's value that stay.
     fn channels(&self, id: usize) -> i64 {
-        self.kept(id).map_or(self.network.shape_of(id)[0], |kept| i64::try_from(kept.len()).unwrap_or(0))
+        self.kept(id).map_or(self.network.channels_of(id), |kept| i64::try_from(kept.len()).unwrap_or(0))
     }
 
     /// Adds what is left of a node to the new network.
@@ -95,42 +107,37 @@ impl Remover<'_> {
             return Ok(Fate::Gone);
         }
         let inputs = network.inputs_of(id);
-        let reads_nothing = !inputs.is_empty() && inputs.iter().all(|input| matches!(self.fates[*input], Fate::Gone));
-        let reads_constants =
-            !inputs.is_empty() && inputs.iter().all(|input| matches!(self.fates[*input], Fate::Constant));
-        let channels = self.channels(id);
-        let mut shape = network.shape_of(id).to_vec();
-        shape[0] = channels;
-        if reads_nothing || (reads_constants && node.op.is_channelwise(network.in_channels(id)) && !self.pads(&node.op))
-        {
+        let all = |is: fn(&Fate) -> bool| !inputs.is_empty() && inputs.iter().all(|input| is(&self.fates[*input]));
+        let reads_nothing = all(|fate| matches!(fate, Fate::Gone));
+        let reads_constants = all(|fate| matches!(fate, Fate::Constant));
+        self.narrow_weights(id)?;
+        if reads_nothing || (reads_constants && node.op.keeps_uniform()) {
             if self.weights.is_some() {
                 let value = if reads_nothing { self.bias(id)? } else { self.constant(id)? };
                 self.new.insert(format!("{}.value", node.name), value);
             }
+            let mut shape = network.shape_of(id).to_vec();
+            shape[channel_axis(network.shape_of(id))] = self.channels(id);
             self.nodes.push(Node { name: node.name.clone(), op: Op::Constant { shape }, inputs: Vec::new() });
             return Ok(Fate::Constant);
         }
         let op = self.narrowed(id, &node.op);
         self.nodes.push(Node { name: node.name.clone(), op, inputs: node.inputs.clone() });
-        self.narrow_weights(id)?;
         Ok(if matches!(node.op, Op::Constant { .. }) { Fate::Constant } else { Fate::Here })
-    }
-
-    /// A convolution's zero padding makes a constant differ at the border.
-    fn pads(&self, op: &Op) -> bool {
-        matches!(op, Op::Conv2d { .. })
     }
 
     fn narrowed(&self, id: usize, op: &Op) -> Op {
         let out = self.channels(id);
         match op.clone() {
             Op::Conv2d { kernel, stride, padding, groups, bias, .. } => {
-                let depthwise = op.is_channelwise(self.network.in_channels(id));
+                let depthwise = op.is_depthwise(self.network.in_channels(id));
                 Op::Conv2d { out, kernel, stride, padding, groups: if depthwise { out } else { groups }, bias }
             }
             Op::Linear { bias, .. } => Op::Linear { out, bias },
+            Op::Attention { heads } => Op::Attention { heads: heads * out / self.network.channels_of(id) },
             Op::Constant { mut shape } => {
-                shape[0] = out;
+                let axis = channel_axis(&shape);
+                shape[axis] = out;
                 Op::Constant { shape }
             }
             other => other,
@@ -140,83 +147,58 @@ impl Remover<'_> {
     /// Copies a node's parameters, only the kept channels of them.
     fn narrow_weights(&mut self, id: usize) -> Result<(), NetError> {
         let Some(weights) = self.weights else { return Ok(()) };
-        let network = self.network;
-        let node = &network.nodes()[id];
-        let channelwise = node.op.is_channelwise(network.in_channels(id));
-        if let Op::Conv2d { groups, .. } = &node.op
-            && *groups > 1
-            && !channelwise
-            && network.inputs_of(id).iter().any(|input| self.kept(*input).is_some())
-        {
-            return Err(NetError::node(&node.name, "channels of a grouped convolution cannot be removed"));
-        }
-        let prefix = format!("{}.", node.name);
-        let own =
-            network.parameters().into_iter().filter(|p| p.name.rsplit_once('.').is_some_and(|(n, _)| n == node.name));
-        for parameter in own {
+        for parameter in self.network.parameters_of(id) {
             let mut tensor = weights.get(&parameter.name)?.detach();
-            if let Some(kept) = self.kept(id) {
-                tensor = tensor.index_select(0, &Tensor::from_slice(kept).to_device(tensor.device()));
-            }
-            let mixes = parameter.name == format!("{prefix}weight") && !channelwise;
-            let input = network.inputs_of(id).first();
-            if let Some(kept) = input.filter(|_| mixes).and_then(|input| self.kept(*input)) {
-                tensor = tensor.index_select(1, &Tensor::from_slice(kept).to_device(tensor.device()));
+            let mut select = |axis: usize, kept: Option<&[i64]>| {
+                let Some(kept) = kept else { return };
+                let kept = Tensor::from_slice(kept).to_device(tensor.device());
+                tensor = tensor.index_select(i64::try_from(axis).unwrap_or(0), &kept);
+            };
+            select(parameter.out_axis, self.kept(id));
+            if let (Some(axis), Some(input)) = (parameter.in_axis, self.network.inputs_of(id).first()) {
+                select(axis, self.kept(*input));
             }
             self.new.insert(parameter.name, tensor.copy());
         }
         Ok(())
     }
 
-    /// What a layer that reads nothing gives: its bias, or zeros.
+    /// What a layer that reads nothing gives, `[C]`: its bias, or zeros.
     fn bias(&self, id: usize) -> Result<Tensor, NetError> {
-        let node = &self.network.nodes()[id];
-        let weights = self.weights.ok_or_else(|| NetError::node(&node.name, "it has no weights"))?;
-        let value = match &node.op {
-            Op::Conv2d { bias: true, .. } | Op::Linear { bias: true, .. } => {
-                weights.get(&format!("{}.bias", node.name))?.detach()
-            }
-            _ => weights
-                .get(&format!("{}.weight", node.name))?
-                .detach()
-                .select(1, 0)
-                .flatten(1, -1)
-                .select(1, 0)
-                .zeros_like(),
-        };
-        Ok(match self.kept(id) {
-            Some(kept) => value.index_select(0, &Tensor::from_slice(kept).to_device(value.device())),
-            None => value.copy(),
-        })
+        let name = &self.network.nodes()[id].name;
+        if let Ok(bias) = self.new.get(&format!("{name}.bias")) {
+            return Ok(bias.shallow_clone());
+        }
+        let weight = self.new.get(&format!("{name}.weight"))?;
+        Ok(Tensor::zeros([self.channels(id)], (weight.kind(), weight.device())))
     }
 
-    /// What an element-wise node makes of constants.
+    /// What a node makes of constants, `[C]`: computed for one place, since all places are alike.
     fn constant(&self, id: usize) -> Result<Tensor, NetError> {
         let node = &self.network.nodes()[id];
-        let inputs = self.network.inputs_of(id).iter().map(|input| {
-            let name = format!("{}.value", self.network.nodes()[*input].name);
-            Ok(self.new.get(&name)?.shallow_clone())
-        });
-        let inputs = inputs.collect::<Result<Vec<Tensor>, NetError>>()?;
+        let parameter = |part: &str| self.new.get(&format!("{}.{part}", node.name));
+        let one_place = |input: &usize| {
+            let value = self.new.get(&format!("{}.value", self.network.nodes()[*input].name))?;
+            Ok(match self.network.shape_of(*input).len() {
+                3 => value.view([1, -1, 1, 1]),
+                2 => value.view([1, 1, -1]),
+                _ => value.view([1, -1]),
+            })
+        };
+        let inputs = self.network.inputs_of(id).iter().map(one_place).collect::<Result<Vec<Tensor>, NetError>>()?;
         let first = inputs.first().ok_or_else(|| NetError::node(&node.name, "it reads nothing"))?;
-        match &node.op {
-            Op::BatchNorm { eps, .. } => {
-                let part = |part: &str| -> Result<Tensor, NetError> {
-                    let weights = self.weights.ok_or_else(|| NetError::node(&node.name, "it has no weights"))?;
-                    let tensor = weights.get(&format!("{}.{part}", node.name))?.detach();
-                    Ok(match self.kept(id) {
-                        Some(kept) => tensor.index_select(0, &Tensor::from_slice(kept).to_device(tensor.device())),
-                        None => tensor,
-                    })
-                };
-                Ok((first - part("running_mean")?) / (part("running_var")? + *eps).sqrt() * part("weight")?
-                    + part("bias")?)
+        let value = match &node.op {
+            // One place has no neighbours.
+            Op::MaxPool { .. } | Op::SelectToken { .. } => first.shallow_clone(),
+            op => {
+                let double = first.kind() == tch::Kind::Double;
+                let precision = if double { Precision::Float64 } else { Precision::Float32 };
+                let run = Run { precision, ..Run::default() };
+                let (op, inputs) = (self.narrowed(id, op), inputs.iter().collect::<Vec<&Tensor>>());
+                compute(&op, &inputs, &parameter, &run, self.network.shape_of(id))?
             }
-            Op::Relu => Ok(first.relu()),
-            Op::Add => Ok(inputs[1..].iter().fold(first.copy(), |sum, other| sum + other)),
-            Op::MaxPool { .. } | Op::GlobalAveragePool | Op::Gate => Ok(first.copy()),
-            _ => Err(NetError::node(&node.name, "it is not element-wise")),
-        }
+        };
+        Ok(value.flatten(0, -1).copy())
     }
 
     /// Leaves out what nothing reads any more.

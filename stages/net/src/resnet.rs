@@ -3,10 +3,13 @@
 //! The last convolution of a block, stem, shortcuts and classifier have no gates, so that residual shapes agree
 //! (paper §3.1). It knows nothing of gates' values.
 
+use nnf_contract::Parameter;
 use serde::{Deserialize, Serialize};
 
+use crate::builder::{Builder, Conv};
+use crate::catalogue::{Backbone, sizes, whole};
 use crate::error::NetError;
-use crate::graph::{Network, Node};
+use crate::graph::Network;
 use crate::op::Op;
 
 /// The kind of block.
@@ -17,20 +20,6 @@ pub enum Block {
     Basic,
     /// 1×1, 3×3 with the stride, 1×1 to four times the width.
     Bottleneck,
-}
-
-/// The first layers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Stem {
-    /// Channels of its convolution.
-    pub channels: i64,
-    /// Side of its kernel.
-    pub kernel: i64,
-    /// Its step.
-    pub stride: i64,
-    /// Whether a 3×3 max-pool with step 2 follows.
-    pub pool: bool,
 }
 
 /// A residual network.
@@ -49,19 +38,44 @@ pub struct Config {
     pub layout: Vec<usize>,
     /// Width of the blocks of each part.
     pub widths: Vec<i64>,
-    /// The first layers.
-    pub stem: Stem,
+    /// Channels of the first convolution.
+    pub stem_channels: i64,
+    /// Side of its kernel.
+    pub stem_kernel: i64,
+    /// Its step.
+    pub stem_stride: i64,
+    /// Whether a 3×3 max-pool with step 2 follows it.
+    pub stem_pool: bool,
 }
 
 /// Names of the presets.
 pub const PRESETS: [&str; 4] = ["resnet18", "resnet50", "resnet-numvqa", "resnet-tiny"];
+
+/// What `network.build` offers of it.
+pub(crate) const BACKBONE: Backbone = Backbone {
+    name: "ResNet",
+    presets: &PRESETS,
+    parameters,
+    build: |preset, changes| changes.apply(Config::preset(preset))?.build(),
+};
+
+fn parameters() -> Vec<Parameter> {
+    vec![
+        Parameter::choice("block", &["basic", "bottleneck"], "kind of residual block"),
+        sizes("layout", 200, "blocks of each part"),
+        sizes("widths", 8192, "width of the blocks of each part").unit("channels"),
+        whole("stem_channels", 8192, "channels of the first convolution").unit("channels"),
+        whole("stem_kernel", 15, "side of the first convolution's kernel").unit("pixels"),
+        whole("stem_stride", 8, "step of the first convolution").unit("pixels"),
+        Parameter::bool("stem_pool", "whether a max-pool follows the first convolution"),
+    ]
+}
 
 impl Config {
     /// A preset by name: `resnet18` and `resnet50` as published for 224×224 images; `resnet-numvqa` is ResNet-18's layout
     /// for one channel of 56×56; `resnet-tiny` trains in a minute.
     #[must_use]
     pub fn preset(name: &str) -> Option<Self> {
-        let stem = Stem { channels: 64, kernel: 7, stride: 2, pool: true };
         let eighteen = Config {
             name: name.into(),
             input: [3, 224, 224],
@@ -69,7 +83,10 @@ impl Config {
             block: Block::Basic,
             layout: vec![2, 2, 2, 2],
             widths: vec![64, 128, 256, 512],
-            stem,
+            stem_channels: 64,
+            stem_kernel: 7,
+            stem_stride: 2,
+            stem_pool: true,
         };
         match name {
             "resnet18" => Some(eighteen),
@@ -80,7 +97,8 @@ impl Config {
                 classes: 2,
                 layout: vec![1, 1, 1],
                 widths: vec![32, 64, 128],
-                stem: Stem { channels: 24, kernel: 5, stride: 2, pool: true },
+                stem_channels: 24,
+                stem_kernel: 5,
                 ..eighteen
             }),
             _ => None,
@@ -98,79 +116,58 @@ impl Config {
                 "`layout` has {parts} parts, `widths` {widths}: they must be as many, and at least one"
             )));
         }
-        let mut builder = Builder { nodes: Vec::new() };
-        let mut at = builder.add("input", Op::Input { shape: self.input.to_vec() }, &[]);
-        at = builder.conv_norm("conv1", "bn1", self.stem.channels, (self.stem.kernel, self.stem.stride), &at);
+        let (mut builder, input) = Builder::new(&self.input);
+        let stem = Conv { out: self.stem_channels, kernel: self.stem_kernel, stride: self.stem_stride, groups: 1 };
+        let mut at = builder.conv_norm("conv1", "bn1", stem, &input);
         at = builder.add("relu", Op::Relu, &[&at]);
-        if self.stem.pool {
+        if self.stem_pool {
             at = builder.add("maxpool", Op::MaxPool { kernel: 3, stride: 2, padding: 1 }, &[&at]);
         }
-        let mut channels = self.stem.channels;
+        let mut channels = self.stem_channels;
         for (part, (blocks, width)) in self.layout.iter().zip(&self.widths).enumerate() {
             for block in 0..*blocks {
                 let stride = if part > 0 && block == 0 { 2 } else { 1 };
                 let name = format!("layer{}.{block}", part + 1);
                 let out = if self.block == Block::Basic { *width } else { width * 4 };
-                at = builder.block(&name, self.block, (*width, out), stride, channels, &at);
+                at = block_of(&mut builder, &name, self.block, (channels, *width, out), stride, &at);
                 channels = out;
             }
         }
         at = builder.add("avgpool", Op::GlobalAveragePool, &[&at]);
         let output = builder.add("fc", Op::Linear { out: self.classes, bias: true }, &[&at]);
-        Network::new(self.name.clone(), builder.nodes, &[output])
+        builder.finish(&self.name, output)
     }
 }
 
-struct Builder {
-    nodes: Vec<Node>,
-}
-
-impl Builder {
-    fn add(&mut self, name: &str, op: Op, inputs: &[&str]) -> String {
-        self.nodes.push(Node { name: name.into(), op, inputs: inputs.iter().map(|i| (*i).to_owned()).collect() });
-        name.into()
-    }
-
-    fn conv_norm(&mut self, conv: &str, norm: &str, out: i64, (kernel, stride): (i64, i64), input: &str) -> String {
-        let op = Op::Conv2d { out, kernel, stride, padding: kernel / 2, groups: 1, bias: false };
-        let made = self.add(conv, op, &[input]);
-        self.add(norm, Op::BatchNorm { eps: 1e-5, momentum: 0.1 }, &[&made])
-    }
-
-    fn block(
-        &mut self,
-        name: &str,
-        block: Block,
-        (width, out): (i64, i64),
-        stride: i64,
-        channels: i64,
-        input: &str,
-    ) -> String {
-        // (width, kernel, stride) of each convolution; all but the last are gated.
-        let convs: Vec<(i64, i64, i64)> = match block {
-            Block::Basic => vec![(width, 3, stride), (out, 3, 1)],
-            Block::Bottleneck => vec![(width, 1, 1), (width, 3, stride), (out, 1, 1)],
-        };
-        let mut at = input.to_owned();
-        for (number, (width, kernel, stride)) in (1..).zip(&convs) {
-            at = self.conv_norm(
-                &format!("{name}.conv{number}"),
-                &format!("{name}.bn{number}"),
-                *width,
-                (*kernel, *stride),
-                &at,
-            );
-            if number < convs.len() {
-                at = self.add(&format!("{name}.relu{number}"), Op::Relu, &[&at]);
-                at = self.add(&format!("{name}.gate{number}"), Op::Gate, &[&at]);
-            }
+/// One block; `(channels, width, out)` are those that it reads, of its gated convolutions, and that it makes.
+fn block_of(
+    builder: &mut Builder,
+    name: &str,
+    block: Block,
+    (channels, width, out): (i64, i64, i64),
+    stride: i64,
+    input: &str,
+) -> String {
+    let conv = |out: i64, kernel: i64, stride: i64| Conv { out, kernel, stride, groups: 1 };
+    // All but the last are gated.
+    let convs: Vec<Conv> = match block {
+        Block::Basic => vec![conv(width, 3, stride), conv(out, 3, 1)],
+        Block::Bottleneck => vec![conv(width, 1, 1), conv(width, 3, stride), conv(out, 1, 1)],
+    };
+    let mut at = input.to_owned();
+    for (number, conv) in (1..).zip(&convs) {
+        at = builder.conv_norm(&format!("{name}.conv{number}"), &format!("{name}.bn{number}"), *conv, &at);
+        if number < convs.len() {
+            at = builder.add(format!("{name}.relu{number}"), Op::Relu, &[&at]);
+            at = builder.add(format!("{name}.gate{number}"), Op::Gate, &[&at]);
         }
-        let shortcut = if stride != 1 || channels != out {
-            self.conv_norm(&format!("{name}.downsample.0"), &format!("{name}.downsample.1"), out, (1, stride), input)
-        } else {
-            input.to_owned()
-        };
-        let sum = self.add(&format!("{name}.add"), Op::Add, &[&at, &shortcut]);
-        self.add(&format!("{name}.relu"), Op::Relu, &[&sum])
     }
+    let shortcut = if stride != 1 || channels != out {
+        let (reduce, norm) = (format!("{name}.downsample.0"), format!("{name}.downsample.1"));
+        builder.conv_norm(&reduce, &norm, conv(out, 1, stride), input)
+    } else {
+        input.to_owned()
+    };
+    let sum = builder.add(format!("{name}.add"), Op::Add, &[&at, &shortcut]);
+    builder.add(format!("{name}.relu"), Op::Relu, &[&sum])
 }

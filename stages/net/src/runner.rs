@@ -1,10 +1,11 @@
 //! Runs a network with tch.
 //!
-//! One walk over the nodes; a value is dropped after its last reader unless gradients need it. It does not know
-//! backbones, losses or optimisers.
+//! One walk over the nodes; a value is dropped after its last reader unless gradients need it. It does not know what
+//! a node computes, nor backbones, losses or optimisers.
 
 use tch::{Device, Kind, Tensor};
 
+use crate::compute::compute;
 use crate::error::NetError;
 use crate::gates::GateVector;
 use crate::graph::Network;
@@ -62,7 +63,7 @@ impl Default for Run<'_> {
 
 /// Computes the values of `wanted` nodes (the network's outputs if it is empty) for a batch `[B, …]`.
 ///
-/// Images run channels-last, which libtorch's CPU convolutions prefer.
+/// Images `[B, C, H, W]` run channels-last, which libtorch's CPU convolutions prefer; tokens are `[B, T, C]`.
 ///
 /// # Errors
 /// When the batch, gates or weights do not fit the network.
@@ -81,7 +82,7 @@ pub fn forward(
     let wanted = if wanted.is_empty() { network.outputs() } else { wanted };
     let gates = factors(network, run, batch.device())?;
     let mut gates = gates.iter();
-    let last_use = last_uses(network, wanted);
+    let ending = network.last_reads(wanted);
     let mut values: Vec<Option<Tensor>> = Vec::with_capacity(network.nodes().len());
     for (id, node) in network.nodes().iter().enumerate() {
         let inputs: Vec<&Tensor> = network.inputs_of(id).iter().filter_map(|input| values[*input].as_ref()).collect();
@@ -95,10 +96,8 @@ pub fn forward(
             op => compute(op, &inputs, &parameter, run, network.shape_of(id))?,
         };
         values.push(Some(value));
-        for old in 0..=id {
-            if last_use[old] == id {
-                values[old] = None;
-            }
+        for old in &ending[id] {
+            values[*old] = None;
         }
     }
     let batch_size = found[0];
@@ -110,21 +109,6 @@ fn whole(value: &Tensor, batch: i64) -> Tensor {
     let mut size = value.size();
     size[0] = batch;
     value.expand(size.as_slice(), false)
-}
-
-/// Position of the last reader of each value; one past the end for those that are wanted.
-fn last_uses(network: &Network, wanted: &[usize]) -> Vec<usize> {
-    let count = network.nodes().len();
-    let mut last: Vec<usize> = (0..count).collect();
-    for id in 0..count {
-        for input in network.inputs_of(id) {
-            last[*input] = id;
-        }
-    }
-    for id in wanted {
-        last[*id] = count;
-    }
-    last
 }
 
 /// Factors of each gate layer, `[B or 1, width]`; none where everything is kept.
@@ -155,63 +139,15 @@ fn factors(network: &Network, run: &Run, device: Device) -> Result<Vec<Option<Te
 
 fn gated(value: &Tensor, factor: &Tensor) -> Tensor {
     let factor = factor.to_kind(value.kind());
-    if value.dim() == 4 { value * factor.unsqueeze(-1).unsqueeze(-1) } else { value * factor }
-}
-
-fn compute<'w>(
-    op: &Op,
-    inputs: &[&Tensor],
-    parameter: &dyn Fn(&str) -> Result<&'w Tensor, NetError>,
-    run: &Run,
-    shape: &[i64],
-) -> Result<Tensor, NetError> {
-    let kind = run.precision.kind();
-    let cast = |tensor: &Tensor| if tensor.kind() == kind { tensor.shallow_clone() } else { tensor.to_kind(kind) };
-    let bias = |has: bool| -> Result<Option<Tensor>, NetError> {
-        if has { Ok(Some(cast(parameter("bias")?))) } else { Ok(None) }
-    };
-    let value = match op {
-        Op::Conv2d { stride, padding, groups, bias: has, .. } => inputs[0].conv2d(
-            &cast(parameter("weight")?),
-            bias(*has)?,
-            [*stride, *stride],
-            [*padding, *padding],
-            [1, 1],
-            *groups,
-        ),
-        Op::Linear { bias: has, .. } => inputs[0].linear(&cast(parameter("weight")?), bias(*has)?),
-        Op::BatchNorm { eps, momentum } => inputs[0].batch_norm(
-            Some(parameter("weight")?),
-            Some(parameter("bias")?),
-            Some(parameter("running_mean")?),
-            Some(parameter("running_var")?),
-            run.training,
-            *momentum,
-            *eps,
-            true,
-        ),
-        Op::Relu => inputs[0].relu(),
-        Op::MaxPool { kernel, stride, padding } => {
-            inputs[0].max_pool2d([*kernel, *kernel], [*stride, *stride], [*padding, *padding], [1, 1], false)
-        }
-        Op::GlobalAveragePool => inputs[0].mean_dim([2_i64, 3].as_slice(), false, kind),
-        Op::Add => inputs[1..].iter().fold(inputs[0].shallow_clone(), |sum, other| sum + *other),
-        Op::Constant { .. } => {
-            let value = cast(parameter("value")?);
-            match shape {
-                [channels, height, width] => {
-                    channels_last(&value.view([1, *channels, 1, 1]).expand([1, *channels, *height, *width], false))
-                }
-                _ => value.view([1, -1]),
-            }
-        }
-        Op::Input { .. } | Op::Gate => inputs[0].shallow_clone(),
-    };
-    Ok(value)
+    match value.dim() {
+        4 => value * factor.unsqueeze(-1).unsqueeze(-1),
+        3 => value * factor.unsqueeze(1),
+        _ => value * factor,
+    }
 }
 
 /// Images with their channels last in memory; the shape stays `[B, C, H, W]`.
-fn channels_last(batch: &Tensor) -> Tensor {
+pub(crate) fn channels_last(batch: &Tensor) -> Tensor {
     if batch.dim() != 4 {
         return batch.shallow_clone();
     }

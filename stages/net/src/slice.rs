@@ -46,16 +46,37 @@ fn cut(
     Ok((without_gates(&network)?, weights))
 }
 
-/// A channel may go with its gate if nothing sees it but through the gate.
+/// A channel may go with its gate if nothing sees it but through the gate, and nothing behind the gate makes something
+/// of its zeros.
 fn check_gate(network: &Network, groups: &ChannelGroups, gate: usize) -> Result<(), NetError> {
     let name = &network.nodes()[gate].name;
     let group = &groups.groups()[groups.of_node(gate)];
-    if group.members.iter().any(|id| network.nodes()[*id].op == Op::Add) {
-        return Err(NetError::node(name, "the gate's channels are added to others, so they cannot be sliced"));
+    let fault = |why: String| Err(NetError::node(name, why));
+    let mut behind = vec![gate];
+    for id in &group.members {
+        let node = &network.nodes()[*id];
+        if node.op == Op::Add {
+            return fault("the gate's channels are added to others, so they cannot be sliced".into());
+        }
+        if node.op == Op::Gate && *id != gate {
+            return fault("another gate has the same channels".into());
+        }
+        if node.op.sees_other_channels() {
+            return fault(format!("`{}` looks at all channels of the gate together", node.name));
+        }
+        if network.inputs_of(*id).iter().any(|input| behind.contains(input)) {
+            behind.push(*id);
+            if !node.op.keeps_zero() {
+                return fault(format!("`{}` makes something of the zeros behind the gate", node.name));
+            }
+        }
     }
-    if group.members.iter().filter(|id| network.nodes()[**id].op == Op::Gate).count() > 1 {
-        return Err(NetError::node(name, "another gate has the same channels"));
-    }
+    check_consumers(network, groups, gate)
+}
+
+fn check_consumers(network: &Network, groups: &ChannelGroups, gate: usize) -> Result<(), NetError> {
+    let name = &network.nodes()[gate].name;
+    let group = &groups.groups()[groups.of_node(gate)];
     for consumer in &group.consumers {
         let mut at =
             network.inputs_of(*consumer).iter().copied().find(|id| groups.of_node(*id) == groups.of_node(gate));

@@ -12,7 +12,17 @@ pub(crate) const OURS: &str = "NN-Factory";
 
 /// Columns of a baseline's table that a comparison needs.
 pub(crate) const COLUMNS: [&str; 12] = [
-    "method", "device", "threads", "task", "latency_budget_us", "measured_us", "accuracy", "low", "high", "samples", "seconds",
+    "method",
+    "device",
+    "threads",
+    "task",
+    "latency_budget_us",
+    "measured_us",
+    "accuracy",
+    "low",
+    "high",
+    "samples",
+    "seconds",
     "seconds_to_best",
 ];
 

@@ -104,8 +104,7 @@ fn table(scenarios: &[Scenario], methods: &[String]) -> Table {
         titles.extend([format!("{method}: latency"), "accuracy".to_owned()]);
     }
     let row = |scenario: &Scenario| {
-        let mut cells =
-            vec![scenario.device.to_owned(), scenario.task.to_owned(), milliseconds(Some(scenario.budget))];
+        let mut cells = vec![scenario.device.to_owned(), scenario.task.to_owned(), milliseconds(Some(scenario.budget))];
         for made in &scenario.made {
             let late = made.is_some_and(|made| made.measured > scenario.budget);
             let mark = if late { "*" } else { "" };
@@ -121,7 +120,8 @@ fn table(scenarios: &[Scenario], methods: &[String]) -> Table {
 fn means(scenarios: &[Scenario], methods: &[String]) -> Table {
     let whole: Vec<&Scenario> = scenarios.iter().filter(|one| one.made.iter().all(Option::is_some)).collect();
     let row = |(at, method): (usize, &String)| {
-        let own: Vec<(&Made, f64)> = whole.iter().filter_map(|one| one.made[at].map(|made| (made, one.budget))).collect();
+        let own: Vec<(&Made, f64)> =
+            whole.iter().filter_map(|one| one.made[at].map(|made| (made, one.budget))).collect();
         let mean = |f: &dyn Fn(&(&Made, f64)) -> f64| {
             if own.is_empty() { None } else { Some(statistics::mean(&own.iter().map(f).collect::<Vec<f64>>())) }
         };

@@ -2,6 +2,7 @@
 //!
 //! It reads tables and writes tables and pictures, and does not know networks or how the figures were found.
 
+mod ablations;
 mod backbone;
 mod baseline;
 mod chart;
@@ -27,6 +28,7 @@ pub fn offers() -> Vec<nnf_contract::Offer> {
         table4::offer(),
         scenarios::offer(),
         comparison::offer(),
+        ablations::offer(),
         figures::predictions::offer(),
         figures::accuracy_by_limit::offer(),
         figures::tradeoff::offer(),

@@ -20,8 +20,24 @@ struct Parameters {
 }
 
 const COLUMNS: [&str; 18] = [
-    "device", "threads", "task", "seen", "latency_budget_us", "memory_budget_bytes", "fits", "limit", "kept", "modules",
-    "predicted_us", "measured_us", "memory_bytes", "accuracy", "low", "high", "samples", "subnet",
+    "device",
+    "threads",
+    "task",
+    "seen",
+    "latency_budget_us",
+    "memory_budget_bytes",
+    "fits",
+    "limit",
+    "kept",
+    "modules",
+    "predicted_us",
+    "measured_us",
+    "memory_bytes",
+    "accuracy",
+    "low",
+    "high",
+    "samples",
+    "subnet",
 ];
 
 pub(crate) fn offer() -> Offer {

@@ -24,8 +24,21 @@ struct Parameters {
 }
 
 const COLUMNS: [&str; 15] = [
-    "network", "task", "seen", "limit", "accuracy", "low", "high", "samples", "generated_ratio", "ratio", "kept", "modules",
-    "macs_ratio", "parameters", "weight_bytes",
+    "network",
+    "task",
+    "seen",
+    "limit",
+    "accuracy",
+    "low",
+    "high",
+    "samples",
+    "generated_ratio",
+    "ratio",
+    "kept",
+    "modules",
+    "macs_ratio",
+    "parameters",
+    "weight_bytes",
 ];
 
 pub(crate) fn offer() -> Offer {
@@ -70,8 +83,12 @@ pub(crate) fn joined(results: &DataFrame, paper: &DataFrame) -> Result<DataFrame
     // Limits are compared in thousandths, since one is computed and the other read from text.
     let thousandths = |limit: f64| (limit * 1e3).round() as i64;
     let (tasks, limits) = (read::words(paper, "task")?, read::all_numbers(paper, "activation_limit")?);
-    let place: BTreeMap<(String, i64), usize> =
-        tasks.into_iter().zip(limits).enumerate().map(|(row, (task, limit))| ((task, thousandths(limit)), row)).collect();
+    let place: BTreeMap<(String, i64), usize> = tasks
+        .into_iter()
+        .zip(limits)
+        .enumerate()
+        .map(|(row, (task, limit))| ((task, thousandths(limit)), row))
+        .collect();
     let networks = read::words(results, "network")?;
     let (tasks, limits) = (read::words(results, "task")?, read::all_numbers(results, "limit")?);
     let mut theirs = [Vec::new(), Vec::new()];
@@ -132,8 +149,20 @@ fn comparison(joined: &DataFrame, rows: &[usize]) -> Result<Table, ReportError> 
         ]
     };
     let titles = [
-        "task:", "limit", "paper", "ours", "95 % interval", "points", "paper's ratio", "our ratio", "points", "channels kept",
-        "MACs", "parameters", "weights", "samples",
+        "task:",
+        "limit",
+        "paper",
+        "ours",
+        "95 % interval",
+        "points",
+        "paper's ratio",
+        "our ratio",
+        "points",
+        "channels kept",
+        "MACs",
+        "parameters",
+        "weights",
+        "samples",
     ];
     Ok(Table::new(titles, rows.iter().map(row).collect()))
 }

@@ -35,16 +35,19 @@ const SWEEP: [&str; 3] = ["search_ms", "extract_ms", "save_ms"];
 
 pub(crate) fn offer() -> Offer {
     let json = "application/json";
-    let kind = Kind::new("report.table4", "Table 4: preparation and customisation time of each method, and their factors")
-        .inputs([
-            Input::new("preparation", json, "costs of NN-Factory's training and profiling").many(),
-            Input::new("sweeps", PARQUET, "results of sweeps, with the time of each scenario").many(),
-            Input::new("paper", "text/csv", "the paper's rows"),
-            Input::new("baselines", PARQUET, "tables of the baselines").many().optional(),
-            Input::new("prune_preparation", json, "costs of training Prune&Tune's unified network").many().optional(),
-        ])
-        .outputs(output::of_table())
-        .parameters([output::scale()]);
+    let kind =
+        Kind::new("report.table4", "Table 4: preparation and customisation time of each method, and their factors")
+            .inputs([
+                Input::new("preparation", json, "costs of NN-Factory's training and profiling").many(),
+                Input::new("sweeps", PARQUET, "results of sweeps, with the time of each scenario").many(),
+                Input::new("paper", "text/csv", "the paper's rows"),
+                Input::new("baselines", PARQUET, "tables of the baselines").many().optional(),
+                Input::new("prune_preparation", json, "costs of training Prune&Tune's unified network")
+                    .many()
+                    .optional(),
+            ])
+            .outputs(output::of_table())
+            .parameters([output::scale()]);
     Offer { kind, run }
 }
 
@@ -114,12 +117,7 @@ pub(crate) fn methods(
 }
 
 /// A method with the paper's figures of the same name, whatever variant it is.
-fn of_paper(
-    paper: &DataFrame,
-    name: String,
-    preparation: Option<f64>,
-    each: &[f64],
-) -> Result<Method, ReportError> {
+fn of_paper(paper: &DataFrame, name: String, preparation: Option<f64>, each: &[f64]) -> Result<Method, ReportError> {
     if each.is_empty() {
         return Err(ReportError::Misfit(format!("no scenario of {name} has a time")));
     }
@@ -156,8 +154,16 @@ pub(crate) fn document(methods: &[Method], preparation: &[Cost], scale: &str) ->
         ]
     };
     let titles = [
-        "method:", "preparation, paper", "ours", "ours / paper", "customisation, paper", "ours", "ours / paper",
-        "factor to NN-Factory, paper", "ours", "scenarios",
+        "method:",
+        "preparation, paper",
+        "ours",
+        "ours / paper",
+        "customisation, paper",
+        "ours",
+        "ours / paper",
+        "factor to NN-Factory, paper",
+        "ours",
+        "scenarios",
     ];
     let parts: Vec<String> =
         preparation.iter().map(|cost| format!("{} {}", cost.stage, duration(Some(cost.seconds)))).collect();

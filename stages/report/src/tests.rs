@@ -102,10 +102,19 @@ fn methods_are_compared_at_equal_budgets() {
     let retrain = made(Some("retrain"), &[("a", None, 9000.0, 0.999), ("b", None, 9000.0, 0.999)]);
     let figure = comparison::figure(&sweeps, &prune.vstack(&retrain).unwrap(), "").unwrap();
     let text = figure.document.markdown();
-    assert!(text.contains("| d      | a    | 1.00 ms |             0.90 ms |   99.0 % |            1.10 ms* |"), "{text}");
-    assert!(text.contains("| d      | b    | 2.00 ms |             1.90 ms |   98.0 % |                   – |"), "{text}");
+    assert!(
+        text.contains("| d      | a    | 1.00 ms |             0.90 ms |   99.0 % |            1.10 ms* |"),
+        "{text}"
+    );
+    assert!(
+        text.contains("| d      | b    | 2.00 ms |             1.90 ms |   98.0 % |                   – |"),
+        "{text}"
+    );
     // Only task a has all three.
-    assert!(text.contains("| Prune&Tune |       97.00 % |      1.10 ms |             1.10 |        0 of 1 |"), "{text}");
+    assert!(
+        text.contains("| Prune&Tune |       97.00 % |      1.10 ms |             1.10 |        0 of 1 |"),
+        "{text}"
+    );
     assert_eq!(read::words(&figure.data, "method").unwrap().len(), 5);
 }
 
@@ -114,7 +123,8 @@ fn table_4_sets_times_beside_the_papers() {
     let folder = tempfile::tempdir().unwrap();
     let cost = |name: &str, seconds: f64| {
         let path = folder.path().join(name);
-        let text = format!("{{\"format\":\"nnf.cost\",\"version\":1,\"stage\":\"{name}\",\"seconds\":{seconds},\"steps\":3}}");
+        let text =
+            format!("{{\"format\":\"nnf.cost\",\"version\":1,\"stage\":\"{name}\",\"seconds\":{seconds},\"steps\":3}}");
         fs_err::write(&path, text).unwrap();
         path
     };

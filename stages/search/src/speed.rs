@@ -15,7 +15,7 @@ fn supernet(preset: &str) -> Supernet {
     let network = Config::preset(preset).unwrap().build().unwrap();
     let encoding = Encoding { task_bits: 16, limit_dims: 20 };
     // Open enough that pruning to the limit decides, so that every limit gives another subnet.
-    let sizes = AssemblerConfig { encoder: vec![64, 128, 256, 256], gater: 128, open: 3.0 };
+    let sizes = AssemblerConfig { encoder: vec![64, 128, 256, 256], gater: 128, experts: 1, open: 3.0 };
     let (assembler, weights) = build_assembler(&network.gate_layers(), encoding, &sizes, 1).unwrap();
     let model = Model { weights: Weights::init(&network, 1), network };
     Supernet { model, assembler: Model { network: assembler, weights }, encoding }
@@ -85,7 +85,10 @@ fn speed() {
         for (name, gates) in [("5 %", &found.gates[4]), ("50 %", &found.gates[49]), ("100 %", &open)] {
             let (extracting, subnet) = timed(5, || Subnet::of(&supernet, gates).unwrap());
             let (saving, ()) = timed(5, || subnet.model.save(&folder.path().join("subnet")).unwrap());
-            println!("  {name}: extract {extracting:.1} ms, save {saving:.1} ms, {} parameters", subnet.counts.parameters);
+            println!(
+                "  {name}: extract {extracting:.1} ms, save {saving:.1} ms, {} parameters",
+                subnet.counts.parameters
+            );
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! All limits go through the assembler at once. It does not know other devices: a pipeline has one sweep for each.
 
-use std::collections::btree_map::Entry;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::Path;
 use std::time::Instant;
 

@@ -1,7 +1,9 @@
 //! Builds the assembler: a requirement encoder and one gater per gate layer, as a network in the same graph form.
 //!
 //! Encoder and gaters as settled in the paper's §3.2, but that the last layer of a gater is linear: batch norm and ReLU
-//! there would keep every soft gate above one half. It does not know how gate logits become gates.
+//! there would keep every soft gate above one half. With several experts a layer has as many gaters, and their logits are
+//! mixed by weights that a gating layer makes of the encoded requirement (§4). It does not know how gate logits become
+//! gates.
 
 use nnf_net::{GateLayer, NetError, Network, Node, Op, Weights};
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,8 @@ pub struct AssemblerConfig {
     pub encoder: Vec<i64>,
     /// Width of each gater's hidden layer.
     pub gater: i64,
+    /// Gaters of each layer; 1 for no mixture.
+    pub experts: usize,
     /// Bias of the gate logits at the start: above zero, so that training begins with open gates.
     pub open: f64,
 }
@@ -38,21 +42,43 @@ pub fn build_assembler(
     for (number, width) in config.encoder.iter().enumerate() {
         at = dense(&mut nodes, &format!("encoder{number}"), *width, &at);
     }
-    let mut outputs = Vec::new();
+    let (mut outputs, mut logits) = (Vec::new(), Vec::new());
     for layer in layers {
-        let hidden = dense(&mut nodes, &format!("{}.hidden", layer.name), config.gater, &at);
-        let name = format!("{}.logits", layer.name);
-        let out = i64::try_from(layer.width).unwrap_or(0);
-        nodes.push(Node { name: name.clone(), op: Op::Linear { out, bias: true }, inputs: vec![hidden] });
-        outputs.push(name);
+        let width = i64::try_from(layer.width).unwrap_or(0);
+        let own = |expert: usize| if config.experts > 1 { format!(".{expert}") } else { String::new() };
+        let gaters: Vec<String> = (0..config.experts.max(1))
+            .map(|expert| {
+                let hidden = dense(&mut nodes, &format!("{}.hidden{}", layer.name, own(expert)), config.gater, &at);
+                linear(&mut nodes, format!("{}.logits{}", layer.name, own(expert)), width, vec![hidden])
+            })
+            .collect();
+        logits.extend(gaters.iter().map(|name| (name.clone(), width)));
+        outputs.push(mixed(&mut nodes, layer, gaters, &at));
     }
     let network = Network::new("assembler", nodes, &outputs)?;
     let mut weights = Weights::init(&network, seed);
-    for (name, layer) in outputs.iter().zip(layers) {
-        let bias = Tensor::full([i64::try_from(layer.width).unwrap_or(0)], config.open, (Kind::Float, Device::Cpu));
-        weights.insert(format!("{name}.bias"), bias);
+    for (name, width) in logits {
+        weights.insert(format!("{name}.bias"), Tensor::full([width], config.open, (Kind::Float, Device::Cpu)));
     }
     Ok((network, weights))
+}
+
+/// The logits of a layer from those of its gaters.
+fn mixed(nodes: &mut Vec<Node>, layer: &GateLayer, gaters: Vec<String>, encoded: &str) -> String {
+    if let [only] = gaters.as_slice() {
+        return only.clone();
+    }
+    let experts = i64::try_from(gaters.len()).unwrap_or(0);
+    let scores = linear(nodes, format!("{}.experts", layer.name), experts, vec![encoded.to_owned()]);
+    let name = format!("{}.logits", layer.name);
+    let inputs = std::iter::once(scores).chain(gaters).collect();
+    nodes.push(Node { name: name.clone(), op: Op::Mixture, inputs });
+    name
+}
+
+fn linear(nodes: &mut Vec<Node>, name: String, out: i64, inputs: Vec<String>) -> String {
+    nodes.push(Node { name: name.clone(), op: Op::Linear { out, bias: true }, inputs });
+    name
 }
 
 /// Fully connected, batch norm, ReLU.

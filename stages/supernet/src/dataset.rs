@@ -163,6 +163,8 @@ pub struct Questions {
     pub bits: Vec<Vec<bool>>,
     /// Whether a task is trained on.
     pub seen: Vec<bool>,
+    /// Whether a task is only there to be trained on, and never asked.
+    pub further: Vec<bool>,
 }
 
 impl Questions {
@@ -179,12 +181,20 @@ impl Questions {
         };
         let bits: Vec<Vec<bool>> =
             text("bits")?.iter().map(|bits| bits.chars().map(|bit| bit == '1').collect()).collect();
-        let seen =
-            frame.column("seen").map_err(unfit)?.bool().map_err(unfit)?.iter().map(|v| v.unwrap_or(false)).collect();
+        let flags = |name: &str| -> Result<Vec<bool>, SupernetError> {
+            let column = frame.column(name).map_err(unfit)?.bool().map_err(unfit)?;
+            Ok(column.iter().map(|value| value.unwrap_or(false)).collect())
+        };
         if bits.is_empty() || bits.iter().any(|own| own.len() != bits[0].len()) {
             return Err(SupernetError::unfit(path, "there are no tasks, or they have different numbers of bits"));
         }
-        Ok(Questions { names: text("name")?, bits, seen })
+        Ok(Questions { names: text("name")?, bits, seen: flags("seen")?, further: flags("further")? })
+    }
+
+    /// Positions of the tasks that are asked.
+    #[must_use]
+    pub fn asked(&self) -> Vec<usize> {
+        (0..self.names.len()).filter(|task| !self.further[*task]).collect()
     }
 
     /// Position of a task by name.

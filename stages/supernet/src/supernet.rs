@@ -66,7 +66,7 @@ impl Supernet {
             encoding: document.encoding,
         };
         let assembler = &supernet.assembler.network;
-        let widths: Vec<i64> = assembler.outputs().iter().map(|id| assembler.shape_of(*id)[0]).collect();
+        let widths: Vec<i64> = assembler.outputs().iter().map(|id| assembler.channels_of(*id)).collect();
         let layers: Vec<i64> =
             supernet.model.network.gate_layers().iter().map(|layer| i64::try_from(layer.width).unwrap_or(0)).collect();
         if widths != layers {

@@ -14,7 +14,7 @@ fn values(tensor: &Tensor) -> Vec<f64> {
 pub(crate) fn tiny() -> Supernet {
     let network = Config::preset("resnet-tiny").unwrap().build().unwrap();
     let encoding = Encoding { task_bits: 16, limit_dims: 20 };
-    let config = AssemblerConfig { encoder: vec![32, 48], gater: 32, open: 0.0 };
+    let config = AssemblerConfig { encoder: vec![32, 48], gater: 32, experts: 1, open: 0.0 };
     let (assembler, assembler_weights) = build_assembler(&network.gate_layers(), encoding, &config, 3).unwrap();
     let weights = Weights::init(&network, 1);
     Supernet {
@@ -118,4 +118,31 @@ fn a_supernet_reloads_to_the_same_gates() {
     assert_eq!(again.assemble(&requirements).unwrap(), supernet.assemble(&requirements).unwrap());
     fs_err::remove_file(folder.path().join("assembler/network.json")).unwrap();
     assert!(Supernet::load(folder.path()).unwrap_err().to_string().contains("assembler"));
+}
+
+#[test]
+fn experts_are_mixed_by_the_softmax_of_their_scores() {
+    let layers = [GateLayer { name: "a".into(), width: 3 }, GateLayer { name: "b".into(), width: 5 }];
+    let encoding = Encoding { task_bits: 2, limit_dims: 4 };
+    let config = AssemblerConfig { encoder: vec![8], gater: 6, experts: 3, open: 1.0 };
+    let (network, weights) = build_assembler(&layers, encoding, &config, 3).unwrap();
+    let names = network.outputs().iter().map(|id| network.nodes()[*id].name.as_str()).collect::<Vec<&str>>();
+    assert_eq!(names, ["a.logits", "b.logits"]);
+    let requirement = |bit: bool, limit: f64| Requirement { bits: vec![bit, !bit], limit };
+    let batch = encoding.encode(&[requirement(true, 0.1), requirement(false, 0.5)]).unwrap();
+    let of = |name: &str| network.position(name).unwrap();
+    let wanted = [of("b.logits"), of("b.experts"), of("b.logits.0"), of("b.logits.1"), of("b.logits.2")];
+    let values = nnf_net::forward(&network, &weights, &batch, &nnf_net::Run::default(), &wanted).unwrap();
+    let rows = |tensor: &Tensor| Vec::<Vec<f64>>::try_from(tensor.to_kind(Kind::Double)).unwrap();
+    let (mixed, scores) = (rows(&values[0]), rows(&values[1]));
+    let gaters: Vec<Vec<Vec<f64>>> = values[2..].iter().map(rows).collect();
+    for sample in 0..2 {
+        let powers: Vec<f64> = scores[sample].iter().map(|score| score.exp()).collect();
+        for module in 0..5 {
+            let sum: f64 = (0..3).map(|expert| powers[expert] * gaters[expert][sample][module]).sum();
+            let expected = sum / powers.iter().sum::<f64>();
+            assert!((mixed[sample][module] - expected).abs() < 1e-5, "{sample} {module}");
+        }
+    }
+    assert!(gaters[0] != gaters[1], "gaters begin apart");
 }

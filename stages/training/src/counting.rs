@@ -84,7 +84,7 @@ impl<'a> Counting<'a> {
         device: Device,
     ) -> Result<Self, TrainingError> {
         let features = features_of(&network)?;
-        let width = network.shape_of(features)[0];
+        let width = network.channels_of(features);
         let node = |name: &str, op: Op, inputs: &[&str]| Node {
             name: name.into(),
             op,

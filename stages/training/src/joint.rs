@@ -13,7 +13,7 @@ use tch::{Device, Kind, Tensor};
 use crate::adamw::AdamWConfig;
 use crate::error::TrainingError;
 use crate::learner::Learner;
-use crate::schedule::{one_cycle, ramp};
+use crate::schedule::{limit_range, one_cycle, ramp};
 use crate::session::Work;
 
 /// Constants of the joint training.
@@ -24,6 +24,8 @@ pub(crate) struct JointConfig {
     pub(crate) rate: f64,
     /// Limits are drawn log-uniformly from this range.
     pub(crate) limits: (f64, f64),
+    /// Share of the steps over which the least limit falls to its value, from the greatest; 0 for the whole range at once.
+    pub(crate) limit_fall: f64,
     /// λ at its greatest, and the shares of the steps between which it rises from zero.
     pub(crate) lambda: f64,
     pub(crate) lambda_rise: (f64, f64),
@@ -164,7 +166,8 @@ impl Work for Joint<'_> {
         let config = &self.config;
         let mut random = Random::of(config.seed, &[3, step]);
         let rows: Vec<usize> = (0..config.batch).map(|_| random.below(self.data.train.len())).collect();
-        let (low, high) = (config.limits.0.ln(), config.limits.1.ln());
+        let (low, high) = limit_range(step, config.steps, config.limits, config.limit_fall);
+        let (low, high) = (low.ln(), high.ln());
         let mut draw = || (low + (high - low) * random.unit()).exp().min(1.0);
         let batch = self.batch(self.data.train, &rows, &mut draw)?;
         let limits: Vec<f64> = batch.requirements.iter().map(|requirement| requirement.limit).collect();

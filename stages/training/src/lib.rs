@@ -6,6 +6,7 @@
 
 mod adamw;
 mod checkpoint;
+mod cost;
 mod counting;
 mod error;
 mod joint;

@@ -8,6 +8,7 @@ use nnf_supernet::Digits;
 use serde::Deserialize;
 
 use crate::adamw::AdamWConfig;
+use crate::cost::Cost;
 use crate::counting::{Counting, CountingConfig, Pool};
 use crate::place::{self, PlaceParameters};
 use crate::session::Session;
@@ -40,9 +41,12 @@ pub(crate) fn offer() -> Offer {
                 "application/vnd.apache.parquet",
                 "smoothed loss and share of right counts along training",
             ),
+            Cost::output(),
         ])
         .parameters([
-            Parameter::int("steps", 1, 10_000_000, "steps of training").unit("steps").default(600),
+            Parameter::int("steps", 0, 10_000_000, "steps of training; 0 leaves the random weights")
+                .unit("steps")
+                .default(600),
             Parameter::int("batch", 2, 65_536, "pictures of a step").default(128),
             Parameter::float("learning_rate", 1e-8, 10.0, "peak of the one-cycle schedule").default(3e-3),
             Parameter::float("weight_decay", 0.0, 1.0, "of AdamW").default(0.01),
@@ -88,6 +92,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     };
     let history = session.run(&mut work, stage)?;
     history.save(stage.output("history")?)?;
+    Cost::new("supernet.pretrain", history.seconds, p.steps, device, stage).save(stage.output("cost")?)?;
     stage.metrics(None, &[("validation: all ten counts right", work.validate(2048)?)]);
     work.model().save(stage.output("model")?).map_err(StageError::failed)
 }

@@ -1,4 +1,4 @@
-//! How learning rate and λ change along training.
+//! How learning rate, λ and the limits that are drawn change along training.
 //!
 //! It does not know what is trained.
 
@@ -16,4 +16,11 @@ pub(crate) fn one_cycle(step: u64, steps: u64, peak: f64) -> f64 {
 pub(crate) fn ramp(step: u64, steps: u64, (from, to): (f64, f64), peak: f64) -> f64 {
     let at = step as f64 / steps.max(1) as f64;
     peak * ((at - from) / (to - from).max(1e-9)).clamp(0.0, 1.0)
+}
+
+/// The range of limits at a step: the least one falls, evenly on a logarithmic scale, from the greatest to its own value
+/// in the first `fall` of the steps.
+pub(crate) fn limit_range(step: u64, steps: u64, (least, greatest): (f64, f64), fall: f64) -> (f64, f64) {
+    let at = if fall > 0.0 { (step as f64 / (steps.max(1) as f64 * fall)).min(1.0) } else { 1.0 };
+    ((greatest.ln() * (1.0 - at) + least.ln() * at).exp(), greatest)
 }

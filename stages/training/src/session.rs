@@ -48,6 +48,8 @@ pub(crate) struct Session<'a> {
 pub(crate) struct History {
     names: &'static [&'static str],
     rows: Vec<Vec<f64>>,
+    /// Wall-clock seconds of all steps, over all attempts.
+    pub(crate) seconds: f64,
 }
 
 impl History {
@@ -78,38 +80,48 @@ struct Progress {
     step: u64,
     smooth: Vec<f64>,
     rows: Vec<Vec<f64>>,
+    seconds: f64,
+}
+
+impl Progress {
+    /// Adds what a step measured.
+    fn add(&mut self, measured: &[f64]) {
+        let fresh = self.smooth.is_empty();
+        self.smooth.resize(measured.len(), 0.0);
+        for (smooth, new) in self.smooth.iter_mut().zip(measured) {
+            *smooth = if fresh { *new } else { SMOOTHING * *smooth + (1.0 - SMOOTHING) * new };
+        }
+        self.step += 1;
+    }
 }
 
 impl Session<'_> {
     /// Runs all steps that are not done yet.
     pub(crate) fn run(&self, work: &mut dyn Work, watch: &dyn Watch) -> Result<History, TrainingError> {
         let names = work.names();
-        let Progress { mut step, mut smooth, mut rows } = self.resume(work, watch)?;
-        let mut saved = Instant::now();
-        while step < self.steps {
+        let mut at = self.resume(work, watch)?;
+        let (began, before) = (Instant::now(), at.seconds);
+        let mut saved = began;
+        while at.step < self.steps {
+            at.seconds = before + began.elapsed().as_secs_f64();
             if watch.cancelled() {
-                self.save(work, step, &smooth, &rows)?;
+                self.save(work, &at)?;
                 return Err(TrainingError::Cancelled);
             }
-            let measured = work.step(step)?;
-            let fresh = smooth.is_empty();
-            smooth.resize(measured.len(), 0.0);
-            for (smooth, new) in smooth.iter_mut().zip(&measured) {
-                *smooth = if fresh { *new } else { SMOOTHING * *smooth + (1.0 - SMOOTHING) * new };
-            }
-            step += 1;
-            watch.progress(step, self.steps);
-            if step.is_multiple_of(self.log_every) || step == self.steps {
-                rows.push(std::iter::once(step as f64).chain(smooth.iter().copied()).collect());
-                watch.metrics(step, &names.iter().copied().zip(smooth.iter().copied()).collect::<Vec<_>>());
-            }
-            self.snapshot(work, step)?;
-            if saved.elapsed() >= self.checkpoint_every && step < self.steps {
-                self.save(work, step, &smooth, &rows)?;
+            if saved.elapsed() >= self.checkpoint_every {
+                self.save(work, &at)?;
                 saved = Instant::now();
             }
+            let measured = work.step(at.step)?;
+            at.add(&measured);
+            watch.progress(at.step, self.steps);
+            if at.step.is_multiple_of(self.log_every) || at.step == self.steps {
+                at.rows.push(std::iter::once(at.step as f64).chain(at.smooth.iter().copied()).collect());
+                watch.metrics(at.step, &names.iter().copied().zip(at.smooth.iter().copied()).collect::<Vec<_>>());
+            }
+            self.snapshot(work, at.step)?;
         }
-        Ok(History { names, rows })
+        Ok(History { names, rows: at.rows, seconds: before + began.elapsed().as_secs_f64() })
     }
 
     fn snapshot(&self, work: &dyn Work, step: u64) -> Result<(), TrainingError> {
@@ -118,15 +130,16 @@ impl Session<'_> {
         if due { work.snapshot(&folder.join(format!("step-{step:07}"))) } else { Ok(()) }
     }
 
-    fn save(&self, work: &dyn Work, step: u64, smooth: &[f64], rows: &[Vec<f64>]) -> Result<(), TrainingError> {
+    fn save(&self, work: &dyn Work, at: &Progress) -> Result<(), TrainingError> {
         let Some(folder) = self.checkpoint else { return Ok(()) };
         let mut state = work.state();
-        let width = i64::try_from(rows.first().map_or(0, Vec::len)).unwrap_or(0);
-        state.push(("session.step".into(), Tensor::from_slice(&[i64::try_from(step).unwrap_or(0)])));
-        state.push(("session.smooth".into(), Tensor::from_slice(smooth)));
+        let width = i64::try_from(at.rows.first().map_or(0, Vec::len)).unwrap_or(0);
+        state.push(("session.step".into(), Tensor::from_slice(&[i64::try_from(at.step).unwrap_or(0)])));
+        state.push(("session.seconds".into(), Tensor::from_slice(&[at.seconds])));
+        state.push(("session.smooth".into(), Tensor::from_slice(&at.smooth)));
         state.push((
             "session.rows".into(),
-            Tensor::from_slice(&rows.concat()).view([i64::try_from(rows.len()).unwrap_or(0), width]),
+            Tensor::from_slice(&at.rows.concat()).view([i64::try_from(at.rows.len()).unwrap_or(0), width]),
         ));
         checkpoint::save(folder, &state)
     }
@@ -134,8 +147,8 @@ impl Session<'_> {
     /// What a former attempt left, or the beginning.
     fn resume(&self, work: &mut dyn Work, watch: &dyn Watch) -> Result<Progress, TrainingError> {
         let Some(state) = self.checkpoint.and_then(checkpoint::load) else { return Ok(Progress::default()) };
-        let (Some(step), Some(smooth), Some(rows)) =
-            (state.get("session.step"), state.get("session.smooth"), state.get("session.rows"))
+        let [Some(step), Some(seconds), Some(smooth), Some(rows)] =
+            ["step", "seconds", "smooth", "rows"].map(|part| state.get(&format!("session.{part}")))
         else {
             return Ok(Progress::default());
         };
@@ -143,6 +156,6 @@ impl Session<'_> {
         let (smooth, rows) = (Vec::<f64>::try_from(smooth)?, Vec::<Vec<f64>>::try_from(rows)?);
         work.restore(&state)?;
         watch.note(format!("goes on after step {step} of {}", self.steps));
-        Ok(Progress { step, smooth, rows })
+        Ok(Progress { step, smooth, rows, seconds: seconds.double_value(&[0]) })
     }
 }

@@ -14,7 +14,7 @@ use crate::counting::{Counting, CountingConfig, Pool};
 use crate::error::TrainingError;
 use crate::joint::{Data, Joint, JointConfig};
 use crate::progress::Watch;
-use crate::schedule::{one_cycle, ramp};
+use crate::schedule::{limit_range, one_cycle, ramp};
 use crate::session::{History, Session, Work};
 
 const OPTIMISER: AdamWConfig = AdamWConfig { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.01, clip: 5.0 };
@@ -69,6 +69,7 @@ fn questions() -> Questions {
         names: vec!["below".into(), "not below".into()],
         bits: vec![vec![true, false], vec![false, true]],
         seen: vec![true; 2],
+        further: vec![false; 2],
     }
 }
 
@@ -76,7 +77,7 @@ fn supernet() -> Supernet {
     let config = Config { layout: vec![1, 1], widths: vec![8, 16], ..Config::preset("resnet-tiny").unwrap() };
     let network = config.build().unwrap();
     let encoding = Encoding { task_bits: 2, limit_dims: 4 };
-    let sizes = AssemblerConfig { encoder: vec![16], gater: 8, open: 1.0 };
+    let sizes = AssemblerConfig { encoder: vec![16], gater: 8, experts: 2, open: 1.0 };
     let (assembler, assembler_weights) = build_assembler(&network.gate_layers(), encoding, &sizes, 1).unwrap();
     let weights = Weights::init(&network, 1);
     Supernet {
@@ -92,6 +93,7 @@ fn joint_config(steps: u64) -> JointConfig {
         batch: 16,
         rate: 3e-3,
         limits: (0.02, 1.0),
+        limit_fall: 0.0,
         lambda: 100.0,
         lambda_rise: (0.1, 0.5),
         noise: 0.5,
@@ -207,6 +209,9 @@ fn schedules_begin_peak_and_end_where_they_should() {
     assert!((one_cycle(30, 101, 1.0) - 1.0).abs() < 1e-12);
     assert!(one_cycle(100, 101, 1.0) < 1e-5 && one_cycle(100, 101, 1.0) > 0.0);
     assert!(one_cycle(0, 1, 1.0).is_finite());
+    let least = |step| limit_range(step, 100, (0.01, 1.0), 0.5).0;
+    assert!((least(0) - 1.0).abs() < 1e-9 && (least(25) - 0.1).abs() < 1e-9 && (least(60) - 0.01).abs() < 1e-9);
+    assert_eq!(limit_range(0, 100, (0.25, 1.0), 0.0), (0.25, 1.0));
     let lambda = |step| ramp(step, 100, (0.1, 0.5), 100.0);
     assert_eq!((lambda(0), lambda(10), lambda(50), lambda(99)), (0.0, 0.0, 100.0, 100.0));
     assert!((lambda(30) - 50.0).abs() < 1e-9);

@@ -9,6 +9,7 @@ use nnf_supernet::{AssemblerConfig, Digits, Encoding, Index, Questions, Supernet
 use serde::Deserialize;
 
 use crate::adamw::AdamWConfig;
+use crate::cost::Cost;
 use crate::error::TrainingError;
 use crate::joint::{Data, Joint, JointConfig};
 use crate::place::{self, PlaceParameters};
@@ -29,9 +30,11 @@ struct Parameters {
     prune: bool,
     limit_min: f64,
     limit_max: f64,
+    limit_fall: f64,
     limit_dims: usize,
     encoder: Vec<i64>,
     gater: i64,
+    experts: usize,
     open: f64,
     validation_limits: Vec<f64>,
     validation_samples: usize,
@@ -62,6 +65,7 @@ pub(crate) fn offer() -> Offer {
             .outputs([
                 Output::new("supernet", "inode/directory", "network and assembler with what they have learnt"),
                 Output::new("history", parquet, "smoothed loss, accuracy and ratio along training"),
+                Cost::output(),
                 Output::new("snapshots", "inode/directory", "the supernet along training, if `snapshots` is above 0")
                     .optional(),
             ])
@@ -90,10 +94,19 @@ fn constants() -> Vec<Parameter> {
             .default(true),
         Parameter::float("limit_min", 1e-6, 1.0, "least limit that is drawn").default(0.02),
         Parameter::float("limit_max", 1e-6, 1.0, "greatest limit that is drawn").default(1.0),
+        share("limit_fall", "share of the steps over which the least limit falls from `limit_max` to `limit_min`")
+            .default(0.0),
         Parameter::int("limit_dims", 2, 1_000, "numbers that encode the limit").default(20),
         Parameter::list("encoder", width(), "widths of the assembler's encoder")
             .default(serde_json::json!([64, 128, 256, 256])),
         Parameter::int("gater", 1, 65_536, "width of a gater's hidden layer").default(128),
+        Parameter::int(
+            "experts",
+            1,
+            64,
+            "gaters of each layer, mixed by weights that depend on the requirement (paper §4)",
+        )
+        .default(1),
         Parameter::float("open", -20.0, 20.0, "gate logits at the start").default(1.0),
         Parameter::list(
             "validation_limits",
@@ -125,6 +138,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         batch: p.batch,
         rate: p.learning_rate,
         limits: (p.limit_min, p.limit_max),
+        limit_fall: p.limit_fall,
         lambda: p.lambda,
         lambda_rise: (p.lambda_from, p.lambda_to),
         noise: p.noise,
@@ -148,6 +162,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     };
     let history = session.run(&mut work, stage)?;
     history.save(stage.output("history")?)?;
+    Cost::new("supernet.train", history.seconds, p.steps, device, stage).save(stage.output("cost")?)?;
     for limit in p.validation_limits {
         let (accuracy, ratio) = work.validate(limit, p.validation_samples)?;
         let name = format!("{}%", limit * 100.0);
@@ -170,7 +185,7 @@ fn beginning(stage: &Stage, p: &Parameters, task_bits: usize) -> Result<Supernet
         return Err(StageError::failed(format!("network `{}` has no gates to assemble", network.name())));
     }
     let encoding = Encoding { task_bits, limit_dims: p.limit_dims };
-    let config = AssemblerConfig { encoder: p.encoder.clone(), gater: p.gater, open: p.open };
+    let config = AssemblerConfig { encoder: p.encoder.clone(), gater: p.gater, experts: p.experts, open: p.open };
     let (assembler, assembler_weights) =
         build_assembler(&layers, encoding, &config, p.seed).map_err(StageError::failed)?;
     let model = match stage.optional_input("initial")? {

@@ -92,7 +92,8 @@ impl Axis {
                 values.into_iter().map(|value| tick(value, format!("{value}"))).collect()
             }
             Scale::Names(names) => {
-                let named = |(at, name): (usize, &Name)| Tick { marked: name.marked, ..tick(at as f64, name.text.clone()) };
+                let named =
+                    |(at, name): (usize, &Name)| Tick { marked: name.marked, ..tick(at as f64, name.text.clone()) };
                 names.iter().enumerate().map(named).collect()
             }
         }

@@ -21,7 +21,8 @@ pub(super) fn draw(rows: &[Vec<f64>], (left, top): (f64, f64), (width, height): 
             let (x, y) = (left + column as f64 * wide, top + row as f64 * tall);
             shapes.push(Shape::rectangle((x, y), (x + wide, y + tall), shade(*value)));
             let em = (wide * 0.32).min(tall * 0.5).min(10.0);
-            let mut text = Text::new(format!("{value:.2}"), em, (x + wide / 2.0, y + tall / 2.0 + 0.36 * em), Anchor::Middle);
+            let mut text =
+                Text::new(format!("{value:.2}"), em, (x + wide / 2.0, y + tall / 2.0 + 0.36 * em), Anchor::Middle);
             text.colour = if *value > 0.5 { WHITE } else { BLACK };
             shapes.push(Shape::Text(text));
         }

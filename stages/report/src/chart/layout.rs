@@ -21,10 +21,7 @@ pub(super) fn picture(chart: &Chart) -> Picture {
     let rows = chart.panels.len().div_ceil(columns);
     // Equal margins keep the axes of all panels in line.
     let margins = chart.panels.iter().map(|one| panel::margins(one, chart.area)).fold(Margins::default(), Margins::max);
-    let cell = (
-        margins.left + chart.area.0 + margins.right + GAP,
-        margins.top + chart.area.1 + margins.bottom + GAP,
-    );
+    let cell = (margins.left + chart.area.0 + margins.right + GAP, margins.top + chart.area.1 + margins.bottom + GAP);
     let width = cell.0 * columns as f64 + GAP;
     let mut shapes = Vec::new();
     for (number, one) in chart.panels.iter().enumerate() {

@@ -9,7 +9,9 @@ use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, IntoDrawingArea};
 use plotters::element::{Circle, PathElement, Polygon};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{Color, FontDesc, FontFamily, FontStyle, FontTransform, RGBColor, ShapeStyle, TextStyle, register_font};
+use plotters::style::{
+    Color, FontDesc, FontFamily, FontStyle, FontTransform, RGBColor, ShapeStyle, TextStyle, register_font,
+};
 
 use super::Chart;
 use super::layout::{self, Picture};
@@ -110,7 +112,8 @@ fn averaged(fine: &[u8], width: usize, height: usize) -> Vec<u8> {
     for y in 0..height {
         for x in 0..width {
             for channel in 0..3 {
-                let at = |dx: usize, dy: usize| usize::from(fine[(y * MEAN + dy) * row + (x * MEAN + dx) * 3 + channel]);
+                let at =
+                    |dx: usize, dy: usize| usize::from(fine[(y * MEAN + dy) * row + (x * MEAN + dx) * 3 + channel]);
                 let sum: usize = (0..MEAN * MEAN).map(|n| at(n % MEAN, n / MEAN)).sum();
                 pixels.push(u8::try_from((sum + MEAN * MEAN / 2) / (MEAN * MEAN)).unwrap_or(u8::MAX));
             }

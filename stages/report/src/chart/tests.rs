@@ -49,7 +49,10 @@ fn an_svg_says_what_the_chart_says() {
     let words = text.lines().filter(|line| !line.starts_with('<')).collect::<Vec<&str>>().join("|");
     assert_eq!(words, "A title|1|2|5|10|20|50|100|limit (%)|0.0|0.2|0.4|0.6|0.8|1.0|y");
     let head = text.lines().next().unwrap();
-    assert_eq!(head, "<svg width=\"275\" height=\"203\" viewBox=\"0 0 1100 812\" xmlns=\"http://www.w3.org/2000/svg\">");
+    assert_eq!(
+        head,
+        "<svg width=\"275\" height=\"203\" viewBox=\"0 0 1100 812\" xmlns=\"http://www.w3.org/2000/svg\">"
+    );
     let many = svg(&chart(series())).unwrap();
     assert!(many.contains("two &lt;&amp;&gt;"), "names are text");
     assert_eq!(many, svg(&chart(series())).unwrap(), "equal charts give equal bytes");
@@ -90,9 +93,12 @@ fn ticks_are_round_numbers_within_the_axis() {
     assert_eq!(texts(&Axis::between("", 98.3, 100.2)), ["98.5", "99.0", "99.5", "100.0"]);
     assert_eq!(texts(&Axis::log_around("", [0.02, 0.5])), ["0.02", "0.05", "0.1", "0.2", "0.5"]);
     assert_eq!(texts(&Axis::log_around("", [1.0, 1e5])), ["1", "10", "100", "1000", "10000", "100000"]);
-    let names = Axis::names("", vec![Name { text: "a".into(), marked: true }, Name { text: "b".into(), marked: false }]);
+    let names =
+        Axis::names("", vec![Name { text: "a".into(), marked: true }, Name { text: "b".into(), marked: false }]);
     assert_eq!(names.ticks()[0], Tick { share: 0.25, text: "a".into(), marked: true });
-    for axis in [Axis::around("", [3.0]), Axis::around("", []), Axis::log_around("", [0.0]), Axis::log_around("", [7.0])] {
+    for axis in
+        [Axis::around("", [3.0]), Axis::around("", []), Axis::log_around("", [0.0]), Axis::log_around("", [7.0])]
+    {
         assert!(axis.ticks().iter().all(|tick| (-1e-9..=1.0 + 1e-9).contains(&tick.share)), "{axis:?}");
         assert!(!axis.ticks().is_empty(), "{axis:?}");
     }
@@ -104,14 +110,16 @@ fn dashes_cover_their_share_of_a_line() {
         Shape::Line { points, .. } => (points[1].0 - points[0].0).hypot(points[1].1 - points[0].1),
         _ => f64::NAN,
     };
-    let drawn: f64 = dashed(&[(0.0, 0.0), (30.0, 40.0), (30.0, 90.0)], &[6.0, 4.0], 1.0, BLACK).iter().map(length).sum();
+    let drawn: f64 =
+        dashed(&[(0.0, 0.0), (30.0, 40.0), (30.0, 90.0)], &[6.0, 4.0], 1.0, BLACK).iter().map(length).sum();
     assert!((drawn - 60.0).abs() < 1e-6, "{drawn}");
     assert_eq!(dashed(&[(0.0, 0.0), (1.0, 0.0)], &[], 1.0, BLACK).len(), 1);
 }
 
 #[test]
 fn a_legend_lists_each_name_once_and_only_where_there_are_several() {
-    let one = |name: &str| Series { name: name.into(), style: 0, look: Look::Marks, points: vec![Point::new(2.0, 91.0)] };
+    let one =
+        |name: &str| Series { name: name.into(), style: 0, look: Look::Marks, points: vec![Point::new(2.0, 91.0)] };
     let words = |body: Vec<Vec<Series>>| {
         let panels = body.into_iter().map(|series| chart(Body::Series(series)).panels.remove(0)).collect();
         let text = svg(&Chart { panels, columns: 2, area: (100.0, 80.0) }).unwrap();

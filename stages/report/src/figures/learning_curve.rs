@@ -72,11 +72,8 @@ pub(crate) fn figure(curves: &DataFrame, scale: &str) -> Result<Figure, ReportEr
             body: Body::Series(series),
         }
     };
-    let percent = |spread: Spread| Spread {
-        middle: spread.middle * 100.0,
-        low: spread.low * 100.0,
-        high: spread.high * 100.0,
-    };
+    let percent =
+        |spread: Spread| Spread { middle: spread.middle * 100.0, low: spread.low * 100.0, high: spread.high * 100.0 };
     let panels = vec![
         panel("Accuracy, 1 − MAPE", "accuracy (%)", &|place| percent(place.accuracy), 0.0),
         panel("Explained variance", "R² on the vectors that judge", &|place| place.r_squared, -1.0),

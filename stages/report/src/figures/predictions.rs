@@ -38,7 +38,8 @@ pub(crate) fn offer() -> Offer {
 
 fn run(stage: &Stage) -> Result<(), StageError> {
     let p: Parameters = stage.parameters()?;
-    let latency = output::collected(stage, "latency", &["device", "predicted_us", "measured_us", "retest_us", "constant_us"])?;
+    let latency =
+        output::collected(stage, "latency", &["device", "predicted_us", "measured_us", "retest_us", "constant_us"])?;
     let memory = if stage.inputs("memory").is_empty() {
         None
     } else {
@@ -162,8 +163,16 @@ fn document(judged: &[Judged], scale: &str) -> Document {
             percent(Some(1.0 - one.constant_mape()), 1),
         ]
     };
-    let titles =
-        [":", "subnets", "R²", "test–retest R²", "MAPE", "a constant's MAPE", "\"accuracy\"", "a constant's \"accuracy\""];
+    let titles = [
+        ":",
+        "subnets",
+        "R²",
+        "test–retest R²",
+        "MAPE",
+        "a constant's MAPE",
+        "\"accuracy\"",
+        "a constant's \"accuracy\"",
+    ];
     let table = Table::new(titles, judged.iter().map(row).collect());
     let told = |one: &Judged| {
         let ours = format!("{} (R² {:.3})", percent(Some(1.0 - one.mape()), 1), one.r_squared());

@@ -77,7 +77,8 @@ fn square(table: &DataFrame, between: &str, measure: &str) -> Result<Square, Rep
             ReportError::Misfit(format!("the similarity of `{one}` and `{other}` between {between} is missing"))
         })
     };
-    let rows = names.iter().map(|one| names.iter().map(|other| cell(one, other)).collect()).collect::<Result<_, _>>()?;
+    let rows =
+        names.iter().map(|one| names.iter().map(|other| cell(one, other)).collect()).collect::<Result<_, _>>()?;
     if names.is_empty() {
         return Err(ReportError::Misfit(format!("the table has no similarities between {between}")));
     }
@@ -100,7 +101,9 @@ fn document(tasks: &Square, limits: &Square, scale: &str) -> Document {
     };
     let alike = format!("{} of tasks with one target, {} of others", told(&same), told(&other));
     let count = limits.rows.len();
-    let apart = |distance: usize| (0..count.saturating_sub(distance)).map(|at| limits.rows[at][at + distance]).collect::<Vec<f64>>();
+    let apart = |distance: usize| {
+        (0..count.saturating_sub(distance)).map(|at| limits.rows[at][at + distance]).collect::<Vec<f64>>()
+    };
     let (near, far) = (told(&apart(1)), told(&apart(count.saturating_sub(1))));
     let mut claims = vec![
         Claim::new("tasks", "the more alike tasks are, the more similar their gates", alike),

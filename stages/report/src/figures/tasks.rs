@@ -20,13 +20,14 @@ struct Parameters {
 }
 
 pub(crate) fn offer() -> Offer {
-    let kind = Kind::new("report.figure14", "Figure 14: accuracy of known and unseen tasks, sorted, unseen ones marked")
-        .inputs([Input::new("results", PARQUET, "rows of all tasks, of one backbone or several").many()])
-        .outputs(output::of_figure())
-        .parameters([
-            Parameter::float("limit", 1e-6, 1.0, "the limit whose rows are shown").default(0.05),
-            output::scale(),
-        ]);
+    let kind =
+        Kind::new("report.figure14", "Figure 14: accuracy of known and unseen tasks, sorted, unseen ones marked")
+            .inputs([Input::new("results", PARQUET, "rows of all tasks, of one backbone or several").many()])
+            .outputs(output::of_figure())
+            .parameters([
+                Parameter::float("limit", 1e-6, 1.0, "the limit whose rows are shown").default(0.05),
+                output::scale(),
+            ]);
     Offer { kind, run }
 }
 
@@ -107,7 +108,8 @@ fn document(groups: &[(String, Vec<Row>)], limit: f64, scale: &str) -> Document 
         let (seen, unseen) = (of(true), of(false));
         let title = backbone::of(network).title;
         let mean = |values: &[f64]| percent(Some(statistics::mean(values)), 2);
-        let ours = format!("mean {} of {} seen, {} of {} unseen tasks", mean(&seen), seen.len(), mean(&unseen), unseen.len());
+        let ours =
+            format!("mean {} of {} seen, {} of {} unseen tasks", mean(&seen), seen.len(), mean(&unseen), unseen.len());
         claims.push(Claim::new(format!("{title}: means"), "slightly lower for unseen tasks", ours));
         let good = unseen.iter().filter(|accuracy| **accuracy >= 0.95).count();
         let least = unseen.iter().copied().fold(f64::INFINITY, f64::min);

@@ -13,7 +13,13 @@ fn results() -> DataFrame {
     for (n, network) in ["resnet-x", "vit-x"].into_iter().enumerate() {
         for (t, task) in ["has 0", "only one 3", "only two 0"].into_iter().enumerate() {
             for limit in [0.03, 0.2] {
-                rows.push((network, task, t != 2, limit, 0.99 - 0.01 * (n + t) as f64 - if t == 2 { 0.1 } else { 0.0 }));
+                rows.push((
+                    network,
+                    task,
+                    t != 2,
+                    limit,
+                    0.99 - 0.01 * (n + t) as f64 - if t == 2 { 0.1 } else { 0.0 },
+                ));
             }
         }
     }
@@ -154,7 +160,8 @@ fn figure_15_is_a_square_for_tasks_and_one_for_limits() {
     }
     let seen: Vec<bool> = a.iter().map(|name| *name != "only two 0").collect();
     let table =
-        df!("between" => between, "a" => a, "b" => b, "a_seen" => seen, "overlap" => value.clone(), "cosine" => value).unwrap();
+        df!("between" => between, "a" => a, "b" => b, "a_seen" => seen, "overlap" => value.clone(), "cosine" => value)
+            .unwrap();
     let figure = similarity::figure(&table, "overlap", "").unwrap();
     let Body::Cells(rows) = &figure.chart.panels[0].body else { panic!("cells") };
     assert_eq!((rows.len(), rows[0][2], rows[1][1]), (3, 0.4, 1.0));

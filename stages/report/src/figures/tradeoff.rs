@@ -102,9 +102,8 @@ fn document(rows: &[Row], devices: &[String], tasks: &[String], left_out: usize,
         for task in tasks {
             let own: Vec<&Row> = rows.iter().filter(|row| row.device == *device && row.task == *task).collect();
             let (Some(first), Some(last)) = (own.first(), own.last()) else { continue };
-            let at = |row: &Row| {
-                format!("{} within {}", percent(Some(row.accuracy), 1), milliseconds(Some(row.budget)))
-            };
+            let at =
+                |row: &Row| format!("{} within {}", percent(Some(row.accuracy), 1), milliseconds(Some(row.budget)));
             let ours = format!("{}; {}", at(first), at(last));
             claims.push(Claim::new(format!("{device}: {task}"), "better with a larger budget", ours));
         }

@@ -54,7 +54,8 @@ pub(crate) fn figure(results: &DataFrame, scale: &str) -> Result<Figure, ReportE
             Series { name, style, look: Look::Line, points: own.map(point).collect() }
         });
         let series: Vec<Series> = series.collect();
-        let low = series.iter().flat_map(|one| &one.points).map(|p| p.interval.map_or(p.y, |i| i.0)).fold(100.0, f64::min);
+        let low =
+            series.iter().flat_map(|one| &one.points).map(|p| p.interval.map_or(p.y, |i| i.0)).fold(100.0, f64::min);
         let own = means.iter().filter(|mean| mean.network == *network);
         let tasks = own.clone().map(|mean| mean.tasks).max().unwrap_or(0);
         Panel {

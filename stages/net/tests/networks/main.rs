@@ -1,0 +1,8 @@
+//! The promises of `nnf-net`, as a user of the crate meets them.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod backbones;
+mod peer;
+mod promises;
+mod random_graphs;
+mod support;

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use nnf_contract::StageError;
 use nnf_device::Estimator;
 use nnf_net::GateVector;
-use rayon::prelude::*;
 use nnf_supernet::{Requirement, Supernet};
+use rayon::prelude::*;
 
 use crate::choose::Candidate;
 

@@ -1,10 +1,11 @@
 //! Promises of what figures rest on: similarity is what it says, snapshots come in order, tables name the network.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use nnf_net::GateVector;
+use nnf_net::{GateLayer, GateVector, Random};
 use nnf_supernet::{Digits, Index, Questions, SampleSplit};
 use tch::Tensor;
 
+use crate::draw::{self, Spread};
 use crate::rows::{self, Asked, Tasks};
 use crate::similarity::similarity;
 use crate::snapshots_kind::snapshots;
@@ -77,4 +78,21 @@ fn snapshots_come_in_the_order_of_their_steps() {
     }
     let steps: Vec<u64> = snapshots(folder.path()).unwrap().into_iter().map(|(step, _)| step).collect();
     assert_eq!(steps, [20, 100]);
+}
+
+#[test]
+fn drawn_vectors_leave_whole_layers_out() {
+    let layers: Vec<GateLayer> = (0..20).map(|at| GateLayer { name: format!("{at}"), width: 256 }).collect();
+    let empty = |chance: f64| -> Vec<usize> {
+        let vector = |at: u64| draw::gates(&layers, (0.05, 0.05), Spread::Log, 0.0, chance, &mut Random::of(1, &[at]));
+        (0..200).map(|at| vector(at).kept_positions().iter().filter(|kept| kept.is_empty()).count()).collect()
+    };
+    assert!(empty(0.0).iter().all(|count| *count == 0));
+    let half = empty(0.5);
+    let mean = half.iter().sum::<usize>() as f64 / 200.0;
+    assert!((4.0..6.0).contains(&mean), "a quarter of the layers on average: {mean}");
+    assert!(
+        half.iter().any(|count| *count <= 1) && half.iter().any(|count| *count >= 9),
+        "each vector has its own chance"
+    );
 }

@@ -16,12 +16,14 @@ pub(crate) enum Spread {
 }
 
 /// A vector whose layers keep about the same share (paper §3.3): a level between the bounds, times a jitter of each
-/// layer's own. A layer may keep nothing.
+/// layer's own. Besides, each layer keeps nothing with a chance that is the vector's own, up to `empty`: under low limits
+/// assemblers leave whole layers out, which a small level hardly ever does with a wide layer.
 pub(crate) fn gates(
     layers: &[GateLayer],
     levels: (f64, f64),
     spread: Spread,
     jitter: f64,
+    empty: f64,
     random: &mut Random,
 ) -> GateVector {
     let between = |low: f64, high: f64, random: &mut Random| low + (high - low) * random.unit();
@@ -29,8 +31,10 @@ pub(crate) fn gates(
         Spread::Log => between(levels.0.ln(), levels.1.ln(), random).exp(),
         Spread::Even => between(levels.0, levels.1, random),
     };
+    let empty = empty * random.unit();
     let layer = |layer: &GateLayer, random: &mut Random| {
         let share = (level * (jitter * random.normal()).exp()).clamp(0.0, 1.0);
+        let share = if random.unit() < empty { 0.0 } else { share };
         let kept = (share * layer.width as f64).round() as usize;
         let mut gates: Vec<bool> = (0..layer.width).map(|at| at < kept).collect();
         random.shuffle(&mut gates);

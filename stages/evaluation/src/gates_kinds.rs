@@ -16,6 +16,7 @@ struct DrawParameters {
     level_max: f64,
     spread: Spread,
     jitter: f64,
+    empty: f64,
     seed: u64,
 }
 
@@ -42,6 +43,8 @@ pub(crate) fn draw_offer() -> Offer {
             )
             .default("log"),
             Parameter::float("jitter", 0.0, 5.0, "standard deviation of the logarithm of a layer's own factor")
+                .default(0.5),
+            Parameter::float("empty", 0.0, 1.0, "greatest chance of a layer to keep nothing; each vector has its own")
                 .default(0.5),
             Parameter::int("seed", 0, i64::MAX, "seed of the draws").default(1),
         ]);
@@ -71,8 +74,8 @@ fn run_draw(stage: &Stage) -> Result<(), StageError> {
     }
     let network = Network::load(stage.input("network")?).map_err(StageError::failed)?;
     let layers = network.gate_layers();
-    let one =
-        |at: u64| draw::gates(&layers, (p.level_min, p.level_max), p.spread, p.jitter, &mut Random::of(p.seed, &[at]));
+    let levels = (p.level_min, p.level_max);
+    let one = |at: u64| draw::gates(&layers, levels, p.spread, p.jitter, p.empty, &mut Random::of(p.seed, &[at]));
     let gates = (0..p.count as u64).map(one).collect();
     GateSet { gates, layers: layers.clone(), task: None, limit: None }
         .save(stage.output("gates")?)

@@ -93,17 +93,17 @@ fn intervals_are_those_of_wilson() {
 fn drawn_gates_cover_all_levels() {
     let layers = [GateLayer { name: "a".into(), width: 64 }, GateLayer { name: "b".into(), width: 512 }];
     let ratios: Vec<f64> = (0..300)
-        .map(|at| draw::gates(&layers, (0.01, 1.0), Spread::Even, 0.5, &mut Random::of(1, &[at])).ratio())
+        .map(|at| draw::gates(&layers, (0.01, 1.0), Spread::Even, 0.5, 0.0, &mut Random::of(1, &[at])).ratio())
         .collect();
     for band in 0..10 {
         let (low, high) = (f64::from(band) / 10.0, f64::from(band + 1) / 10.0);
         assert!(ratios.iter().any(|ratio| (low..=high).contains(ratio)), "no vector between {low} and {high}");
     }
     let small =
-        |at: &u64| draw::gates(&layers, (0.01, 1.0), Spread::Log, 0.0, &mut Random::of(1, &[*at])).ratio() < 0.1;
+        |at: &u64| draw::gates(&layers, (0.01, 1.0), Spread::Log, 0.0, 0.0, &mut Random::of(1, &[*at])).ratio() < 0.1;
     let small = (0..300).filter(small).count();
     assert!((120..180).contains(&small), "half of the levels are below 10 %: {small}");
-    let levels = draw::gates(&layers, (0.2, 0.2), Spread::Log, 0.0, &mut Random::of(1, &[]));
+    let levels = draw::gates(&layers, (0.2, 0.2), Spread::Log, 0.0, 0.0, &mut Random::of(1, &[]));
     assert_eq!(levels.kept_positions().iter().map(Vec::len).collect::<Vec<_>>(), [13, 102]);
 }
 

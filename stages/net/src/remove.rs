@@ -3,6 +3,8 @@
 //! The one place where a network gets smaller: slicing by gates and pruning by importance both come here. A layer of
 //! which nothing is left becomes a per-channel constant. It does not know who chose the channels.
 
+use std::collections::BTreeSet;
+
 use tch::Tensor;
 
 use crate::compute::compute;
@@ -203,10 +205,10 @@ impl Remover<'_> {
     fn finish(self) -> Result<(Network, Option<Weights>), NetError> {
         let outputs: Vec<String> =
             self.network.outputs().iter().map(|id| self.network.nodes()[*id].name.clone()).collect();
-        let mut wanted: Vec<&str> = outputs.iter().map(String::as_str).collect();
+        let mut wanted: BTreeSet<&str> = outputs.iter().map(String::as_str).collect();
         let mut used = vec![false; self.nodes.len()];
         for (position, node) in self.nodes.iter().enumerate().rev() {
-            if wanted.contains(&node.name.as_str()) || matches!(node.op, Op::Input { .. }) {
+            if wanted.contains(node.name.as_str()) || matches!(node.op, Op::Input { .. }) {
                 used[position] = true;
                 wanted.extend(node.inputs.iter().map(String::as_str));
             }

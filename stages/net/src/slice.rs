@@ -2,6 +2,8 @@
 //!
 //! The subnet computes what the supernet computes with those gates. It does not know weights' meaning or who chose.
 
+use std::collections::BTreeMap;
+
 use crate::error::NetError;
 use crate::gates::GateVector;
 use crate::graph::{Network, Node};
@@ -91,8 +93,9 @@ fn check_consumers(network: &Network, groups: &ChannelGroups, gate: usize) -> Re
 
 /// The same network with open gates taken out.
 fn without_gates(network: &Network) -> Result<Network, NetError> {
+    let places: BTreeMap<&str, usize> = network.nodes().iter().map(|node| node.name.as_str()).zip(0..).collect();
     let source = |name: &String| {
-        let mut id = network.position(name);
+        let mut id = places.get(name.as_str()).copied();
         while let Some(at) = id.filter(|at| network.nodes()[*at].op == Op::Gate) {
             id = network.inputs_of(at).first().copied();
         }

@@ -8,6 +8,7 @@ use nnf_contract::StageError;
 use nnf_device::Estimator;
 use nnf_net::GateVector;
 use nnf_supernet::{Requirement, Supernet};
+use rayon::prelude::*;
 
 use crate::choose::Candidate;
 
@@ -34,14 +35,12 @@ pub(crate) fn candidates(
         limits.iter().map(|limit| Requirement { bits: bits.to_vec(), limit: *limit }).collect();
     let made = supernet.assemble(&requirements).map_err(StageError::failed)?;
     let mut seen: BTreeSet<Vec<bool>> = BTreeSet::new();
-    let mut found = Candidates::default();
-    for (vector, limit) in made.into_iter().zip(limits) {
-        if !seen.insert(vector.flat()) {
-            continue;
-        }
-        let (latency, memory) = estimator.cost(&vector)?;
-        found.candidates.push(Candidate { limit: *limit, kept: vector.kept(), latency, memory });
-        found.gates.push(vector);
-    }
-    Ok(found)
+    let different = |(vector, _): &(GateVector, f64)| seen.insert(vector.flat());
+    let made: Vec<(GateVector, f64)> = made.into_iter().zip(limits.iter().copied()).filter(different).collect();
+    let cost = |(vector, limit): &(GateVector, f64)| {
+        let (latency, memory) = estimator.cost(vector)?;
+        Ok(Candidate { limit: *limit, kept: vector.kept(), latency, memory })
+    };
+    let candidates = made.par_iter().map(cost).collect::<Result<Vec<Candidate>, nnf_device::DeviceError>>()?;
+    Ok(Candidates { gates: made.into_iter().map(|(vector, _)| vector).collect(), candidates })
 }

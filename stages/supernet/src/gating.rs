@@ -48,7 +48,8 @@ pub fn gates_within(layers: &[GateLayer], logits: &[f64], limit: f64) -> GateVec
     let mut open: Vec<usize> = (0..logits.len()).filter(|at| logits[*at] > 0.0).collect();
     let most = allowed(limit, logits.len());
     if open.len() > most {
-        open.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b)));
+        let larger = |a: &usize, b: &usize| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b));
+        open.select_nth_unstable_by(most, larger);
         open.truncate(most);
     }
     let mut flat = vec![false; logits.len()];

@@ -115,8 +115,15 @@ fn step(span: f64) -> f64 {
     factors.into_iter().map(|factor| factor * power).find(|step| *step >= rough * (1.0 - 1e-9)).unwrap_or(10.0 * power)
 }
 
-/// Ticks of a logarithmic axis: 1, 2 and 5 times powers of ten, or the powers alone where that would be many.
+/// Ticks of a logarithmic axis: 1, 2 and 5 times powers of ten, or the powers alone where that would be many, or round
+/// numbers evenly apart where it would be few.
 fn log_values(from: f64, to: f64) -> Vec<f64> {
+    if to / from < 6.0 {
+        let step = step(to - from);
+        let (first, last) = ((from / step - 1e-9).ceil() as i64, (to / step + 1e-9).floor() as i64);
+        // Without the last digits of the product: 3 · 0.2 is 0.6.
+        return (first..=last).map(|at| (at as f64 * step * 1e9).round() / 1e9).filter(|value| *value > 0.0).collect();
+    }
     let (first, last) = (from.log10().floor() as i32, to.log10().ceil() as i32);
     let factors: &[f64] = if (to / from).log10() > 3.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
     let power = |exponent: i32| {

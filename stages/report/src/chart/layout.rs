@@ -18,23 +18,30 @@ const GAP: f64 = 12.0;
 
 pub(super) fn picture(chart: &Chart) -> Picture {
     let columns = chart.columns.clamp(1, chart.panels.len().max(1));
-    let rows = chart.panels.len().div_ceil(columns);
-    // Equal margins keep the axes of all panels in line.
-    let margins = chart.panels.iter().map(|one| panel::margins(one, chart.area)).fold(Margins::default(), Margins::max);
-    let cell = (margins.left + chart.area.0 + margins.right + GAP, margins.top + chart.area.1 + margins.bottom + GAP);
-    let width = cell.0 * columns as f64 + GAP;
-    let mut shapes = Vec::new();
-    for (number, one) in chart.panels.iter().enumerate() {
-        let (column, row) = ((number % columns) as f64, (number / columns) as f64);
-        let corner = (GAP + column * cell.0 + margins.left, GAP + row * cell.1 + margins.top);
-        shapes.extend(panel::draw(one, corner, chart.area));
+    let margins: Vec<Margins> = chart.panels.iter().map(|one| panel::margins(one, chart.area)).collect();
+    // Equal margins within a column and within a row keep the axes in line.
+    let of = |column: usize| -> Margins {
+        margins.iter().skip(column).step_by(columns).copied().fold(Margins::default(), Margins::max)
+    };
+    let wide: Vec<Margins> = (0..columns).map(of).collect();
+    let tall: Vec<Margins> =
+        margins.chunks(columns).map(|row| row.iter().copied().fold(Margins::default(), Margins::max)).collect();
+    let (mut shapes, mut y) = (Vec::new(), GAP);
+    let mut width = GAP;
+    for (row, panels) in chart.panels.chunks(columns).enumerate() {
+        let mut x = GAP;
+        for (one, margins) in panels.iter().zip(&wide) {
+            shapes.extend(panel::draw(one, (x + margins.left, y + tall[row].top), chart.area));
+            x += margins.left + chart.area.0 + margins.right + GAP;
+        }
+        width = width.max(x);
+        y += tall[row].top + chart.area.1 + tall[row].bottom + GAP;
     }
-    let mut height = cell.1 * rows as f64 + GAP;
     let entries = legend::entries(&chart.panels);
     if !entries.is_empty() {
-        let (drawn, used) = legend::draw(&entries, width, height - GAP / 2.0);
+        let (drawn, used) = legend::draw(&entries, width, y - GAP / 2.0);
         shapes.extend(drawn);
-        height += used;
+        y += used;
     }
-    Picture { width, height, shapes }
+    Picture { width, height: y, shapes }
 }

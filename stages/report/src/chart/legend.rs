@@ -19,6 +19,13 @@ pub(super) struct Entry {
     look: Look,
 }
 
+impl Entry {
+    /// Width of what stands before the name.
+    fn sample(&self) -> f64 {
+        if self.look == Look::Marks { 8.0 } else { SAMPLE }
+    }
+}
+
 /// The names of all panels in the order of their first appearance; nothing where a single name needs no telling apart.
 pub(super) fn entries(panels: &[Panel]) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
@@ -35,7 +42,7 @@ pub(super) fn entries(panels: &[Panel]) -> Vec<Entry> {
 
 /// Draws the rows centred in a width, and tells the height that they take.
 pub(super) fn draw(entries: &[Entry], width: f64, top: f64) -> (Vec<Shape>, f64) {
-    let size = |entry: &Entry| SAMPLE + 6.0 + paint::width(&entry.name, EM, false);
+    let size = |entry: &Entry| entry.sample() + 6.0 + paint::width(&entry.name, EM, false);
     let mut rows: Vec<Vec<&Entry>> = vec![Vec::new()];
     let mut used = 0.0;
     for entry in entries {
@@ -55,7 +62,7 @@ pub(super) fn draw(entries: &[Entry], width: f64, top: f64) -> (Vec<Shape>, f64)
         let (mut x, y) = ((width - total) / 2.0, top + ROW * (number as f64 + 0.5));
         for entry in row {
             shapes.extend(sample(entry, x, y));
-            let at = (x + SAMPLE + 6.0, y + 0.36 * EM);
+            let at = (x + entry.sample() + 6.0, y + 0.36 * EM);
             shapes.push(Shape::Text(Text::new(entry.name.clone(), EM, at, Anchor::Start)));
             x += size(entry) + BETWEEN;
         }
@@ -64,8 +71,8 @@ pub(super) fn draw(entries: &[Entry], width: f64, top: f64) -> (Vec<Shape>, f64)
 }
 
 fn sample(entry: &Entry, x: f64, y: f64) -> Vec<Shape> {
-    let ends = [(x, y), (x + SAMPLE, y)];
-    let middle = (x + SAMPLE / 2.0, y);
+    let ends = [(x, y), (x + entry.sample(), y)];
+    let middle = (x + entry.sample() / 2.0, y);
     match entry.look {
         Look::Marks => style::marker(entry.style, middle),
         Look::Line => style::line(entry.style, &ends).into_iter().chain(style::marker(entry.style, middle)).collect(),

@@ -92,6 +92,7 @@ fn ticks_are_round_numbers_within_the_axis() {
     assert_eq!(texts(&Axis::between("", -0.013, 0.021)), ["-0.01", "0.00", "0.01", "0.02"]);
     assert_eq!(texts(&Axis::between("", 98.3, 100.2)), ["98.5", "99.0", "99.5", "100.0"]);
     assert_eq!(texts(&Axis::log_around("", [0.02, 0.5])), ["0.02", "0.05", "0.1", "0.2", "0.5"]);
+    assert_eq!(texts(&Axis::log_around("", [0.68, 1.35])), ["0.8", "1", "1.2"]);
     assert_eq!(texts(&Axis::log_around("", [1.0, 1e5])), ["1", "10", "100", "1000", "10000", "100000"]);
     let names =
         Axis::names("", vec![Name { text: "a".into(), marked: true }, Name { text: "b".into(), marked: false }]);

@@ -95,7 +95,8 @@ fn panel(network: &str, rows: &[Row], limit: f64) -> Panel {
         x: Axis::names("task", names),
         y: Axis::between("accuracy (%)", if least > 0.5 { 50.0 } else { 0.0 }, 102.0),
         body: Body::Series(vec![
-            Series { name: "seen in training".into(), style: 0, look: Look::Bars, points: bars(true) },
+            // Light, so that intervals show on it.
+            Series { name: "seen in training".into(), style: 5, look: Look::Bars, points: bars(true) },
             Series { name: "unseen".into(), style: 1, look: Look::HatchedBars, points: bars(false) },
         ]),
     }

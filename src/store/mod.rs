@@ -151,11 +151,10 @@ impl Store {
     /// When the folder cannot be read.
     pub fn clear_leftovers(&self) -> Result<usize, StoreError> {
         let cleared = leftovers::clear(&self.root.join("attempts"))?;
-        if cleared > 0 {
-            keylock::clear(&self.root.join("locks")).map_err(StoreError::io("look for leftover locks"))?;
-            let time = |key: &_| fs_err::metadata(records::path(&self.root, key)).and_then(|meta| meta.modified()).ok();
-            Checkpoint::clear_finished(&self.root.join("checkpoints/v1"), |key| self.try_lock(key), time)?;
-        }
+        // Also where no folder was left: whoever removed it may have been killed before it came to these.
+        keylock::clear(&self.root.join("locks")).map_err(StoreError::io("look for leftover locks"))?;
+        let time = |key: &_| fs_err::metadata(records::path(&self.root, key)).and_then(|meta| meta.modified()).ok();
+        Checkpoint::clear_finished(&self.root.join("checkpoints/v1"), |key| self.try_lock(key), time)?;
         Ok(cleared)
     }
 

@@ -57,8 +57,8 @@ impl Checkpoint {
             let folder = entry.map_err(&doing)?.path();
             let name = folder.file_name().unwrap_or_default().to_string_lossy();
             let Ok(key) = name.parse::<Key>() else { continue };
-            let Some(_lock) = try_lock(&key)? else { continue };
             let Some(recorded) = recorded(&key) else { continue };
+            let Some(_lock) = try_lock(&key)? else { continue };
             // One that was opened after the record was written belongs to a stage that was forced to run again. One
             // without its lock was about to be removed.
             let opened = fs_err::metadata(folder.join("lock")).and_then(|meta| meta.modified());

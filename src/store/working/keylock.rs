@@ -121,6 +121,20 @@ mod tests {
     use crate::store::StoreOptions;
 
     #[test]
+    fn locks_of_the_dead_go_also_when_nothing_else_is_left_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Store::open(&StoreOptions { local: folder.path().into(), remote: None }).unwrap();
+        let (one, two) = (open(), open());
+        let [dead, live] = ["1", "2"].map(|text| Key::of_document(text.as_bytes()));
+        let path = |key: &Key| one.root().join("locks").join(key.to_string());
+        fs_err::write(path(&dead), "").unwrap();
+        let lock = one.try_lock(&live).unwrap().unwrap();
+        assert_eq!(two.clear_leftovers().unwrap(), 0, "no folder was left");
+        assert!(!path(&dead).exists() && path(&live).exists());
+        drop(lock);
+    }
+
+    #[test]
     fn a_file_system_without_links_has_locks_too() {
         let folder = tempfile::tempdir().unwrap();
         let open = || Store::open(&StoreOptions { local: folder.path().into(), remote: None }).unwrap();

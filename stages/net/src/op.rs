@@ -162,7 +162,7 @@ impl Op {
         match self {
             Op::Input { .. } | Op::Constant { .. } => Some(0),
             Op::Attention { .. } => Some(3),
-            Op::Add => None,
+            Op::Add | Op::Mixture => None,
             _ => Some(1),
         }
     }

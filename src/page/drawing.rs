@@ -39,8 +39,9 @@ pub(super) fn section(stages: &[Stage], has_section: &dyn Fn(usize) -> bool) -> 
     }
     if folded.implied > 0 {
         html.remark(&format!(
-            "{} not drawn: what a stage reads that others which it reads have read too. Its details list all inputs.",
+            "{} not drawn, because a longer way implies {}. The details of each stage list all that it reads.",
             if folded.implied == 1 { "1 edge is".to_owned() } else { format!("{} edges are", folded.implied) },
+            if folded.implied == 1 { "it" } else { "them" },
         ));
     }
     if folded.nodes.iter().any(|node| node.of.len() > 1) {

@@ -4,7 +4,7 @@
 //! It knows sizes and edges, and not what the nodes are. The same graph has the same layout.
 
 /// Space between neighbours of a layer, and between a node and a line that passes it.
-const GAP: f64 = 28.0;
+const GAP: f64 = 18.0;
 const LINE_GAP: f64 = 14.0;
 /// Space between layers.
 const LAYER_GAP: f64 = 46.0;
@@ -306,7 +306,7 @@ mod tests {
         assert_eq!(chain.corners, [(0.0, 0.0), (0.0, 86.0), (0.0, 172.0)]);
         assert_eq!((chain.width, chain.height), (100.0, 212.0));
         let diamond = layout(&sketch(4, &[(0, 1), (0, 2), (1, 3), (2, 3)]));
-        assert_eq!(diamond.corners, [(64.0, 0.0), (0.0, 86.0), (128.0, 86.0), (64.0, 172.0)]);
+        assert_eq!(diamond.corners, [(59.0, 0.0), (0.0, 86.0), (118.0, 86.0), (59.0, 172.0)]);
     }
 
     #[test]

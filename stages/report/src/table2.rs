@@ -183,7 +183,8 @@ pub(crate) fn means(all: &DataFrame) -> Result<Table, ReportError> {
         let key = (network, (limits[at] * 1e6).round() as i64, !seen[at]);
         groups.entry(key).or_default().push((accuracy[at].unwrap_or(f64::NAN), ratio[at].unwrap_or(f64::NAN)));
     }
-    let row = |((network, limit, unseen), values): (&(usize, i64, bool), &Vec<(f64, f64)>)| {
+    let row = |key: &(usize, i64, bool)| {
+        let ((network, limit, unseen), values) = (key, &groups[key]);
         let mean = |f: &dyn Fn(&(f64, f64)) -> f64| values.iter().map(f).sum::<f64>() / values.len() as f64;
         let least = values.iter().map(|(accuracy, _)| *accuracy).fold(f64::INFINITY, f64::min);
         vec![
@@ -196,6 +197,6 @@ pub(crate) fn means(all: &DataFrame) -> Result<Table, ReportError> {
             percent(Some(mean(&|value| value.1)), 1),
         ]
     };
-    let rows = groups.iter().map(row).collect();
+    let rows = groups.keys().map(row).collect();
     Ok(Table::new(["backbone:", "limit", "tasks:", "number", "mean accuracy", "least", "mean ratio"], rows))
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::chart::{Axis, Body, Chart, Look, Panel, Point, Series};
 use crate::document::Document;
 use crate::error::ReportError;
-use crate::figures::ratio_by_limit::groups;
+use crate::figures::ratio_by_limit::{Group, groups};
 use crate::format::percent;
 use crate::output::{self, Claim, Figure, PARQUET};
 use crate::{backbone, statistics};
@@ -43,7 +43,7 @@ struct Mean {
 }
 
 pub(crate) fn figure(results: &DataFrame, scale: &str) -> Result<Figure, ReportError> {
-    let one = |((network, limit), values): ((String, f64), Vec<Vec<f64>>)| {
+    let one = |((network, limit), values): Group| {
         let accuracy: Vec<f64> = values.iter().map(|row| row[0]).collect();
         let (mean, half) = (statistics::mean(&accuracy), statistics::half_interval(&accuracy));
         Mean { network, limit, accuracy: mean, half, tasks: accuracy.len() }

@@ -34,11 +34,11 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     figure(&results, &p.scale)?.write(stage)
 }
 
+/// A network and a limit, with the values of each task.
+pub(super) type Group = ((String, f64), Vec<Vec<f64>>);
+
 /// Values of some columns of each seen task, by network in the order of appearance and by rising limit.
-pub(super) fn groups(
-    results: &DataFrame,
-    columns: &[&str],
-) -> Result<Vec<((String, f64), Vec<Vec<f64>>)>, ReportError> {
+pub(super) fn groups(results: &DataFrame, columns: &[&str]) -> Result<Vec<Group>, ReportError> {
     let (networks, seen) = (read::words(results, "network")?, read::flags(results, "seen")?);
     let limits = read::all_numbers(results, "limit")?;
     let values = columns.iter().map(|name| read::all_numbers(results, name)).collect::<Result<Vec<_>, _>>()?;
@@ -68,7 +68,7 @@ struct Mean {
 }
 
 pub(crate) fn figure(results: &DataFrame, scale: &str) -> Result<Figure, ReportError> {
-    let one = |((network, limit), values): ((String, f64), Vec<Vec<f64>>)| {
+    let one = |((network, limit), values): Group| {
         let ratios = [0, 1].map(|part| {
             let own: Vec<f64> = values.iter().map(|row| row[part]).collect();
             (statistics::mean(&own), statistics::quantile(&own, 0.0), statistics::quantile(&own, 1.0))

@@ -26,6 +26,9 @@ pub(crate) const COLUMNS: [&str; 12] = [
     "seconds_to_best",
 ];
 
+/// Columns of Retrain's table that a comparison needs.
+pub(crate) const RETRAIN: [&str; 4] = ["task", "accuracy", "low", "high"];
+
 /// One network that a method made for a scenario.
 #[derive(Clone, Debug)]
 pub(crate) struct Made {
@@ -69,4 +72,26 @@ pub(crate) fn made(table: &DataFrame, method: Option<&str>) -> Result<Vec<Made>,
         interval: (low[at], high[at]),
     };
     Ok((0..table.height()).map(row).collect())
+}
+
+/// Retrain's networks on each device of the sweeps: the whole network, as fast as the sweep has measured it.
+pub(crate) fn retrained(table: &DataFrame, sweeps: &DataFrame) -> Result<Vec<Made>, ReportError> {
+    let (devices, whole) = (read::words(sweeps, "device")?, read::all_numbers(sweeps, "whole_us")?);
+    let tasks = read::words(table, "task")?;
+    let number = |name: &str| read::all_numbers(table, name);
+    let (accuracy, low, high) = (number("accuracy")?, number("low")?, number("high")?);
+    let on = |device: String| {
+        let measured = devices.iter().position(|own| *own == device).map_or(f64::NAN, |at| whole[at]);
+        let one = |at: usize| Made {
+            method: title("retrain"),
+            device: device.clone(),
+            task: tasks[at].clone(),
+            budget: None,
+            measured,
+            accuracy: accuracy[at],
+            interval: (low[at], high[at]),
+        };
+        (0..tasks.len()).map(one).collect::<Vec<Made>>()
+    };
+    Ok(read::distinct(&devices).into_iter().flat_map(on).collect())
 }

@@ -22,14 +22,17 @@ struct Parameters {
     scale: String,
 }
 
-const SWEEP: [&str; 7] = ["device", "task", "latency_budget_us", "measured_us", "accuracy", "low", "high"];
+const SWEEP: [&str; 8] = ["device", "task", "latency_budget_us", "measured_us", "whole_us", "accuracy", "low", "high"];
 
 pub(crate) fn offer() -> Offer {
     let summary = "NN-Factory and the baselines at equal latency budgets (Table 3 for NumVQA), as table and figure";
     let kind = Kind::new("report.comparison", summary)
         .inputs([
             Input::new("sweeps", PARQUET, "results of sweeps: NN-Factory's networks").many(),
-            Input::new("baselines", PARQUET, "tables of the baselines").many(),
+            Input::new("baselines", PARQUET, "tables of baselines that have budgets").many(),
+            Input::new("retrain", PARQUET, "tables of Retrain, whose network is the whole one on every device")
+                .many()
+                .optional(),
         ])
         .outputs(output::of_figure())
         .parameters([output::scale()]);
@@ -40,7 +43,12 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let p: Parameters = stage.parameters()?;
     let sweeps = output::collected(stage, "sweeps", &SWEEP)?;
     let baselines = output::collected(stage, "baselines", &baseline::COLUMNS)?;
-    figure(&sweeps, &baselines, &p.scale)?.write(stage)
+    let mut all = baseline::made(&sweeps, Some(OURS))?;
+    all.extend(baseline::made(&baselines, None)?);
+    if !stage.inputs("retrain").is_empty() {
+        all.extend(baseline::retrained(&output::collected(stage, "retrain", &baseline::RETRAIN)?, &sweeps)?);
+    }
+    figure(&all, &p.scale)?.write(stage)
 }
 
 /// One scenario, with what each method made for it.
@@ -51,16 +59,14 @@ struct Scenario<'a> {
     made: Vec<Option<&'a Made>>,
 }
 
-pub(crate) fn figure(sweeps: &DataFrame, baselines: &DataFrame, scale: &str) -> Result<Figure, ReportError> {
-    let mut all = baseline::made(sweeps, Some(OURS))?;
-    all.extend(baseline::made(baselines, None)?);
+pub(crate) fn figure(all: &[Made], scale: &str) -> Result<Figure, ReportError> {
     let methods = read::distinct(&all.iter().map(|made| made.method.clone()).collect::<Vec<String>>());
-    let scenarios = scenarios(&all, &methods);
+    let scenarios = scenarios(all, &methods);
     if scenarios.is_empty() {
         return Err(ReportError::Misfit("the sweeps have no latency budgets to compare at".into()));
     }
     let devices = read::distinct(&all.iter().map(|made| made.device.clone()).collect::<Vec<String>>());
-    let panels: Vec<Panel> = devices.iter().map(|device| panel(device, &methods, &all)).collect();
+    let panels: Vec<Panel> = devices.iter().map(|device| panel(device, &methods, all)).collect();
     let columns = panels.len().min(3);
     let chart = Chart { panels, columns, area: (340.0, 260.0) };
     let document = Document::new("NN-Factory and the baselines at equal latency budgets")

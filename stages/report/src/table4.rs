@@ -32,6 +32,7 @@ pub(crate) struct Cost {
 }
 
 const SWEEP: [&str; 3] = ["search_ms", "extract_ms", "save_ms"];
+const TIMES: [&str; 2] = ["method", "seconds_to_best"];
 
 pub(crate) fn offer() -> Offer {
     let json = "application/json";
@@ -41,7 +42,8 @@ pub(crate) fn offer() -> Offer {
                 Input::new("preparation", json, "costs of NN-Factory's training and profiling").many(),
                 Input::new("sweeps", PARQUET, "results of sweeps, with the time of each scenario").many(),
                 Input::new("paper", "text/csv", "the paper's rows"),
-                Input::new("baselines", PARQUET, "tables of the baselines").many().optional(),
+                Input::new("retrain", PARQUET, "tables of Retrain").many().optional(),
+                Input::new("baselines", PARQUET, "tables of the other baselines").many().optional(),
                 Input::new("prune_preparation", json, "costs of training Prune&Tune's unified network")
                     .many()
                     .optional(),
@@ -55,11 +57,14 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let p: Parameters = stage.parameters()?;
     let sweeps = output::collected(stage, "sweeps", &SWEEP)?;
     let paper = read::csv(stage.input("paper")?, &["method", "preparation_hours", "customization_seconds"])?;
-    let baselines = if stage.inputs("baselines").is_empty() {
-        None
-    } else {
-        Some(output::collected(stage, "baselines", &baseline::COLUMNS)?)
-    };
+    let mut baselines: Option<DataFrame> = None;
+    for input in ["retrain", "baselines"].into_iter().filter(|input| !stage.inputs(input).is_empty()) {
+        let more = output::collected(stage, input, &TIMES)?;
+        match &mut baselines {
+            None => baselines = Some(more),
+            Some(all) => drop(all.vstack_mut(&more).map_err(ReportError::from)?),
+        }
+    }
     let preparation = costs(&output::paths(stage, "preparation"))?;
     let prune = costs(&output::paths(stage, "prune_preparation"))?;
     let methods = methods(&sweeps, baselines.as_ref(), &preparation, &prune, &paper)?;

@@ -7,7 +7,7 @@ use crate::document::Document;
 use crate::format::{percent, points};
 use crate::table::Table;
 use crate::table2::joined;
-use crate::{comparison, read, table4};
+use crate::{baseline, comparison, read, table4};
 
 #[test]
 fn tables_are_aligned() {
@@ -80,6 +80,7 @@ fn made(method: Option<&str>, rows: &[(&str, Option<f64>, f64, f64)]) -> DataFra
         "task" => rows.iter().map(|row| row.0).collect::<Vec<_>>(),
         "latency_budget_us" => rows.iter().map(|row| row.1).collect::<Vec<_>>(),
         "measured_us" => rows.iter().map(|row| row.2).collect::<Vec<_>>(),
+        "whole_us" => vec![9000.0; rows.len()],
         "accuracy" => rows.iter().map(|row| row.3).collect::<Vec<_>>(),
         "low" => rows.iter().map(|row| row.3 - 0.01).collect::<Vec<_>>(),
         "high" => rows.iter().map(|row| row.3).collect::<Vec<_>>(),
@@ -99,9 +100,18 @@ fn made(method: Option<&str>, rows: &[(&str, Option<f64>, f64, f64)]) -> DataFra
 fn methods_are_compared_at_equal_budgets() {
     let sweeps = made(None, &[("a", Some(1000.0), 900.0, 0.99), ("b", Some(2000.0), 1900.0, 0.98)]);
     let prune = made(Some("prune-and-tune"), &[("a", Some(1001.0), 1100.0, 0.97), ("b", Some(1000.0), 900.0, 0.9)]);
-    let retrain = made(Some("retrain"), &[("a", None, 9000.0, 0.999), ("b", None, 9000.0, 0.999)]);
-    let figure = comparison::figure(&sweeps, &prune.vstack(&retrain).unwrap(), "").unwrap();
+    let retrain =
+        df!("task" => ["a", "b"], "accuracy" => [0.999, 0.998], "low" => [0.99, 0.99], "high" => [1.0, 1.0]).unwrap();
+    let mut all = baseline::made(&sweeps, Some(baseline::OURS)).unwrap();
+    all.extend(baseline::made(&prune, None).unwrap());
+    all.extend(baseline::retrained(&retrain, &sweeps).unwrap());
+    let figure = comparison::figure(&all, "").unwrap();
     let text = figure.document.markdown();
+    let of_b = text.lines().find(|line| line.contains("| d      | b ")).unwrap();
+    assert!(
+        of_b.contains("9.00 ms*") && of_b.contains("99.8 %"),
+        "the whole network, as the sweep measured it: {of_b}"
+    );
     assert!(
         text.contains("| d      | a    | 1.00 ms |             0.90 ms |   99.0 % |            1.10 ms* |"),
         "{text}"

@@ -41,6 +41,8 @@ pub(crate) struct Found<'a> {
     pub(crate) chosen: &'a [Chosen],
     /// Latency of each chosen subnet.
     pub(crate) measured: &'a [Latency],
+    /// Latency of the network with all modules.
+    pub(crate) whole: Latency,
 }
 
 impl Found<'_> {
@@ -69,6 +71,7 @@ impl Found<'_> {
             "measured_us" => latencies(&|latency| latency.median.0),
             "measured_lower_us" => latencies(&|latency| latency.lower.0),
             "measured_upper_us" => latencies(&|latency| latency.upper.0),
+            "whole_us" => vec![self.whole.median.0; height],
             "memory_bytes" => counts(&|one| one.candidate.memory.0),
             "macs" => counts(&|one| one.subnet.counts.macs.0),
             "parameters" => counts(&|one| one.subnet.counts.parameters),

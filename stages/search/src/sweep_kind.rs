@@ -10,7 +10,7 @@ use std::time::Instant;
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
 use nnf_device::{Latency, Meter, Micros, Predictor, Timing};
 use nnf_evaluation::{Subnet, accuracy};
-use nnf_net::{Bytes, GateVector};
+use nnf_net::{Bytes, GateVector, Model};
 use nnf_supernet::{Digits, Index, Questions, Supernet};
 use serde::Deserialize;
 
@@ -147,8 +147,10 @@ fn run(stage: &Stage) -> Result<(), StageError> {
             ("median search of one task, ms", searching.get(searching.len() / 2).copied().unwrap_or(f64::NAN)),
         ],
     );
-    let measured = measure(stage, &chosen, Timing { warm_up: p.warm_up, runs: p.runs, rounds: p.rounds })?;
-    let found = Found { rows: &rows, chosen: &chosen, measured: &measured };
+    let whole = Subnet::of(&given.supernet, &GateVector::open(&given.supernet.model.network.gate_layers()))?;
+    let timing = Timing { warm_up: p.warm_up, runs: p.runs, rounds: p.rounds };
+    let (measured, whole) = measure(stage, &chosen, &whole, timing)?;
+    let found = Found { rows: &rows, chosen: &chosen, measured: &measured, whole };
     found.write(&given.questions, &given.predictor.conditions, stage.output("results")?).map_err(StageError::failed)
 }
 
@@ -226,14 +228,22 @@ fn milliseconds(begin: Instant) -> f64 {
     begin.elapsed().as_secs_f64() * 1e3
 }
 
-/// Latencies of the chosen subnets on this machine, measured in turns.
-fn measure(stage: &Stage, chosen: &[Chosen], timing: Timing) -> Result<Vec<Latency>, StageError> {
-    let mut meter = Meter::new(chosen.len(), timing);
+/// Latencies of the chosen subnets and of the whole network on this machine, measured in turns.
+fn measure(
+    stage: &Stage,
+    chosen: &[Chosen],
+    whole: &Subnet,
+    timing: Timing,
+) -> Result<(Vec<Latency>, Latency), StageError> {
+    let mut meter = Meter::new(chosen.len() + 1, timing);
+    let models: Vec<&Model> = chosen.iter().map(|one| &one.subnet.model).chain([&whole.model]).collect();
     for _ in 0..timing.rounds {
-        for (number, one) in chosen.iter().enumerate() {
+        for (number, model) in models.iter().enumerate() {
             stage.go_on()?;
-            meter.round(number, &one.subnet.model)?;
+            meter.round(number, model)?;
         }
     }
-    Ok(meter.latencies())
+    let mut latencies = meter.latencies();
+    let whole = latencies.pop().ok_or_else(|| StageError::failed("nothing was measured"))?;
+    Ok((latencies, whole))
 }

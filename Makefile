@@ -18,7 +18,8 @@ build: ## Build nnf and the stage programs
 	@$(ENVIRONMENT) && cargo build --locked --workspace --all-targets
 
 demo: build ## Run a small experiment from data to table (some minutes the first time, then nothing)
-	@$(ENVIRONMENT) && "$$CARGO_TARGET_DIR/debug/nnf" run pipelines/demo.yaml
+	@$(ENVIRONMENT) && nnf="$$CARGO_TARGET_DIR/debug/nnf" && "$$nnf" run pipelines/demo.yaml \
+	  && "$$nnf" report pipelines/demo.yaml -o artifacts/demo.html
 	@echo && cat artifacts/latest/demo/table/markdown.md
 
 test: build ## Run all tests

@@ -1,6 +1,7 @@
 //! Models whose learnt parameters are views of one flat tensor, and the optimiser of it.
 //!
-//! It does not know the loss.
+//! Convolutions' weights lie there as libtorch's kernels for channels-last images read them: else each step would copy
+//! them to and fro. It does not know the loss.
 
 use std::collections::BTreeMap;
 
@@ -40,13 +41,13 @@ impl Learner {
                 decaying = places.iter().map(|(_, _, shape)| shape.iter().product::<i64>()).sum();
             }
         }
-        let parts = places.iter().map(|(at, name, _)| Ok(models[*at].weights.get(name)?.reshape([-1])));
+        let parts = places.iter().map(|(at, name, _)| Ok(flat_order(models[*at].weights.get(name)?).reshape([-1])));
         let flat = Tensor::cat(&parts.collect::<Result<Vec<Tensor>, TrainingError>>()?, 0);
         let mut leaves = Vec::new();
         let mut from = 0;
         for (at, name, shape) in places {
             let length = shape.iter().product::<i64>();
-            let leaf = flat.narrow(0, from, length).view(shape.as_slice()).detach().set_requires_grad(true);
+            let leaf = shaped(&flat.narrow(0, from, length), &shape).detach().set_requires_grad(true);
             models[at].weights.insert(name, leaf.shallow_clone());
             leaves.push(leaf);
             from += length;
@@ -59,7 +60,9 @@ impl Learner {
     pub fn descend(&mut self, loss: &Tensor, rate: f64) -> f64 {
         let gradients = Tensor::run_backward(&[loss], &self.leaves, false, false);
         // A parameter that the loss does not reach has no gradient.
-        let whole = |(gradient, leaf): (Tensor, &Tensor)| if gradient.defined() { gradient } else { leaf.zeros_like() };
+        let whole = |(gradient, leaf): (Tensor, &Tensor)| {
+            flat_order(&if gradient.defined() { gradient } else { leaf.zeros_like() })
+        };
         let gradients: Vec<Tensor> = gradients.into_iter().zip(&self.leaves).map(whole).collect();
         tch::no_grad(|| self.optimiser.step(&self.flat, flattened(&gradients), rate))
     }
@@ -116,5 +119,63 @@ impl Learner {
             state.get("learner.steps").ok_or_else(|| TrainingError::Misfit("the checkpoint has no steps".into()))?;
         self.optimiser.steps = steps.int64_value(&[0]);
         Ok(())
+    }
+}
+
+/// A parameter with its elements in the order of the flat tensor: `[out, in, height, width]` as `[out, height, width, in]`.
+fn flat_order(parameter: &Tensor) -> Tensor {
+    if parameter.dim() == 4 { parameter.permute([0, 2, 3, 1]) } else { parameter.shallow_clone() }
+}
+
+/// A part of the flat tensor as a parameter of a shape.
+fn shaped(part: &Tensor, shape: &[i64]) -> Tensor {
+    match shape {
+        [out, channels, height, width] => part.view([*out, *height, *width, *channels]).permute([0, 3, 1, 2]),
+        _ => part.view(shape),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use nnf_net::{Network, Run, forward, resnet::Config};
+
+    #[test]
+    fn parameters_and_gradients_have_one_order() {
+        let config = Config { layout: vec![1], widths: vec![8], ..Config::preset("resnet-tiny").unwrap() };
+        let network: Network = config.build().unwrap();
+        let weights = Weights::init(&network, 3);
+        let adam = AdamWConfig { betas: (0.0, 0.0), eps: 1e-12, weight_decay: 0.0, clip: 0.0 };
+        let model = Model { network: network.clone(), weights: weights.copied() };
+        let mut learner = Learner::new(vec![model], Device::Cpu, adam).unwrap();
+        let same = |name: &str, tensor: &Tensor| learner.weights(0).get(name).unwrap().equal(tensor);
+        assert!(weights.iter().all(|(name, tensor)| same(name, tensor)), "nothing is lost on the way");
+        // The gradient by libtorch itself, on parameters that lie as they were made.
+        let plain = weights.copied();
+        let names: Vec<String> = network
+            .parameters()
+            .into_iter()
+            .filter(|parameter| parameter.role != Role::Buffer)
+            .map(|parameter| parameter.name)
+            .collect();
+        let leaves: Vec<Tensor> =
+            names.iter().map(|name| plain.get(name).unwrap().shallow_clone().set_requires_grad(true)).collect();
+        let batch = nnf_net::Random::of(1, &[]).normal_tensor(&[4, 1, 56, 56], 1.0);
+        let loss = |weights: &Weights| {
+            let run = Run { training: true, ..Run::default() };
+            forward(&network, weights, &batch, &run, &[]).unwrap()[0].square().mean(Kind::Float)
+        };
+        let gradients = Tensor::run_backward(&[loss(&plain)], &leaves, false, false);
+        let own = loss(&learner.models[0].weights);
+        learner.descend(&own, 0.5);
+        // Without means of the past, a step is the rate times the sign of the gradient.
+        let after = learner.weights(0);
+        for (name, gradient) in names.iter().zip(&gradients) {
+            let moved = weights.get(name).unwrap() - after.get(name).unwrap();
+            let clear = gradient.abs().gt(1e-6);
+            let wrong = (moved - gradient.sign() * 0.5).abs().gt(1e-3).logical_and(&clear).any().int64_value(&[]);
+            assert_eq!(wrong, 0, "{name}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::page::stage::{Stage, State};
 const MOST_ALONE: usize = 6;
 /// Most nodes that are drawn, and most instances before the stages of all of them are folded.
 const MOST_NODES: usize = 250;
-const MOST_INSTANCES: usize = 120;
+const MOST_INSTANCES: usize = 40;
 /// Most edges that are drawn.
 const MOST_EDGES: usize = 2_000;
 

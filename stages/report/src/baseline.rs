@@ -42,11 +42,14 @@ pub(crate) struct Made {
     pub(crate) interval: (f64, f64),
 }
 
-/// The method's name for people: `prune-and-tune (unrestricted)` becomes `Prune&Tune (unrestricted)`.
+/// The method's name for people: `prune-and-tune-unrestricted` becomes `Prune&Tune (unrestricted)`.
 pub(crate) fn title(method: &str) -> String {
     for (plain, title) in [("retrain", "Retrain"), ("prune-and-tune", "Prune&Tune"), ("nn-factory", OURS)] {
         if let Some(rest) = method.strip_prefix(plain) {
-            return format!("{title}{rest}");
+            return match rest.strip_prefix('-') {
+                Some(variant) => format!("{title} ({variant})"),
+                None => format!("{title}{rest}"),
+            };
         }
     }
     method.to_owned()

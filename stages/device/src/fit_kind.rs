@@ -14,6 +14,7 @@ use crate::error::DeviceError;
 use crate::features::Features;
 use crate::fit;
 use crate::predictor::{Conditions, Predictor};
+use crate::table;
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -144,8 +145,7 @@ pub(crate) fn profiled(
 }
 
 fn read_latencies(path: &Path) -> Result<Vec<f64>, DeviceError> {
-    let file = fs_err::File::open(path)?;
-    let frame = ParquetReader::new(file.into_file()).finish().map_err(|e| DeviceError::unfit(path, e))?;
+    let frame = table::read(path)?;
     let column = frame.column("latency_us").and_then(|column| column.f64().cloned());
     Ok(column.map_err(|e| DeviceError::unfit(path, e))?.into_no_null_iter().collect())
 }
@@ -167,7 +167,7 @@ impl Judged<'_> {
             Some(again) => again.iter().copied().map(Some).collect(),
             None => vec![None; height],
         };
-        let mut frame = df!(
+        let frame = df!(
             "device" => vec![self.conditions.device.clone(); height],
             "threads" => vec![self.conditions.threads as u64; height],
             "vector" => (0..height as u64).collect::<Vec<u64>>(),
@@ -176,8 +176,6 @@ impl Judged<'_> {
             "retest_us" => again,
             "constant_us" => vec![self.constant; height],
         )?;
-        let file = fs_err::File::create(path)?;
-        ParquetWriter::new(file.into_file()).with_compression(ParquetCompression::Zstd(None)).finish(&mut frame)?;
-        Ok(())
+        table::write(frame, path)
     }
 }

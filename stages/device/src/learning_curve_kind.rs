@@ -12,6 +12,7 @@ use crate::error::DeviceError;
 use crate::fit;
 use crate::fit_kind::profiled;
 use crate::predictor::Conditions;
+use crate::table;
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -113,14 +114,12 @@ pub(crate) fn curve(
 fn write(fitted: &[Fitted], conditions: &Conditions, path: &std::path::Path) -> PolarsResult<()> {
     let floats = |f: &dyn Fn(&Fitted) -> f64| fitted.iter().map(f).collect::<Vec<f64>>();
     let counts = |f: &dyn Fn(&Fitted) -> usize| fitted.iter().map(|one| f(one) as u64).collect::<Vec<u64>>();
-    let mut frame = df!(
+    let frame = df!(
         "device" => vec![conditions.device.clone(); fitted.len()],
         "vectors" => counts(&|one| one.vectors),
         "repeat" => counts(&|one| one.repeat),
         "r_squared" => floats(&|one| one.r_squared),
         "mape" => floats(&|one| one.mape),
     )?;
-    let file = fs_err::File::create(path)?;
-    ParquetWriter::new(file.into_file()).with_compression(ParquetCompression::Zstd(None)).finish(&mut frame)?;
-    Ok(())
+    table::write(frame, path)
 }

@@ -15,6 +15,7 @@ mod predictor;
 mod preemption;
 mod probe;
 mod profile_kind;
+mod table;
 
 pub use error::DeviceError;
 pub use measure::{Latency, Meter, Micros, Timing, architecture};

@@ -10,6 +10,7 @@ use polars::prelude::*;
 
 use crate::error::DeviceError;
 use crate::fit;
+use crate::table;
 
 pub(crate) fn offer() -> Offer {
     let parquet = "application/vnd.apache.parquet";
@@ -37,8 +38,7 @@ pub(crate) struct Measured {
 
 impl Measured {
     fn load(path: &Path) -> Result<Self, DeviceError> {
-        let file = fs_err::File::open(path)?;
-        let frame = ParquetReader::new(file.into_file()).finish().map_err(|e| DeviceError::unfit(path, e))?;
+        let frame = table::read(path)?;
         let column = |name: &str| -> PolarsResult<Vec<f64>> {
             Ok(frame.column(name)?.cast(&DataType::Float64)?.f64()?.into_no_null_iter().collect())
         };
@@ -96,7 +96,7 @@ fn write(
 ) -> PolarsResult<()> {
     let height = judge.bytes.len();
     let counted: Vec<f64> = judge.counted.iter().map(|row| row.iter().sum()).collect();
-    let mut frame = df!(
+    let frame = df!(
         "device" => vec![judge.device.clone(); height],
         "predicted_bytes" => predicted,
         "measured_bytes" => &judge.bytes,
@@ -104,7 +104,5 @@ fn write(
         "constant_bytes" => vec![constant; height],
         "counted_bytes" => counted,
     )?;
-    let file = fs_err::File::create(path)?;
-    ParquetWriter::new(file.into_file()).with_compression(ParquetCompression::Zstd(None)).finish(&mut frame)?;
-    Ok(())
+    table::write(frame, path)
 }

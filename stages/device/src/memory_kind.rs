@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::error::DeviceError;
 use crate::measure::architecture;
 use crate::probe::{self, Grown};
+use crate::table;
 
 /// The program that runs, to be started once more.
 const SELF: &str = "/proc/self/exe";
@@ -99,14 +100,12 @@ fn probed(own: &Task, threads: u32) -> Result<Grown, DeviceError> {
 
 fn write(device: &str, rows: &[(Counts, Grown)], path: &Path) -> PolarsResult<()> {
     let counts = |f: &dyn Fn(&(Counts, Grown)) -> u64| rows.iter().map(f).collect::<Vec<u64>>();
-    let mut frame = df!(
+    let frame = df!(
         "device" => vec![device; rows.len()],
         "vector" => (0..rows.len() as u64).collect::<Vec<u64>>(),
         "measured_bytes" => counts(&|(_, grown)| grown.bytes),
         "weight_bytes" => counts(&|(counts, _)| counts.weight_bytes.0),
         "peak_activation_bytes" => counts(&|(counts, _)| counts.peak_activation_bytes.0),
     )?;
-    let file = fs_err::File::create(path)?;
-    ParquetWriter::new(file.into_file()).with_compression(ParquetCompression::Zstd(None)).finish(&mut frame)?;
-    Ok(())
+    table::write(frame, path)
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::measure::{Latency, Meter, Timing, architecture};
 use crate::predictor::Conditions;
+use crate::table;
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -116,7 +117,7 @@ fn governor() -> String {
 fn write(rows: &[(Latency, Counts)], path: &std::path::Path) -> PolarsResult<()> {
     let floats = |f: &dyn Fn(&Latency) -> f64| rows.iter().map(|(latency, _)| f(latency)).collect::<Vec<f64>>();
     let counts = |f: &dyn Fn(&Counts) -> u64| rows.iter().map(|(_, counts)| f(counts)).collect::<Vec<u64>>();
-    let mut frame = df!(
+    let frame = df!(
         "vector" => (0..rows.len() as u64).collect::<Vec<u64>>(),
         "latency_us" => floats(&|latency| latency.median.0),
         "lower_us" => floats(&|latency| latency.lower.0),
@@ -125,7 +126,5 @@ fn write(rows: &[(Latency, Counts)], path: &std::path::Path) -> PolarsResult<()>
         "memory_bytes" => counts(&|counts| counts.memory().0),
         "macs" => counts(&|counts| counts.macs.0),
     )?;
-    let file = fs_err::File::create(path)?;
-    ParquetWriter::new(file.into_file()).with_compression(ParquetCompression::Zstd(None)).finish(&mut frame)?;
-    Ok(())
+    table::write(frame, path)
 }

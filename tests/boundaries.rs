@@ -57,8 +57,7 @@ const ONE_PLACE: &[(&str, &str)] = &[
     ("tokio", "src/store/remote/objects"),
     ("serde_yaml", "src/yaml"),
     ("pulldown_cmark", "src/page"),
-    ("zstd", "src/page/parquet"),
-    ("snap", "src/page/parquet"),
+    ("parquet", "src/page"),
 ];
 
 /// For each part of the engine: the other parts that it may name. Only `cli` may name all.

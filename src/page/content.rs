@@ -85,14 +85,16 @@ impl<'a> Contents<'a> {
                 bytes(most)
             ));
         }
-        let mut file = self.store.open_content(artifact).map_err(|error| error.to_string())?;
+        let file = self.store.open_content(artifact).map_err(|error| error.to_string())?;
         let unreadable = |error: std::io::Error| format!("it cannot be read: {error}");
         let table = |table: Table| table.html(name);
         match shape {
             Shape::Separated(separator) => {
                 csv::read(&mut BufReader::new(file), separator, self.limits.rows).map(table).map_err(unreadable)
             }
-            Shape::Parquet => parquet::read(&mut file, self.limits.rows).map(table).map_err(|error| error.to_string()),
+            Shape::Parquet => {
+                parquet::read(file.into_file(), self.limits.rows).map(table).map_err(|error| error.to_string())
+            }
             Shape::Picture(media) => {
                 let mut picture = Vec::new();
                 file.take(most).read_to_end(&mut picture).map_err(unreadable)?;

@@ -18,7 +18,6 @@ mod results;
 mod retrain_kind;
 mod samples;
 mod sparsity;
-mod table;
 mod tuner;
 mod tuning;
 mod unified_kind;

@@ -8,18 +8,18 @@ use std::collections::BTreeMap;
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
 use nnf_device::{Latency, Meter, Predictor, Timing};
 use nnf_net::{Counts, Model, Network};
-use nnf_training::Cost;
+use nnf_results::{Cost, table};
 use serde::Deserialize;
 
 use crate::budget::Target;
 use crate::error::BaselineError;
+use crate::heads;
 use crate::parameters::{TuningParameters, parameters};
 use crate::pruned::{Pruned, Pruner};
 use crate::results::{Row, frame};
 use crate::retrain_kind::{data_inputs, task_parameters};
 use crate::tuner::{Given, Tuned, Tuner, Turn, place};
 use crate::units::Units;
-use crate::{heads, table};
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -52,7 +52,7 @@ pub(crate) fn offer() -> Offer {
             "a row for each scenario and method: cost, accuracy, seconds of pruning and tuning",
         ),
         Output::new("models", "inode/directory", "the tuned networks, a folder each"),
-        Output::new("cost", "application/json", "seconds and steps of all scenarios together"),
+        Cost::output(),
     ])
     .parameters(task_parameters())
     .parameters(budget_parameters())
@@ -112,14 +112,15 @@ fn prune_tune(stage: &Stage) -> Result<(), BaselineError> {
             Row { task, pruned, tuned, measured, counts }
         })
         .collect();
-    table::write(&mut frame(&rows, &given.questions, &predictor.conditions)?, stage.output("results")?)?;
+    table::write(frame(&rows, &given.questions, &predictor.conditions)?, stage.output("results")?)?;
     let models = stage.output("models")?;
     for folder in tuned.keys() {
         units.publish(&tuned_unit(folder), &models.join(folder))?;
     }
     let pruning: f64 = pruned.iter().map(|one| one.document.seconds).sum();
     let (seconds, steps) = tuned.values().fold((pruning, 0), |(s, n), one| (s + one.seconds, n + one.steps));
-    Cost::new("baseline.prune_tune", seconds, steps, device, stage.task().cpus)
+    Cost::new("baseline.prune_tune", seconds, steps, stage.task().cpus)
+        .on_gpu(device.is_cuda())
         .save(stage.output("cost")?)
         .map_err(Into::into)
 }

@@ -2,14 +2,13 @@
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
 use nnf_net::{Counts, Model, Network, Weights};
-use nnf_training::Cost;
+use nnf_results::{Cost, table};
 use polars::prelude::*;
 use serde::Deserialize;
 
 use crate::error::BaselineError;
 use crate::initial::initial;
 use crate::parameters::{TuningParameters, parameters};
-use crate::table;
 use crate::tuner::{Given, Tuned, Tuner, Turn, place};
 use crate::units::Units;
 use crate::{heads, tuner};
@@ -55,7 +54,7 @@ pub(crate) fn offer() -> Offer {
             Output::new("results", PARQUET, "a row for each task: accuracy with its 95 % interval, seconds, costs"),
             Output::new("history", PARQUET, "validation accuracy of each task over steps and seconds"),
             Output::new("models", "inode/directory", "the trained networks, a folder for each task"),
-            Output::new("cost", "application/json", "seconds and steps of all tasks together"),
+            Cost::output(),
         ])
         .parameters(task_parameters())
         .parameters(parameters(600))
@@ -93,10 +92,11 @@ fn retrain(stage: &Stage) -> Result<(), BaselineError> {
     let shares = rows.iter().map(|(_, tuned)| tuned.accuracy().share());
     stage.metrics(None, &[("mean accuracy", shares.sum::<f64>() / rows.len().max(1) as f64)]);
     let whole = tuner::deployed(&Model { weights: Weights::init(&network, 0), network: network.clone() })?;
-    table::write(&mut frame(&rows, &given, &Counts::of(&whole.network))?, stage.output("results")?)?;
-    table::write(&mut history(&rows, &given)?, stage.output("history")?)?;
+    table::write(frame(&rows, &given, &Counts::of(&whole.network))?, stage.output("results")?)?;
+    table::write(history(&rows, &given)?, stage.output("history")?)?;
     let (seconds, steps) = rows.iter().fold((0.0, 0), |(s, n), (_, tuned)| (s + tuned.seconds, n + tuned.steps));
-    Cost::new("baseline.retrain", seconds, steps, device, stage.task().cpus)
+    Cost::new("baseline.retrain", seconds, steps, stage.task().cpus)
+        .on_gpu(device.is_cuda())
         .save(stage.output("cost")?)
         .map_err(Into::into)
 }

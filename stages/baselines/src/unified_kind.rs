@@ -4,19 +4,20 @@
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, Stage, StageError};
 use nnf_net::Network;
+use nnf_results::{Cost, table};
 use nnf_supernet::{Digits, Index, Questions};
-use nnf_training::{Cost, Session};
+use nnf_training::Session;
 use polars::prelude::*;
 use serde::Deserialize;
 
 use crate::convergence::Evaluation;
 use crate::error::BaselineError;
+use crate::heads;
 use crate::initial::initial;
 use crate::parameters::{TuningParameters, parameters};
 use crate::samples::Samples;
 use crate::tuner::place;
 use crate::tuning::Tuning;
-use crate::{heads, table};
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -42,7 +43,7 @@ pub(crate) fn offer() -> Offer {
         .outputs([
             Output::new("model", "inode/directory", "the network with the weights that did best"),
             Output::new("history", parquet, "validation accuracy over steps and seconds"),
-            Output::new("cost", "application/json", "seconds and steps"),
+            Cost::output(),
         ])
         .parameters([Parameter::float(
             "sparsity",
@@ -90,8 +91,9 @@ fn train(stage: &Stage) -> Result<(), BaselineError> {
     let evaluations = work.convergence().evaluations();
     let best = crate::convergence::best(evaluations) as f64 / samples.max(1) as f64;
     stage.metrics(None, &[("best validation accuracy", best), ("steps", steps as f64)]);
-    table::write(&mut history(evaluations, samples)?, stage.output("history")?)?;
-    Cost::new("baseline.unified", work.seconds(), steps, device, stage.task().cpus)
+    table::write(history(evaluations, samples)?, stage.output("history")?)?;
+    Cost::new("baseline.unified", work.seconds(), steps, stage.task().cpus)
+        .on_gpu(device.is_cuda())
         .save(stage.output("cost")?)
         .map_err(Into::into)
 }

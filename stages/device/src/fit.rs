@@ -2,6 +2,7 @@
 //!
 //! It does not know what the numbers stand for.
 
+use nnf_results::statistics::{mape, quantile};
 use tch::{Kind, Tensor};
 
 use crate::error::DeviceError;
@@ -44,25 +45,9 @@ pub(crate) fn least_squares(rows: &[Vec<f64>], values: &[f64], ridge: f64) -> Re
     Ok(Linear { coefficients, intercept })
 }
 
-/// Share of the variance that a prediction explains.
-pub(crate) fn r_squared(predicted: &[f64], measured: &[f64]) -> f64 {
-    let mean = measured.iter().sum::<f64>() / measured.len().max(1) as f64;
-    let total: f64 = measured.iter().map(|value| (value - mean).powi(2)).sum();
-    let rest: f64 = predicted.iter().zip(measured).map(|(p, m)| (p - m).powi(2)).sum();
-    1.0 - rest / total
-}
-
-/// Mean absolute error in relation to the measured value.
-pub(crate) fn mape(predicted: &[f64], measured: &[f64]) -> f64 {
-    let sum: f64 = predicted.iter().zip(measured).map(|(p, m)| ((p - m) / m).abs()).sum();
-    sum / measured.len().max(1) as f64
-}
-
 /// The best constant for this measure but for rounding: the median.
 pub(crate) fn constant(fitted: &[f64]) -> f64 {
-    let mut sorted = fitted.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    crate::measure::quantile(&sorted, 0.5).0
+    quantile(fitted, 0.5)
 }
 
 /// The error of always predicting that constant.

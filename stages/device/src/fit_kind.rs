@@ -7,6 +7,7 @@ use std::path::Path;
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, Stage, StageError};
 use nnf_net::{GateSet, Network};
+use nnf_results::{statistics, table};
 use polars::prelude::*;
 use serde::Deserialize;
 
@@ -14,7 +15,6 @@ use crate::error::DeviceError;
 use crate::features::Features;
 use crate::fit;
 use crate::predictor::{Conditions, Predictor};
-use crate::table;
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -68,7 +68,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         let (rows, measured) = profiled(&network, gates, profile)?;
         let again = stage.optional_input("retest_profile")?.map(read_latencies).transpose()?;
         let retest = match &again {
-            Some(again) if again.len() == measured.len() => Some(fit::r_squared(again, &measured)),
+            Some(again) if again.len() == measured.len() => Some(statistics::r_squared(again, &measured)),
             Some(again) => {
                 return Err(StageError::failed(format!(
                     "{} vectors were measured, {} a second time",
@@ -102,7 +102,7 @@ fn report(stage: &Stage, predictor: &Predictor, figures: &[Figures], fitted: &[f
         conditions.device, conditions.cpu, conditions.threads, conditions.runtime, conditions.batch
     );
     for (name, predicted, measured, retest) in figures {
-        let (r2, error) = (fit::r_squared(predicted, measured), fit::mape(predicted, measured));
+        let (r2, error) = (statistics::r_squared(predicted, measured), statistics::mape(predicted, measured));
         let constant = fit::constant_mape(fitted, measured);
         let again = retest.map_or_else(|| "–".to_owned(), |r2| format!("{r2:.3}"));
         text.push_str(&format!(
@@ -145,7 +145,7 @@ pub(crate) fn profiled(
 }
 
 fn read_latencies(path: &Path) -> Result<Vec<f64>, DeviceError> {
-    let frame = table::read(path)?;
+    let frame = table::read(path).map_err(|e| DeviceError::unfit(path, e))?;
     let column = frame.column("latency_us").and_then(|column| column.f64().cloned());
     Ok(column.map_err(|e| DeviceError::unfit(path, e))?.into_no_null_iter().collect())
 }

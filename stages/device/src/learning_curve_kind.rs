@@ -5,6 +5,7 @@
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
 use nnf_net::{Network, Random};
+use nnf_results::{statistics, table};
 use polars::prelude::*;
 use serde::Deserialize;
 
@@ -12,7 +13,6 @@ use crate::error::DeviceError;
 use crate::fit;
 use crate::fit_kind::profiled;
 use crate::predictor::Conditions;
-use crate::table;
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -105,7 +105,7 @@ pub(crate) fn curve(
             (linear.intercept + sum).max(floor)
         };
         let predicted: Vec<f64> = judges.iter().map(predict).collect();
-        let (r_squared, mape) = (fit::r_squared(&predicted, measured), fit::mape(&predicted, measured));
+        let (r_squared, mape) = (statistics::r_squared(&predicted, measured), statistics::mape(&predicted, measured));
         Ok(Fitted { vectors: *size, repeat, r_squared, mape })
     };
     sizes.iter().map(one).collect()

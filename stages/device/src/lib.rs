@@ -15,7 +15,6 @@ mod predictor;
 mod preemption;
 mod probe;
 mod profile_kind;
-mod table;
 
 pub use error::DeviceError;
 pub use measure::{Latency, Meter, Micros, Timing, architecture};

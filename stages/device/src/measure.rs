@@ -7,6 +7,7 @@
 use std::time::Instant;
 
 use nnf_net::{GateVector, Model, Network, Run, Weights, fold_batch_norms, forward, slice_network};
+use nnf_results::statistics::quantile;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -135,22 +136,12 @@ impl Times {
         if quiet < least.max(1) {
             times.extend(self.disturbed);
         }
-        times.sort_by(f64::total_cmp);
+        let at = |share: f64| Micros(quantile(&times, share));
         Latency {
-            median: quantile(&times, 0.5),
-            lower: quantile(&times, 0.25),
-            upper: quantile(&times, 0.75),
+            median: at(0.5),
+            lower: at(0.25),
+            upper: at(0.75),
             disturbed: disturbed as f64 / (quiet + disturbed).max(1) as f64,
         }
-    }
-}
-
-/// A quantile of sorted times, between neighbours in proportion.
-pub(crate) fn quantile(sorted: &[f64], share: f64) -> Micros {
-    let at = share * sorted.len().saturating_sub(1) as f64;
-    let (below, above) = (at.floor() as usize, at.ceil() as usize);
-    match (sorted.get(below), sorted.get(above)) {
-        (Some(low), Some(high)) => Micros(low + (high - low) * (at - at.floor())),
-        _ => Micros(f64::NAN),
     }
 }

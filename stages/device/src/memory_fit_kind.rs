@@ -6,11 +6,11 @@
 use std::path::Path;
 
 use nnf_contract::{Input, Kind, Offer, Output, Stage, StageError};
+use nnf_results::{statistics, table};
 use polars::prelude::*;
 
 use crate::error::DeviceError;
 use crate::fit;
-use crate::table;
 
 pub(crate) fn offer() -> Offer {
     let parquet = "application/vnd.apache.parquet";
@@ -38,7 +38,7 @@ pub(crate) struct Measured {
 
 impl Measured {
     fn load(path: &Path) -> Result<Self, DeviceError> {
-        let frame = table::read(path)?;
+        let frame = table::read(path).map_err(|e| DeviceError::unfit(path, e))?;
         let column = |name: &str| -> PolarsResult<Vec<f64>> {
             Ok(frame.column(name)?.cast(&DataType::Float64)?.f64()?.into_no_null_iter().collect())
         };
@@ -61,7 +61,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         linear.intercept + row.iter().zip(&linear.coefficients).map(|(value, factor)| value * factor).sum::<f64>()
     };
     let predicted: Vec<f64> = judge.counted.iter().map(predict).collect();
-    let (r2, error) = (fit::r_squared(&predicted, &judge.bytes), fit::mape(&predicted, &judge.bytes));
+    let (r2, error) = (statistics::r_squared(&predicted, &judge.bytes), statistics::mape(&predicted, &judge.bytes));
     let constant = fit::constant_mape(&fitted.bytes, &judge.bytes);
     let text = format!(
         "Memory on {}: {:.3} · weights + {:.3} · largest live values + {:.2} MB, fitted to {} vectors\n\n\

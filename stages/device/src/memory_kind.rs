@@ -8,6 +8,7 @@ use std::process::Command;
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, Stage, StageError, Task, TaskInput};
 use nnf_net::{Counts, GateSet, GateVector, Network};
+use nnf_results::table;
 use polars::prelude::*;
 use serde::Deserialize;
 use serde_json::json;
@@ -15,7 +16,6 @@ use serde_json::json;
 use crate::error::DeviceError;
 use crate::measure::architecture;
 use crate::probe::{self, Grown};
-use crate::table;
 
 /// The program that runs, to be started once more.
 const SELF: &str = "/proc/self/exe";

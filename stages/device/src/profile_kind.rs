@@ -4,13 +4,12 @@ use std::time::Instant;
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, Stage, StageError};
 use nnf_net::{Counts, GateSet, Network};
+use nnf_results::{Cost, table};
 use polars::prelude::*;
 use serde::Deserialize;
-use serde_json::json;
 
 use crate::measure::{Latency, Meter, Timing, architecture};
 use crate::predictor::Conditions;
-use crate::table;
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -34,7 +33,7 @@ pub(crate) fn offer() -> Offer {
                 "a row for each vector: latency in µs (median, quartiles), share of disturbed runs, memory, MACs",
             ),
             Output::new("conditions", "application/json", "device, threads, runtime, governor, number format"),
-            Output::new("cost", "application/json", "how long it took, for the table of costs"),
+            Cost::output(),
         ])
         .parameters([
             Parameter::string("device", "name of the device, for tables").default("this machine"),
@@ -95,16 +94,9 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     };
     let text = serde_json::to_string_pretty(&conditions).map_err(StageError::failed)?;
     fs_err::write(stage.output("conditions")?, text + "\n").map_err(StageError::failed)?;
-    let cost = json!({
-        "format": "nnf.cost",
-        "version": 1,
-        "stage": "profile",
-        "seconds": begin.elapsed().as_secs_f64(),
-        "steps": total,
-        "device": "cpu",
-        "threads": p.threads,
-    });
-    fs_err::write(stage.output("cost")?, format!("{cost:#}\n")).map_err(StageError::failed)?;
+    Cost::new("profile", begin.elapsed().as_secs_f64(), total, u32::try_from(p.threads).unwrap_or(u32::MAX))
+        .save(stage.output("cost")?)
+        .map_err(StageError::failed)?;
     write(&rows, stage.output("profile")?).map_err(StageError::failed)
 }
 

@@ -3,6 +3,7 @@
 //! Every subnet is sliced out and run as it would be deployed. It does not know the paper's figures.
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
+use nnf_results::table;
 use nnf_supernet::Supernet;
 use serde::Deserialize;
 
@@ -96,7 +97,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         ],
     );
     let table = rows::frame(&found, &asked.questions, &supernet).map_err(StageError::failed)?;
-    Ok(rows::write(table, stage.output("results")?)?)
+    table::write(table, stage.output("results")?).map_err(StageError::failed)
 }
 
 /// Tasks and limits to evaluate, each with samples.

@@ -122,10 +122,3 @@ pub(crate) fn frame(rows: &[Row], questions: &Questions, supernet: &Supernet) ->
         "peak_activation_bytes" => whole_numbers(&|row| row.counts.peak_activation_bytes.0),
     )
 }
-
-/// Writes a table.
-pub(crate) fn write(mut table: DataFrame, path: &std::path::Path) -> Result<(), EvaluationError> {
-    let file = fs_err::File::create(path)?;
-    ParquetWriter::new(file.into_file()).with_compression(ParquetCompression::Zstd(None)).finish(&mut table)?;
-    Ok(())
-}

@@ -4,12 +4,12 @@
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
 use nnf_net::GateVector;
+use nnf_results::table;
 use nnf_supernet::{Questions, Requirement, Supernet};
 use polars::prelude::*;
 use serde::Deserialize;
 
 use crate::error::EvaluationError;
-use crate::rows;
 use crate::similarity::similarity;
 
 #[derive(Debug, Deserialize)]
@@ -64,7 +64,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let supernet = Supernet::load(stage.input("supernet")?).map_err(StageError::failed)?;
     let questions = Questions::load(stage.input("tasks")?).map_err(StageError::failed)?;
     let table = table(&p, &supernet, &questions)?;
-    Ok(rows::write(table, stage.output("similarity")?)?)
+    table::write(table, stage.output("similarity")?).map_err(StageError::failed)
 }
 
 /// Something that gates were made for.

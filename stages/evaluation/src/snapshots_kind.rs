@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use nnf_contract::{Input, Kind, Offer, Output, Stage, StageError};
+use nnf_results::table;
 use nnf_supernet::Supernet;
 use polars::prelude::*;
 use serde::Deserialize;
@@ -68,7 +69,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         all = Some(table.map_err(StageError::failed)?);
     }
     let all = all.ok_or_else(|| StageError::failed("there are no snapshots"))?;
-    Ok(rows::write(all, stage.output("results")?)?)
+    table::write(all, stage.output("results")?).map_err(StageError::failed)
 }
 
 /// The snapshots in a folder with their steps, in order.

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use nnf_contract::{Input, Kind, Offer, Parameter, Stage, StageError};
+use nnf_results::statistics::mean;
 use polars::prelude::*;
 use serde::Deserialize;
 
@@ -13,7 +14,6 @@ use crate::error::ReportError;
 use crate::format::{percent, points};
 use crate::output::{self, PARQUET};
 use crate::read;
-use crate::statistics::mean;
 use crate::table::Table;
 
 const COLUMNS: [&str; 5] = ["seen", "limit", "accuracy", "ratio", "generated_ratio"];

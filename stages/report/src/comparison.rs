@@ -4,6 +4,7 @@
 //! It does not know how a method makes its networks.
 
 use nnf_contract::{Input, Kind, Offer, Stage, StageError};
+use nnf_results::statistics;
 use polars::prelude::*;
 use serde::Deserialize;
 
@@ -14,7 +15,6 @@ use crate::error::ReportError;
 use crate::format::{NONE, milliseconds, percent};
 use crate::output::{self, Figure, PARQUET};
 use crate::read;
-use crate::statistics;
 use crate::table::Table;
 
 #[derive(Debug, Deserialize)]

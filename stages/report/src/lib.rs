@@ -15,7 +15,6 @@ mod latex;
 mod output;
 mod read;
 mod scenarios;
-mod statistics;
 mod table;
 mod table2;
 mod table4;

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use nnf_results::table;
 use polars::prelude::*;
 
 use crate::error::ReportError;
@@ -14,8 +15,7 @@ fn unfit(path: &Path, why: impl std::fmt::Display) -> ReportError {
 
 /// A Parquet table with at least these columns and a row.
 pub(crate) fn parquet(path: &Path, columns: &[&str]) -> Result<DataFrame, ReportError> {
-    let file = fs_err::File::open(path)?;
-    let frame = ParquetReader::new(file.into_file()).finish().map_err(|e| unfit(path, e))?;
+    let frame = table::read(path).map_err(|e| unfit(path, e))?;
     checked(frame, path, columns)
 }
 
@@ -59,9 +59,7 @@ pub(crate) fn together<'a>(
 pub(crate) fn write(frame: &mut DataFrame, csv: &Path, parquet: &Path) -> Result<(), ReportError> {
     let file = fs_err::File::create(csv)?;
     CsvWriter::new(file.into_file()).finish(frame)?;
-    let file = fs_err::File::create(parquet)?;
-    ParquetWriter::new(file.into_file()).with_compression(ParquetCompression::Zstd(None)).finish(frame)?;
-    Ok(())
+    Ok(table::write(frame.clone(), parquet)?)
 }
 
 /// Whether there is such a column.

@@ -2,9 +2,8 @@
 //!
 //! It does not know how times were taken.
 
-use std::path::PathBuf;
-
 use nnf_contract::{Input, Kind, Offer, Stage, StageError};
+use nnf_results::{Cost, statistics};
 use polars::prelude::*;
 use serde::Deserialize;
 
@@ -14,21 +13,11 @@ use crate::error::ReportError;
 use crate::format::{NONE, duration, or_none};
 use crate::output::{self, PARQUET};
 use crate::read;
-use crate::statistics;
 use crate::table::Table;
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
     scale: String,
-}
-
-/// What a stage wrote of its cost.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Cost {
-    format: String,
-    version: u32,
-    stage: String,
-    seconds: f64,
 }
 
 const SWEEP: [&str; 3] = ["search_ms", "extract_ms", "save_ms"];
@@ -65,24 +54,16 @@ fn run(stage: &Stage) -> Result<(), StageError> {
             Some(all) => drop(all.vstack_mut(&more).map_err(ReportError::from)?),
         }
     }
-    let preparation = costs(&output::paths(stage, "preparation"))?;
-    let prune = costs(&output::paths(stage, "prune_preparation"))?;
+    let preparation = costs(stage, "preparation")?;
+    let prune = costs(stage, "prune_preparation")?;
     let methods = methods(&sweeps, baselines.as_ref(), &preparation, &prune, &paper)?;
     let document = document(&methods, &preparation, &p.scale);
     output::write_table(stage, &document, data(&methods).map_err(StageError::failed)?)
 }
 
 /// Reads the costs of stages.
-pub(crate) fn costs(paths: &[PathBuf]) -> Result<Vec<Cost>, ReportError> {
-    let read = |path: &PathBuf| {
-        let unfit = |why: String| ReportError::Unfit { path: path.display().to_string(), why };
-        let cost: Cost = serde_json::from_str(&fs_err::read_to_string(path)?).map_err(|e| unfit(e.to_string()))?;
-        if cost.format != "nnf.cost" || cost.version != 1 {
-            return Err(unfit(format!("it is `{}` version {}, not `nnf.cost` version 1", cost.format, cost.version)));
-        }
-        Ok(cost)
-    };
-    paths.iter().map(read).collect()
+fn costs(stage: &Stage, input: &str) -> Result<Vec<Cost>, ReportError> {
+    Ok(output::paths(stage, input).iter().map(|path| Cost::load(path)).collect::<Result<_, _>>()?)
 }
 
 /// A row of the table; seconds.

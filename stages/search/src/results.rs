@@ -6,6 +6,7 @@ use std::path::Path;
 
 use nnf_device::{Conditions, Latency};
 use nnf_evaluation::{Accuracy, Subnet};
+use nnf_results::table;
 use nnf_supernet::Questions;
 use polars::prelude::*;
 
@@ -56,7 +57,7 @@ impl Found<'_> {
             self.rows.iter().map(|row| f(&self.measured[row.chosen])).collect::<Vec<f64>>()
         };
         let height = self.rows.len();
-        let mut frame = df!(
+        let frame = df!(
             "device" => vec![device.device.clone(); height],
             "threads" => vec![device.threads as u64; height],
             "task" => texts(&|one| questions.names[one.task].clone()),
@@ -85,9 +86,7 @@ impl Found<'_> {
             "save_ms" => floats(&|one| one.save_ms),
             "subnet" => texts(&|one| one.folder.clone()),
         )?;
-        let file = fs_err::File::create(path)?;
-        ParquetWriter::new(file.into_file()).with_compression(ParquetCompression::Zstd(None)).finish(&mut frame)?;
-        Ok(())
+        table::write(frame, path)
     }
 
     /// Something of each row's subnet.

@@ -212,6 +212,5 @@ impl Questions {
 }
 
 fn read(path: &Path) -> Result<DataFrame, SupernetError> {
-    let file = fs_err::File::open(path)?;
-    ParquetReader::new(file.into_file()).finish().map_err(|e| SupernetError::unfit(path, e))
+    nnf_results::table::read(path).map_err(|e| SupernetError::unfit(path, e))
 }

@@ -6,7 +6,6 @@
 
 mod adamw;
 mod checkpoint;
-mod cost;
 mod counting;
 mod error;
 mod joint;
@@ -19,7 +18,6 @@ mod session;
 mod train_kind;
 
 pub use adamw::AdamWConfig;
-pub use cost::Cost;
 pub use error::TrainingError;
 pub use learner::Learner;
 pub use progress::Watch;

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, Stage, StageError};
 use nnf_net::Network;
+use nnf_results::Cost;
 use nnf_supernet::Digits;
 use serde::Deserialize;
 
 use crate::adamw::AdamWConfig;
-use crate::cost::Cost;
 use crate::counting::{Counting, CountingConfig, Pool};
 use crate::place::{self, PlaceParameters};
 use crate::session::Session;
@@ -92,8 +92,10 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     };
     let history = session.run(&mut work, stage)?;
     history.save(stage.output("history")?)?;
-    Cost::new("supernet.pretrain", history.seconds, p.steps, device, stage.task().cpus.max(1))
-        .save(stage.output("cost")?)?;
+    Cost::new("supernet.pretrain", history.seconds, p.steps, stage.task().cpus.max(1))
+        .on_gpu(device.is_cuda())
+        .save(stage.output("cost")?)
+        .map_err(StageError::failed)?;
     stage.metrics(None, &[("validation: all ten counts right", work.validate(2048)?)]);
     work.model().save(stage.output("model")?).map_err(StageError::failed)
 }

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use polars::prelude::{Column, DataFrame, ParquetCompression, ParquetWriter};
+use nnf_results::table;
+use polars::prelude::{Column, DataFrame};
 use tch::Tensor;
 
 use crate::checkpoint;
@@ -78,10 +79,7 @@ impl History {
             let values: Vec<f64> = self.rows.iter().map(|row| row.get(at).copied().unwrap_or(f64::NAN)).collect();
             Column::new(name.into(), values)
         });
-        let mut frame = DataFrame::new(self.rows.len(), columns.collect())?;
-        let file = fs_err::File::create(path)?;
-        ParquetWriter::new(file.into_file()).with_compression(ParquetCompression::Zstd(None)).finish(&mut frame)?;
-        Ok(())
+        Ok(table::write(DataFrame::new(self.rows.len(), columns.collect())?, path)?)
     }
 
     /// The last smoothed number of a name.

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
 use nnf_net::{Model, Network, Weights};
+use nnf_results::Cost;
 use nnf_supernet::{AssemblerConfig, Digits, Encoding, Index, Questions, Supernet, build_assembler};
 use serde::Deserialize;
 
 use crate::adamw::AdamWConfig;
-use crate::cost::Cost;
 use crate::error::TrainingError;
 use crate::joint::{Data, Joint, JointConfig};
 use crate::place::{self, PlaceParameters};
@@ -162,8 +162,10 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     };
     let history = session.run(&mut work, stage)?;
     history.save(stage.output("history")?)?;
-    Cost::new("supernet.train", history.seconds, p.steps, device, stage.task().cpus.max(1))
-        .save(stage.output("cost")?)?;
+    Cost::new("supernet.train", history.seconds, p.steps, stage.task().cpus.max(1))
+        .on_gpu(device.is_cuda())
+        .save(stage.output("cost")?)
+        .map_err(StageError::failed)?;
     for limit in p.validation_limits {
         let (accuracy, ratio) = work.validate(limit, p.validation_samples)?;
         let name = format!("{}%", limit * 100.0);

@@ -3,16 +3,17 @@
 //! It does not know how tasks were drawn or networks trained.
 
 use nnf_contract::{Input, Kind, Offer, Stage, StageError};
+use nnf_results::statistics;
 use polars::prelude::*;
 use serde::Deserialize;
 
+use crate::backbone;
 use crate::chart::{Axis, Body, Chart, Look, Panel, Point, Series};
 use crate::document::Document;
 use crate::error::ReportError;
 use crate::figures::ratio_by_limit::{Group, groups};
 use crate::format::percent;
 use crate::output::{self, Claim, Figure, PARQUET};
-use crate::{backbone, statistics};
 
 #[derive(Debug, Deserialize)]
 struct Parameters {

@@ -3,6 +3,7 @@
 //! It does not know how predictors are fitted.
 
 use nnf_contract::{Input, Kind, Offer, Stage, StageError};
+use nnf_results::statistics;
 use polars::prelude::*;
 use serde::Deserialize;
 
@@ -11,7 +12,7 @@ use crate::document::Document;
 use crate::error::ReportError;
 use crate::format::percent;
 use crate::output::{self, Claim, Figure, PARQUET};
-use crate::{read, statistics};
+use crate::read;
 
 #[derive(Debug, Deserialize)]
 struct Parameters {

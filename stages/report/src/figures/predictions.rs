@@ -4,6 +4,7 @@
 //! constant is accurate too. It does not know how predictions were made.
 
 use nnf_contract::{Input, Kind, Offer, Stage, StageError};
+use nnf_results::statistics;
 use polars::prelude::*;
 use serde::Deserialize;
 
@@ -13,8 +14,8 @@ use crate::error::ReportError;
 use crate::format::{or_none, percent};
 use crate::output::{self, PARQUET};
 use crate::output::{Claim, Figure};
+use crate::read;
 use crate::table::Table;
-use crate::{read, statistics};
 
 #[derive(Debug, Deserialize)]
 struct Parameters {

@@ -3,6 +3,7 @@
 //! It does not know how gates are made or compared.
 
 use nnf_contract::{Input, Kind, Offer, Parameter, Stage, StageError};
+use nnf_results::statistics;
 use polars::prelude::*;
 use serde::Deserialize;
 
@@ -10,7 +11,7 @@ use crate::chart::{Axis, Body, Chart, Name, Panel};
 use crate::document::Document;
 use crate::error::ReportError;
 use crate::output::{self, Claim, Figure, PARQUET};
-use crate::{read, statistics};
+use crate::read;
 
 #[derive(Debug, Deserialize)]
 struct Parameters {

@@ -3,6 +3,7 @@
 //! It does not know what tasks are.
 
 use nnf_contract::{Input, Kind, Offer, Parameter, Stage, StageError};
+use nnf_results::statistics;
 use polars::prelude::*;
 use serde::Deserialize;
 
@@ -11,7 +12,7 @@ use crate::document::Document;
 use crate::error::ReportError;
 use crate::format::percent;
 use crate::output::{self, Claim, Figure, PARQUET};
-use crate::{backbone, read, statistics};
+use crate::{backbone, read};
 
 #[derive(Debug, Deserialize)]
 struct Parameters {

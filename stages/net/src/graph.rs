@@ -174,6 +174,21 @@ impl Network {
             .collect()
     }
 
+    /// For each gate layer whether some output depends on the input through it alone: if it kept nothing, that output
+    /// would be a constant.
+    #[must_use]
+    pub fn essential_layers(&self) -> Vec<bool> {
+        let is_essential = |gate: usize| {
+            let mut reached = vec![false; self.nodes.len()];
+            for (id, node) in self.nodes.iter().enumerate().filter(|(id, _)| *id != gate) {
+                reached[id] = matches!(node.op, Op::Input { .. }) || self.inputs[id].iter().any(|from| reached[*from]);
+            }
+            self.outputs.iter().any(|output| !reached[*output])
+        };
+        let gates = self.nodes.iter().enumerate().filter(|(_, node)| node.op == Op::Gate);
+        gates.map(|(id, _)| is_essential(id)).collect()
+    }
+
     /// Number of modules: gates of all layers (paper §3.1).
     #[must_use]
     pub fn modules(&self) -> usize {

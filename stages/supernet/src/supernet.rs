@@ -110,10 +110,10 @@ impl Supernet {
         }
         let logits =
             Vec::<Vec<f64>>::try_from(self.logits(requirements)?.to_kind(Kind::Double)).map_err(NetError::Torch)?;
-        let layers = self.model.network.gate_layers();
+        let pruning = gating::Pruning::of(&self.model.network);
         let one = |(row, requirement): (&Vec<f64>, &Requirement)| {
             let generated = row.iter().filter(|w| **w > 0.0).count() as f64 / row.len().max(1) as f64;
-            (gating::gates_within(&layers, row, requirement.limit), generated)
+            (pruning.vector(row, requirement.limit), generated)
         };
         Ok(logits.iter().zip(requirements).map(one).collect())
     }

@@ -4,7 +4,7 @@
 use nnf_net::{GateLayer, Model, Random, Weights, resnet::Config};
 use tch::{Kind, Tensor};
 
-use crate::gating::{allowed, gate_loss, gates_within, hard, hard_within, soft, straight_through};
+use crate::gating::{Pruning, allowed, gate_loss, hard, soft, straight_through};
 use crate::*;
 
 fn values(tensor: &Tensor) -> Vec<f64> {
@@ -47,19 +47,61 @@ fn straight_through_has_hard_values_and_soft_derivatives() {
 
 #[test]
 fn pruning_keeps_the_largest_over_all_layers() {
-    let layers = [GateLayer { name: "a".into(), width: 3 }, GateLayer { name: "b".into(), width: 5 }];
+    let pruning = two_layers([false, false]);
     let logits = [0.5, -1.0, 0.1, 3.0, 2.0, 0.5, -0.2, 1.0];
-    assert_eq!(gates_within(&layers, &logits, 1.0).kept(), 6, "only open gates");
-    let two = gates_within(&layers, &logits, 0.25);
+    assert_eq!(pruning.vector(&logits, 1.0).kept(), 6, "only open gates");
+    let two = pruning.vector(&logits, 0.25);
     assert_eq!(two.0, [vec![false; 3], vec![true, true, false, false, false]], "a layer may keep nothing");
     // Of two equal logits the first stays.
-    assert_eq!(gates_within(&layers, &logits, 0.5).0[0], [true, false, false]);
-    assert_eq!(gates_within(&layers, &logits, 0.1).kept(), 0);
+    assert_eq!(pruning.vector(&logits, 0.5).0[0], [true, false, false]);
+    assert_eq!(pruning.vector(&logits, 0.1).kept(), 0);
     assert_eq!((allowed(0.07, 1900), allowed(0.03, 1920), allowed(1.0, 7), allowed(0.001, 7)), (133, 57, 7, 0));
     let batch = Tensor::from_slice(&logits).view([1, 8]).repeat([4, 1]);
-    let within = hard_within(&batch, &[1.0, 0.25, 0.125, 0.1]);
+    let within = pruning.batch(&batch, &[1.0, 0.25, 0.125, 0.1]);
     let kept = values(&within.sum_dim_intlist([1_i64].as_slice(), false, Kind::Double));
     assert_eq!(kept, [6.0, 2.0, 1.0, 0.0]);
+}
+
+fn two_layers(essential: [bool; 2]) -> Pruning {
+    let layers = vec![GateLayer { name: "a".into(), width: 3 }, GateLayer { name: "b".into(), width: 5 }];
+    Pruning { layers, essential: essential.into() }
+}
+
+#[test]
+fn an_essential_layer_keeps_its_best_module_before_all_else_but_the_limit() {
+    let pruning = two_layers([true, false]);
+    // All of the first layer is shut; its best are two equal ones, of which the first stays.
+    let logits = [-2.0, -0.5, -0.5, 3.0, 2.0, 0.5, -0.2, 1.0];
+    let limits = [1.0, 0.25, 0.125, 0.1];
+    let expected = [[1, 3, 4, 5, 7].as_slice(), &[1, 3], &[1], &[]];
+    for (limit, expected) in limits.iter().zip(expected) {
+        let flat = pruning.vector(&logits, *limit).flat();
+        let kept: Vec<usize> = (0..8).filter(|at| flat[*at]).collect();
+        assert_eq!(kept, expected, "{limit}");
+    }
+    // In a batch alike, and the logits stay as they are.
+    let apart = [-2.0, -0.5, -0.6, 3.0, 2.0, 0.5, -0.2, 1.0];
+    let batch = Tensor::from_slice(&apart).view([1, 8]).repeat([4, 1]);
+    let within = values(&pruning.batch(&batch, &limits));
+    let single = |limit: &f64| pruning.vector(&apart, *limit).flat().into_iter().map(|kept| f64::from(u8::from(kept)));
+    assert_eq!(within, limits.iter().flat_map(single).collect::<Vec<f64>>());
+    assert_eq!(values(&batch)[..8], apart);
+}
+
+/// Every network that is assembled for a MobileNet answers by its input, however badly the assembler chooses.
+#[test]
+fn what_is_assembled_never_cuts_the_output_off() {
+    let layers = nnf_net::mobilenet_v2::Config::preset("mobilenet-numvqa").unwrap().build().unwrap();
+    let pruning = Pruning::of(&layers);
+    let modules = layers.modules();
+    let mut random = Random::of(5, &[]);
+    for limit in [0.01, 0.03, 0.3] {
+        let logits: Vec<f64> = (0..modules).map(|_| random.unit() - 0.9).collect();
+        let gates = pruning.vector(&logits, limit);
+        assert!(gates.ratio() <= limit && gates.kept() > 0);
+        let alive = gates.0.iter().map(|layer| layer.contains(&true));
+        assert!(alive.zip(layers.essential_layers()).all(|(alive, essential)| alive || !essential), "{limit}");
+    }
 }
 
 #[test]

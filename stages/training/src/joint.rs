@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use nnf_net::{Gates, Model, Precision, Random, Run, forward};
-use nnf_supernet::{Digits, Encoding, Index, Questions, Requirement, Supernet, gating};
+use nnf_supernet::gating::{self, Pruning};
+use nnf_supernet::{Digits, Encoding, Index, Questions, Requirement, Supernet};
 use tch::{Device, Kind, Tensor};
 
 use crate::adamw::AdamWConfig;
@@ -55,6 +56,7 @@ pub(crate) struct Joint<'a> {
     encoding: Encoding,
     device: Device,
     widths: Vec<i64>,
+    pruning: Pruning,
     learner: Learner,
 }
 
@@ -83,8 +85,9 @@ impl<'a> Joint<'a> {
                 return Err(TrainingError::Misfit(format!("a sample names task {task}, but there are {tasks}")));
             }
         }
+        let pruning = Pruning::of(&supernet.model.network);
         let learner = Learner::new(vec![supernet.model, supernet.assembler], device, config.optimiser)?;
-        Ok(Joint { config, data, encoding: supernet.encoding, device, widths, learner })
+        Ok(Joint { config, data, encoding: supernet.encoding, device, widths, pruning, learner })
     }
 
     /// The supernet as it is now.
@@ -125,7 +128,7 @@ impl<'a> Joint<'a> {
     /// Training gates: soft for some samples, hard for the others.
     fn training_gates(&self, logits: &Tensor, limits: &[f64], prune: bool, random: &mut Random) -> Tensor {
         let soft = gating::soft(logits);
-        let hard = if prune { gating::hard_within(logits, limits) } else { gating::hard(logits) };
+        let hard = if prune { self.pruning.batch(logits, limits) } else { gating::hard(logits) };
         let choice: Vec<f32> =
             limits.iter().map(|_| f32::from(u8::from(random.unit() < self.config.hard_share))).collect();
         let choice = Tensor::from_slice(&choice).to_device(self.device).unsqueeze(1);
@@ -143,7 +146,7 @@ impl<'a> Joint<'a> {
             let batch = self.batch(index, rows, &mut || limit)?;
             let (answers, kept) = tch::no_grad(|| -> Result<(Tensor, Tensor), TrainingError> {
                 let logits = self.logits(&batch.requirements, false)?;
-                let gates = gating::hard_within(&logits, &vec![limit; rows.len()]);
+                let gates = self.pruning.batch(&logits, &vec![limit; rows.len()]);
                 Ok((
                     self.scores(&batch.pictures, &gates, false)?,
                     gates.mean_dim([1_i64].as_slice(), false, Kind::Float),

@@ -179,3 +179,21 @@ fn random_numbers_are_fixed_and_fair() {
     let (mean, deviation) = (f64::try_from(draws.mean(Kind::Float)).unwrap(), f64::try_from(draws.std(true)).unwrap());
     assert!(mean.abs() < 0.02 && (deviation - 1.0).abs() < 0.02, "{mean} {deviation}");
 }
+
+#[test]
+fn a_layer_is_essential_where_nothing_leads_around_it() {
+    let essential = |network: &Network| -> Vec<String> {
+        let layers = network.gate_layers().into_iter().zip(network.essential_layers());
+        layers.filter(|(_, essential)| *essential).map(|(layer, _)| layer.name).collect()
+    };
+    for around in [
+        resnet::Config::preset("resnet-numvqa").unwrap().build().unwrap(),
+        vit::Config::preset("vit-numvqa").unwrap().build().unwrap(),
+    ] {
+        assert_eq!(essential(&around), [""; 0], "{}", around.name());
+    }
+    // Blocks that change width or step have no shortcut.
+    let mobile = mobilenet_v2::Config::preset("mobilenet-numvqa").unwrap().build().unwrap();
+    let expected = [2, 3, 5, 7, 9, 11].map(|block| format!("features.{block}.gate"));
+    assert_eq!(essential(&mobile), expected);
+}

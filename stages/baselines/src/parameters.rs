@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use nnf_contract::Parameter;
 use nnf_net::Precision;
+use nnf_supernet::Augmentation;
 use nnf_training::{AdamWConfig, place};
 use serde::Deserialize;
 
@@ -25,6 +26,8 @@ pub(crate) struct TuningParameters {
     patience: u32,
     drops: u32,
     pub(crate) validation_samples: usize,
+    #[serde(flatten)]
+    augmentation: Augmentation,
     pub(crate) seed: u64,
     checkpoint_seconds: u64,
     pub(crate) precision: String,
@@ -57,6 +60,7 @@ pub(crate) fn parameters(steps: i64) -> Vec<Parameter> {
         Parameter::int("seed", 0, i64::MAX, "seed of weights and draws").default(1),
         Parameter::int("checkpoint_seconds", 1, 86_400, "time between checkpoints").unit("s").default(60).unkeyed(),
     ];
+    all.extend(Augmentation::parameters());
     all.extend(place::parameters());
     all
 }
@@ -79,6 +83,7 @@ impl TuningParameters {
             evaluate_every: self.evaluate_every,
             rule: Rule { patience: self.patience, drops: self.drops },
             sparsity,
+            augmentation: self.augmentation,
             seed: self.seed,
             precision,
             optimiser: AdamWConfig { betas: (0.9, 0.999), eps: 1e-8, weight_decay: self.weight_decay, clip: self.clip },

@@ -3,7 +3,7 @@
 //! It does not know networks.
 
 use nnf_net::Random;
-use nnf_supernet::{Digits, Index};
+use nnf_supernet::{Augmentation, Digits, Index};
 use tch::{Device, Tensor};
 
 use crate::error::BaselineError;
@@ -51,12 +51,22 @@ impl<'a> Samples<'a> {
     }
 
     pub(crate) fn batch(&self, rows: &[usize], device: Device) -> Result<Batch, BaselineError> {
+        self.augmented(rows, (&Augmentation::default(), &mut Random::of(0, &[])), device)
+    }
+
+    /// A batch of which the digits are changed at random.
+    pub(crate) fn augmented(
+        &self,
+        rows: &[usize],
+        change: (&Augmentation, &mut Random),
+        device: Device,
+    ) -> Result<Batch, BaselineError> {
         let digits: Vec<[u32; 4]> = rows.iter().map(|row| self.index.digits[*row]).collect();
         let whole = |f: &dyn Fn(usize) -> i64| {
             Tensor::from_slice(&rows.iter().map(|row| f(*row)).collect::<Vec<i64>>()).to_device(device)
         };
         Ok(Batch {
-            pictures: self.digits.pictures(self.index.split, &digits, device)?,
+            pictures: self.digits.augmented(self.index.split, &digits, change, device)?,
             labels: whole(&|row| i64::from(self.index.label[row])),
             tasks: whole(&|row| i64::from(self.index.task[row])),
         })

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use nnf_net::{Model, Precision, Random, Run, Weights, forward};
+use nnf_supernet::Augmentation;
 use nnf_training::{AdamWConfig, Learner, TrainingError, Work};
 use tch::{Device, Kind, Tensor};
 
@@ -31,6 +32,7 @@ pub(crate) struct TuningConfig {
     pub(crate) rule: Rule,
     /// Strength of the sparsity training; 0 for none.
     pub(crate) sparsity: f64,
+    pub(crate) augmentation: Augmentation,
     pub(crate) seed: u64,
     pub(crate) precision: Precision,
     pub(crate) optimiser: AdamWConfig,
@@ -122,7 +124,7 @@ impl<'a> Tuning<'a> {
     fn descend(&mut self, step: u64) -> Result<Vec<f64>, BaselineError> {
         let mut random = Random::of(self.config.seed, &[7, self.number, step]);
         let rows = self.train.draw(self.config.batch, &mut random);
-        let batch = self.train.batch(&rows, self.device)?;
+        let batch = self.train.augmented(&rows, (&self.config.augmentation, &mut random), self.device)?;
         let scores = self.scores(&batch, true)?;
         let loss = scores.cross_entropy_for_logits(&batch.labels);
         let right = scores.detach().argmax(1, false).eq_tensor(&batch.labels).to_kind(Kind::Float).mean(Kind::Float);

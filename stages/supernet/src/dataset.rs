@@ -4,9 +4,11 @@
 
 use std::path::Path;
 
+use nnf_net::Random;
 use polars::prelude::*;
 use tch::{Device, Kind as TensorKind, Tensor};
 
+use crate::augment::Augmentation;
 use crate::error::SupernetError;
 
 /// MNIST's mean and standard deviation of pixels in `[0, 1]`.
@@ -78,6 +80,26 @@ impl Digits {
     /// # Errors
     /// When a row does not exist.
     pub fn pictures(&self, split: SampleSplit, rows: &[[u32; 4]], device: Device) -> Result<Tensor, SupernetError> {
+        Ok(pictures(self.tiles(split, rows, device)?))
+    }
+
+    /// The same with digits that are changed at random, each in its own way.
+    ///
+    /// # Errors
+    /// When a row does not exist.
+    pub fn augmented(
+        &self,
+        split: SampleSplit,
+        rows: &[[u32; 4]],
+        (augmentation, random): (&Augmentation, &mut Random),
+        device: Device,
+    ) -> Result<Tensor, SupernetError> {
+        let tiles = self.tiles(split, rows, device)?;
+        Ok(pictures(augmentation.apply(&tiles.to_kind(TensorKind::Float), random)))
+    }
+
+    /// The digits of rows `[B · 4, 28, 28]`.
+    fn tiles(&self, split: SampleSplit, rows: &[[u32; 4]], device: Device) -> Result<Tensor, SupernetError> {
         let images = if split == SampleSplit::Train { &self.train.0 } else { &self.test.0 };
         let flat: Vec<i64> = rows.iter().flatten().map(|row| i64::from(*row)).collect();
         let count = images.size()[0];
@@ -86,11 +108,14 @@ impl Digits {
                 "a sample names digit {row}, but there are {count}: index and digits do not belong together"
             )));
         }
-        let batch = i64::try_from(rows.len()).unwrap_or(0);
-        let digits = images.index_select(0, &Tensor::from_slice(&flat)).view([batch, 2, 2, 28, 28]);
-        let pictures = digits.permute([0, 1, 3, 2, 4]).reshape([batch, 1, 56, 56]).to_device(device);
-        Ok((pictures.to_kind(TensorKind::Float) / 255.0 - MEAN) / DEVIATION)
+        Ok(images.index_select(0, &Tensor::from_slice(&flat)).to_device(device))
     }
+}
+
+/// Pictures of four digits each, normalised, from digits `[B · 4, 28, 28]`.
+fn pictures(tiles: Tensor) -> Tensor {
+    let pictures = tiles.view([-1, 2, 2, 28, 28]).permute([0, 1, 3, 2, 4]).reshape([-1, 1, 56, 56]);
+    (pictures.to_kind(TensorKind::Float) / 255.0 - MEAN) / DEVIATION
 }
 
 /// Samples: a task, four digits, the answer.

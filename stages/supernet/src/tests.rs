@@ -188,3 +188,41 @@ fn experts_are_mixed_by_the_softmax_of_their_scores() {
     }
     assert!(gaters[0] != gaters[1], "gaters begin apart");
 }
+
+/// Where the light of each picture `[N, 28, 28]` lies, from its middle, and how much there is.
+fn light(digits: &Tensor) -> Vec<[f64; 3]> {
+    let axis = Tensor::arange(28, (Kind::Float, tch::Device::Cpu)) - 13.5;
+    let sum = digits.sum_dim_intlist([1_i64, 2].as_slice(), false, Kind::Float);
+    let across = (digits * axis.view([1, 1, 28])).sum_dim_intlist([1_i64, 2].as_slice(), false, Kind::Float) / &sum;
+    let down = (digits * axis.view([1, 28, 1])).sum_dim_intlist([1_i64, 2].as_slice(), false, Kind::Float) / &sum;
+    values(&across).into_iter().zip(values(&down)).zip(values(&sum)).map(|((x, y), sum)| [x, y, sum]).collect()
+}
+
+#[test]
+fn augmentation_turns_moves_and_scales_within_its_bounds() {
+    // A spot at (4, -3) from the middle, five pixels away.
+    let digits = Tensor::zeros([400, 28, 28], (Kind::Float, tch::Device::Cpu));
+    let _ = digits.narrow(1, 10, 2).narrow(2, 17, 2).fill_(255.0);
+    let changed = |augmentation: Augmentation| light(&augmentation.apply(&digits, &mut Random::of(3, &[])));
+    let angle = |spot: &[f64; 3]| (spot[1].atan2(spot[0]).to_degrees() + 36.87).abs();
+    let distance = |spot: &[f64; 3]| spot[0].hypot(spot[1]);
+    let most = |all: &[[f64; 3]], f: &dyn Fn(&[f64; 3]) -> f64| all.iter().map(f).fold(0.0, f64::max);
+
+    let turned = changed(Augmentation { rotation: 20.0, ..Augmentation::default() });
+    assert!(turned.iter().all(|spot| (distance(spot) - 5.0).abs() < 0.1), "{turned:?}");
+    assert!((17.0..21.0).contains(&most(&turned, &angle)), "{}", most(&turned, &angle));
+    let moved = changed(Augmentation { translation: 2.0, ..Augmentation::default() });
+    let across = |spot: &[f64; 3]| (spot[0] - 4.0).abs();
+    let down = |spot: &[f64; 3]| (spot[1] + 3.0).abs();
+    assert!((1.8..2.05).contains(&most(&moved, &across)) && (1.8..2.05).contains(&most(&moved, &down)), "{moved:?}");
+    assert!(moved.iter().all(|spot| (spot[2] - 1020.0).abs() < 1.0), "no light is lost");
+    let scaled = changed(Augmentation { scaling: 0.2, ..Augmentation::default() });
+    assert!(scaled.iter().all(|spot| angle(spot) < 1.5), "{scaled:?}");
+    let stretch = |spot: &[f64; 3]| (distance(spot) / 5.0 - 1.0).abs();
+    assert!((0.17..0.23).contains(&most(&scaled, &stretch)), "{}", most(&scaled, &stretch));
+
+    // Nothing asked for, nothing drawn or changed.
+    let mut random = Random::of(3, &[]);
+    assert_eq!(Augmentation::default().apply(&digits, &mut random), digits);
+    assert_eq!(random.bits(), Random::of(3, &[]).bits());
+}

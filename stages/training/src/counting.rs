@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use nnf_net::{Model, Network, Node, Op, Precision, Random, Run, Weights, forward};
-use nnf_supernet::{Digits, SampleSplit};
+use nnf_supernet::{Augmentation, Digits, SampleSplit};
 use tch::{Device, Kind, Tensor};
 
 use crate::adamw::AdamWConfig;
@@ -25,6 +25,7 @@ pub(crate) struct CountingConfig {
     pub(crate) rate: f64,
     /// Share of pictures with a digit that occurs two to four times.
     pub(crate) repeated: f64,
+    pub(crate) augmentation: Augmentation,
     pub(crate) seed: u64,
     pub(crate) precision: Precision,
     pub(crate) optimiser: AdamWConfig,
@@ -108,11 +109,17 @@ impl<'a> Counting<'a> {
     }
 
     /// Pictures, and the counts of each digit `[B, 10]`.
-    fn batch(&self, pool: &Pool, place: &[u64], size: usize) -> Result<(Tensor, Tensor), TrainingError> {
+    fn batch(
+        &self,
+        pool: &Pool,
+        place: &[u64],
+        size: usize,
+        augmentation: &Augmentation,
+    ) -> Result<(Tensor, Tensor), TrainingError> {
         let mut random = Random::of(self.config.seed, place);
         let (rows, counts): (Vec<[u32; 4]>, Vec<[i64; 10]>) =
             (0..size).map(|_| pool.draw(&mut random, self.config.repeated)).unzip();
-        let pictures = self.digits.pictures(SampleSplit::Train, &rows, self.device)?;
+        let pictures = self.digits.augmented(SampleSplit::Train, &rows, (augmentation, &mut random), self.device)?;
         Ok((pictures, Tensor::from_slice(&counts.concat()).view([-1, 10]).to_device(self.device)))
     }
 
@@ -132,7 +139,7 @@ impl<'a> Counting<'a> {
     pub(crate) fn validate(&self, pictures: usize) -> Result<f64, TrainingError> {
         let (mut right, mut all) = (0.0, 0.0);
         for (number, size) in (0..).zip(std::iter::repeat_n(256, pictures.div_ceil(256))) {
-            let (batch, counts) = self.batch(&self.held_out, &[2, number], size)?;
+            let (batch, counts) = self.batch(&self.held_out, &[2, number], size, &Augmentation::default())?;
             let found = tch::no_grad(|| self.scores(&batch, false))?.argmax(1, false).view([-1, 10]);
             right += found.eq_tensor(&counts).all_dim(1, false).sum(Kind::Float).double_value(&[]);
             all += size as f64;
@@ -159,7 +166,7 @@ impl Work for Counting<'_> {
     }
 
     fn step(&mut self, step: u64) -> Result<Vec<f64>, TrainingError> {
-        let (pictures, counts) = self.batch(&self.pool, &[1, step], self.config.batch)?;
+        let (pictures, counts) = self.batch(&self.pool, &[1, step], self.config.batch, &self.config.augmentation)?;
         let scores = self.scores(&pictures, true)?;
         let counts = counts.view([-1]);
         let loss = scores.cross_entropy_for_logits(&counts);

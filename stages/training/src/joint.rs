@@ -8,7 +8,7 @@ use std::path::Path;
 
 use nnf_net::{Gates, Model, Precision, Random, Run, forward};
 use nnf_supernet::gating::{self, Pruning};
-use nnf_supernet::{Digits, Encoding, Index, Questions, Requirement, Supernet};
+use nnf_supernet::{Augmentation, Digits, Encoding, Index, Questions, Requirement, Supernet};
 use tch::{Device, Kind, Tensor};
 
 use crate::adamw::AdamWConfig;
@@ -36,6 +36,7 @@ pub(crate) struct JointConfig {
     pub(crate) hard_share: f64,
     /// Whether hard gates are pruned to the limit once λ rises.
     pub(crate) prune: bool,
+    pub(crate) augmentation: Augmentation,
     pub(crate) seed: u64,
     pub(crate) precision: Precision,
     pub(crate) optimiser: AdamWConfig,
@@ -60,9 +61,9 @@ pub(crate) struct Joint<'a> {
     learner: Learner,
 }
 
-/// One batch on the device.
+/// One batch.
 struct Batch {
-    pictures: Tensor,
+    digits: Vec<[u32; 4]>,
     labels: Tensor,
     requirements: Vec<Requirement>,
 }
@@ -105,8 +106,7 @@ impl<'a> Joint<'a> {
             limit: limit(),
         };
         let requirements = rows.iter().map(requirement).collect();
-        let pictures = self.data.digits.pictures(index.split, &digits, self.device)?;
-        Ok(Batch { pictures, labels: Tensor::from_slice(&labels).to_device(self.device), requirements })
+        Ok(Batch { digits, labels: Tensor::from_slice(&labels).to_device(self.device), requirements })
     }
 
     /// Gate logits `[B, N]`.
@@ -144,13 +144,11 @@ impl<'a> Joint<'a> {
         let (mut right, mut ratio) = (0.0, 0.0);
         for rows in rows.chunks(256) {
             let batch = self.batch(index, rows, &mut || limit)?;
+            let pictures = self.data.digits.pictures(index.split, &batch.digits, self.device)?;
             let (answers, kept) = tch::no_grad(|| -> Result<(Tensor, Tensor), TrainingError> {
                 let logits = self.logits(&batch.requirements, false)?;
                 let gates = self.pruning.batch(&logits, &vec![limit; rows.len()]);
-                Ok((
-                    self.scores(&batch.pictures, &gates, false)?,
-                    gates.mean_dim([1_i64].as_slice(), false, Kind::Float),
-                ))
+                Ok((self.scores(&pictures, &gates, false)?, gates.mean_dim([1_i64].as_slice(), false, Kind::Float)))
             })?;
             right += answers.argmax(1, false).eq_tensor(&batch.labels).sum(Kind::Float).double_value(&[]);
             ratio += kept.sum(Kind::Float).double_value(&[]);
@@ -173,13 +171,15 @@ impl Work for Joint<'_> {
         let (low, high) = (low.ln(), high.ln());
         let mut draw = || (low + (high - low) * random.unit()).exp().min(1.0);
         let batch = self.batch(self.data.train, &rows, &mut draw)?;
+        let change = (&config.augmentation, &mut random);
+        let pictures = self.data.digits.augmented(self.data.train.split, &batch.digits, change, self.device)?;
         let limits: Vec<f64> = batch.requirements.iter().map(|requirement| requirement.limit).collect();
         let lambda = ramp(step, config.steps, config.lambda_rise, config.lambda);
         let logits = self.logits(&batch.requirements, true)?;
         let noise = random.normal_tensor(&logits.size(), config.noise).to_device(self.device);
         let noisy = &logits + noise;
         let gates = self.training_gates(&noisy, &limits, config.prune && lambda > 0.0, &mut random);
-        let scores = self.scores(&batch.pictures, &gates, true)?;
+        let scores = self.scores(&pictures, &gates, true)?;
         let answer_loss = scores.cross_entropy_for_logits(&batch.labels);
         let limit_tensor = Tensor::from_slice(&limits).to_kind(Kind::Float).to_device(self.device);
         let beyond = gating::gate_loss(&noisy, &limit_tensor);

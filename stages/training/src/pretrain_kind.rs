@@ -5,7 +5,7 @@ use std::time::Duration;
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, Stage, StageError};
 use nnf_net::Network;
 use nnf_results::Cost;
-use nnf_supernet::Digits;
+use nnf_supernet::{Augmentation, Digits};
 use serde::Deserialize;
 
 use crate::adamw::AdamWConfig;
@@ -22,6 +22,8 @@ struct Parameters {
     clip: f64,
     repeated: f64,
     validation_digits: usize,
+    #[serde(flatten)]
+    augmentation: Augmentation,
     seed: u64,
     checkpoint_seconds: u64,
     precision: String,
@@ -58,6 +60,7 @@ pub(crate) fn offer() -> Offer {
             Parameter::int("seed", 0, i64::MAX, "seed of weights and draws").default(1),
             Parameter::int("checkpoint_seconds", 1, 86_400, "time between checkpoints").unit("s").default(60).unkeyed(),
         ])
+        .parameters(Augmentation::parameters())
         .parameters(place::parameters())
         .resumes()
         .all_cpus();
@@ -77,6 +80,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         batch: p.batch,
         rate: p.learning_rate,
         repeated: p.repeated,
+        augmentation: p.augmentation,
         seed: p.seed,
         precision,
         optimiser: AdamWConfig { betas: (0.9, 0.999), eps: 1e-8, weight_decay: p.weight_decay, clip: p.clip },

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use nnf_net::{Model, Precision, Random, Weights, resnet::Config};
-use nnf_supernet::{AssemblerConfig, Digits, Encoding, Index, Questions, SampleSplit, Supernet, build_assembler};
+use nnf_supernet::{
+    AssemblerConfig, Augmentation, Digits, Encoding, Index, Questions, SampleSplit, Supernet, build_assembler,
+};
 use tch::{Device, Kind, Tensor};
 
 use crate::adamw::{AdamW, AdamWConfig};
@@ -17,6 +19,7 @@ use crate::progress::Watch;
 use crate::schedule::{limit_range, one_cycle, ramp};
 use crate::session::{History, Session, Work};
 
+const AUGMENTATION: Augmentation = Augmentation { rotation: 10.0, translation: 2.0, scaling: 0.1 };
 const OPTIMISER: AdamWConfig = AdamWConfig { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.01, clip: 5.0 };
 
 /// Asks the training to stop once, after some steps.
@@ -99,6 +102,7 @@ fn joint_config(steps: u64) -> JointConfig {
         noise: 0.5,
         hard_share: 0.5,
         prune: true,
+        augmentation: AUGMENTATION,
         seed: 7,
         precision: Precision::Float32,
         optimiser: OPTIMISER,
@@ -150,8 +154,16 @@ fn a_killed_pretraining_ends_with_the_same_bytes() {
     let digits = digits(folder.path());
     let make = || -> Box<dyn Work + '_> {
         let precision = Precision::Float32;
-        let config =
-            CountingConfig { steps: 9, batch: 16, rate: 3e-3, repeated: 0.5, seed: 3, precision, optimiser: OPTIMISER };
+        let config = CountingConfig {
+            steps: 9,
+            batch: 16,
+            rate: 3e-3,
+            repeated: 0.5,
+            augmentation: AUGMENTATION,
+            seed: 3,
+            precision,
+            optimiser: OPTIMISER,
+        };
         let labels = digits.labels(SampleSplit::Train);
         let pools = (Pool::new(labels, 0..200).unwrap(), Pool::new(labels, 0..200).unwrap());
         Box::new(Counting::new(config, supernet().model.network, &digits, pools, Device::Cpu).unwrap())

@@ -6,7 +6,7 @@ use std::time::Duration;
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
 use nnf_net::{Model, Network, Weights};
 use nnf_results::Cost;
-use nnf_supernet::{AssemblerConfig, Digits, Encoding, Index, Questions, Supernet, build_assembler};
+use nnf_supernet::{AssemblerConfig, Augmentation, Digits, Encoding, Index, Questions, Supernet, build_assembler};
 use serde::Deserialize;
 
 use crate::adamw::AdamWConfig;
@@ -39,6 +39,8 @@ struct Parameters {
     validation_limits: Vec<f64>,
     validation_samples: usize,
     snapshots: u64,
+    #[serde(flatten)]
+    augmentation: Augmentation,
     seed: u64,
     checkpoint_seconds: u64,
     precision: String,
@@ -70,6 +72,7 @@ pub(crate) fn offer() -> Offer {
                     .optional(),
             ])
             .parameters(constants())
+            .parameters(Augmentation::parameters())
             .parameters(place::parameters())
             .resumes()
             .all_cpus();
@@ -144,6 +147,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         noise: p.noise,
         hard_share: p.hard_share,
         prune: p.prune,
+        augmentation: p.augmentation,
         seed: p.seed,
         precision,
         optimiser: AdamWConfig { betas: (0.9, 0.999), eps: 1e-8, weight_decay: p.weight_decay, clip: p.clip },

@@ -261,7 +261,7 @@ fn a_run_that_goes_on_and_one_that_was_killed_are_shown_as_such() {
     let project = Project::new(
         "stages:
   first: { run: [touch, '{out.x}'], out: { x: } }
-  slow: { run: [sh, -c, 'echo waiting; while [ -d "$PWD" ] && [ ! -e go ]; do sleep 0.05; done; touch {out.y}'], in: { x: first.x }, out: { y: } }
+  slow: { run: [sh, -c, 'echo waiting; while [ -d $PWD ] && [ ! -e go ]; do sleep 0.05; done; touch {out.y}'], in: { x: first.x }, out: { y: } }
   last: { run: [touch, '{out.z}'], in: { y: slow.y }, out: { z: } }
 ",
     );

@@ -30,13 +30,17 @@ pub(crate) struct Given {
 impl Given {
     /// Reads the inputs.
     pub(crate) fn read(stage: &Stage) -> Result<Self, BaselineError> {
-        Ok(Given {
+        let given = Given {
             digits: Digits::load(stage.input("digits")?)?,
             train: Index::load(stage.input("train")?)?,
             validation: Index::load(stage.input("validation")?)?,
             samples: Index::load(stage.input("samples")?)?,
             questions: Questions::load(stage.input("tasks")?)?,
-        })
+        };
+        for index in [&given.train, &given.validation, &given.samples] {
+            given.questions.check(index)?;
+        }
+        Ok(given)
     }
 
     /// Positions of named tasks, each with samples to learn from and to be judged by.

@@ -70,6 +70,7 @@ fn train(stage: &Stage) -> Result<(), BaselineError> {
     let digits = Digits::load(stage.input("digits")?)?;
     let questions = Questions::load(stage.input("tasks")?)?;
     let train = Index::load(stage.input("train")?)?;
+    questions.check(&train)?;
     let validation = only_trained(Index::load(stage.input("validation")?)?, &train);
     let all = Samples::of((&digits, &train), None, usize::MAX, "train on")?;
     let watched = Samples::of((&digits, &validation), None, tuning.validation_samples, "watch by")?;

@@ -32,11 +32,10 @@ pub(crate) struct Row {
 impl Asked {
     /// Reads the inputs `digits`, `samples` and `tasks`.
     pub(crate) fn read(stage: &Stage) -> Result<Self, StageError> {
-        Ok(Asked {
-            digits: Digits::load(stage.input("digits")?).map_err(StageError::failed)?,
-            index: Index::load(stage.input("samples")?).map_err(StageError::failed)?,
-            questions: Questions::load(stage.input("tasks")?).map_err(StageError::failed)?,
-        })
+        let index = Index::load(stage.input("samples")?).map_err(StageError::failed)?;
+        let questions = Questions::load(stage.input("tasks")?).map_err(StageError::failed)?;
+        questions.check(&index).map_err(StageError::failed)?;
+        Ok(Asked { digits: Digits::load(stage.input("digits")?).map_err(StageError::failed)?, index, questions })
     }
 
     pub(crate) fn has_samples(&self, task: usize) -> bool {

@@ -164,10 +164,13 @@ fn read(stage: &Stage) -> Result<Given, StageError> {
             predictor.conditions.cpu, machine.cpu
         ));
     }
+    let index = Index::load(stage.input("samples")?).map_err(StageError::failed)?;
+    let questions = Questions::load(stage.input("tasks")?).map_err(StageError::failed)?;
+    questions.check(&index).map_err(StageError::failed)?;
     Ok(Given {
         digits: Digits::load(stage.input("digits")?).map_err(StageError::failed)?,
-        index: Index::load(stage.input("samples")?).map_err(StageError::failed)?,
-        questions: Questions::load(stage.input("tasks")?).map_err(StageError::failed)?,
+        index,
+        questions,
         supernet,
         predictor,
     })

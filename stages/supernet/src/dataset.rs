@@ -140,16 +140,19 @@ impl Index {
         let frame = read(path)?;
         let unfit = |e: PolarsError| SupernetError::unfit(path, e);
         let whole = |name: &str| -> Result<Vec<u32>, SupernetError> {
-            let column = frame.column(name).map_err(unfit)?.cast(&DataType::UInt32).map_err(unfit)?;
-            let values: Vec<u32> = column.u32().map_err(unfit)?.into_no_null_iter().collect();
-            Ok(values)
+            let column = frame.column(name).map_err(unfit)?;
+            let values = column.strict_cast(&DataType::UInt32).map_err(unfit)?;
+            let values: Option<Vec<u32>> = values.u32().map_err(unfit)?.iter().collect();
+            values.ok_or_else(|| SupernetError::unfit(path, format!("a row has no `{name}`")))
         };
         let columns = [whole("d0")?, whole("d1")?, whole("d2")?, whole("d3")?];
         let digits =
             (0..frame.height()).map(|row| [0, 1, 2, 3].map(|position: usize| columns[position][row])).collect();
         let narrow =
             |values: Vec<u32>| values.into_iter().map(|v| u16::try_from(v).unwrap_or(u16::MAX)).collect::<Vec<u16>>();
-        let label: Vec<u8> = whole("label")?.into_iter().map(|v| u8::from(v != 0)).collect();
+        let label = whole("label")?.into_iter().map(|answer| u8::try_from(answer).ok().filter(|answer| *answer < 2));
+        let label: Option<Vec<u8>> = label.collect();
+        let label = label.ok_or_else(|| SupernetError::unfit(path, "a `label` is neither 0 nor 1"))?;
         let split = frame.column("split").map_err(unfit)?.str().map_err(unfit)?.unique().map_err(unfit)?;
         let split = match (split.len(), split.get(0)) {
             (1, Some("train")) => SampleSplit::Train,
@@ -200,22 +203,49 @@ impl Questions {
     pub fn load(path: &Path) -> Result<Self, SupernetError> {
         let frame = read(path)?;
         let unfit = |e: PolarsError| SupernetError::unfit(path, e);
+        let missing = |name: &str| SupernetError::unfit(path, format!("a row has no `{name}`"));
         let text = |name: &str| -> Result<Vec<String>, SupernetError> {
             let column = frame.column(name).map_err(unfit)?.str().map_err(unfit)?;
-            Ok(column.iter().map(|value| value.unwrap_or_default().to_owned()).collect())
+            let values: Option<Vec<String>> = column.iter().map(|value| value.map(str::to_owned)).collect();
+            values.ok_or_else(|| missing(name))
         };
-        let bits: Vec<Vec<bool>> =
-            text("bits")?.iter().map(|bits| bits.chars().map(|bit| bit == '1').collect()).collect();
         let flags = |name: &str| -> Result<Vec<bool>, SupernetError> {
-            let column = frame.column(name).map_err(unfit)?.bool().map_err(unfit)?;
-            Ok(column.iter().map(|value| value.unwrap_or(false)).collect())
+            let values: Option<Vec<bool>> = frame.column(name).map_err(unfit)?.bool().map_err(unfit)?.iter().collect();
+            values.ok_or_else(|| missing(name))
         };
-        if bits.is_empty() || bits.iter().any(|own| own.len() != bits[0].len()) {
-            return Err(SupernetError::unfit(path, "there are no tasks, or they have different numbers of bits"));
+        let texts = text("bits")?;
+        let all = |bits: &String| {
+            !bits.is_empty() && bits.len() == texts[0].len() && bits.bytes().all(|b| b"01".contains(&b))
+        };
+        if texts.is_empty() || !texts.iter().all(all) {
+            let why = "there are no tasks, or their `bits` are not 0 and 1, as many for each";
+            return Err(SupernetError::unfit(path, why));
+        }
+        let bits = texts.iter().map(|bits| bits.bytes().map(|bit| bit == b'1').collect()).collect::<Vec<Vec<bool>>>();
+        // Samples name a task by its row.
+        let numbers = frame.column("task").map_err(unfit)?.strict_cast(&DataType::UInt32).map_err(unfit)?;
+        if !numbers.u32().map_err(unfit)?.iter().eq((0..).map(Some).take(bits.len())) {
+            return Err(SupernetError::unfit(path, "`task` does not count its rows from 0: it was sorted or filtered"));
         }
         // A table that was not made here may have none.
         let further = if frame.column("further").is_ok() { flags("further")? } else { vec![false; bits.len()] };
         Ok(Questions { names: text("name")?, bits, seen: flags("seen")?, further })
+    }
+
+    /// Checks that samples are of these tasks.
+    ///
+    /// # Errors
+    /// When a sample names a task that there is not.
+    pub fn check(&self, samples: &Index) -> Result<(), SupernetError> {
+        match samples.task.iter().find(|task| usize::from(**task) >= self.names.len()) {
+            None => Ok(()),
+            Some(task) => {
+                let count = self.names.len();
+                Err(SupernetError::Misfit(format!(
+                    "a sample names task {task}, but there are {count}: samples and tasks do not belong together"
+                )))
+            }
+        }
     }
 
     /// Positions of the tasks that are asked.

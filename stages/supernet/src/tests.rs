@@ -226,3 +226,39 @@ fn augmentation_turns_moves_and_scales_within_its_bounds() {
     assert_eq!(Augmentation::default().apply(&digits, &mut random), digits);
     assert_eq!(random.bits(), Random::of(3, &[]).bits());
 }
+
+#[test]
+fn tables_that_were_changed_on_the_way_are_refused() {
+    use polars::prelude::*;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("table.parquet");
+    let questions = |task: &[Option<u32>], bits: &[Option<&str>], seen: &[Option<bool>]| {
+        let frame = df!("task" => task, "name" => ["a", "b"], "bits" => bits, "seen" => seen).unwrap();
+        nnf_results::table::write(frame, &path).unwrap();
+        Questions::load(&path).map_err(|error| error.to_string())
+    };
+    let (rows, bits, seen) = ([Some(0), Some(1)], [Some("01"), Some("10")], [Some(true), Some(false)]);
+    let good = questions(&rows, &bits, &seen).unwrap();
+    assert_eq!(good.bits, [[false, true], [true, false]]);
+    assert!(questions(&[Some(1), Some(0)], &bits, &seen).unwrap_err().contains("sorted or filtered"));
+    assert!(questions(&[Some(0), None], &bits, &seen).unwrap_err().contains("sorted or filtered"));
+    assert!(questions(&rows, &[Some("01"), Some("2x")], &seen).unwrap_err().contains("not 0 and 1"));
+    assert!(questions(&rows, &[Some("01"), None], &seen).unwrap_err().contains("no `bits`"));
+    assert!(questions(&rows, &bits, &[Some(true), None]).unwrap_err().contains("no `seen`"));
+
+    let samples = |task: &[i64], digit: Option<i64>, label: &[u32]| {
+        let one = [Some(1_i64), Some(2)];
+        let frame = df!("task" => task, "d0" => one, "d1" => one, "d2" => one, "d3" => [Some(1), digit],
+            "label" => label, "split" => ["train", "train"]);
+        nnf_results::table::write(frame.unwrap(), &path).unwrap();
+        Index::load(&path).map_err(|error| error.to_string())
+    };
+    let index = samples(&[0, 1], Some(3), &[0, 1]).unwrap();
+    good.check(&index).unwrap();
+    assert!(samples(&[0, 1], None, &[0, 1]).unwrap_err().contains("no `d3`"));
+    assert!(samples(&[0, 1], Some(-3), &[0, 1]).is_err());
+    assert!(samples(&[0, 1], Some(3), &[0, 2]).unwrap_err().contains("neither 0 nor 1"));
+    let other = samples(&[0, 2], Some(3), &[0, 1]).unwrap();
+    assert!(good.check(&other).unwrap_err().to_string().contains("names task 2, but there are 2"));
+}

@@ -38,10 +38,14 @@ impl AdamW {
         AdamW { config, first: parameters.zeros_like(), second: parameters.zeros_like(), steps: 0, decaying }
     }
 
-    /// Changes `parameters` in place; `gradient` is used up. Returns the norm of the gradient before clipping.
+    /// Changes `parameters` in place; `gradient` is used up. Returns the norm of the gradient before clipping; where that
+    /// is not finite, nothing is changed.
     pub(crate) fn step(&mut self, parameters: &Tensor, mut gradient: Tensor, rate: f64) -> f64 {
-        self.steps += 1;
         let norm = gradient.norm().double_value(&[]);
+        if !norm.is_finite() {
+            return norm;
+        }
+        self.steps += 1;
         if self.config.clip > 0.0 && norm > self.config.clip {
             let _ = gradient.g_mul_scalar_(self.config.clip / norm);
         }

@@ -24,7 +24,7 @@ pub enum TrainingError {
     Table(#[from] polars::error::PolarsError),
     /// The training diverged.
     #[error(
-        "step {step}: the loss is not finite (learning rate {rate:.1e}, seed {seed}); a lower `learning_rate` helps"
+        "step {step}: the loss or its gradient is not finite (learning rate {rate:.1e}, seed {seed}); a lower `learning_rate` helps"
     )]
     NotFinite {
         /// The step.

@@ -80,12 +80,8 @@ impl<'a> Joint<'a> {
         if data.train.is_empty() {
             return Err(TrainingError::Misfit("there are no samples to train on".into()));
         }
-        let tasks = data.questions.bits.len();
-        for index in [data.train, data.validation] {
-            if let Some(task) = index.task.iter().find(|task| usize::from(**task) >= tasks) {
-                return Err(TrainingError::Misfit(format!("a sample names task {task}, but there are {tasks}")));
-            }
-        }
+        data.questions.check(data.train)?;
+        data.questions.check(data.validation)?;
         let pruning = Pruning::of(&supernet.model.network);
         let learner = Learner::new(vec![supernet.model, supernet.assembler], device, config.optimiser)?;
         Ok(Joint { config, data, encoding: supernet.encoding, device, widths, pruning, learner })
@@ -192,6 +188,9 @@ impl Work for Joint<'_> {
         let ratio = gating::hard(&noisy.detach()).mean(Kind::Float);
         let (right, ratio, beyond) = (right.double_value(&[]), ratio.double_value(&[]), beyond.double_value(&[]));
         let norm = self.learner.descend(&loss, rate);
+        if !norm.is_finite() {
+            return Err(TrainingError::NotFinite { step, rate, seed: self.config.seed });
+        }
         Ok(vec![answer_loss.double_value(&[]), right, ratio, beyond, lambda, norm])
     }
 

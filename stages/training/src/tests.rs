@@ -165,7 +165,7 @@ fn a_killed_pretraining_ends_with_the_same_bytes() {
             optimiser: OPTIMISER,
         };
         let labels = digits.labels(SampleSplit::Train);
-        let pools = (Pool::new(labels, 0..200).unwrap(), Pool::new(labels, 0..200).unwrap());
+        let pools = (Pool::new(labels, 0..200).unwrap(), Pool::new(labels, 0..200).ok());
         Box::new(Counting::new(config, supernet().model.network, &digits, pools, Device::Cpu).unwrap())
     };
     resumed_equals_undisturbed(9, &make);
@@ -213,6 +213,12 @@ fn the_optimiser_is_adamw() {
         let found = Vec::<f32>::try_from(&parameters).unwrap();
         assert!(found.iter().zip(p).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-5), "step {step}: {found:?} {p:?}");
     }
+    // A gradient that is not finite spoils nothing.
+    let before = (Vec::<f32>::try_from(&parameters).unwrap(), optimiser.first.copy(), optimiser.steps);
+    for bad in [f32::NAN, f32::INFINITY] {
+        assert!(!optimiser.step(&parameters, Tensor::from_slice(&[0.1, bad, 0.1]), 0.05).is_finite());
+    }
+    assert_eq!((Vec::<f32>::try_from(&parameters).unwrap(), optimiser.first.copy(), optimiser.steps), before);
 }
 
 #[test]

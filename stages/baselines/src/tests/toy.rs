@@ -77,6 +77,7 @@ impl Toy {
         save(samples.unwrap(), &toy.path("samples"));
         let bits = |bits: &Vec<bool>| bits.iter().map(|bit| if *bit { '1' } else { '0' }).collect::<String>();
         let tasks = df!(
+            "task" => (0_u16..).take(questions.names.len()).collect::<Vec<u16>>(),
             "name" => questions.names.clone(),
             "bits" => questions.bits.iter().map(bits).collect::<Vec<String>>(),
             "seen" => questions.seen.clone(),

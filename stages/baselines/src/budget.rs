@@ -5,8 +5,7 @@
 //! does not know tasks.
 
 use nnf_device::{Meter, Micros, Predictor, Timing};
-use nnf_net::{Counts, GateVector, Macs, Model, Network, Weights};
-use tch::{Device, Kind, Tensor};
+use nnf_net::{Counts, GateVector, Macs, Model, Network};
 
 use crate::error::BaselineError;
 use crate::pruning::{Ranking, Scope};
@@ -82,17 +81,7 @@ impl Target<'_> {
     /// Median latency of an architecture on this machine.
     fn measured(&self, network: &Network) -> Result<Micros, BaselineError> {
         let mut meter = Meter::new(1, Timing { rounds: 1, ..self.timing });
-        meter.round(0, &stand_in(network)?)?;
+        meter.round(0, &deployed(&Model::stand_in(network.clone()))?)?;
         Ok(meter.latencies().first().map_or(Micros(f64::NAN), |latency| latency.median))
     }
-}
-
-/// A network as it is deployed, with weights that are only there to be multiplied.
-fn stand_in(network: &Network) -> Result<Model, BaselineError> {
-    let mut weights = Weights::default();
-    for parameter in network.parameters() {
-        // Neither zero nor denormal, which some kernels treat in another time.
-        weights.insert(parameter.name, Tensor::full(parameter.shape.as_slice(), 0.01, (Kind::Float, Device::Cpu)));
-    }
-    deployed(&Model { network: network.clone(), weights })
 }

@@ -9,7 +9,6 @@ mod convergence;
 mod error;
 mod heads;
 mod importance;
-mod initial;
 mod parameters;
 mod prune_tune_kind;
 mod pruned;

@@ -3,11 +3,11 @@
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
 use nnf_net::{Counts, Model, Network, Weights};
 use nnf_results::{Cost, table};
+use nnf_training::initial;
 use polars::prelude::*;
 use serde::Deserialize;
 
 use crate::error::BaselineError;
-use crate::initial::initial;
 use crate::parameters::{TuningParameters, parameters};
 use crate::tuner::{Given, Tuned, Tuner, Turn, place};
 use crate::units::Units;
@@ -73,7 +73,7 @@ fn retrain(stage: &Stage) -> Result<(), BaselineError> {
     let given = Given::read(stage)?;
     let tasks = given.tasks(&p.tasks)?;
     let network = heads::with_answers(&Network::load(stage.input("network")?)?, heads::ANSWERS)?;
-    let start = || initial(stage, &network, tuning.seed);
+    let start = || Ok(initial(stage, &network, tuning.seed)?);
     let units = Units::of(stage);
     let tuner =
         Tuner { stage, units: &units, given: &given, parameters: &tuning, samples: p.samples, device, precision };

@@ -4,7 +4,7 @@
 
 use nnf_contract::Stage;
 use nnf_evaluation::{Accuracy, accuracy};
-use nnf_net::{GateVector, Model, Precision, fold_batch_norms, slice};
+use nnf_net::{GateVector, Model, Precision};
 use nnf_supernet::{Digits, Index, Questions};
 use nnf_training::place::{self, PlaceParameters};
 use nnf_training::{Session, Watch};
@@ -161,10 +161,7 @@ pub(crate) fn place(stage: &Stage, p: &TuningParameters) -> Result<(Device, Prec
 
 /// A model as it is deployed: without gates, batch norms folded.
 pub(crate) fn deployed(model: &Model) -> Result<Model, BaselineError> {
-    let open = GateVector::open(&model.network.gate_layers());
-    let (network, weights) = slice(&model.network, &model.weights, &open)?;
-    let (network, weights) = fold_batch_norms(&network, &weights)?;
-    Ok(Model { network, weights })
+    Ok(model.deployed(&GateVector::open(&model.network.gate_layers()))?)
 }
 
 /// Tells the engine of networks, not of the steps of each.

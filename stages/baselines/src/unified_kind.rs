@@ -6,14 +6,13 @@ use nnf_contract::{Input, Kind, Offer, Output, Parameter, Stage, StageError};
 use nnf_net::Network;
 use nnf_results::{Cost, table};
 use nnf_supernet::{Digits, Index, Questions};
-use nnf_training::Session;
+use nnf_training::{Session, initial};
 use polars::prelude::*;
 use serde::Deserialize;
 
 use crate::convergence::Evaluation;
 use crate::error::BaselineError;
 use crate::heads;
-use crate::initial::initial;
 use crate::parameters::{TuningParameters, parameters};
 use crate::samples::Samples;
 use crate::tuner::place;

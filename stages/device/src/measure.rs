@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use nnf_net::{GateVector, Model, Network, Run, Weights, fold_batch_norms, forward, slice_network};
+use nnf_net::{GateVector, Model, Network, Run, forward};
 use nnf_results::statistics::quantile;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -50,14 +50,7 @@ pub struct Latency {
 /// # Errors
 /// When the gates do not fit.
 pub fn architecture(network: &Network, gates: &GateVector) -> Result<Model, DeviceError> {
-    let network = slice_network(network, gates)?;
-    let mut weights = Weights::default();
-    for parameter in network.parameters() {
-        // Neither zero nor denormal, which some kernels treat in another time.
-        weights.insert(parameter.name, Tensor::full(parameter.shape.as_slice(), 0.01, (Kind::Float, Device::Cpu)));
-    }
-    let (network, weights) = fold_batch_norms(&network, &weights)?;
-    Ok(Model { network, weights })
+    Ok(Model::stand_in(network.clone()).deployed(gates)?)
 }
 
 /// Latency of one input through each of some models without gates. The caller measures them in turns, round after

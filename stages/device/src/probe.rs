@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, Stage, StageError};
-use nnf_net::{Bytes, Model, Network, Run, Weights, forward};
+use nnf_net::{Bytes, Model, Network, Run, forward};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
@@ -54,11 +54,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
 
 /// Makes a network's weights and runs it, twice: libtorch keeps prepared weights from the first run for the second.
 fn once(network: &Network) -> Result<(), DeviceError> {
-    let mut weights = Weights::default();
-    for parameter in network.parameters() {
-        weights.insert(parameter.name, Tensor::full(parameter.shape.as_slice(), 0.01, (tch::Kind::Float, Device::Cpu)));
-    }
-    let model = Model { network: network.clone(), weights };
+    let model = Model::stand_in(network.clone());
     let mut shape = vec![1];
     shape.extend(network.input_shape());
     let input = Tensor::full(shape.as_slice(), 0.5, (tch::Kind::Float, Device::Cpu));

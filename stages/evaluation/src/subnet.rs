@@ -2,7 +2,7 @@
 //!
 //! It does not know devices.
 
-use nnf_net::{Counts, GateVector, Model, fold_batch_norms, slice};
+use nnf_net::{Counts, GateVector, Model};
 use nnf_supernet::Supernet;
 
 use crate::error::EvaluationError;
@@ -22,9 +22,7 @@ impl Subnet {
     /// # Errors
     /// When the gates do not fit.
     pub fn of(supernet: &Supernet, gates: &GateVector) -> Result<Self, EvaluationError> {
-        let (network, weights) = slice(&supernet.model.network, &supernet.model.weights, gates)?;
-        let (network, weights) = fold_batch_norms(&network, &weights)?;
-        let counts = Counts::of(&network);
-        Ok(Subnet { model: Model { network, weights }, counts })
+        let model = supernet.model.deployed(gates)?;
+        Ok(Subnet { counts: Counts::of(&model.network), model })
     }
 }

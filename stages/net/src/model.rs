@@ -4,8 +4,13 @@
 
 use std::path::Path;
 
+use tch::{Device, Kind, Tensor};
+
 use crate::error::NetError;
+use crate::fold::fold_batch_norms;
+use crate::gates::GateVector;
 use crate::graph::Network;
+use crate::slice::slice;
 use crate::weights::Weights;
 
 /// A network and weights that fit it.
@@ -38,5 +43,28 @@ impl Model {
         let weights = Weights::load(&path)?;
         weights.check(&network).map_err(|e| NetError::unfit(&path, e))?;
         Ok(Model { network, weights })
+    }
+
+    /// A subnet as it is deployed: what gates keep, without gates, batch norms folded into what they follow.
+    ///
+    /// # Errors
+    /// When the gates do not fit.
+    pub fn deployed(&self, gates: &GateVector) -> Result<Model, NetError> {
+        let (network, weights) = slice(&self.network, &self.weights, gates)?;
+        let (network, weights) = fold_batch_norms(&network, &weights)?;
+        Ok(Model { network, weights })
+    }
+
+    /// A network with weights that are only there to be multiplied, for what the values do not matter to: its time, its
+    /// memory.
+    #[must_use]
+    pub fn stand_in(network: Network) -> Model {
+        let mut weights = Weights::default();
+        for parameter in network.parameters() {
+            // Neither zero nor denormal, which some kernels treat in another time.
+            let value = Tensor::full(parameter.shape.as_slice(), 0.01, (Kind::Float, Device::Cpu));
+            weights.insert(parameter.name, value);
+        }
+        Model { network, weights }
     }
 }

@@ -8,6 +8,7 @@ mod adamw;
 mod checkpoint;
 mod counting;
 mod error;
+mod initial;
 mod joint;
 mod learner;
 pub mod place;
@@ -19,6 +20,7 @@ mod train_kind;
 
 pub use adamw::AdamWConfig;
 pub use error::TrainingError;
+pub use initial::initial;
 pub use learner::Learner;
 pub use progress::Watch;
 pub use session::{History, Session, Work};

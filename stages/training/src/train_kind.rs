@@ -4,13 +4,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
-use nnf_net::{Model, Network, Weights};
+use nnf_net::{Model, Network};
 use nnf_results::Cost;
 use nnf_supernet::{AssemblerConfig, Augmentation, Digits, Encoding, Index, Questions, Supernet, build_assembler};
 use serde::Deserialize;
 
 use crate::adamw::AdamWConfig;
 use crate::error::TrainingError;
+use crate::initial::initial;
 use crate::joint::{Data, Joint, JointConfig};
 use crate::place::{self, PlaceParameters};
 use crate::session::Session;
@@ -195,16 +196,7 @@ fn beginning(stage: &Stage, p: &Parameters, task_bits: usize) -> Result<Supernet
     let config = AssemblerConfig { encoder: p.encoder.clone(), gater: p.gater, experts: p.experts, open: p.open };
     let (assembler, assembler_weights) =
         build_assembler(&layers, encoding, &config, p.seed).map_err(StageError::failed)?;
-    let model = match stage.optional_input("initial")? {
-        None => Model { weights: Weights::init(&network, p.seed), network },
-        Some(folder) => {
-            let model = Model::load(folder).map_err(StageError::failed)?;
-            if model.network != network {
-                return Err(StageError::failed("`initial` is a model of another network than `network`"));
-            }
-            model
-        }
-    };
+    let model = initial(stage, &network, p.seed)?;
     Ok(Supernet { model, assembler: Model { network: assembler, weights: assembler_weights }, encoding })
 }
 

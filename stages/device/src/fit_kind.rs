@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::error::DeviceError;
 use crate::features::Features;
 use crate::fit;
-use crate::predictor::{Conditions, Predictor};
+use crate::predictor::{Conditions, FORMAT, Predictor, VERSION};
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -52,8 +52,8 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let (rows, latencies) = profiled(&network, stage.input("gates")?, stage.input("profile")?)?;
     let linear = fit::least_squares(&rows, &latencies, p.ridge)?;
     let predictor = Predictor {
-        format: "nnf.predictor".into(),
-        version: 1,
+        format: FORMAT.into(),
+        version: VERSION,
         conditions,
         layers: network.gate_layers(),
         features: Predictor::feature_names(&network),

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use nnf_net::{Bytes, Counts, GateLayer, GateVector, Network, slice_network};
+use nnf_net::{Bytes, Counts, GateLayer, GateVector, Network, fold_network, slice_network};
 use serde::{Deserialize, Serialize};
 
 use crate::error::DeviceError;
@@ -44,13 +44,18 @@ impl Conditions {
     }
 }
 
+/// What the file says that it is.
+pub(crate) const FORMAT: &str = "nnf.predictor";
+/// Version of its format.
+pub(crate) const VERSION: u32 = 1;
+
 /// A fitted predictor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Predictor {
-    /// `nnf.predictor`.
+    /// [`FORMAT`].
     pub format: String,
-    /// 1.
+    /// [`VERSION`].
     pub version: u32,
     /// Conditions of the measurements.
     pub conditions: Conditions,
@@ -100,6 +105,10 @@ impl Predictor {
     pub fn load(path: &Path, network: &Network) -> Result<Self, DeviceError> {
         let predictor: Predictor =
             serde_json::from_str(&fs_err::read_to_string(path)?).map_err(|e| DeviceError::unfit(path, e))?;
+        if predictor.format != FORMAT || predictor.version != VERSION {
+            let found = format!("`{}` version {}", predictor.format, predictor.version);
+            return Err(DeviceError::unfit(path, format!("it is {found}, not `{FORMAT}` version {VERSION}")));
+        }
         let fits = predictor.layers == network.gate_layers() && predictor.features == Self::feature_names(network);
         if !fits || predictor.coefficients.len() != predictor.features.len() {
             return Err(DeviceError::unfit(
@@ -120,13 +129,14 @@ pub struct Estimator<'a> {
 }
 
 impl Estimator<'_> {
-    /// Predicted latency of the subnet that gates ask for, and its memory: weights and the largest live values.
+    /// Predicted latency of the subnet that gates ask for, and its memory as it is deployed: weights and the largest live
+    /// values.
     ///
     /// # Errors
     /// When the gates do not fit.
     pub fn cost(&self, gates: &GateVector) -> Result<(Micros, Bytes), DeviceError> {
         let sliced = slice_network(self.network, gates)?;
         let latency = self.predictor.of_features(&self.features.of_slice(gates, &sliced));
-        Ok((latency, Counts::of(&sliced).memory()))
+        Ok((latency, Counts::of(&fold_network(&sliced)?).memory()))
     }
 }

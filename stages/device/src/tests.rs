@@ -100,10 +100,14 @@ fn predictors_reload_and_refuse_other_networks() {
     let gates = gates(&network, 1);
     let cost = |predictor: &Predictor| predictor.estimator(&network).cost(&gates).unwrap();
     assert_eq!(cost(&again), cost(&predictor));
-    let sliced = nnf_net::slice_network(&network, &gates).unwrap();
-    assert_eq!(cost(&predictor).1, Counts::of(&sliced).memory());
+    let deployed = architecture(&network, &gates).unwrap();
+    assert_eq!(cost(&predictor).1, Counts::of(&deployed.network).memory(), "as it is deployed");
     let other = Config::preset("resnet-numvqa").unwrap().build().unwrap();
     assert!(Predictor::load(&path, &other).unwrap_err().to_string().contains("another network"));
+    Predictor { version: 2, ..predictor }.save(&path).unwrap();
+    assert!(
+        Predictor::load(&path, &network).unwrap_err().to_string().contains("version 2, not `nnf.predictor` version 1")
+    );
 }
 
 #[test]

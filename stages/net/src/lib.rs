@@ -32,7 +32,7 @@ mod weights;
 pub use catalogue::{Changes, build, presets};
 pub use count::{Bytes, Counts, Macs};
 pub use error::NetError;
-pub use fold::fold_batch_norms;
+pub use fold::{fold_batch_norms, fold_network};
 pub use gates::{GateLayer, GateSet, GateVector};
 pub use graph::{Network, Node};
 pub use groups::{ChannelGroup, ChannelGroups};

@@ -2,21 +2,21 @@
 //!
 //! It does not know what a variant changes; its name says so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nnf_contract::{Input, Kind, Offer, Parameter, Stage, StageError};
-use nnf_results::statistics::mean;
+use nnf_results::statistics::{half_interval, mean};
 use polars::prelude::*;
 use serde::Deserialize;
 
 use crate::document::Document;
 use crate::error::ReportError;
-use crate::format::{percent, points};
+use crate::format::{NONE, limit, percent};
 use crate::output::{self, PARQUET};
 use crate::read;
 use crate::table::Table;
 
-const COLUMNS: [&str; 5] = ["seen", "limit", "accuracy", "ratio", "generated_ratio"];
+const COLUMNS: [&str; 6] = ["task", "seen", "limit", "accuracy", "ratio", "generated_ratio"];
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -39,55 +39,91 @@ pub(crate) fn offer() -> Offer {
 
 fn run(stage: &Stage) -> Result<(), StageError> {
     let p: Parameters = stage.parameters()?;
-    let mut rows = Vec::new();
+    let (mut rows, mut splits, mut samples) = (Vec::new(), BTreeSet::new(), Vec::new());
     for labelled in stage.inputs("results") {
-        // `variant=NAME`
-        let name = labelled.label.split_once('=').map_or(labelled.label.as_str(), |(_, name)| name);
-        rows.extend(summarised(name, &read::parquet(&labelled.path, &COLUMNS)?)?);
+        let results = read::parquet(&labelled.path, &COLUMNS)?;
+        rows.extend(summarised(&output::name(&labelled.label), &results)?);
+        splits.extend(read::optional_words(&results, "split")?.into_iter().flatten());
+        samples.extend(read::optional_numbers(&results, "samples")?.into_iter().flatten());
     }
-    let document = document(&rows, &p)?;
+    let document = document(&rows, &judged(&splits, &samples), &p)?;
     output::write_table(stage, &document, data(&rows).map_err(ReportError::from)?)
 }
 
-/// Means of one variant at one limit.
+/// Results of one variant at one limit.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
     variant: String,
     limit: f64,
-    seen: Option<f64>,
-    unseen: Option<f64>,
+    seen: Accuracies,
+    unseen: Accuracies,
     ratio: f64,
     generated: f64,
 }
 
+/// Accuracy of each task of a kind.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Accuracies(BTreeMap<String, f64>);
+
+/// A mean over tasks, with half of its 95 % interval where there are several.
+type Mean = (f64, Option<f64>);
+
+impl Accuracies {
+    fn mean(&self) -> Option<Mean> {
+        of_values(&self.0.values().copied().collect::<Vec<f64>>())
+    }
+
+    /// Mean difference to another variant's, task by task.
+    fn more_than(&self, base: &Accuracies) -> Option<Mean> {
+        let more = |(task, accuracy): (&String, &f64)| Some(accuracy - base.0.get(task)?);
+        of_values(&self.0.iter().filter_map(more).collect::<Vec<f64>>())
+    }
+}
+
+fn of_values(values: &[f64]) -> Option<Mean> {
+    (!values.is_empty()).then(|| (mean(values), half_interval(values)))
+}
+
 /// A row for each limit.
+///
+/// # Errors
+/// When a task has two rows at a limit.
 pub(crate) fn summarised(variant: &str, results: &DataFrame) -> Result<Vec<Row>, ReportError> {
     let [limits, accuracy, ratio, generated] =
         ["limit", "accuracy", "ratio", "generated_ratio"].map(|name| read::all_numbers(results, name));
     let (limits, accuracy, ratio, generated) = (limits?, accuracy?, ratio?, generated?);
-    let seen = read::flags(results, "seen")?;
+    let (seen, tasks) = (read::flags(results, "seen")?, read::words(results, "task")?);
     let mut all = limits.clone();
     all.sort_by(f64::total_cmp);
     all.dedup();
-    let row = |limit: f64| {
-        let of = |values: &[f64], wanted: &dyn Fn(usize) -> bool| {
-            let own: Vec<f64> =
-                (0..limits.len()).filter(|at| limits[*at] == limit && wanted(*at)).map(|at| values[at]).collect();
-            (!own.is_empty()).then(|| mean(&own))
+    let row = |at: f64| {
+        let own: Vec<usize> = (0..limits.len()).filter(|row| limits[*row] == at).collect();
+        let accuracies = |wanted: bool| {
+            let mut found = Accuracies::default();
+            for row in own.iter().filter(|row| seen[**row] == wanted) {
+                if found.0.insert(tasks[*row].clone(), accuracy[*row]).is_some() {
+                    let (task, at) = (&tasks[*row], limit(at));
+                    let why = format!("variant `{variant}` has two rows of task `{task}` at a limit of {at}");
+                    return Err(ReportError::Misfit(format!("{why}; give each result once")));
+                }
+            }
+            Ok(found)
         };
-        Row {
+        let of = |values: &[f64]| mean(&own.iter().map(|row| values[*row]).collect::<Vec<f64>>());
+        let (ratio, generated) = (of(&ratio), of(&generated));
+        Ok(Row {
             variant: variant.to_owned(),
-            limit,
-            seen: of(&accuracy, &|at| seen[at]),
-            unseen: of(&accuracy, &|at| !seen[at]),
-            ratio: of(&ratio, &|_| true).unwrap_or(f64::NAN),
-            generated: of(&generated, &|_| true).unwrap_or(f64::NAN),
-        }
+            limit: at,
+            seen: accuracies(true)?,
+            unseen: accuracies(false)?,
+            ratio,
+            generated,
+        })
     };
-    Ok(all.into_iter().map(row).collect())
+    all.into_iter().map(row).collect()
 }
 
-fn document(rows: &[Row], p: &Parameters) -> Result<Document, ReportError> {
+fn document(rows: &[Row], judged: &str, p: &Parameters) -> Result<Document, ReportError> {
     let names = read::distinct(&rows.iter().map(|row| row.variant.clone()).collect::<Vec<String>>());
     if !names.contains(&p.base) {
         return Err(ReportError::Misfit(format!("`base` is `{}`, but the variants are {}", p.base, names.join(", "))));
@@ -95,32 +131,64 @@ fn document(rows: &[Row], p: &Parameters) -> Result<Document, ReportError> {
     let limits: BTreeSet<u64> = rows.iter().map(|row| row.limit.to_bits()).collect();
     let mut document = Document::new(&p.title).text(format!(
         "Each variant differs from `{}` in what its name says and is trained for as many steps. Accuracies are means over \
-         tasks; differences are percentage points.",
+         tasks with the 95 % interval of that mean (Student's t over tasks); points to base are the mean difference task by \
+         task, with the interval of that difference. Neither tells what another seed would change. {judged}",
         p.base
     ));
-    for limit in limits.into_iter().map(f64::from_bits) {
-        let of = |name: &String| rows.iter().find(|row| row.variant == *name && row.limit == limit);
+    for at in limits.into_iter().map(f64::from_bits) {
+        let of = |name: &String| rows.iter().find(|row| row.variant == *name && row.limit == at);
         let base = of(&p.base);
         let line = |name: &String| {
             let row = of(name)?;
-            let beside = |f: fn(&Row) -> Option<f64>| {
-                if *name == p.base { String::new() } else { points(f(row), base.and_then(f)) }
+            let beside = |f: fn(&Row) -> &Accuracies| {
+                if *name == p.base {
+                    String::new()
+                } else {
+                    difference(base.and_then(|base| f(row).more_than(f(base))))
+                }
             };
             Some(vec![
                 name.clone(),
-                percent(row.seen, 2),
-                beside(|row| row.seen),
-                percent(row.unseen, 2),
-                beside(|row| row.unseen),
+                with_interval(row.seen.mean()),
+                beside(|row| &row.seen),
+                with_interval(row.unseen.mean()),
+                beside(|row| &row.unseen),
                 percent(Some(row.generated), 2),
                 percent(Some(row.ratio), 2),
             ])
         };
-        let titles = ["variant:", "seen tasks", "±", "unseen tasks", "±", "generated ratio", "ratio"];
-        let caption = format!("At an activation limit of {}", percent(Some(limit), 0));
+        let titles =
+            ["variant:", "seen tasks", "points to base", "unseen tasks", "points to base", "generated ratio", "ratio"];
+        let caption = format!("At an activation limit of {}", limit(at));
         document = document.table(caption, Table::new(titles, names.iter().filter_map(line).collect()));
     }
     Ok(document.text(&p.scale))
+}
+
+fn with_interval(mean: Option<Mean>) -> String {
+    mean.map_or_else(|| NONE.into(), |(mean, half)| format!("{}{}", percent(Some(mean), 2), around(half)))
+}
+
+/// Percentage points.
+fn difference(mean: Option<Mean>) -> String {
+    mean.map_or_else(|| NONE.into(), |(mean, half)| format!("{:+.2}{}", mean * 100.0, around(half)))
+}
+
+fn around(half: Option<f64>) -> String {
+    half.map_or_else(String::new, |half| format!(" ± {:.2}", half * 100.0))
+}
+
+/// On what the variants were judged, as far as the tables say it.
+fn judged(splits: &BTreeSet<String>, samples: &[f64]) -> String {
+    let least = samples.iter().copied().fold(f64::INFINITY, f64::min);
+    let samples =
+        if least.is_finite() { format!("at least {least:.0} samples a task and limit") } else { String::new() };
+    let splits = splits.iter().map(|split| format!("the split `{split}`")).collect::<Vec<String>>().join(" and ");
+    match (samples.is_empty(), splits.is_empty()) {
+        (true, true) => String::new(),
+        (false, false) => format!("Judged on {samples} of {splits}."),
+        _ => format!("Judged on {samples}{splits}."),
+    }
 }
 
 fn data(rows: &[Row]) -> PolarsResult<DataFrame> {
@@ -128,8 +196,10 @@ fn data(rows: &[Row]) -> PolarsResult<DataFrame> {
     df!(
         "variant" => rows.iter().map(|row| row.variant.clone()).collect::<Vec<String>>(),
         "limit" => options(|row| Some(row.limit)),
-        "seen_accuracy" => options(|row| row.seen),
-        "unseen_accuracy" => options(|row| row.unseen),
+        "seen_accuracy" => options(|row| row.seen.mean().map(|(mean, _)| mean)),
+        "seen_half_interval" => options(|row| row.seen.mean().and_then(|(_, half)| half)),
+        "unseen_accuracy" => options(|row| row.unseen.mean().map(|(mean, _)| mean)),
+        "unseen_half_interval" => options(|row| row.unseen.mean().and_then(|(_, half)| half)),
         "generated_ratio" => options(|row| Some(row.generated)),
         "ratio" => options(|row| Some(row.ratio)),
     )
@@ -140,28 +210,59 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
-    fn results(unseen: f64) -> DataFrame {
+    /// Three seen tasks and an unseen one at two limits; a shift of the seen ones.
+    fn results(shift: [f64; 3], unseen: f64) -> DataFrame {
+        let mut rows: Vec<(&str, bool, f64, f64)> = Vec::new();
+        for at in [0.025, 0.1] {
+            rows.extend(
+                [("a", 0.9), ("b", 0.94), ("c", 0.98)].iter().zip(shift).map(|(a, s)| (a.0, true, at, a.1 + s)),
+            );
+            rows.push(("d", false, at, unseen));
+        }
         df!(
-            "seen" => [true, true, false, true, true, false],
-            "limit" => [0.03, 0.03, 0.03, 0.1, 0.1, 0.1],
-            "accuracy" => [0.9, 0.94, unseen, 0.98, 1.0, unseen],
-            "ratio" => [0.03, 0.02, 0.025, 0.06, 0.06, 0.06],
-            "generated_ratio" => [0.05, 0.02, 0.02, 0.06, 0.06, 0.06],
+            "task" => rows.iter().map(|row| row.0).collect::<Vec<_>>(),
+            "seen" => rows.iter().map(|row| row.1).collect::<Vec<_>>(),
+            "limit" => rows.iter().map(|row| row.2).collect::<Vec<_>>(),
+            "accuracy" => rows.iter().map(|row| row.3).collect::<Vec<_>>(),
+            "ratio" => vec![0.025; 8],
+            "generated_ratio" => vec![0.03; 8],
         )
         .unwrap()
     }
 
     #[test]
     fn variants_stand_beside_their_base() {
-        let mut rows = summarised("all", &results(0.95)).unwrap();
-        rows.extend(summarised("without x", &results(0.8)).unwrap());
+        let mut rows = summarised("all", &results([0.0; 3], 0.95)).unwrap();
+        rows.extend(summarised("without x", &results([-0.01, -0.02, -0.03], 0.8)).unwrap());
         let of = |base: &str| Parameters { title: "T".into(), base: base.into(), scale: "small".into() };
-        let text = document(&rows, &of("all")).unwrap().markdown();
-        assert!(text.contains("limit of 3 %:") && text.contains("limit of 10 %:") && text.contains("small"), "{text}");
-        let line = text.lines().find(|line| line.contains("without x")).unwrap();
-        let cells: Vec<&str> = line.split('|').map(str::trim).filter(|cell| !cell.is_empty()).collect();
-        assert_eq!(cells, ["without x", "92.00 %", "+0.0", "80.00 %", "-15.0", "3.00 %", "2.50 %"]);
+        let told = judged(&BTreeSet::from(["validation".to_owned()]), &[300.0, 200.0]);
+        let text = document(&rows, &told, &of("all")).unwrap().markdown();
+        assert!(
+            text.contains("limit of 2.5 %:") && text.contains("limit of 10 %:") && text.contains("small"),
+            "{text}"
+        );
+        assert!(text.contains("Judged on at least 200 samples a task and limit of the split `validation`."), "{text}");
+        let cells = |name: &str| -> Vec<String> {
+            let line = text.lines().find(|line| line.starts_with(&format!("| {name}"))).unwrap();
+            line.split('|').map(|cell| cell.trim().to_owned()).collect()
+        };
+        // Student's t with two degrees of freedom: 4.303 · 0.04 / √3 and 4.303 · 0.01 / √3. The tasks differ more than the
+        // variants do from task to task, so the paired interval is the narrower.
+        assert_eq!(cells("all")[1..6], ["all", "94.00 % ± 9.94", "", "95.00 %", ""]);
+        assert_eq!(cells("without x")[3..8], ["-2.00 ± 2.48", "80.00 %", "-15.00", "3.00 %", "2.50 %"]);
         assert_eq!(data(&rows).unwrap().height(), 4);
-        assert!(document(&rows, &of("none")).unwrap_err().to_string().contains("variants are all, without x"));
+        let none = document(&rows, "", &of("none")).unwrap_err().to_string();
+        assert!(none.contains("variants are all, without x"));
+        assert_eq!(
+            (judged(&BTreeSet::new(), &[]), judged(&BTreeSet::new(), &[5.0]).is_empty()),
+            (String::new(), false)
+        );
+    }
+
+    #[test]
+    fn a_task_that_is_there_twice_is_refused() {
+        let once = results([0.0; 3], 0.9);
+        let why = summarised("v", &once.vstack(&once.slice(0, 1)).unwrap()).unwrap_err().to_string();
+        assert_eq!(why, "variant `v` has two rows of task `a` at a limit of 2.5 %; give each result once");
     }
 }

@@ -11,23 +11,22 @@ use crate::read;
 pub(crate) const OURS: &str = "NN-Factory";
 
 /// Columns of a baseline's table that a comparison needs.
-pub(crate) const COLUMNS: [&str; 12] = [
-    "method",
-    "device",
-    "threads",
-    "task",
-    "latency_budget_us",
-    "measured_us",
-    "accuracy",
-    "low",
-    "high",
-    "samples",
-    "seconds",
-    "seconds_to_best",
-];
+pub(crate) const COLUMNS: [&str; 8] =
+    ["method", "device", "task", "latency_budget_us", "measured_us", "accuracy", "low", "high"];
 
 /// Columns of Retrain's table that a comparison needs.
 pub(crate) const RETRAIN: [&str; 4] = ["task", "accuracy", "low", "high"];
+
+/// Columns of any of the tables that say more where they are.
+pub(crate) const OPTIONAL: [(&str, DataType); 3] =
+    [("memory_budget_bytes", DataType::Float64), ("memory_bytes", DataType::Float64), ("samples", DataType::Float64)];
+
+/// What a network was asked to keep: µs and bytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Budgets {
+    pub(crate) latency: Option<f64>,
+    pub(crate) memory: Option<f64>,
+}
 
 /// One network that a method made for a scenario.
 #[derive(Clone, Debug)]
@@ -35,11 +34,15 @@ pub(crate) struct Made {
     pub(crate) method: String,
     pub(crate) device: String,
     pub(crate) task: String,
-    /// `None` for a method that does not ask for one.
-    pub(crate) budget: Option<f64>,
+    /// `None` for a method that makes one network for all budgets.
+    pub(crate) budgets: Option<Budgets>,
     pub(crate) measured: f64,
+    /// Parameters and the largest live values, counted.
+    pub(crate) memory: Option<f64>,
     pub(crate) accuracy: f64,
     pub(crate) interval: (f64, f64),
+    /// On how many samples it was judged.
+    pub(crate) samples: Option<f64>,
 }
 
 /// The method's name for people: `prune-and-tune-unrestricted` becomes `Prune&Tune (unrestricted)`.
@@ -63,16 +66,22 @@ pub(crate) fn made(table: &DataFrame, method: Option<&str>) -> Result<Vec<Made>,
     };
     let (devices, tasks) = (read::words(table, "device")?, read::words(table, "task")?);
     let number = |name: &str| read::all_numbers(table, name);
-    let (budgets, measured) = (read::numbers(table, "latency_budget_us")?, number("measured_us")?);
+    let finite = |name: &str| -> Result<Vec<Option<f64>>, ReportError> {
+        Ok(read::optional_numbers(table, name)?.into_iter().map(|value| value.filter(|v| v.is_finite())).collect())
+    };
+    let (latency, memory) = (finite("latency_budget_us")?, finite("memory_budget_bytes")?);
+    let (used, samples, measured) = (finite("memory_bytes")?, finite("samples")?, number("measured_us")?);
     let (accuracy, low, high) = (number("accuracy")?, number("low")?, number("high")?);
     let row = |at: usize| Made {
         method: methods[at].clone(),
         device: devices[at].clone(),
         task: tasks[at].clone(),
-        budget: budgets[at].filter(|budget| budget.is_finite()),
+        budgets: Some(Budgets { latency: latency[at], memory: memory[at] }),
         measured: measured[at],
+        memory: used[at],
         accuracy: accuracy[at],
         interval: (low[at], high[at]),
+        samples: samples[at],
     };
     Ok((0..table.height()).map(row).collect())
 }
@@ -83,16 +92,19 @@ pub(crate) fn retrained(table: &DataFrame, sweeps: &DataFrame) -> Result<Vec<Mad
     let tasks = read::words(table, "task")?;
     let number = |name: &str| read::all_numbers(table, name);
     let (accuracy, low, high) = (number("accuracy")?, number("low")?, number("high")?);
+    let (used, samples) = (read::optional_numbers(table, "memory_bytes")?, read::optional_numbers(table, "samples")?);
     let on = |device: String| {
         let measured = devices.iter().position(|own| *own == device).map_or(f64::NAN, |at| whole[at]);
         let one = |at: usize| Made {
             method: title("retrain"),
             device: device.clone(),
             task: tasks[at].clone(),
-            budget: None,
+            budgets: None,
             measured,
+            memory: used[at],
             accuracy: accuracy[at],
             interval: (low[at], high[at]),
+            samples: samples[at],
         };
         (0..tasks.len()).map(one).collect::<Vec<Made>>()
     };

@@ -1,4 +1,4 @@
-//! Kind `report.comparison`: NN-Factory and the baselines at equal latency budgets (Table 3's layout, for NumVQA), as a
+//! Kind `report.comparison`: NN-Factory and the baselines at equal budgets (Table 3's layout, for NumVQA), as a
 //! table and as a figure of accuracy against measured latency.
 //!
 //! It does not know how a method makes its networks.
@@ -8,12 +8,13 @@ use nnf_results::statistics;
 use polars::prelude::*;
 use serde::Deserialize;
 
-use crate::baseline::{self, Made, OURS};
+use crate::baseline::{self, Made, OPTIONAL, OURS};
 use crate::chart::{Axis, Body, Chart, Look, Panel, Point, Series};
 use crate::document::Document;
 use crate::error::ReportError;
-use crate::format::{NONE, milliseconds, percent};
-use crate::output::{self, Figure, PARQUET};
+use crate::format::{megabytes, megabytes_more, milliseconds, milliseconds_more, or_none, percent, percents};
+use crate::matching::{Scenario, scenarios};
+use crate::output::{self, Claim, Figure, PARQUET};
 use crate::read;
 use crate::table::Table;
 
@@ -25,7 +26,7 @@ struct Parameters {
 const SWEEP: [&str; 8] = ["device", "task", "latency_budget_us", "measured_us", "whole_us", "accuracy", "low", "high"];
 
 pub(crate) fn offer() -> Offer {
-    let summary = "NN-Factory and the baselines at equal latency budgets (Table 3 for NumVQA), as table and figure";
+    let summary = "NN-Factory and the baselines at equal budgets (Table 3 for NumVQA), as table and figure";
     let kind = Kind::new("report.comparison", summary)
         .inputs([
             Input::new("sweeps", PARQUET, "results of sweeps: NN-Factory's networks").many(),
@@ -41,107 +42,153 @@ pub(crate) fn offer() -> Offer {
 
 fn run(stage: &Stage) -> Result<(), StageError> {
     let p: Parameters = stage.parameters()?;
-    let sweeps = output::collected(stage, "sweeps", &SWEEP)?;
-    let baselines = output::collected(stage, "baselines", &baseline::COLUMNS)?;
+    let sweeps = output::collected_with(stage, "sweeps", &SWEEP, &OPTIONAL)?;
+    let baselines = output::collected_with(stage, "baselines", &baseline::COLUMNS, &OPTIONAL)?;
     let mut all = baseline::made(&sweeps, Some(OURS))?;
     all.extend(baseline::made(&baselines, None)?);
     if !stage.inputs("retrain").is_empty() {
-        all.extend(baseline::retrained(&output::collected(stage, "retrain", &baseline::RETRAIN)?, &sweeps)?);
+        let retrain = output::collected_with(stage, "retrain", &baseline::RETRAIN, &OPTIONAL)?;
+        all.extend(baseline::retrained(&retrain, &sweeps)?);
     }
     figure(&all, &p.scale)?.write(stage)
 }
 
-/// One scenario, with what each method made for it.
-struct Scenario<'a> {
-    device: &'a str,
-    task: &'a str,
-    budget: f64,
-    made: Vec<Option<&'a Made>>,
-}
-
 pub(crate) fn figure(all: &[Made], scale: &str) -> Result<Figure, ReportError> {
     let methods = read::distinct(&all.iter().map(|made| made.method.clone()).collect::<Vec<String>>());
-    let scenarios = scenarios(all, &methods);
+    let scenarios = scenarios(all, &methods)?;
     if scenarios.is_empty() {
-        return Err(ReportError::Misfit("the sweeps have no latency budgets to compare at".into()));
+        return Err(ReportError::Misfit("the sweeps have no budgets to compare at".into()));
     }
     let devices = read::distinct(&all.iter().map(|made| made.device.clone()).collect::<Vec<String>>());
     let panels: Vec<Panel> = devices.iter().map(|device| panel(device, &methods, all)).collect();
     let columns = panels.len().min(3);
     let chart = Chart { panels, columns, area: (340.0, 260.0) };
-    let document = Document::new("NN-Factory and the baselines at equal latency budgets")
+    let document = Document::new("NN-Factory and the baselines at equal budgets (Table 3, the counterpart for NumVQA)")
         .text(
-            "Latency and accuracy of each method's network for a task, a device and a latency budget; an asterisk marks a \
-             network that is slower than its budget. Retrain keeps the full architecture whatever the budget.",
+            "Each method's network for a task, a device and its budgets: Δ is measured latency, or counted memory, less the \
+             budget; an asterisk marks what is over it. Retrain keeps the full architecture whatever the budget. NN-Factory's \
+             network is the nearest where none is predicted to fit.",
         )
         .table("Scenarios", table(&scenarios, &methods))
+        .text(differing_samples(&scenarios, &methods))
         .table("Means over the scenarios that all methods have", means(&scenarios, &methods))
+        .table("The paper's claims, on AttrOD", output::claims(claims(&scenarios, &methods)))
         .text(scale);
-    Ok(Figure { chart, document, data: data(&scenarios, &methods)? })
-}
-
-/// Our scenarios in order, each with the baselines' networks for the same task, device and budget. Budgets within half a
-/// per cent are one: they are shares of predicted latencies. A method without budgets has one network for all.
-fn scenarios<'a>(all: &'a [Made], methods: &[String]) -> Vec<Scenario<'a>> {
-    let near = |one: Option<f64>, budget: f64| one.is_none_or(|one| (one / budget - 1.0).abs() < 0.005);
-    let of = |ours: &'a Made, budget: f64| Scenario {
-        device: &ours.device,
-        task: &ours.task,
-        budget,
-        made: methods
-            .iter()
-            .map(|method| {
-                all.iter().find(|made| {
-                    made.method == *method
-                        && made.device == ours.device
-                        && made.task == ours.task
-                        && near(made.budget, budget)
-                })
-            })
-            .collect(),
-    };
-    let ours = all.iter().filter(|made| made.method == OURS);
-    ours.filter_map(|made| Some(of(made, made.budget?))).collect()
+    Ok(Figure { chart, document, data: data(&scenarios)? })
 }
 
 fn table(scenarios: &[Scenario], methods: &[String]) -> Table {
-    let mut titles = vec!["device:".to_owned(), "task:".to_owned(), "budget".to_owned()];
+    let memory = scenarios.iter().any(|one| one.budgets.memory.is_some());
+    let mut titles = vec!["device:".to_owned(), "task:".to_owned(), "latency budget".to_owned()];
+    titles.extend(memory.then(|| "memory budget".to_owned()));
     for method in methods {
-        titles.extend([format!("{method}: latency"), "accuracy".to_owned()]);
+        titles.push(format!("{method}: Δ latency"));
+        titles.extend(memory.then(|| "Δ memory".to_owned()));
+        titles.extend(["accuracy".to_owned(), "95 % interval".to_owned()]);
     }
-    let row = |scenario: &Scenario| {
-        let mut cells = vec![scenario.device.to_owned(), scenario.task.to_owned(), milliseconds(Some(scenario.budget))];
-        for made in &scenario.made {
-            let late = made.is_some_and(|made| made.measured > scenario.budget);
-            let mark = if late { "*" } else { "" };
-            cells.push(format!("{}{mark}", milliseconds(made.map(|made| made.measured))));
+    titles.push("samples".to_owned());
+    let row = |one: &Scenario| {
+        let mut cells = vec![one.device.to_owned(), one.task.to_owned(), milliseconds(one.budgets.latency)];
+        cells.extend(memory.then(|| megabytes(one.budgets.memory)));
+        for made in &one.made {
+            let slower = made.and_then(|made| one.slower(made));
+            let larger = made.and_then(|made| one.larger(made));
+            let mark = |more: Option<f64>| if more.is_some_and(|more| more > 0.0) { "*" } else { "" };
+            cells.push(format!("{}{}", milliseconds_more(slower), mark(slower)));
+            cells.extend(memory.then(|| format!("{}{}", megabytes_more(larger), mark(larger))));
             cells.push(percent(made.map(|made| made.accuracy), 1));
+            cells.push(percents(made.map(|made| made.interval.0), made.map(|made| made.interval.1), 1));
         }
+        cells.push(samples(one).iter().map(|count| format!("{count:.0}")).collect::<Vec<String>>().join(" / "));
         cells
     };
     Table::new(titles, scenarios.iter().map(row).collect())
 }
 
-/// Mean accuracy, latency and kept budgets of each method, over the same scenarios.
+/// The different numbers of samples that the networks of a scenario were judged on, rising.
+fn samples(one: &Scenario) -> Vec<f64> {
+    let mut counts: Vec<f64> = one.made.iter().flatten().filter_map(|made| made.samples).collect();
+    counts.sort_by(f64::total_cmp);
+    counts.dedup();
+    counts
+}
+
+/// A remark where methods were judged on different samples; nothing where they were not.
+fn differing_samples(scenarios: &[Scenario], methods: &[String]) -> String {
+    let unlike: Vec<&Scenario> = scenarios.iter().filter(|one| samples(one).len() > 1).collect();
+    let Some(first) = unlike.first() else { return String::new() };
+    let of = |(method, made): (&String, &Option<&Made>)| {
+        made.and_then(|made| made.samples).map(|samples| format!("{method} on {samples:.0}"))
+    };
+    let told: Vec<String> = methods.iter().zip(&first.made).filter_map(of).collect();
+    format!(
+        "Attention: in {} of {} scenarios the methods were judged on different numbers of samples; the first: {}.",
+        unlike.len(),
+        scenarios.len(),
+        told.join(", ")
+    )
+}
+
+/// Mean accuracy, latency, memory and kept budgets of each method, over the same scenarios.
 fn means(scenarios: &[Scenario], methods: &[String]) -> Table {
     let whole: Vec<&Scenario> = scenarios.iter().filter(|one| one.made.iter().all(Option::is_some)).collect();
     let row = |(at, method): (usize, &String)| {
-        let own: Vec<(&Made, f64)> =
-            whole.iter().filter_map(|one| one.made[at].map(|made| (made, one.budget))).collect();
-        let mean = |f: &dyn Fn(&(&Made, f64)) -> f64| {
-            if own.is_empty() { None } else { Some(statistics::mean(&own.iter().map(f).collect::<Vec<f64>>())) }
+        let own: Vec<(&Scenario, &Made)> =
+            whole.iter().filter_map(|one| one.made[at].map(|made| (*one, made))).collect();
+        // Nothing where a single scenario has nothing: the means are of the same scenarios.
+        let mean = |f: &dyn Fn(&Scenario, &Made) -> Option<f64>| {
+            let values: Option<Vec<f64>> = own.iter().map(|(one, made)| f(one, made)).collect();
+            values.filter(|values| !values.is_empty()).map(|values| statistics::mean(&values))
         };
-        let kept = own.iter().filter(|(made, budget)| made.measured <= *budget).count();
+        let kept = own.iter().filter(|(one, made)| one.kept(made)).count();
         vec![
             method.clone(),
-            percent(mean(&|(made, _)| made.accuracy), 2),
-            milliseconds(mean(&|(made, _)| made.measured)),
-            mean(&|(made, budget)| made.measured / budget).map_or_else(|| NONE.into(), |share| format!("{share:.2}")),
+            percent(mean(&|_, made| Some(made.accuracy)), 2),
+            milliseconds(mean(&|_, made| Some(made.measured))),
+            or_none(mean(&|one, made| Some(made.measured / one.budgets.latency?)), |share| format!("{share:.2}")),
+            megabytes(mean(&|_, made| made.memory)),
             format!("{kept} of {}", own.len()),
         ]
     };
-    let rows = methods.iter().enumerate().map(row).collect();
-    Table::new(["method:", "mean accuracy", "mean latency", "latency / budget", "within budget"], rows)
+    let titles =
+        ["method:", "mean accuracy", "mean latency", "latency / budget", "mean memory", "measured within budget"];
+    Table::new(titles, methods.iter().enumerate().map(row).collect())
+}
+
+/// What section 5.2 says of Table 3, and the same of ours.
+fn claims(scenarios: &[Scenario], methods: &[String]) -> Vec<Claim> {
+    let Some(us) = methods.iter().position(|method| method == OURS) else { return Vec::new() };
+    let mut claims = Vec::new();
+    for (at, method) in methods.iter().enumerate() {
+        let own: Vec<(&Scenario, &Made)> = scenarios.iter().filter_map(|one| Some((one, one.made[at]?))).collect();
+        let (budgets, accuracy) = match method.as_str() {
+            OURS => ("keeps them in all 11 scenarios", ""),
+            name if name.starts_with("Retrain") => (
+                "misses them in all 11 scenarios",
+                "NN-Factory is close to it, and better where a task has few samples",
+            ),
+            name if name.starts_with("Prune&Tune") => {
+                ("keeps them in all 11 scenarios", "much lower than NN-Factory: mean mAP 0.27, NN-Factory 0.34")
+            }
+            _ => ("not in the paper", "not in the paper"),
+        };
+        let kept = own.iter().filter(|(one, made)| one.kept(made)).count();
+        claims.push(Claim::new(
+            format!("{method}: budgets"),
+            budgets,
+            format!("keeps them in {kept} of {}", own.len()),
+        ));
+        let more = |(one, made): &(&Scenario, &Made)| Some((one.made[us]?.accuracy - made.accuracy) * 100.0);
+        let more: Vec<f64> = own.iter().filter_map(more).collect();
+        if at != us && !more.is_empty() {
+            let (low, high) = (statistics::quantile(&more, 0.0), statistics::quantile(&more, 1.0));
+            let (mean, count) = (statistics::mean(&more), more.len());
+            let ours =
+                format!("NN-Factory {mean:+.2} points on average of {count} scenarios, from {low:+.2} to {high:+.2}");
+            claims.push(Claim::new(format!("{method}: accuracy"), accuracy, ours));
+        }
+    }
+    claims
 }
 
 fn panel(device: &str, methods: &[String], all: &[Made]) -> Panel {
@@ -164,19 +211,27 @@ fn panel(device: &str, methods: &[String], all: &[Made]) -> Panel {
     }
 }
 
-fn data(scenarios: &[Scenario], methods: &[String]) -> PolarsResult<DataFrame> {
+fn data(scenarios: &[Scenario]) -> PolarsResult<DataFrame> {
     let rows: Vec<(&Scenario, &Made)> =
         scenarios.iter().flat_map(|one| one.made.iter().flatten().map(move |made| (one, *made))).collect();
-    let words = |f: &dyn Fn(&(&Scenario, &Made)) -> String| rows.iter().map(f).collect::<Vec<String>>();
-    let floats = |f: &dyn Fn(&(&Scenario, &Made)) -> f64| rows.iter().map(f).collect::<Vec<f64>>();
+    let words = |f: &dyn Fn(&Scenario, &Made) -> String| rows.iter().map(|(a, b)| f(a, b)).collect::<Vec<String>>();
+    let floats = |f: &dyn Fn(&Scenario, &Made) -> f64| rows.iter().map(|(a, b)| f(a, b)).collect::<Vec<f64>>();
+    let options =
+        |f: &dyn Fn(&Scenario, &Made) -> Option<f64>| rows.iter().map(|(a, b)| f(a, b)).collect::<Vec<Option<f64>>>();
     df!(
-        "method" => words(&|(_, made)| methods.iter().find(|method| **method == made.method).cloned().unwrap_or_default()),
-        "device" => words(&|(one, _)| one.device.to_owned()),
-        "task" => words(&|(one, _)| one.task.to_owned()),
-        "latency_budget_us" => floats(&|(one, _)| one.budget),
-        "measured_us" => floats(&|(_, made)| made.measured),
-        "accuracy" => floats(&|(_, made)| made.accuracy),
-        "low" => floats(&|(_, made)| made.interval.0),
-        "high" => floats(&|(_, made)| made.interval.1),
+        "method" => words(&|_, made| made.method.clone()),
+        "device" => words(&|one, _| one.device.to_owned()),
+        "task" => words(&|one, _| one.task.to_owned()),
+        "latency_budget_us" => options(&|one, _| one.budgets.latency),
+        "memory_budget_bytes" => options(&|one, _| one.budgets.memory),
+        "measured_us" => floats(&|_, made| made.measured),
+        "latency_delta_us" => options(&|one, made| one.slower(made)),
+        "memory_bytes" => options(&|_, made| made.memory),
+        "memory_delta_bytes" => options(&|one, made| one.larger(made)),
+        "measured_within" => rows.iter().map(|(one, made)| one.kept(made)).collect::<Vec<bool>>(),
+        "accuracy" => floats(&|_, made| made.accuracy),
+        "low" => floats(&|_, made| made.interval.0),
+        "high" => floats(&|_, made| made.interval.1),
+        "samples" => options(&|_, made| made.samples),
     )
 }

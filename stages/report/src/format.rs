@@ -15,6 +15,12 @@ pub(crate) fn percent(share: Option<f64>, decimals: usize) -> String {
     or_none(share, |share| format!("{:.decimals$} %", share * 100.0))
 }
 
+/// A share as per cent by its shortest decimal, for limits that somebody chose: 2.5 % is not 2 %.
+pub(crate) fn limit(share: f64) -> String {
+    // Without the last digits of the product: 0.07 · 100 is 7.
+    or_none(Some(share), |share| format!("{} %", (share * 1e10).round() / 1e8))
+}
+
 /// An interval of a share.
 pub(crate) fn percents(low: Option<f64>, high: Option<f64>, decimals: usize) -> String {
     match (low, high) {
@@ -38,6 +44,16 @@ pub(crate) fn megabytes(bytes: Option<f64>) -> String {
 /// Microseconds in milliseconds.
 pub(crate) fn milliseconds(micros: Option<f64>) -> String {
     or_none(micros, |us| format!("{:.2} ms", us / 1e3))
+}
+
+/// A difference of times in milliseconds with its sign.
+pub(crate) fn milliseconds_more(micros: Option<f64>) -> String {
+    or_none(micros, |us| format!("{:+.2} ms", us / 1e3))
+}
+
+/// A difference of sizes in megabytes with its sign.
+pub(crate) fn megabytes_more(bytes: Option<f64>) -> String {
+    or_none(bytes, |bytes| format!("{:+.2} MB", bytes / 1e6))
 }
 
 /// Seconds in the unit that suits them.

@@ -25,6 +25,7 @@ pub(crate) fn escaped(text: &str) -> String {
             '→' => out.push_str("$\\to$"),
             '²' => out.push_str("$^2$"),
             'µ' => out.push_str("$\\mu$"),
+            'Δ' => out.push_str("$\\Delta$"),
             'λ' => out.push_str("$\\lambda$"),
             other => out.push(other),
         }

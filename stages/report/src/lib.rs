@@ -3,7 +3,6 @@
 //! It reads tables and writes tables and pictures, and does not know networks or how the figures were found.
 
 mod ablations;
-mod backbone;
 mod baseline;
 mod chart;
 mod comparison;
@@ -12,9 +11,11 @@ mod error;
 mod figures;
 mod format;
 mod latex;
+mod matching;
 mod output;
 mod read;
 mod scenarios;
+mod supernets;
 mod table;
 mod table2;
 mod table4;

@@ -2,13 +2,13 @@
 //!
 //! It does not know what they show.
 
-use nnf_contract::{Output, Parameter, Stage, StageError};
-use polars::prelude::DataFrame;
+use nnf_contract::{Labelled, Output, Parameter, Stage, StageError};
+use polars::prelude::{DataFrame, DataType};
 
 use crate::chart::{Chart, png, svg};
 use crate::document::Document;
 use crate::error::ReportError;
-use crate::read;
+use crate::read::{self, Source};
 use crate::table::Table;
 
 /// Media type of the tables.
@@ -90,6 +90,34 @@ pub(crate) fn paths(stage: &Stage, input: &str) -> Vec<std::path::PathBuf> {
 
 /// Columns of some tables, one below the other.
 pub(crate) fn collected(stage: &Stage, input: &str, columns: &[&str]) -> Result<DataFrame, ReportError> {
+    collected_with(stage, input, columns, &[])
+}
+
+/// The same, with columns that are empty where a table has none.
+pub(crate) fn collected_with(
+    stage: &Stage,
+    input: &str,
+    columns: &[&str],
+    optional: &[(&str, DataType)],
+) -> Result<DataFrame, ReportError> {
     let paths = paths(stage, input);
-    read::together(paths.iter().map(std::path::PathBuf::as_path), columns)
+    read::together(paths.iter().map(|path| Source { path, label: None }), columns, optional)
+}
+
+/// The same, with each table's label in a column `label`.
+pub(crate) fn labelled(
+    stage: &Stage,
+    input: &str,
+    columns: &[&str],
+    optional: &[(&str, DataType)],
+) -> Result<DataFrame, ReportError> {
+    let members = stage.inputs(input);
+    let labelled = |one: &Labelled| Some(name(&one.label));
+    read::together(members.iter().map(|one| Source { path: &one.path, label: labelled(one) }), columns, optional)
+}
+
+/// The names in a label: `backbone=resnet,width=64` becomes `resnet, 64`.
+pub(crate) fn name(label: &str) -> String {
+    let plain = |part: &'_ str| part.split_once('=').map_or(part, |(_, name)| name).to_owned();
+    label.split(',').map(plain).collect::<Vec<String>>().join(", ")
 }

@@ -8,6 +8,7 @@ use nnf_results::table;
 use polars::prelude::*;
 
 use crate::error::ReportError;
+use crate::supernets::LABEL;
 
 fn unfit(path: &Path, why: impl std::fmt::Display) -> ReportError {
     ReportError::Unfit { path: path.display().to_string(), why: why.to_string() }
@@ -37,14 +38,32 @@ fn checked(frame: DataFrame, path: &Path, columns: &[&str]) -> Result<DataFrame,
     Ok(frame)
 }
 
-/// The columns of some tables, one table below the other.
+/// A table to read, with the label that it gets in a column `label`, if any.
+pub(crate) struct Source<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) label: Option<String>,
+}
+
+/// The columns of some tables, one table below the other. Optional columns are empty where a table has none.
 pub(crate) fn together<'a>(
-    paths: impl IntoIterator<Item = &'a Path>,
+    sources: impl IntoIterator<Item = Source<'a>>,
     columns: &[&str],
+    optional: &[(&str, DataType)],
 ) -> Result<DataFrame, ReportError> {
     let mut all: Option<DataFrame> = None;
-    for path in paths {
-        let frame = parquet(path, columns)?.select(columns.iter().copied())?;
+    for Source { path, label } in sources {
+        let whole = parquet(path, columns)?;
+        let mut frame = whole.select(columns.iter().copied())?;
+        for (name, kind) in optional {
+            let column = match whole.column(name) {
+                Ok(column) => column.cast(kind).map_err(|e| unfit(path, e))?,
+                Err(_) => Column::full_null((*name).into(), whole.height(), kind),
+            };
+            frame.with_column(column)?;
+        }
+        if let Some(label) = label {
+            frame.insert_column(0, Column::new(LABEL.into(), vec![label; whole.height()]))?;
+        }
         match &mut all {
             None => all = Some(frame),
             Some(all) => {
@@ -71,6 +90,20 @@ pub(crate) fn has(frame: &DataFrame, name: &str) -> bool {
 pub(crate) fn numbers(frame: &DataFrame, name: &str) -> Result<Vec<Option<f64>>, ReportError> {
     let column = frame.column(name)?.cast(&DataType::Float64)?;
     Ok(column.f64()?.iter().collect())
+}
+
+/// Numbers of a column; none if there is no such column.
+pub(crate) fn optional_numbers(frame: &DataFrame, name: &str) -> Result<Vec<Option<f64>>, ReportError> {
+    if has(frame, name) { numbers(frame, name) } else { Ok(vec![None; frame.height()]) }
+}
+
+/// Words of a column; none if there is no such column.
+pub(crate) fn optional_words(frame: &DataFrame, name: &str) -> Result<Vec<Option<String>>, ReportError> {
+    if !has(frame, name) {
+        return Ok(vec![None; frame.height()]);
+    }
+    let column = frame.column(name)?.cast(&DataType::String)?;
+    Ok(column.str()?.iter().map(|word| word.map(str::to_owned)).collect())
 }
 
 /// Numbers of a column that must all be there.

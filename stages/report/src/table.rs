@@ -18,7 +18,11 @@ impl Table {
 
     /// Pipes and dashes.
     pub(crate) fn markdown(&self) -> String {
-        let widths: Vec<usize> = (0..self.titles.len()).map(|at| self.width(at)).collect();
+        let safe = |cells: &[String]| cells.iter().map(|cell| marked_down(cell)).collect::<Vec<String>>();
+        let (names, rows) = (safe(&self.names()), self.rows.iter().map(|row| safe(row)).collect::<Vec<_>>());
+        let letters = |row: &Vec<String>, at: usize| row.get(at).map_or(0, |cell| cell.chars().count());
+        let width = |at: usize| rows.iter().chain([&names]).map(|row| letters(row, at)).fold(3, usize::max);
+        let widths: Vec<usize> = (0..self.titles.len()).map(width).collect();
         let line = |cells: &[String]| {
             let padded = (0..self.titles.len()).map(|at| {
                 let cell = cells.get(at).map_or("", String::as_str);
@@ -32,16 +36,18 @@ impl Table {
             if self.left(at) { format!(":{dashes}") } else { format!("{dashes}:") }
         });
         let rule = format!("|{}|\n", rule.collect::<Vec<String>>().join("|"));
-        let body: String = self.rows.iter().map(|row| line(row)).collect();
-        format!("{}{rule}{body}", line(&self.names()))
+        let body: String = rows.iter().map(|row| line(row)).collect();
+        format!("{}{rule}{body}", line(&names))
     }
 
     /// A `tabular` for the package `booktabs`.
     pub(crate) fn latex(&self) -> String {
         let line = |cells: &[String]| {
-            let cells: Vec<String> =
-                (0..self.titles.len()).map(|at| latex::escaped(cells.get(at).map_or("", String::as_str))).collect();
-            format!("{} \\\\\n", cells.join(" & "))
+            let cell = |at: usize| latex::escaped(&cells.get(at).map_or("", String::as_str).replace(['\n', '\r'], " "));
+            let row = (0..self.titles.len()).map(cell).collect::<Vec<String>>().join(" & ");
+            // After the end of a row, `[` begins a distance and `*` forbids a break.
+            let guard = if row.trim_start().starts_with(['[', '*']) { "{}" } else { "" };
+            format!("{guard}{row} \\\\\n")
         };
         let columns: String = (0..self.titles.len()).map(|at| if self.left(at) { 'l' } else { 'r' }).collect();
         let body: String = self.rows.iter().map(|row| line(row)).collect();
@@ -58,9 +64,17 @@ impl Table {
     fn names(&self) -> Vec<String> {
         self.titles.iter().map(|title| title.trim_end_matches(':').to_owned()).collect()
     }
+}
 
-    fn width(&self, at: usize) -> usize {
-        let cells = self.rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count());
-        cells.chain([self.titles[at].trim_end_matches(':').chars().count(), 3]).max().unwrap_or(3)
+/// Text in which no character ends a cell or has a meaning of its own for Markdown.
+fn marked_down(cell: &str) -> String {
+    let mut out = String::with_capacity(cell.len());
+    for c in cell.chars() {
+        match c {
+            '\\' | '|' | '*' | '_' | '<' | '`' => out.extend(['\\', c]),
+            '\n' | '\r' => out.push(' '),
+            c => out.push(c),
+        }
     }
+    out
 }

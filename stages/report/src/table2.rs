@@ -1,6 +1,6 @@
 //! Kind `report.table2`: accuracy and ratio by task and limit, the paper's beside ours (Table 2).
 //!
-//! Beside the ratio stand kept channels, MACs ratio, parameters and bytes, since a ratio alone says little: the paper's
+//! Beside the ratio stand kept modules, MACs ratio, parameters and bytes, since a ratio alone says little: the paper's
 //! networks are wider than ours. It does not know how accuracy was found.
 
 use std::collections::BTreeMap;
@@ -9,12 +9,12 @@ use nnf_contract::{Input, Kind, Offer, Parameter, Stage, StageError};
 use polars::prelude::*;
 use serde::Deserialize;
 
-use crate::backbone;
 use crate::document::Document;
 use crate::error::ReportError;
-use crate::format::{megabytes, or_none, percent, percents, points};
+use crate::format::{limit, megabytes, or_none, percent, percents, points};
 use crate::output::{self, PARQUET};
 use crate::read;
+use crate::supernets::Supernets;
 use crate::table::Table;
 
 #[derive(Debug, Deserialize)]
@@ -41,6 +41,9 @@ const COLUMNS: [&str; 15] = [
     "weight_bytes",
 ];
 
+/// What tells the rows of a supernet apart.
+const KEY: [&str; 2] = ["task", "limit"];
+
 pub(crate) fn offer() -> Offer {
     let kind = Kind::new("report.table2", "Table 2: accuracy and ratio by task and limit, the paper's beside ours")
         .inputs([
@@ -58,12 +61,12 @@ pub(crate) fn offer() -> Offer {
 
 fn run(stage: &Stage) -> Result<(), StageError> {
     let p: Parameters = stage.parameters()?;
-    let results = output::collected(stage, "results", &COLUMNS)?;
+    let results = output::labelled(stage, "results", &COLUMNS, &[])?;
     let paper = read::csv(stage.input("paper")?, &["task", "activation_limit"])?;
     let joined = joined(&results, &paper)?;
     let mut document = document(&p.title, &joined)?;
     if !stage.inputs("all").is_empty() {
-        let all = output::collected(stage, "all", &COLUMNS)?;
+        let all = output::labelled(stage, "all", &COLUMNS, &[])?;
         document = document.table("All tasks", means(&all)?);
     }
     let document = document.text(p.scale);
@@ -80,21 +83,21 @@ fn run(stage: &Stage) -> Result<(), StageError> {
 
 /// Our rows with the paper's figures where it has them, in the order of ours.
 pub(crate) fn joined(results: &DataFrame, paper: &DataFrame) -> Result<DataFrame, ReportError> {
-    // Limits are compared in thousandths, since one is computed and the other read from text.
-    let thousandths = |limit: f64| (limit * 1e3).round() as i64;
+    // Limits are compared in millionths, since one is computed and the other read from text.
+    let millionths = |limit: f64| (limit * 1e6).round() as i64;
     let (tasks, limits) = (read::words(paper, "task")?, read::all_numbers(paper, "activation_limit")?);
     let place: BTreeMap<(String, i64), usize> = tasks
         .into_iter()
         .zip(limits)
         .enumerate()
-        .map(|(row, (task, limit))| ((task, thousandths(limit)), row))
+        .map(|(row, (task, limit))| ((task, millionths(limit)), row))
         .collect();
-    let networks = read::words(results, "network")?;
+    let supernets = Supernets::of(results, &KEY)?;
     let (tasks, limits) = (read::words(results, "task")?, read::all_numbers(results, "limit")?);
     let mut theirs = [Vec::new(), Vec::new()];
     for row in 0..results.height() {
-        let at = place.get(&(tasks[row].clone(), thousandths(limits[row])));
-        let family = backbone::of(&networks[row]).column;
+        let at = place.get(&(tasks[row].clone(), millionths(limits[row])));
+        let family = supernets.all()[supernets.of_row(row)].column();
         for (found, part) in theirs.iter_mut().zip(["accuracy", "activation_ratio"]) {
             let column = format!("{family}_{part}");
             let column = if read::has(paper, &column) { read::numbers(paper, &column)? } else { Vec::new() };
@@ -109,16 +112,22 @@ pub(crate) fn joined(results: &DataFrame, paper: &DataFrame) -> Result<DataFrame
 }
 
 pub(crate) fn document(title: &str, joined: &DataFrame) -> Result<Document, ReportError> {
-    let networks = read::words(joined, "network")?;
+    let supernets = Supernets::of(joined, &KEY)?;
+    let modules = read::numbers(joined, "modules")?;
     let mut document = Document::new(title);
-    for network in read::distinct(&networks) {
-        let rows: Vec<usize> = (0..networks.len()).filter(|row| networks[*row] == network).collect();
+    for (position, supernet) in supernets.all().iter().enumerate() {
+        let rows = supernets.rows(position);
         let accuracy: Vec<f64> = pick(&read::numbers(joined, "accuracy")?, &rows).into_iter().flatten().collect();
         let mean = accuracy.iter().sum::<f64>() / accuracy.len().max(1) as f64;
-        let caption = format!("{} ({network}), mean accuracy {}", backbone::of(&network).title, percent(Some(mean), 2));
+        let modules = or_none(rows.first().and_then(|row| modules[*row]), |modules| format!("{modules:.0} modules"));
+        let (title, network) = (&supernet.title, &supernet.network);
+        let caption = format!("{title}: {network}, {modules}, mean accuracy {}", percent(Some(mean), 2));
         document = document.table(caption, comparison(joined, &rows)?);
     }
-    Ok(document)
+    Ok(document.text(
+        "A ratio is of a network's own modules. The paper's networks have other numbers of modules than ours, so no \
+         difference of ratios is shown.",
+    ))
 }
 
 fn comparison(joined: &DataFrame, rows: &[usize]) -> Result<Table, ReportError> {
@@ -133,14 +142,13 @@ fn comparison(joined: &DataFrame, rows: &[usize]) -> Result<Table, ReportError> 
         let at = *at;
         vec![
             tasks[at].clone(),
-            percent(limits[at], 0),
+            or_none(limits[at], limit),
             percent(theirs[at], 1),
             percent(accuracy[at], 2),
             percents(low[at], high[at], 2),
             points(accuracy[at], theirs[at]),
             percent(their_ratio[at], 1),
             percent(ratio[at], 1),
-            points(ratio[at], their_ratio[at]),
             format!("{} of {}", whole(kept[at]), whole(modules[at])),
             percent(macs[at], 1),
             or_none(parameters[at], |value| format!("{:.2} M", value / 1e6)),
@@ -151,14 +159,13 @@ fn comparison(joined: &DataFrame, rows: &[usize]) -> Result<Table, ReportError> 
     let titles = [
         "task:",
         "limit",
-        "paper",
-        "ours",
+        "accuracy, paper",
+        "accuracy, ours",
         "95 % interval",
         "points",
-        "paper's ratio",
-        "our ratio",
-        "points",
-        "channels kept",
+        "ratio, paper",
+        "ratio, ours",
+        "modules kept",
         "MACs",
         "parameters",
         "weights",
@@ -171,25 +178,23 @@ fn pick<T: Clone>(values: &[T], rows: &[usize]) -> Vec<T> {
     rows.iter().map(|row| values[*row].clone()).collect()
 }
 
-/// Mean accuracy and ratio over seen and over unseen tasks, by backbone and limit.
+/// Mean accuracy and ratio over seen and over unseen tasks, by supernet and limit.
 pub(crate) fn means(all: &DataFrame) -> Result<Table, ReportError> {
     let (limits, accuracy) = (read::all_numbers(all, "limit")?, read::numbers(all, "accuracy")?);
     let (ratio, seen) = (read::numbers(all, "ratio")?, read::flags(all, "seen")?);
-    let networks = read::words(all, "network")?;
-    let order = read::distinct(&networks);
+    let supernets = Supernets::of(all, &KEY)?;
     let mut groups: BTreeMap<(usize, i64, bool), Vec<(f64, f64)>> = BTreeMap::new();
     for at in 0..all.height() {
-        let network = order.iter().position(|name| *name == networks[at]).unwrap_or(0);
-        let key = (network, (limits[at] * 1e6).round() as i64, !seen[at]);
+        let key = (supernets.of_row(at), (limits[at] * 1e6).round() as i64, !seen[at]);
         groups.entry(key).or_default().push((accuracy[at].unwrap_or(f64::NAN), ratio[at].unwrap_or(f64::NAN)));
     }
     let row = |key: &(usize, i64, bool)| {
-        let ((network, limit, unseen), values) = (key, &groups[key]);
+        let ((supernet, millionths, unseen), values) = (key, &groups[key]);
         let mean = |f: &dyn Fn(&(f64, f64)) -> f64| values.iter().map(f).sum::<f64>() / values.len() as f64;
         let least = values.iter().map(|(accuracy, _)| *accuracy).fold(f64::INFINITY, f64::min);
         vec![
-            backbone::of(&order[*network]).title,
-            percent(Some(*limit as f64 / 1e6), 0),
+            supernets.all()[*supernet].title.clone(),
+            limit(*millionths as f64 / 1e6),
             if *unseen { "unseen" } else { "seen" }.to_owned(),
             values.len().to_string(),
             percent(Some(mean(&|value| value.0)), 2),

@@ -25,6 +25,15 @@ pub(crate) struct Name {
     pub(crate) marked: bool,
 }
 
+/// Where a value is drawn on an axis.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Held {
+    /// Share of the axis, in `[0, 1]`.
+    pub(super) share: f64,
+    /// −1 for a value below the lower end, 1 for one above the upper end, else 0.
+    pub(super) side: f64,
+}
+
 /// One tick.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Tick {
@@ -42,8 +51,10 @@ impl Axis {
         Axis::between(label, low - room, high + room)
     }
 
-    /// Evenly spaced between two ends.
+    /// Evenly spaced between two ends; what is no span becomes one.
     pub(crate) fn between(label: &str, from: f64, to: f64) -> Self {
+        let from = if from.is_finite() { from } else { 0.0 };
+        let to = if to.is_finite() && to > from { to } else { from + 1.0 };
         Axis { label: label.into(), scale: Scale::Linear { from, to } }
     }
 
@@ -60,13 +71,23 @@ impl Axis {
         Axis { label: label.into(), scale: Scale::Names(names) }
     }
 
-    /// Where a value lies: 0 at the lower end, 1 at the upper.
+    /// Where a value lies: 0 at the lower end, 1 at the upper. What is not above 0 lies infinitely far below a logarithmic
+    /// axis.
     pub(super) fn share(&self, value: f64) -> f64 {
         match &self.scale {
             Scale::Linear { from, to } => (value - from) / (to - from),
+            Scale::Log { .. } if value <= 0.0 => f64::NEG_INFINITY,
             Scale::Log { from, to } => (value / from).ln() / (to / from).ln(),
             Scale::Names(names) => (value + 0.5) / names.len().max(1) as f64,
         }
+    }
+
+    /// Where a value is drawn, which is never beyond the ends; nowhere if it is not a number.
+    pub(super) fn held(&self, value: f64) -> Option<Held> {
+        let share = self.share(value);
+        // Rounding alone makes nothing lie beyond.
+        let side = if share < -1e-9 { -1.0 } else { f64::from(u8::from(share > 1.0 + 1e-9)) };
+        (!share.is_nan()).then(|| Held { share: share.clamp(0.0, 1.0), side })
     }
 
     /// Whether it is an axis of names, and how many there are.

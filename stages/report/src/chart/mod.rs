@@ -1,7 +1,7 @@
 //! Charts: a description of panels, axes and series, and the same picture of it as SVG and as PNG.
 //!
 //! Series differ by marker and dash as well as by colour, legends stand outside the axes, and equal descriptions give equal
-//! bytes. It does not know what the numbers mean.
+//! bytes. Nothing is drawn outside the axes. It does not know what the numbers mean.
 
 mod axis;
 mod cells;
@@ -9,8 +9,10 @@ mod layout;
 mod legend;
 mod paint;
 mod panel;
+mod series;
 mod shape;
 mod style;
+mod words;
 
 pub(crate) use axis::{Axis, Name};
 pub(crate) use paint::{png, svg};

@@ -16,6 +16,7 @@ use plotters::style::{
 use super::Chart;
 use super::layout::{self, Picture};
 use super::shape::{Anchor, Colour, Shape, Text, WHITE};
+use super::words;
 use crate::error::ReportError;
 
 /// Units of a backend in one pixel of a screen: backends know whole numbers only.
@@ -38,7 +39,7 @@ enum Format {
     Bitmap,
 }
 
-/// A chart as SVG.
+/// A chart as SVG, which says in words too what it shows.
 pub(crate) fn svg(chart: &Chart) -> Result<String, ReportError> {
     fonts();
     let picture = layout::picture(chart);
@@ -51,7 +52,10 @@ pub(crate) fn svg(chart: &Chart) -> Result<String, ReportError> {
     // Units stay fine, the picture gets the size it has on a screen.
     let fine = format!("width=\"{width}\" height=\"{height}\"");
     let (w, h) = (f64::from(width) / f64::from(FINE), f64::from(height) / f64::from(FINE));
-    Ok(text.replacen(&fine, &format!("width=\"{w}\" height=\"{h}\""), 1))
+    let text = text.replacen(&fine, &format!("width=\"{w}\" height=\"{h}\""), 1);
+    // The words stand first of all, where readers of SVG look for them.
+    let (head, rest) = text.split_once('\n').unwrap_or((&text, ""));
+    Ok(format!("{head}\n{}{rest}", words::of(chart)))
 }
 
 /// A chart as PNG with 192 pixels an inch.
@@ -130,6 +134,10 @@ fn paint<DB: DrawingBackend>(
     let failed = |e: &dyn std::fmt::Display| ReportError::Drawing(e.to_string());
     area.fill(&rgb(WHITE)).map_err(|e| failed(&e))?;
     for shape in &picture.shapes {
+        // A backend would fill the distance to the greatest whole number.
+        if !shape.finite() {
+            return Err(ReportError::Drawing("a shape lies at no finite place".into()));
+        }
         match shape {
             Shape::Line { points, width, colour } => {
                 let width = (width * f64::from(FINE)).round().max(1.0) as u32;

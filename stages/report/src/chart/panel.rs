@@ -2,8 +2,9 @@
 //!
 //! It does not know other panels.
 
-use super::shape::{Anchor, BLACK, GREY, PALE, Shape, Text, dashed};
-use super::{Axis, Body, Look, Panel, Point, Series, cells, paint, style};
+use super::series::Frame;
+use super::shape::{Anchor, BLACK, GREY, PALE, Shape, Text};
+use super::{Axis, Body, Panel, cells, paint};
 
 const TICK: f64 = 10.0;
 const LABEL: f64 = 11.0;
@@ -54,14 +55,12 @@ fn upright(axis: &Axis, width: f64) -> bool {
 
 /// Draws a panel whose area has its upper left corner at a point.
 pub(super) fn draw(panel: &Panel, (left, top): (f64, f64), (width, height): (f64, f64)) -> Vec<Shape> {
-    let place = |x: f64, y: f64| (left + panel.x.share(x) * width, top + (1.0 - panel.y.share(y)) * height);
+    let frame = Frame { x: &panel.x, y: &panel.y, corner: (left, top), size: (width, height) };
     let mut shapes = heads(panel, left, top);
     match &panel.body {
         Body::Series(series) => {
             shapes.extend(grid(panel, (left, top), (width, height)));
-            for one in series {
-                shapes.extend(drawn(one, &panel.x, &place, (width, top + height)));
-            }
+            shapes.extend(series.iter().flat_map(|one| frame.drawn(one)));
         }
         Body::Cells(rows) => shapes.extend(cells::draw(rows, (left, top), (width, height))),
     }
@@ -136,36 +135,4 @@ fn y_axis(axis: &Axis, (left, top): (f64, f64), height: f64) -> Vec<Shape> {
     let label = Text::new(axis.label.clone(), LABEL, at, Anchor::Middle);
     shapes.push(Shape::Text(Text { upward: true, ..label }));
     shapes
-}
-
-/// The shapes of a series. Bars stand on the bottom; their width follows from the number of places.
-fn drawn(one: &Series, x: &Axis, place: &dyn Fn(f64, f64) -> (f64, f64), (width, bottom): (f64, f64)) -> Vec<Shape> {
-    let points: Vec<(f64, f64)> = one.points.iter().map(|point| place(point.x, point.y)).collect();
-    let mut shapes = Vec::new();
-    match one.look {
-        Look::Guide => return dashed(&points, &[4.0, 3.0], 1.0, GREY),
-        Look::Line => shapes.extend(style::line(one.style, &points)),
-        Look::Marks => {}
-        Look::Bars | Look::HatchedBars => {
-            let half = width / x.places().unwrap_or(one.points.len()).max(1) as f64 * 0.35;
-            let hatched = one.look == Look::HatchedBars;
-            let bar = |(x, y): &(f64, f64)| style::bar(one.style, hatched, (x - half, *y), (x + half, bottom));
-            shapes.extend(points.iter().flat_map(bar));
-        }
-    }
-    shapes.extend(one.points.iter().flat_map(|point| interval(one, point, place)));
-    if matches!(one.look, Look::Marks | Look::Line) {
-        shapes.extend(points.iter().flat_map(|point| style::marker(one.style, *point)));
-    }
-    shapes
-}
-
-/// A line over the interval, with caps.
-fn interval(one: &Series, point: &Point, place: &dyn Fn(f64, f64) -> (f64, f64)) -> Vec<Shape> {
-    let Some((low, high)) = point.interval else { return Vec::new() };
-    let bars = matches!(one.look, Look::Bars | Look::HatchedBars);
-    let colour = if bars { BLACK } else { style::colour(one.style) };
-    let ((x, lower), (_, upper)) = (place(point.x, low), place(point.x, high));
-    let cap = |y: f64| Shape::line((x - 2.5, y), (x + 2.5, y), 1.0, colour);
-    vec![Shape::line((x, lower), (x, upper), 1.0, colour), cap(lower), cap(upper)]
 }

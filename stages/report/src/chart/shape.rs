@@ -56,16 +56,28 @@ impl Shape {
         Shape::Fill { points: vec![one, (other.0, one.1), other, (one.0, other.1)], colour }
     }
 
+    /// Whether all of it lies at finite places.
+    pub(super) fn finite(&self) -> bool {
+        let whole = |points: &[(f64, f64)]| points.iter().all(|(x, y)| x.is_finite() && y.is_finite());
+        match self {
+            Shape::Line { points, .. } | Shape::Fill { points, .. } => whole(points),
+            Shape::Disc { centre, radius, .. } => whole(&[*centre]) && radius.is_finite(),
+            Shape::Text(text) => whole(&[text.at]),
+        }
+    }
+
     /// The outline of a rectangle.
     pub(super) fn frame(one: (f64, f64), other: (f64, f64), width: f64, colour: Colour) -> Self {
         Shape::Line { points: vec![one, (other.0, one.1), other, (one.0, other.1), one], width, colour }
     }
 }
 
-/// A line in dashes: lengths drawn and left out in turns. An empty pattern is a whole line.
+/// A line in dashes: lengths drawn and left out in turns. An empty pattern is a whole line. Points at no finite place are
+/// left out.
 pub(super) fn dashed(points: &[(f64, f64)], pattern: &[f64], width: f64, colour: Colour) -> Vec<Shape> {
+    let points: Vec<(f64, f64)> = points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite()).collect();
     if pattern.is_empty() {
-        return vec![Shape::Line { points: points.to_vec(), width, colour }];
+        return vec![Shape::Line { points, width, colour }];
     }
     let (mut shapes, mut part, mut left) = (Vec::new(), 0, pattern[0]);
     for pair in points.windows(2) {

@@ -67,6 +67,19 @@ pub(super) fn marker(style: usize, (x, y): (f64, f64)) -> Vec<Shape> {
     }
 }
 
+/// The marker of a point that lies further on than its axis: an open arrow head that points to where.
+pub(super) fn beyond(colour: Colour, at: (f64, f64), towards: (f64, f64)) -> Vec<Shape> {
+    let length = towards.0.hypot(towards.1).max(1.0);
+    let (dx, dy) = (towards.0 / length, towards.1 / length);
+    // `along` and `across` the direction, from the tip.
+    let corner = |along: f64, across: f64| (at.0 + dx * along - dy * across, at.1 + dy * along + dx * across);
+    let head = |tip: f64, base: f64, half: f64, colour: Colour| Shape::Fill {
+        points: vec![corner(tip, 0.0), corner(base, half), corner(base, -half)],
+        colour,
+    };
+    vec![head(0.0, -8.0, 4.5, colour), head(-2.8, -6.8, 2.2, WHITE)]
+}
+
 /// A bar with an outline, hatched or not.
 pub(super) fn bar(style: usize, hatched: bool, (left, top): (f64, f64), (right, bottom): (f64, f64)) -> Vec<Shape> {
     let colour = colour(style);

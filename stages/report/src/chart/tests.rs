@@ -41,12 +41,14 @@ fn share(pixels: &[u8], width: usize, rows: std::ops::Range<usize>, colour: [u8;
 
 #[test]
 fn an_svg_says_what_the_chart_says() {
-    let points = vec![Point::new(1.0, 90.0), Point::new(100.0, 100.0)];
+    let points = vec![Point::new(1.0, 0.1), Point::new(100.0, 1.0)];
     let mut small = chart(Body::Series(vec![Series { name: "a".into(), style: 0, look: Look::Guide, points }]));
     small.panels[0].note = String::new();
     small.panels[0].y = Axis::between("y", 0.0, 1.0);
     let text = svg(&small).unwrap();
     let words = text.lines().filter(|line| !line.starts_with('<')).collect::<Vec<&str>>().join("|");
+    let told: Vec<&str> = text.lines().skip(1).take(2).collect();
+    assert_eq!(told, ["<title>A title</title>", "<desc>A title; y against limit (%); a.</desc>"]);
     assert_eq!(words, "A title|1|2|5|10|20|50|100|limit (%)|0.0|0.2|0.4|0.6|0.8|1.0|y");
     let head = text.lines().next().unwrap();
     assert_eq!(
@@ -54,7 +56,7 @@ fn an_svg_says_what_the_chart_says() {
         "<svg width=\"275\" height=\"203\" viewBox=\"0 0 1100 812\" xmlns=\"http://www.w3.org/2000/svg\">"
     );
     let many = svg(&chart(series())).unwrap();
-    assert!(many.contains("two &lt;&amp;&gt;"), "names are text");
+    assert_eq!(many.matches("two &lt;&amp;&gt;").count(), 2, "names are text, in the legend and in the description");
     assert_eq!(many, svg(&chart(series())).unwrap(), "equal charts give equal bytes");
 }
 
@@ -115,6 +117,61 @@ fn dashes_cover_their_share_of_a_line() {
         dashed(&[(0.0, 0.0), (30.0, 40.0), (30.0, 90.0)], &[6.0, 4.0], 1.0, BLACK).iter().map(length).sum();
     assert!((drawn - 60.0).abs() < 1e-6, "{drawn}");
     assert_eq!(dashed(&[(0.0, 0.0), (1.0, 0.0)], &[], 1.0, BLACK).len(), 1);
+}
+
+/// A logarithmic axis below another, and points of which some lie beyond them or nowhere.
+fn wild() -> Chart {
+    let far = [0.0, -5.0, 2.0, 50.0, 1e12, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
+    let points: Vec<Point> = far.iter().flat_map(|x| far.map(|y| Point::within(*x, y, y - 1.0, y * 2.0))).collect();
+    let looks = [Look::Marks, Look::Line, Look::Guide, Look::Bars, Look::HatchedBars];
+    let series = looks.into_iter().enumerate();
+    let series = series.map(|(style, look)| Series { name: "one".into(), style, look, points: points.clone() });
+    let mut chart = chart(Body::Series(series.collect()));
+    let mut upright = chart.panels[0].clone();
+    upright.y = Axis::log_around("ratio (%)", [0.0, 1.0, 60.0]);
+    chart.panels.push(upright);
+    chart
+}
+
+#[test]
+fn what_lies_beyond_an_axis_is_marked_at_its_end() {
+    let chart = wild();
+    let picture = layout::picture(&chart);
+    assert!(picture.shapes.iter().all(Shape::finite));
+    // Frames are drawn after what is in them, and before ticks and labels.
+    let (mut left, mut inside) = (0, 0);
+    for shape in &picture.shapes {
+        let points = match shape {
+            Shape::Line { points, .. } | Shape::Fill { points, .. } => points.clone(),
+            Shape::Disc { centre, .. } => vec![*centre],
+            Shape::Text(_) => continue,
+        };
+        let all = points.iter().all(|(x, y)| (0.0..=picture.width).contains(x) && (0.0..=picture.height).contains(y));
+        if all { inside += 1 } else { left += 1 }
+    }
+    assert_eq!((left, inside > 100), (0, true), "nothing leaves the picture");
+    let text = svg(&chart).unwrap();
+    assert!(text.contains("\nbeyond the axis\n"), "the legend tells the mark");
+    assert!(text.len() < 3_000_000 && png(&chart).is_ok());
+    let tame = svg(&self::chart(series())).unwrap();
+    assert!(!tame.contains("beyond"), "no mark where nothing is beyond");
+}
+
+#[test]
+fn points_are_held_at_the_ends_of_their_axes() {
+    let at = |axis: &Axis, value: f64| axis.held(value).map(|held| (held.share, held.side));
+    let log = Axis::log_around("", [1.0, 100.0]);
+    assert_eq!(at(&log, 0.0), Some((0.0, -1.0)));
+    assert_eq!(at(&log, -3.0), Some((0.0, -1.0)));
+    assert_eq!(at(&log, f64::INFINITY), Some((1.0, 1.0)));
+    assert_eq!(at(&log, f64::NAN), None);
+    assert!(at(&log, 10.0).is_some_and(|(share, side)| (share - 0.5).abs() < 1e-9 && side == 0.0));
+    let even = Axis::between("", 0.0, 10.0);
+    assert_eq!((at(&even, 10.0), at(&even, 10.1)), (Some((1.0, 0.0)), Some((1.0, 1.0))));
+    assert_eq!(at(&Axis::between("", 3.0, 3.0), 3.0), Some((0.0, 0.0)), "no span becomes one");
+    assert!(!Shape::line((0.0, f64::NAN), (1.0, 1.0), 1.0, BLACK).finite());
+    let torn = [(0.0, 0.0), (f64::INFINITY, 0.0), (0.0, f64::NAN), (8.0, 0.0)];
+    assert_eq!(dashed(&torn, &[4.0, 4.0], 1.0, BLACK).len(), 1);
 }
 
 #[test]

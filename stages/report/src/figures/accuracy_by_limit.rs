@@ -7,13 +7,13 @@ use nnf_results::statistics;
 use polars::prelude::*;
 use serde::Deserialize;
 
-use crate::backbone;
 use crate::chart::{Axis, Body, Chart, Look, Panel, Point, Series};
 use crate::document::Document;
 use crate::error::ReportError;
 use crate::figures::ratio_by_limit::{Group, groups};
-use crate::format::percent;
+use crate::format::{limit, percent};
 use crate::output::{self, Claim, Figure, PARQUET};
+use crate::supernets::{Supernet, Supernets};
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -30,13 +30,13 @@ pub(crate) fn offer() -> Offer {
 
 fn run(stage: &Stage) -> Result<(), StageError> {
     let p: Parameters = stage.parameters()?;
-    let results = output::collected(stage, "results", &["network", "task", "seen", "limit", "accuracy"])?;
+    let results = output::labelled(stage, "results", &["network", "task", "seen", "limit", "accuracy"], &[])?;
     figure(&results, &p.scale)?.write(stage)
 }
 
 /// One point of the figure.
 struct Mean {
-    network: String,
+    supernet: usize,
     limit: f64,
     accuracy: f64,
     half: Option<f64>,
@@ -44,18 +44,18 @@ struct Mean {
 }
 
 pub(crate) fn figure(results: &DataFrame, scale: &str) -> Result<Figure, ReportError> {
-    let one = |((network, limit), values): Group| {
+    let supernets = Supernets::of(results, &["task", "limit"])?;
+    let one = |((supernet, limit), values): Group| {
         let accuracy: Vec<f64> = values.iter().map(|row| row[0]).collect();
         let (mean, half) = (statistics::mean(&accuracy), statistics::half_interval(&accuracy));
-        Mean { network, limit, accuracy: mean, half, tasks: accuracy.len() }
+        Mean { supernet, limit, accuracy: mean, half, tasks: accuracy.len() }
     };
-    let means: Vec<Mean> = groups(results, &["accuracy"])?.into_iter().map(one).collect();
-    let networks = crate::read::distinct(&means.iter().map(|mean| mean.network.clone()).collect::<Vec<String>>());
-    let series = networks.iter().enumerate().map(|(style, network)| Series {
-        name: backbone::of(network).title,
+    let means: Vec<Mean> = groups(results, &supernets, &["accuracy"])?.into_iter().map(one).collect();
+    let series = supernets.all().iter().enumerate().map(|(style, supernet)| Series {
+        name: supernet.title.clone(),
         style,
         look: Look::Line,
-        points: means.iter().filter(|mean| mean.network == *network).map(point).collect(),
+        points: means.iter().filter(|mean| mean.supernet == style).map(point).collect(),
     });
     let series: Vec<Series> = series.collect();
     let heights = series.iter().flat_map(|one| &one.points).flat_map(|p| [p.y, p.interval.map_or(p.y, |(low, _)| low)]);
@@ -68,7 +68,7 @@ pub(crate) fn figure(results: &DataFrame, scale: &str) -> Result<Figure, ReportE
         body: Body::Series(series),
     };
     let chart = Chart { panels: vec![panel], columns: 1, area: (400.0, 260.0) };
-    Ok(Figure { chart, document: document(&means, &networks, scale), data: data(&means)? })
+    Ok(Figure { chart, document: document(&means, supernets.all(), scale), data: data(&means, supernets.all())? })
 }
 
 fn point(mean: &Mean) -> Point {
@@ -79,37 +79,35 @@ fn point(mean: &Mean) -> Point {
     }
 }
 
-fn document(means: &[Mean], networks: &[String], scale: &str) -> Document {
-    let told = |network: &String| {
-        let own: Vec<&Mean> = means.iter().filter(|mean| mean.network == *network).collect();
+fn document(means: &[Mean], supernets: &[Supernet], scale: &str) -> Document {
+    let told = |(position, supernet): (usize, &Supernet)| {
+        let own: Vec<&Mean> = means.iter().filter(|mean| mean.supernet == position).collect();
         let ends = own.first().zip(own.last()).map(|(first, last)| {
-            let at = |mean: &Mean| {
-                format!("{} at a limit of {}", percent(Some(mean.accuracy), 2), percent(Some(mean.limit), 0))
-            };
+            let at = |mean: &Mean| format!("{} at a limit of {}", percent(Some(mean.accuracy), 2), limit(mean.limit));
             format!("{}, {}", at(first), at(last))
         });
-        let title = backbone::of(network).title;
-        let paper = match title.as_str() {
+        let paper = match supernet.family() {
             "ResNet" => "above 99 % (Table 2)",
             "ViT" => "lower than ResNet: poor sample efficiency",
             "MobileNet" => "lower than ResNet: limited capability",
             _ => "not in the paper",
         };
-        Claim::new(title, paper, ends.unwrap_or_default())
+        Claim::new(&supernet.title, paper, ends.unwrap_or_default())
     };
     Document::new("Accuracy of generated models under different activation limits (Fig. 9, NumVQA)")
         .text(
             "Mean accuracy over tasks that were trained on, with the 95 % interval of that mean (Student's t over tasks). \
              The paper averages 10 random tasks; it prints no numbers beside its curves.",
         )
-        .table("The paper's claims", output::claims(networks.iter().map(told).collect()))
+        .table("The paper's claims", output::claims(supernets.iter().enumerate().map(told).collect()))
         .text(scale)
 }
 
-fn data(means: &[Mean]) -> PolarsResult<DataFrame> {
+fn data(means: &[Mean], supernets: &[Supernet]) -> PolarsResult<DataFrame> {
     let floats = |f: &dyn Fn(&Mean) -> f64| means.iter().map(f).collect::<Vec<f64>>();
     df!(
-        "network" => means.iter().map(|mean| mean.network.clone()).collect::<Vec<String>>(),
+        "label" => means.iter().map(|mean| supernets[mean.supernet].label.clone()).collect::<Vec<String>>(),
+        "network" => means.iter().map(|mean| supernets[mean.supernet].network.clone()).collect::<Vec<String>>(),
         "limit" => floats(&|mean| mean.limit),
         "accuracy" => floats(&|mean| mean.accuracy),
         "low" => means.iter().map(|mean| mean.half.map(|half| (mean.accuracy - half).max(0.0))).collect::<Vec<Option<f64>>>(),

@@ -52,32 +52,30 @@ struct Place {
 pub(crate) fn figure(curves: &DataFrame, scale: &str) -> Result<Figure, ReportError> {
     let places = places(curves)?;
     let devices = read::distinct(&places.iter().map(|place| place.device.clone()).collect::<Vec<String>>());
-    let panel = |title: &str, label: &str, of: &dyn Fn(&Place) -> Spread, floor: f64| {
+    let panel = |title: &str, label: &str, of: &dyn Fn(&Place) -> Spread, (floor, top): (f64, f64)| {
         let series = devices.iter().enumerate().map(|(style, device)| {
             let point = |place: &Place| {
                 let Spread { middle, low, high } = of(place);
-                Point::within(place.vectors, middle.max(floor), low.max(floor), high)
+                Point::within(place.vectors, middle, low, high)
             };
             let points = places.iter().filter(|place| place.device == *device).map(point).collect();
             Series { name: device.clone(), style, look: Look::Line, points }
         });
         let series: Vec<Series> = series.collect();
-        let low = series.iter().flat_map(|one| &one.points).filter_map(|p| p.interval).map(|i| i.0);
-        let top = of(&places[0]).high.max(1.0).ceil();
-        let top = if top > 1.0 { 100.0 } else { 1.0 };
+        let low = series.iter().flat_map(|one| &one.points).filter_map(|p| p.interval).map(|i| i.0.max(floor));
         Panel {
             title: title.into(),
             note: "median over random subsets; bars from the least to the greatest".into(),
             x: Axis::log_around("profiled subnets", places.iter().map(|place| place.vectors)),
-            y: Axis::around(label, low.chain([top])),
+            y: Axis::between(label, low.fold(top, f64::min), top),
             body: Body::Series(series),
         }
     };
     let percent =
         |spread: Spread| Spread { middle: spread.middle * 100.0, low: spread.low * 100.0, high: spread.high * 100.0 };
     let panels = vec![
-        panel("Accuracy, 1 − MAPE", "accuracy (%)", &|place| percent(place.accuracy), 0.0),
-        panel("Explained variance", "R² on the vectors that judge", &|place| place.r_squared, -1.0),
+        panel("Accuracy, 1 − MAPE", "accuracy (%)", &|place| percent(place.accuracy), (0.0, 100.0)),
+        panel("Explained variance", "R² on the vectors that judge", &|place| place.r_squared, (-1.0, 1.0)),
     ];
     let chart = Chart { panels, columns: 2, area: (330.0, 250.0) };
     Ok(Figure { chart, document: document(&places, &devices, scale), data: data(&places)? })
@@ -127,11 +125,15 @@ fn document(places: &[Place], devices: &[String], scale: &str) -> Document {
         Claim::new(format!("latency, {device}"), "above 95 % with 200 to 1,000 subnets", format!("{reached}; {last}"))
     };
     let mut claims: Vec<Claim> = devices.iter().map(told).collect();
-    claims.push(Claim::new("memory", "above 95 % with 200 to 1,000 subnets", "counted from the graph, see Fig. 8"));
+    claims.push(Claim::new(
+        "memory",
+        "above 95 % with 200 to 1,000 subnets",
+        "not part of this curve, which is of latency",
+    ));
     Document::new("Accuracy of the performance predictor by the number of profiled subnets (Fig. 13)")
         .text(format!(
             "Each point is the median of {} fits to random subsets, each subset part of the next larger one, judged on \
-             vectors that no fit has seen. R² below −1 is drawn at −1.",
+             vectors that no fit has seen. What is below 0 % or an R² of −1 is marked at the lower edge.",
             places.iter().map(|place| place.repeats).max().unwrap_or(0)
         ))
         .table("The paper's claims", output::claims(claims))

@@ -11,9 +11,10 @@ use serde::Deserialize;
 use crate::chart::{Axis, Body, Chart, Look, Panel, Point, Series};
 use crate::document::Document;
 use crate::error::ReportError;
-use crate::format::percent;
+use crate::format::{limit, percent};
 use crate::output::{self, Claim, Figure, PARQUET};
-use crate::{backbone, read};
+use crate::read;
+use crate::supernets::{Supernet, Supernets};
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -31,28 +32,28 @@ pub(crate) fn offer() -> Offer {
 
 fn run(stage: &Stage) -> Result<(), StageError> {
     let p: Parameters = stage.parameters()?;
-    let results = output::collected(stage, "results", &["network", "seen", "limit", "generated_ratio", "ratio"])?;
+    let columns = ["network", "task", "seen", "limit", "generated_ratio", "ratio"];
+    let results = output::labelled(stage, "results", &columns, &[])?;
     figure(&results, &p.scale)?.write(stage)
 }
 
-/// A network and a limit, with the values of each task.
-pub(super) type Group = ((String, f64), Vec<Vec<f64>>);
+/// A supernet's position and a limit, with the values of each task.
+pub(super) type Group = ((usize, f64), Vec<Vec<f64>>);
 
-/// Values of some columns of each seen task, by network in the order of appearance and by rising limit.
-pub(super) fn groups(results: &DataFrame, columns: &[&str]) -> Result<Vec<Group>, ReportError> {
-    let (networks, seen) = (read::words(results, "network")?, read::flags(results, "seen")?);
-    let limits = read::all_numbers(results, "limit")?;
+/// Values of some columns of each seen task, by supernet and by rising limit.
+pub(super) fn groups(results: &DataFrame, supernets: &Supernets, columns: &[&str]) -> Result<Vec<Group>, ReportError> {
+    let (seen, limits) = (read::flags(results, "seen")?, read::all_numbers(results, "limit")?);
     let values = columns.iter().map(|name| read::all_numbers(results, name)).collect::<Result<Vec<_>, _>>()?;
     let mut groups = Vec::new();
-    for network in read::distinct(&networks) {
-        let own: Vec<usize> = (0..networks.len()).filter(|row| networks[*row] == network && seen[*row]).collect();
+    for supernet in 0..supernets.all().len() {
+        let own: Vec<usize> = supernets.rows(supernet).into_iter().filter(|row| seen[*row]).collect();
         let mut own_limits: Vec<f64> = own.iter().map(|row| limits[*row]).collect();
         own_limits.sort_by(f64::total_cmp);
         own_limits.dedup();
         for limit in own_limits {
             let rows = own.iter().filter(|row| limits[**row] == limit);
             let rows = rows.map(|row| values.iter().map(|column| column[*row]).collect()).collect();
-            groups.push(((network.clone(), limit), rows));
+            groups.push(((supernet, limit), rows));
         }
     }
     if groups.is_empty() {
@@ -62,30 +63,31 @@ pub(super) fn groups(results: &DataFrame, columns: &[&str]) -> Result<Vec<Group>
 }
 
 struct Mean {
-    network: String,
+    supernet: usize,
     limit: f64,
     /// Generated, then pruned: mean, least and greatest over tasks.
     ratios: [(f64, f64, f64); 2],
 }
 
 pub(crate) fn figure(results: &DataFrame, scale: &str) -> Result<Figure, ReportError> {
-    let one = |((network, limit), values): Group| {
+    let supernets = Supernets::of(results, &["task", "limit"])?;
+    let one = |((supernet, limit), values): Group| {
         let ratios = [0, 1].map(|part| {
             let own: Vec<f64> = values.iter().map(|row| row[part]).collect();
             (statistics::mean(&own), statistics::quantile(&own, 0.0), statistics::quantile(&own, 1.0))
         });
-        Mean { network, limit, ratios }
+        Mean { supernet, limit, ratios }
     };
-    let means: Vec<Mean> = groups(results, &["generated_ratio", "ratio"])?.into_iter().map(one).collect();
-    let networks = read::distinct(&means.iter().map(|mean| mean.network.clone()).collect::<Vec<String>>());
-    let panels: Vec<Panel> = networks.iter().map(|network| panel(network, &means)).collect();
+    let means: Vec<Mean> = groups(results, &supernets, &["generated_ratio", "ratio"])?.into_iter().map(one).collect();
+    let all = supernets.all();
+    let panels: Vec<Panel> = all.iter().enumerate().map(|(at, one)| panel(&one.title, at, &means)).collect();
     let columns = panels.len().min(3);
     let chart = Chart { panels, columns, area: (320.0, 280.0) };
-    Ok(Figure { chart, document: document(&means, &networks, scale), data: data(&means)? })
+    Ok(Figure { chart, document: document(&means, all, scale), data: data(&means, all)? })
 }
 
-fn panel(network: &str, means: &[Mean]) -> Panel {
-    let own: Vec<&Mean> = means.iter().filter(|mean| mean.network == network).collect();
+fn panel(title: &str, supernet: usize, means: &[Mean]) -> Panel {
+    let own: Vec<&Mean> = means.iter().filter(|mean| mean.supernet == supernet).collect();
     let points = |part: usize| {
         let point = |mean: &&Mean| {
             let (middle, low, high) = mean.ratios[part];
@@ -108,7 +110,7 @@ fn panel(network: &str, means: &[Mean]) -> Panel {
         .flatten()
         .collect();
     Panel {
-        title: backbone::of(network).title,
+        title: title.to_owned(),
         note: "mean over seen tasks; bars from the least to the greatest".into(),
         x: Axis::log_around("activation limit (%)", own.iter().map(|mean| mean.limit * 100.0)),
         y: Axis::log_around("activation ratio (%)", heights),
@@ -116,16 +118,16 @@ fn panel(network: &str, means: &[Mean]) -> Panel {
     }
 }
 
-fn document(means: &[Mean], networks: &[String], scale: &str) -> Document {
+fn document(means: &[Mean], supernets: &[Supernet], scale: &str) -> Document {
     let mut claims = Vec::new();
-    for network in networks {
-        let own: Vec<&Mean> = means.iter().filter(|mean| mean.network == *network).collect();
+    for (position, supernet) in supernets.iter().enumerate() {
+        let own: Vec<&Mean> = means.iter().filter(|mean| mean.supernet == position).collect();
         let (Some(first), Some(last)) = (own.first(), own.last()) else { continue };
-        let title = backbone::of(network).title;
+        let title = &supernet.title;
         let [generated, pruned] = first.ratios;
         let ours = format!(
             "limit {}: generated {}, after pruning {}",
-            percent(Some(first.limit), 0),
+            limit(first.limit),
             percent(Some(generated.0), 1),
             percent(Some(pruned.0), 1)
         );
@@ -133,21 +135,28 @@ fn document(means: &[Mean], networks: &[String], scale: &str) -> Document {
         claims.push(Claim::new(format!("{title}, low limits"), paper, ours));
         let even = own.iter().rev().take_while(|mean| (mean.ratios[1].0 - last.ratios[1].0).abs() < 0.005).last();
         let ours = even.map_or_else(String::new, |mean| {
-            let (from, ratio) = (percent(Some(mean.limit), 0), percent(Some(last.ratios[1].0), 1));
+            let (from, ratio) = (limit(mean.limit), percent(Some(last.ratios[1].0), 1));
             format!("within half a point of {ratio} from a limit of {from} on")
         });
         claims.push(Claim::new(format!("{title}, high limits"), "the ratio becomes stable", ours));
     }
+    let nothing = means.iter().any(|mean| mean.ratios.iter().any(|(_, least, _)| *least <= 0.0));
     Document::new("Generated activation ratio and specified activation limit (Fig. 11)")
         .text("Mean over tasks that were trained on; bars reach from the least to the greatest task.")
+        .text(if nothing {
+            "A ratio of 0 has no place on the logarithmic axis and is marked at its lower end."
+        } else {
+            ""
+        })
         .table("The paper's claims", output::claims(claims))
         .text(scale)
 }
 
-fn data(means: &[Mean]) -> PolarsResult<DataFrame> {
+fn data(means: &[Mean], supernets: &[Supernet]) -> PolarsResult<DataFrame> {
     let floats = |f: &dyn Fn(&Mean) -> f64| means.iter().map(f).collect::<Vec<f64>>();
     df!(
-        "network" => means.iter().map(|mean| mean.network.clone()).collect::<Vec<String>>(),
+        "label" => means.iter().map(|mean| supernets[mean.supernet].label.clone()).collect::<Vec<String>>(),
+        "network" => means.iter().map(|mean| supernets[mean.supernet].network.clone()).collect::<Vec<String>>(),
         "limit" => floats(&|mean| mean.limit),
         "generated" => floats(&|mean| mean.ratios[0].0),
         "generated_least" => floats(&|mean| mean.ratios[0].1),

@@ -1,5 +1,6 @@
 //! Kind `report.figure15`: similarity of gates between tasks and between limits, as heat maps (Fig. 15).
 //!
+//! A table's columns `limit`, of its rows between tasks, and `task`, of its rows between limits, say what is held fixed.
 //! It does not know how gates are made or compared.
 
 use nnf_contract::{Input, Kind, Offer, Parameter, Stage, StageError};
@@ -10,6 +11,7 @@ use serde::Deserialize;
 use crate::chart::{Axis, Body, Chart, Name, Panel};
 use crate::document::Document;
 use crate::error::ReportError;
+use crate::format::limit;
 use crate::output::{self, Claim, Figure, PARQUET};
 use crate::read;
 
@@ -42,17 +44,16 @@ fn run(stage: &Stage) -> Result<(), StageError> {
 struct Square {
     names: Vec<Name>,
     rows: Vec<Vec<f64>>,
+    /// What is the same for all of them, such as `at a limit of 5 %`, where the table says it.
+    fixed: Option<String>,
 }
 
 pub(crate) fn figure(table: &DataFrame, measure: &str, scale: &str) -> Result<Figure, ReportError> {
     let (tasks, limits) = (square(table, "tasks", measure)?, square(table, "limits", measure)?);
+    let what = if measure == "cosine" { "cosine of the gate vectors" } else { "kept modules: intersection over union" };
     let panel = |title: &str, label: &str, square: &Square| Panel {
         title: title.into(),
-        note: if measure == "cosine" {
-            "cosine of the gate vectors".into()
-        } else {
-            "kept modules: intersection over union".into()
-        },
+        note: square.fixed.as_ref().map_or_else(|| what.to_owned(), |fixed| format!("{fixed}; {what}")),
         x: Axis::names(label, square.names.clone()),
         y: Axis::names("", square.names.clone()),
         body: Body::Cells(square.rows.clone()),
@@ -85,7 +86,23 @@ fn square(table: &DataFrame, between: &str, measure: &str) -> Result<Square, Rep
     }
     let marked = |name: &String| own.iter().any(|row| a[*row] == *name && !seen[*row]);
     let names = names.iter().map(|name| Name { text: name.clone(), marked: marked(name) }).collect();
-    Ok(Square { names, rows })
+    Ok(Square { names, rows, fixed: fixed(table, between, &own)? })
+}
+
+/// The limit that tasks were compared at, or the task that limits were compared for.
+fn fixed(table: &DataFrame, between: &str, own: &[usize]) -> Result<Option<String>, ReportError> {
+    let mut told = if between == "tasks" {
+        let limits = read::optional_numbers(table, "limit")?;
+        own.iter().map(|row| limits[*row].map(|at| format!("at a limit of {}", limit(at)))).collect::<Vec<_>>()
+    } else {
+        let tasks = read::optional_words(table, "task")?;
+        own.iter().map(|row| tasks[*row].as_ref().map(|task| format!("for the task {task}"))).collect()
+    };
+    told.dedup();
+    match told.as_slice() {
+        [one] => Ok(one.clone()),
+        _ => Err(ReportError::Misfit(format!("the similarities between {between} are not all of one task and limit"))),
+    }
 }
 
 fn document(tasks: &Square, limits: &Square, scale: &str) -> Document {
@@ -124,7 +141,12 @@ fn document(tasks: &Square, limits: &Square, scale: &str) -> Document {
         let paper = "an unseen task is similar to seen ones with its target";
         claims.push(Claim::new(format!("unseen: {}", name.text), paper, ours));
     }
+    let held: Vec<String> = [("Tasks", tasks), ("Limits", limits)]
+        .into_iter()
+        .filter_map(|(what, square)| Some(format!("{what} are compared {}.", square.fixed.as_ref()?)))
+        .collect();
     Document::new("Similarity of gates between tasks and between limits (Fig. 15, NumVQA)")
+        .text(held.join(" "))
         .table("The paper's claims", output::claims(claims))
         .text(scale)
 }

@@ -10,9 +10,10 @@ use serde::Deserialize;
 use crate::chart::{Axis, Body, Chart, Look, Name, Panel, Point, Series};
 use crate::document::Document;
 use crate::error::ReportError;
-use crate::format::percent;
+use crate::format::{self, percent};
 use crate::output::{self, Claim, Figure, PARQUET};
-use crate::{backbone, read};
+use crate::read;
+use crate::supernets::Supernets;
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -35,7 +36,7 @@ pub(crate) fn offer() -> Offer {
 fn run(stage: &Stage) -> Result<(), StageError> {
     let p: Parameters = stage.parameters()?;
     let columns = ["network", "task", "seen", "limit", "accuracy", "low", "high", "samples"];
-    figure(&output::collected(stage, "results", &columns)?, p.limit, &p.scale)?.write(stage)
+    figure(&output::labelled(stage, "results", &columns, &[])?, p.limit, &p.scale)?.write(stage)
 }
 
 struct Row {
@@ -46,40 +47,40 @@ struct Row {
 }
 
 pub(crate) fn figure(results: &DataFrame, limit: f64, scale: &str) -> Result<Figure, ReportError> {
-    let near = |at: f64| ((at - limit) * 1e3).abs() < 0.5;
+    let near = |at: f64| (at - limit).abs() < 1e-9;
     let shown: BooleanChunked = read::all_numbers(results, "limit")?.into_iter().map(near).collect();
     let data = results.filter(&shown)?;
     if data.height() == 0 {
         return Err(ReportError::Misfit(format!("no row has the limit {limit}")));
     }
-    let networks = read::words(&data, "network")?;
+    let supernets = Supernets::of(&data, &["task", "limit"])?;
     let mut groups = Vec::new();
-    for network in read::distinct(&networks) {
-        groups.push((network.clone(), rows(&data, &networks, &network)?));
+    for (position, supernet) in supernets.all().iter().enumerate() {
+        groups.push((supernet.title.clone(), rows(&data, &supernets.rows(position))?));
     }
-    let panels: Vec<Panel> = groups.iter().map(|(network, rows)| panel(network, rows, limit)).collect();
+    let panels: Vec<Panel> = groups.iter().map(|(title, rows)| panel(title, rows, limit)).collect();
     let most = groups.iter().map(|(_, rows)| rows.len()).max().unwrap_or(1);
     let chart = Chart { panels, columns: 1, area: ((most as f64 * 13.0).max(240.0), 190.0) };
     Ok(Figure { chart, document: document(&groups, limit, scale), data })
 }
 
-/// Rows of a network, best first.
-fn rows(data: &DataFrame, networks: &[String], network: &str) -> Result<Vec<Row>, ReportError> {
+/// Rows of a supernet, best first.
+fn rows(data: &DataFrame, own: &[usize]) -> Result<Vec<Row>, ReportError> {
     let (tasks, seen) = (read::words(data, "task")?, read::flags(data, "seen")?);
     let number = |name: &str| read::all_numbers(data, name);
     let (accuracy, low, high) = (number("accuracy")?, number("low")?, number("high")?);
-    let row = |at: usize| Row {
-        task: tasks[at].clone(),
-        seen: seen[at],
-        accuracy: accuracy[at],
-        interval: (low[at], high[at]),
+    let row = |at: &usize| Row {
+        task: tasks[*at].clone(),
+        seen: seen[*at],
+        accuracy: accuracy[*at],
+        interval: (low[*at], high[*at]),
     };
-    let mut rows: Vec<Row> = (0..networks.len()).filter(|at| networks[*at] == network).map(row).collect();
+    let mut rows: Vec<Row> = own.iter().map(row).collect();
     rows.sort_by(|a, b| b.accuracy.total_cmp(&a.accuracy).then_with(|| a.task.cmp(&b.task)));
     Ok(rows)
 }
 
-fn panel(network: &str, rows: &[Row], limit: f64) -> Panel {
+fn panel(title: &str, rows: &[Row], limit: f64) -> Panel {
     let bars = |seen: bool| {
         let own = rows.iter().enumerate().filter(|(_, row)| row.seen == seen);
         own.map(|(at, row)| {
@@ -91,8 +92,8 @@ fn panel(network: &str, rows: &[Row], limit: f64) -> Panel {
     let least = rows.iter().map(|row| row.interval.0).fold(1.0, f64::min);
     let names = rows.iter().map(|row| Name { text: row.task.clone(), marked: !row.seen }).collect();
     Panel {
-        title: backbone::of(network).title,
-        note: format!("limit {}; bars: 95 % intervals; unseen tasks bold", percent(Some(limit), 0)),
+        title: title.to_owned(),
+        note: format!("limit {}; bars: 95 % intervals; unseen tasks bold", format::limit(limit)),
         x: Axis::names("task", names),
         y: Axis::between("accuracy (%)", if least > 0.5 { 50.0 } else { 0.0 }, 102.0),
         body: Body::Series(vec![
@@ -105,10 +106,9 @@ fn panel(network: &str, rows: &[Row], limit: f64) -> Panel {
 
 fn document(groups: &[(String, Vec<Row>)], limit: f64, scale: &str) -> Document {
     let mut claims = Vec::new();
-    for (network, rows) in groups {
+    for (title, rows) in groups {
         let of = |seen: bool| rows.iter().filter(|row| row.seen == seen).map(|row| row.accuracy).collect::<Vec<f64>>();
         let (seen, unseen) = (of(true), of(false));
-        let title = backbone::of(network).title;
         let mean = |values: &[f64]| percent(Some(statistics::mean(values)), 2);
         let ours =
             format!("mean {} of {} seen, {} of {} unseen tasks", mean(&seen), seen.len(), mean(&unseen), unseen.len());
@@ -119,7 +119,7 @@ fn document(groups: &[(String, Vec<Row>)], limit: f64, scale: &str) -> Document 
         claims.push(Claim::new(format!("{title}: unseen tasks"), "most are excellent, a few much lower", ours));
     }
     Document::new("Accuracy of known and unseen tasks (Fig. 14a, NumVQA)")
-        .text(format!("All tasks at a limit of {}, best first.", percent(Some(limit), 0)))
+        .text(format!("All tasks at a limit of {}, best first.", format::limit(limit)))
         .table("The paper's claims", output::claims(claims))
         .text(scale)
 }

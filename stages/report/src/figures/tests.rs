@@ -4,7 +4,8 @@
 use polars::prelude::*;
 
 use super::*;
-use crate::chart::{Body, Chart, Look, svg};
+use crate::chart::{Body, Chart, Look, png, svg};
+use crate::output::Figure;
 use crate::read;
 
 /// Two networks, three tasks (the last unseen), two limits.
@@ -39,6 +40,17 @@ fn results() -> DataFrame {
     .unwrap()
 }
 
+/// A figure that can be painted as both, and the SVG.
+fn painted(figure: &Figure) -> String {
+    assert!(png(&figure.chart).unwrap().len() > 1000);
+    svg(&figure.chart).unwrap()
+}
+
+/// Whether some point lies beyond an axis, as a picture's legend says.
+fn beyond(figure: &Figure) -> bool {
+    painted(figure).contains("\nbeyond the axis\n")
+}
+
 fn points(chart: &Chart, panel: usize, series: usize) -> Vec<(f64, f64)> {
     let Body::Series(all) = &chart.panels[panel].body else { panic!("series") };
     all[series].points.iter().map(|point| (point.x, point.y)).collect()
@@ -61,6 +73,7 @@ fn figure_9_averages_seen_tasks_for_each_backbone() {
     assert_eq!(read::numbers(&figure.data, "high").unwrap()[0], Some(1.0));
     let text = figure.document.markdown();
     assert!(text.contains("| ResNet | above 99 % (Table 2)") && text.contains("a smaller scale"), "{text}");
+    assert!(!beyond(&figure));
     // Rows 5 and 6 are of the unseen task.
     assert!(accuracy_by_limit::figure(&results().slice(4, 2), "").is_err());
 }
@@ -73,6 +86,46 @@ fn figure_11_tells_generated_from_pruned() {
     near(&points(&figure.chart, 0, 1), &[(3.0, 6.0), (20.0, 8.0)]);
     near(&points(&figure.chart, 0, 2), &[(3.0, 3.0), (20.0, 8.0)]);
     assert!(figure.document.markdown().contains("limit 3 %: generated 6.0 %, after pruning 3.0 %"));
+    assert!(!beyond(&figure));
+}
+
+#[test]
+fn figure_11_marks_ratios_of_0() {
+    let mut results = results();
+    let zeros: Vec<f64> = (0..results.height()).map(|row| if row % 2 == 0 { 0.0 } else { 0.05 }).collect();
+    results.with_column(Column::new("ratio".into(), zeros)).unwrap();
+    let figure = ratio_by_limit::figure(&results, "").unwrap();
+    near(&points(&figure.chart, 0, 2), &[(3.0, 0.0), (20.0, 5.0)]);
+    assert!(beyond(&figure));
+    assert!(figure.document.markdown().contains("A ratio of 0 has no place on the logarithmic axis"));
+}
+
+#[test]
+fn figures_tell_supernets_of_one_preset_apart() {
+    let label = |name: &str| {
+        // The rows of one network.
+        let mut table = results().slice(0, 6);
+        table.with_column(Column::new("label".into(), vec![name; table.height()])).unwrap();
+        table.with_column(Column::new("network".into(), vec!["resnet-x"; table.height()])).unwrap();
+        table.with_column(Column::new("step".into(), vec![100_u64; table.height()])).unwrap();
+        table
+    };
+    let both = label("wide").vstack(&label("narrow")).unwrap();
+    let of = |table: &DataFrame| {
+        [
+            accuracy_by_limit::figure(table, ""),
+            ratio_by_limit::figure(table, ""),
+            tasks::figure(table, 0.03, ""),
+            training::figure(table, 0, ""),
+        ]
+    };
+    for figure in of(&both) {
+        let text = painted(&figure.unwrap());
+        assert!(text.contains("\nResNet (narrow)\n") && text.contains("\nResNet (wide)\n"));
+    }
+    for figure in of(&both.vstack(&label("wide")).unwrap()) {
+        assert!(figure.err().unwrap().to_string().contains("ResNet (wide) has two rows of "));
+    }
 }
 
 #[test]
@@ -85,6 +138,7 @@ fn figure_14_sorts_tasks_and_marks_unseen_ones() {
     let text = figure.document.markdown();
     assert!(text.contains("mean 98.50 % of 2 seen, 87.00 % of 1 unseen tasks"), "{text}");
     assert!(text.contains("0 of 1 at 95 % or above; least 87.00 %"), "{text}");
+    assert!(!beyond(&figure));
     assert!(tasks::figure(&results(), 0.5, "").err().unwrap().to_string().contains("no row has the limit 0.5"));
 }
 
@@ -95,7 +149,7 @@ fn figure_10_leaves_out_what_does_not_fit() {
         "task" => ["t", "t", "t", "t"],
         "latency_budget_us" => [Some(3000.0), Some(1000.0), Some(500.0), None],
         "fits" => [true, true, false, true],
-        "measured_us" => [1.0; 4],
+        "measured_us" => [2900.0, 1100.0, 400.0, 5.0],
         "accuracy" => [0.99, 0.95, 0.9, 0.8],
         "low" => [0.98, 0.94, 0.89, 0.7],
         "high" => [1.0, 0.96, 0.91, 0.9],
@@ -103,11 +157,19 @@ fn figure_10_leaves_out_what_does_not_fit() {
     )
     .unwrap();
     let figure = tradeoff::figure(&sweeps, "").unwrap();
-    near(&points(&figure.chart, 0, 0), &[(1.0, 95.0), (3.0, 99.0)]);
+    // Budgets are upright lines from end to end; marks stand at what was measured.
+    let upright: Vec<f64> = [0, 1].iter().flat_map(|at| points(&figure.chart, 0, *at)).map(|(x, _)| x).collect();
+    assert_eq!(upright, [1.0, 1.0, 3.0, 3.0]);
+    near(&points(&figure.chart, 0, 2), &[(1.1, 95.0), (2.9, 99.0)]);
+    assert!(!beyond(&figure));
     assert_eq!(figure.chart.panels.len(), 1, "a device without latency budgets has no panel");
     let text = figure.document.markdown();
-    assert!(text.contains("95.0 % within 1.00 ms; 99.0 % within 3.00 ms"), "{text}");
-    assert!(text.contains("1 scenarios in which no subnet fits"), "{text}");
+    let told = "95.0 % in 1.10 ms, over a budget of 1.00 ms; 99.0 % in 2.90 ms, within a budget of 3.00 ms";
+    assert!(text.contains(told), "{text}");
+    assert!(text.contains("1 of 2 are slower than their budget when measured"), "{text}");
+    assert!(text.contains("1 scenarios in which no subnet is predicted to fit"), "{text}");
+    let kept: Vec<Option<bool>> = figure.data.column("measured_within").unwrap().bool().unwrap().iter().collect();
+    assert_eq!(kept, [Some(true), Some(false), Some(true), None]);
     let none = sweeps.slice(2, 2);
     assert!(tradeoff::figure(&none, "").err().unwrap().to_string().contains("no scenario"));
 }
@@ -122,9 +184,14 @@ fn figure_12_follows_the_steps() {
         "accuracy" => [0.98, 0.8, 0.96, 0.7],
     )
     .unwrap();
-    let figure = training::figure(&results, "").unwrap();
+    let figure = training::figure(&results, 0, "").unwrap();
     near(&points(&figure.chart, 0, 0), &[(100.0, 75.0), (200.0, 97.0)]);
     assert!(figure.document.markdown().contains("75.00 % after 100 steps; 97.00 % after 200 steps (limit 3 %)"));
+    assert!(!beyond(&figure));
+    // 100 steps of 2,000 samples are one of the paper's epochs.
+    let epochs = training::figure(&results, 2000, "").unwrap();
+    near(&points(&epochs.chart, 0, 0), &[(1.0, 75.0), (2.0, 97.0)]);
+    assert!(epochs.document.markdown().contains("97.00 % after 200 steps (2.00 epochs)"));
 }
 
 #[test]
@@ -140,9 +207,28 @@ fn figure_13_shows_the_median_of_the_repeats() {
     let figure = learning_curve::figure(&curves, "").unwrap();
     near(&points(&figure.chart, 0, 0), &[(10.0, 80.0), (100.0, 96.0)]);
     near(&points(&figure.chart, 1, 0), &[(10.0, 0.1), (100.0, 0.98)]);
+    assert!(!beyond(&figure), "the medians are within, only an interval is not");
     assert_eq!(read::numbers(&figure.data, "r_squared_least").unwrap()[0], Some(-9.0), "data are not cut off");
     let text = figure.document.markdown();
     assert!(text.contains("above 95 % from 100 subnets on; 96.0 % and R² 0.980 with 100"), "{text}");
+}
+
+#[test]
+fn figure_13_holds_what_is_below_its_floor() {
+    let curves = df!(
+        "device" => ["d"; 4],
+        "vectors" => [10_u64, 10, 100, 100],
+        "repeat" => [0_u64, 1, 0, 1],
+        "mape" => [3.0, 2.0, 0.04, 0.05],
+        "r_squared" => [-9.0, -8.0, 0.98, 0.97],
+    )
+    .unwrap();
+    let figure = learning_curve::figure(&curves, "").unwrap();
+    near(&points(&figure.chart, 0, 0), &[(10.0, -150.0), (100.0, 95.5)]);
+    assert!(beyond(&figure));
+    let ends: Vec<String> = figure.chart.panels.iter().map(|panel| format!("{:?}", panel.y)).collect();
+    assert!(ends[0].contains("from: 0.0, to: 100.0") && ends[1].contains("from: -1.0, to: 1.0"), "{ends:?}");
+    assert!(!figure.document.markdown().contains("counted"), "memory is fitted, elsewhere");
 }
 
 #[test]
@@ -160,7 +246,7 @@ fn figure_15_is_a_square_for_tasks_and_one_for_limits() {
     }
     let seen: Vec<bool> = a.iter().map(|name| *name != "only two 0").collect();
     let table =
-        df!("between" => between, "a" => a, "b" => b, "a_seen" => seen, "overlap" => value.clone(), "cosine" => value)
+        df!("between" => between.clone(), "a" => a, "b" => b, "a_seen" => seen, "overlap" => value.clone(), "cosine" => value)
             .unwrap();
     let figure = similarity::figure(&table, "overlap", "").unwrap();
     let Body::Cells(rows) = &figure.chart.panels[0].body else { panic!("cells") };
@@ -169,6 +255,21 @@ fn figure_15_is_a_square_for_tasks_and_one_for_limits() {
     assert!(text.contains("0.70 of tasks with one target, 0.55 of others"), "{text}");
     assert!(text.contains("0.70 of neighbours, 0.40 of the least and the greatest"), "{text}");
     assert!(text.contains("unseen: only two 0"), "{text}");
+    assert!(!painted(&figure).contains("at a limit of"), "nothing is claimed that the table does not say");
+    let mut told = table.clone();
+    let of_tasks: Vec<bool> = between.iter().map(|group| *group == "tasks").collect();
+    let limits: Vec<Option<f64>> = of_tasks.iter().map(|own| own.then_some(0.05)).collect();
+    let tasks: Vec<Option<&str>> = of_tasks.iter().map(|own| (!own).then_some("only one 0")).collect();
+    told.with_column(Column::new("limit".into(), limits)).unwrap();
+    told.with_column(Column::new("task".into(), tasks)).unwrap();
+    let figure = similarity::figure(&told, "overlap", "").unwrap();
+    let notes: Vec<&str> = figure.chart.panels.iter().map(|panel| panel.note.split(';').next().unwrap()).collect();
+    assert_eq!(notes, ["at a limit of 5 %", "for the task only one 0"]);
+    let text = figure.document.markdown();
+    assert!(
+        text.contains("Tasks are compared at a limit of 5 %. Limits are compared for the task only one 0."),
+        "{text}"
+    );
     let torn = table.slice(1, 17);
     assert!(similarity::figure(&torn, "overlap", "").err().unwrap().to_string().contains("is missing"));
 }
@@ -189,7 +290,7 @@ fn figure_8_judges_predictions() {
     // R² = 1 − 0.16/5; again 1 − 0.01/5; MAPE 10 %/4; a constant's (1 + 0 + 1/3 + 1/2)/4.
     assert!(text.contains("| latency, d |       4 | 0.968 |          0.998 | 2.5 % |            45.8 % |"), "{text}");
     assert!(text.contains("97.5 % (R² 0.968)") && text.contains("not available here"), "{text}");
-    assert!(svg(&figure.chart).unwrap().contains("R² 0.968; MAPE 2.5 % (a constant&apos;s 45.8 %)"));
+    assert!(painted(&figure).contains("R² 0.968; MAPE 2.5 % (a constant&apos;s 45.8 %)"));
     let memory = df!(
         "device" => ["d"; 2],
         "predicted_bytes" => [1e6, 2e6],
@@ -200,5 +301,6 @@ fn figure_8_judges_predictions() {
     .unwrap();
     let both = predictions::figure(&latency, Some(&memory), "").unwrap();
     assert_eq!(both.chart.panels.len(), 2);
+    assert!(!beyond(&both));
     assert!(both.document.markdown().contains("resident memory"));
 }

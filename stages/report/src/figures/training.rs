@@ -2,7 +2,9 @@
 //!
 //! It does not know how snapshots were made.
 
-use nnf_contract::{Input, Kind, Offer, Stage, StageError};
+use std::cmp::Ordering;
+
+use nnf_contract::{Input, Kind, Offer, Parameter, Stage, StageError};
 use nnf_results::statistics;
 use polars::prelude::*;
 use serde::Deserialize;
@@ -10,12 +12,17 @@ use serde::Deserialize;
 use crate::chart::{Axis, Body, Chart, Look, Panel, Point, Series};
 use crate::document::Document;
 use crate::error::ReportError;
-use crate::format::percent;
+use crate::format::{limit, percent};
 use crate::output::{self, Claim, Figure, PARQUET};
-use crate::{backbone, read};
+use crate::read;
+use crate::supernets::{Supernet, Supernets};
+
+/// Samples of an epoch of the paper.
+const EPOCH: f64 = 200_000.0;
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
+    batch: u32,
     scale: String,
 }
 
@@ -23,18 +30,27 @@ pub(crate) fn offer() -> Offer {
     let kind = Kind::new("report.figure12", "Figure 12: accuracy of generated models along the training")
         .inputs([Input::new("results", PARQUET, "tables of `supernet.evaluate_snapshots`").many()])
         .outputs(output::of_figure())
-        .parameters([output::scale()]);
+        .parameters([
+            Parameter::int(
+                "batch",
+                0,
+                1_000_000,
+                "samples of a step, to count epochs of 200,000 samples; 0 counts steps",
+            )
+            .default(0),
+            output::scale(),
+        ]);
     Offer { kind, run }
 }
 
 fn run(stage: &Stage) -> Result<(), StageError> {
     let p: Parameters = stage.parameters()?;
-    let results = output::collected(stage, "results", &["network", "step", "task", "limit", "accuracy"])?;
-    figure(&results, &p.scale)?.write(stage)
+    let results = output::labelled(stage, "results", &["network", "step", "task", "limit", "accuracy"], &[])?;
+    figure(&results, p.batch, &p.scale)?.write(stage)
 }
 
 struct Mean {
-    network: String,
+    supernet: usize,
     limit: f64,
     step: f64,
     accuracy: f64,
@@ -42,50 +58,56 @@ struct Mean {
     tasks: usize,
 }
 
-pub(crate) fn figure(results: &DataFrame, scale: &str) -> Result<Figure, ReportError> {
-    let means = means(results)?;
-    let networks = read::distinct(&means.iter().map(|mean| mean.network.clone()).collect::<Vec<String>>());
+/// `batch` is how many samples a step has; 0 where nobody says.
+pub(crate) fn figure(results: &DataFrame, batch: u32, scale: &str) -> Result<Figure, ReportError> {
+    let supernets = Supernets::of(results, &["step", "task", "limit"])?;
+    let means = means(results, &supernets)?;
     let mut limits: Vec<f64> = means.iter().map(|mean| mean.limit).collect();
     limits.sort_by(f64::total_cmp);
     limits.dedup();
-    let panel = |network: &String| {
-        let series = limits.iter().enumerate().map(|(style, limit)| {
-            let own = means.iter().filter(|mean| mean.network == *network && mean.limit == *limit);
-            let name = format!("limit {}", percent(Some(*limit), 0));
-            Series { name, style, look: Look::Line, points: own.map(point).collect() }
-        });
-        let series: Vec<Series> = series.collect();
-        let low =
-            series.iter().flat_map(|one| &one.points).map(|p| p.interval.map_or(p.y, |i| i.0)).fold(100.0, f64::min);
-        let own = means.iter().filter(|mean| mean.network == *network);
-        let tasks = own.clone().map(|mean| mean.tasks).max().unwrap_or(0);
-        Panel {
-            title: backbone::of(network).title,
-            note: format!("mean over {tasks} tasks, with its 95 % interval"),
-            x: Axis::around("training (steps)", own.map(|mean| mean.step).chain([0.0])),
-            y: Axis::between("accuracy (%)", (low - 1.0).max(0.0), 100.0 + (100.0 - low) * 0.04),
-            body: Body::Series(series),
-        }
-    };
-    let panels: Vec<Panel> = networks.iter().map(panel).collect();
+    let all = supernets.all();
+    let own = |at: usize| means.iter().filter(|mean| mean.supernet == at).collect::<Vec<&Mean>>();
+    let panels: Vec<Panel> =
+        all.iter().enumerate().map(|(at, one)| panel(&one.title, &own(at), &limits, batch)).collect();
     let columns = panels.len().min(3);
     let chart = Chart { panels, columns, area: (370.0, 250.0) };
-    Ok(Figure { chart, document: document(&means, &networks, scale), data: data(&means)? })
+    Ok(Figure { chart, document: document(&means, all, batch, scale), data: data(&means, all)? })
 }
 
-/// Mean accuracy over tasks by network, limit and step.
-fn means(results: &DataFrame) -> Result<Vec<Mean>, ReportError> {
-    let networks = read::words(results, "network")?;
+fn panel(title: &str, own: &[&Mean], limits: &[f64], batch: u32) -> Panel {
+    let (unit, each) = if batch > 0 {
+        ("training (epochs of 200,000 samples)", f64::from(batch) / EPOCH)
+    } else {
+        ("training (steps)", 1.0)
+    };
+    let series = limits.iter().enumerate().map(|(style, at)| {
+        let points = own.iter().filter(|mean| mean.limit == *at).map(|mean| point(mean, each)).collect();
+        Series { name: format!("limit {}", limit(*at)), style, look: Look::Line, points }
+    });
+    let series: Vec<Series> = series.collect();
+    let low = series.iter().flat_map(|one| &one.points).map(|p| p.interval.map_or(p.y, |i| i.0)).fold(100.0, f64::min);
+    let tasks = own.iter().map(|mean| mean.tasks).max().unwrap_or(0);
+    Panel {
+        title: title.to_owned(),
+        note: format!("mean over {tasks} tasks, with its 95 % interval"),
+        x: Axis::around(unit, own.iter().map(|mean| mean.step * each).chain([0.0])),
+        y: Axis::between("accuracy (%)", (low - 1.0).max(0.0), 100.0 + (100.0 - low) * 0.04),
+        body: Body::Series(series),
+    }
+}
+
+/// Mean accuracy over tasks by supernet, limit and step.
+fn means(results: &DataFrame, supernets: &Supernets) -> Result<Vec<Mean>, ReportError> {
     let (limits, steps) = (read::all_numbers(results, "limit")?, read::all_numbers(results, "step")?);
     let accuracy = read::all_numbers(results, "accuracy")?;
     let mut means: Vec<(Mean, Vec<f64>)> = Vec::new();
-    for row in 0..networks.len() {
-        let same = |mean: &Mean| mean.network == networks[row] && mean.limit == limits[row] && mean.step == steps[row];
+    for row in 0..limits.len() {
+        let supernet = supernets.of_row(row);
+        let same = |mean: &Mean| mean.supernet == supernet && mean.limit == limits[row] && mean.step == steps[row];
         match means.iter_mut().find(|(mean, _)| same(mean)) {
             Some((_, values)) => values.push(accuracy[row]),
             None => {
-                let network = networks[row].clone();
-                let mean = Mean { network, limit: limits[row], step: steps[row], accuracy: 0.0, half: None, tasks: 0 };
+                let mean = Mean { supernet, limit: limits[row], step: steps[row], accuracy: 0.0, half: None, tasks: 0 };
                 means.push((mean, vec![accuracy[row]]));
             }
         }
@@ -97,39 +119,49 @@ fn means(results: &DataFrame) -> Result<Vec<Mean>, ReportError> {
         ..mean
     };
     let mut means: Vec<Mean> = means.into_iter().map(finished).collect();
-    means.sort_by(|a, b| a.step.total_cmp(&b.step));
+    means.sort_by(|a, b| (a.supernet, a.step).partial_cmp(&(b.supernet, b.step)).unwrap_or(Ordering::Equal));
     Ok(means)
 }
 
-fn point(mean: &Mean) -> Point {
-    let y = mean.accuracy * 100.0;
+fn point(mean: &Mean, each: f64) -> Point {
+    let (x, y) = (mean.step * each, mean.accuracy * 100.0);
     match mean.half {
-        Some(half) => Point::within(mean.step, y, (y - half * 100.0).max(0.0), (y + half * 100.0).min(100.0)),
-        None => Point::new(mean.step, y),
+        Some(half) => Point::within(x, y, (y - half * 100.0).max(0.0), (y + half * 100.0).min(100.0)),
+        None => Point::new(x, y),
     }
 }
 
-fn document(means: &[Mean], networks: &[String], scale: &str) -> Document {
+fn document(means: &[Mean], supernets: &[Supernet], batch: u32, scale: &str) -> Document {
     let mut claims = Vec::new();
-    for network in networks {
-        let own: Vec<&Mean> = means.iter().filter(|mean| mean.network == *network).collect();
+    for (position, supernet) in supernets.iter().enumerate() {
+        let own: Vec<&Mean> = means.iter().filter(|mean| mean.supernet == position).collect();
         let least = own.iter().map(|mean| mean.limit).fold(f64::INFINITY, f64::min);
         let own: Vec<&&Mean> = own.iter().filter(|mean| mean.limit == least).collect();
         let (Some(first), Some(last)) = (own.first(), own.last()) else { continue };
-        let at = |mean: &Mean| format!("{} after {:.0} steps", percent(Some(mean.accuracy), 2), mean.step);
-        let ours = format!("{}; {} (limit {})", at(first), at(last), percent(Some(least), 0));
-        claims.push(Claim::new(backbone::of(network).title, "accuracy improves gradually with more epochs", ours));
+        let at = |mean: &Mean| {
+            let samples = mean.step * f64::from(batch);
+            let epochs = if batch > 0 { format!(" ({:.2} epochs)", samples / EPOCH) } else { String::new() };
+            format!("{} after {:.0} steps{epochs}", percent(Some(mean.accuracy), 2), mean.step)
+        };
+        let ours = format!("{}; {} (limit {})", at(first), at(last), limit(least));
+        claims.push(Claim::new(&supernet.title, "accuracy improves gradually with more epochs", ours));
     }
+    let epochs = if batch > 0 {
+        format!("An epoch is 200,000 samples, as in the paper, which trains for 150; a step has {batch} samples.")
+    } else {
+        String::new()
+    };
     Document::new("Accuracy of generated models along the training (Fig. 12)")
-        .text("Mean over tasks with the 95 % interval of that mean (Student's t over tasks).")
+        .text(format!("Mean over tasks with the 95 % interval of that mean (Student's t over tasks). {epochs}"))
         .table("The paper's claims", output::claims(claims))
         .text(scale)
 }
 
-fn data(means: &[Mean]) -> PolarsResult<DataFrame> {
+fn data(means: &[Mean], supernets: &[Supernet]) -> PolarsResult<DataFrame> {
     let floats = |f: &dyn Fn(&Mean) -> f64| means.iter().map(f).collect::<Vec<f64>>();
     df!(
-        "network" => means.iter().map(|mean| mean.network.clone()).collect::<Vec<String>>(),
+        "label" => means.iter().map(|mean| supernets[mean.supernet].label.clone()).collect::<Vec<String>>(),
+        "network" => means.iter().map(|mean| supernets[mean.supernet].network.clone()).collect::<Vec<String>>(),
         "limit" => floats(&|mean| mean.limit),
         "step" => floats(&|mean| mean.step),
         "accuracy" => floats(&|mean| mean.accuracy),

@@ -130,9 +130,10 @@ fn document(rows: &[Row], judged: &str, p: &Parameters) -> Result<Document, Repo
     }
     let limits: BTreeSet<u64> = rows.iter().map(|row| row.limit.to_bits()).collect();
     let mut document = Document::new(&p.title).text(format!(
-        "Each variant differs from `{}` in what its name says and is trained for as many steps. Accuracies are means over \
-         tasks with the 95 % interval of that mean (Student's t over tasks); points to base are the mean difference task by \
-         task, with the interval of that difference. Neither tells what another seed would change. {judged}",
+        "Each variant differs from `{}` in what its name says and is trained for as many steps in all. Accuracies are \
+         means over tasks with the 95 % interval of that mean (Student's t over tasks); points to base are the mean \
+         difference task by task, with the interval of that difference. Neither tells what another seed would change. \
+         {judged}",
         p.base
     ));
     for at in limits.into_iter().map(f64::from_bits) {

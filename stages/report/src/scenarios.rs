@@ -82,7 +82,7 @@ pub(crate) fn document(title: &str, frame: &DataFrame) -> Result<Document, Repor
     let (latency, memory) = (column("latency_budget_us")?, column("memory_budget_bytes")?);
     let (kept, modules) = (column("kept")?, column("modules")?);
     let (predicted, measured, used) = (column("predicted_us")?, column("measured_us")?, column("memory_bytes")?);
-    let (accuracy, low, high, samples) = (column("accuracy")?, column("low")?, column("high")?, column("samples")?);
+    let (accuracy, low, high) = (column("accuracy")?, column("low")?, column("high")?);
     let within = within(frame)?;
     let row = |at: usize| {
         vec![
@@ -115,6 +115,13 @@ pub(crate) fn document(title: &str, frame: &DataFrame) -> Result<Document, Repor
         "accuracy",
         "95 % interval",
     ];
+    Ok(Document::new(title).table("", Table::new(titles, rows)).text(summary(frame, &within)?))
+}
+
+/// Mean accuracy of what is predicted to fit, and how much of it keeps its budget when measured.
+fn summary(frame: &DataFrame, within: &[Option<bool>]) -> Result<String, ReportError> {
+    let (fits, accuracy) = (read::flags(frame, "fits")?, read::numbers(frame, "accuracy")?);
+    let samples = read::numbers(frame, "samples")?;
     let fitting: Vec<usize> = (0..frame.height()).filter(|at| fits[*at]).collect();
     let own: Vec<f64> = fitting.iter().filter_map(|at| accuracy[*at]).collect();
     let count: f64 = samples.iter().flatten().copied().fold(f64::INFINITY, f64::min);
@@ -132,7 +139,7 @@ pub(crate) fn document(title: &str, frame: &DataFrame) -> Result<Document, Repor
     if fitting.len() < frame.height() {
         told.push_str("Where nothing fits the nearest subnet is shown, and is not part of the mean.");
     }
-    Ok(Document::new(title).table("", Table::new(titles, rows)).text(told))
+    Ok(told)
 }
 
 #[cfg(test)]

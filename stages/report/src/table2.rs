@@ -130,6 +130,22 @@ pub(crate) fn document(title: &str, joined: &DataFrame) -> Result<Document, Repo
     ))
 }
 
+const TITLES: [&str; 13] = [
+    "task:",
+    "limit",
+    "accuracy, paper",
+    "accuracy, ours",
+    "95 % interval",
+    "points",
+    "ratio, paper",
+    "ratio, ours",
+    "modules kept",
+    "MACs",
+    "parameters",
+    "weights",
+    "samples",
+];
+
 fn comparison(joined: &DataFrame, rows: &[usize]) -> Result<Table, ReportError> {
     let column = |name: &str| read::numbers(joined, name);
     let (tasks, limits) = (read::words(joined, "task")?, column("limit")?);
@@ -156,22 +172,7 @@ fn comparison(joined: &DataFrame, rows: &[usize]) -> Result<Table, ReportError> 
             whole(samples[at]),
         ]
     };
-    let titles = [
-        "task:",
-        "limit",
-        "accuracy, paper",
-        "accuracy, ours",
-        "95 % interval",
-        "points",
-        "ratio, paper",
-        "ratio, ours",
-        "modules kept",
-        "MACs",
-        "parameters",
-        "weights",
-        "samples",
-    ];
-    Ok(Table::new(titles, rows.iter().map(row).collect()))
+    Ok(Table::new(TITLES, rows.iter().map(row).collect()))
 }
 
 fn pick<T: Clone>(values: &[T], rows: &[usize]) -> Vec<T> {

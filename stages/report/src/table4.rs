@@ -53,7 +53,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let paper = read::csv(stage.input("paper")?, &["method", "preparation_hours", "customization_seconds"])?;
     let mut baselines: Option<DataFrame> = None;
     for input in ["retrain", "baselines"].into_iter().filter(|input| !stage.inputs(input).is_empty()) {
-        let more = output::collected(stage, input, &TIMES)?;
+        let more = output::collected_with(stage, input, &TIMES, &[("converged", DataType::Boolean)])?;
         match &mut baselines {
             None => baselines = Some(more),
             Some(all) => drop(all.vstack_mut(&more).map_err(ReportError::from)?),
@@ -65,7 +65,9 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         prune: costs(stage, "prune_preparation")?,
     };
     let methods = methods(&sweeps, baselines.as_ref(), &preparation, &paper)?;
-    let document = document(&methods, &preparation, &parts(&sweeps)?, &p.scale);
+    let document = document(&methods, &preparation, &parts(&sweeps)?)
+        .text(baselines.as_ref().map_or(Ok(String::new()), unconverged)?)
+        .text(p.scale);
     output::write_table(stage, &document, data(&methods).map_err(StageError::failed)?)
 }
 
@@ -147,13 +149,26 @@ fn of_paper(paper: &DataFrame, name: String, preparation: Option<f64>, each: &[f
     })
 }
 
+const TITLES: [&str; 10] = [
+    "method:",
+    "preparation, paper",
+    "ours",
+    "ours / paper",
+    "customisation, paper",
+    "ours",
+    "ours / paper",
+    "factor to NN-Factory, paper",
+    "ours",
+    "scenarios",
+];
+
 /// Mean seconds of search, extraction and saving, over scenarios.
 pub(crate) fn parts(sweeps: &DataFrame) -> Result<[f64; 3], ReportError> {
     let [search, extract, save] = SWEEP.map(|name| read::all_numbers(sweeps, name));
     Ok([search?, extract?, save?].map(|part| statistics::mean(&part) / 1e3))
 }
 
-pub(crate) fn document(methods: &[Method], preparation: &Preparation, parts: &[f64; 3], scale: &str) -> Document {
+pub(crate) fn document(methods: &[Method], preparation: &Preparation, parts: &[f64; 3]) -> Document {
     let ours = methods.first();
     let factor = |own: Option<f64>, of: &dyn Fn(&Method) -> Option<f64>| {
         or_none(own.zip(ours.and_then(of)).map(|(own, ours)| own / ours), |factor| format!("{factor:.1}×"))
@@ -172,20 +187,8 @@ pub(crate) fn document(methods: &[Method], preparation: &Preparation, parts: &[f
             method.scenarios.to_string(),
         ]
     };
-    let titles = [
-        "method:",
-        "preparation, paper",
-        "ours",
-        "ours / paper",
-        "customisation, paper",
-        "ours",
-        "ours / paper",
-        "factor to NN-Factory, paper",
-        "ours",
-        "scenarios",
-    ];
     Document::new("Preparation time (once) and customisation time (for each scenario)")
-        .table("", Table::new(titles, methods.iter().map(row).collect()))
+        .table("", Table::new(TITLES, methods.iter().map(row).collect()))
         .text(
             "Customisation of NN-Factory is the mean over scenarios of search over all limits, extraction and saving; of a \
              baseline, the mean time until it is within 0.1 point of its best validation accuracy.",
@@ -193,7 +196,22 @@ pub(crate) fn document(methods: &[Method], preparation: &Preparation, parts: &[f
         .table("Customisation of NN-Factory, mean over scenarios", split(parts))
         .table("Preparation", once(methods, preparation))
         .text(unlike(preparation))
-        .text(scale)
+}
+
+/// A remark where trainings ended because their steps ran out; nothing where none did or the tables do not say.
+pub(crate) fn unconverged(baselines: &DataFrame) -> Result<String, ReportError> {
+    let (methods, converged) = (read::words(baselines, "method")?, read::optional_words(baselines, "converged")?);
+    let ended = |method: &String| {
+        let own = (0..methods.len()).filter(|row| methods[*row] == *method && converged[*row].is_some());
+        let (all, open) = own
+            .fold((0, 0), |(all, open), row| (all + 1, open + u32::from(converged[row].as_deref() == Some("false"))));
+        (open > 0).then(|| format!("{open} of {all} of {}", baseline::title(method)))
+    };
+    let told: Vec<String> = read::distinct(&methods).iter().filter_map(ended).collect();
+    Ok(match told.as_slice() {
+        [] => String::new(),
+        told => format!("Attention: trainings that ran out of steps before they converged: {}.", told.join(", ")),
+    })
 }
 
 /// The paper's split of 3.6 s (section 5.3) beside ours.
@@ -225,8 +243,9 @@ fn unlike(preparation: &Preparation) -> String {
     if places.len() < 2 {
         return String::new();
     }
-    let told: Vec<String> = places.iter().map(|(device, threads)| format!("{device} with {threads} threads")).collect();
-    format!("Attention: these parts ran on {}; their times are not of one machine.", told.join(", "))
+    let threads = |count: u32| format!("{count} thread{}", if count == 1 { "" } else { "s" });
+    let told: Vec<String> = places.iter().map(|(device, count)| format!("{device} with {}", threads(*count))).collect();
+    format!("Attention: not all parts ran on the same: {}.", told.join(", "))
 }
 
 /// How many times the paper's time ours is.

@@ -286,7 +286,7 @@ fn table_4_sets_times_beside_the_papers() {
     assert_eq!((methods[1].preparation, methods[1].paper_customisation), (Some(3600.0), Some(14_400.0)));
     assert_eq!((methods[2].name.as_str(), methods[2].preparation), ("Retrain", Some(60.0)));
     let parts = table4::parts(&sweeps).unwrap();
-    let text = table4::document(&methods, &preparation, &parts, "").markdown();
+    let text = table4::document(&methods, &preparation, &parts).markdown();
     assert!(text.contains("4000.0×") && text.contains("1500.0×"), "{text}");
     assert_eq!(cells(&text, "| profile ")[1..], ["profile", "30.0 min", "cpu", "2"]);
     assert_eq!(cells(&text, "| Retrain            | pretrain")[2..], ["60.0 s", "cpu", "2"]);
@@ -294,12 +294,20 @@ fn table_4_sets_times_beside_the_papers() {
     assert_eq!(cells(&text, "| together ")[1..], ["3.6 s", "100.0 ms"]);
     assert!(!text.contains("Attention"), "{text}");
     preparation.prune[0] = Cost::new("train", 3600.0, 3, 1);
-    let unlike = table4::document(&methods, &preparation, &parts, "").markdown();
-    assert!(
-        unlike.contains("ran on cpu with 1 threads, cpu with 2 threads; their times are not of one machine"),
-        "{unlike}"
-    );
+    let unlike = table4::document(&methods, &preparation, &parts).markdown();
+    assert!(unlike.contains("not all parts ran on the same: cpu with 1 thread, cpu with 2 threads."), "{unlike}");
     preparation.retrain.clear();
     let methods = table4::methods(&sweeps, Some(&baselines), &preparation, &paper).unwrap();
     assert_eq!(methods[2].preparation, None, "nothing is made up where no cost is given");
+}
+
+#[test]
+fn trainings_that_did_not_converge_are_told() {
+    let table = |converged: [Option<bool>; 3]| {
+        df!("method" => ["retrain", "prune-and-tune", "prune-and-tune"], "converged" => converged).unwrap()
+    };
+    let told = table4::unconverged(&table([Some(true), Some(false), Some(true)])).unwrap();
+    assert!(told.ends_with("before they converged: 1 of 2 of Prune&Tune."), "{told}");
+    assert_eq!(table4::unconverged(&table([Some(true), None, Some(true)])).unwrap(), "");
+    assert_eq!(table4::unconverged(&df!("method" => ["retrain"]).unwrap()).unwrap(), "");
 }

@@ -2,7 +2,7 @@
 //!
 //! It does not know what the numbers stand for.
 
-use nnf_results::statistics::{mape, quantile};
+use nnf_results::statistics::mape;
 use tch::{Kind, Tensor};
 
 use crate::error::DeviceError;
@@ -45,12 +45,28 @@ pub(crate) fn least_squares(rows: &[Vec<f64>], values: &[f64], ridge: f64) -> Re
     Ok(Linear { coefficients, intercept })
 }
 
-/// The best constant for this measure but for rounding: the median.
-pub(crate) fn constant(fitted: &[f64]) -> f64 {
-    quantile(fitted, 0.5)
+/// The constant of least mean relative error: the median, each value weighted by its reciprocal.
+pub(crate) fn constant(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let half = sorted.iter().map(|value| value.recip()).sum::<f64>() / 2.0;
+    let mut sum = 0.0;
+    let reaches = |value: &&f64| {
+        sum += value.recip();
+        sum >= half
+    };
+    sorted.iter().find(reaches).copied().unwrap_or(f64::NAN)
 }
 
-/// The error of always predicting that constant.
-pub(crate) fn constant_mape(fitted: &[f64], measured: &[f64]) -> f64 {
-    mape(&vec![constant(fitted); measured.len()], measured)
+/// The error of the best constant, chosen with the measured values in hand: what no constant can beat.
+pub(crate) fn constant_mape(measured: &[f64]) -> f64 {
+    mape(&vec![constant(measured); measured.len()], measured)
+}
+
+/// R² that a perfect predictor can be expected to have against one measurement, from the R² of a second measurement.
+///
+/// With noise of variance σ² in each measurement and variance V of what is measured, the second one has 1 − 2σ²/V, the
+/// truth 1 − σ²/V.
+pub(crate) fn perfect(retest: f64) -> f64 {
+    (1.0 + retest) / 2.0
 }

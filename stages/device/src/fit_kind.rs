@@ -1,7 +1,7 @@
 //! Kind `predictor.fit`: a latency predictor from a profile, judged on gate vectors that it has not seen.
 //!
-//! Beside R² and the mean error stand the error of a constant and, where the vectors were measured a second time, how far
-//! two measurements agree: no predictor can be expected to be better.
+//! Beside R² and the mean error stand the error of the best constant and, where the vectors were measured a second time,
+//! how far two measurements agree, and what that leaves for a perfect predictor.
 
 use std::path::Path;
 
@@ -36,7 +36,11 @@ pub(crate) fn offer() -> Offer {
             ])
             .outputs([
                 Output::new("predictor", "application/json", "features and their factors"),
-                Output::new("report", "text/markdown", "R², mean error, the error of a constant, test–retest R²"),
+                Output::new(
+                    "report",
+                    "text/markdown",
+                    "R², mean error, the error of the best constant, test–retest R²",
+                ),
                 Output::new("predictions", parquet, "predicted and measured latency of the vectors to judge by")
                     .optional(),
             ])
@@ -63,10 +67,16 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     };
     predictor.save(stage.output("predictor")?)?;
     let predict = |rows: &[Vec<f64>]| rows.iter().map(|row| predictor.of_features(row).0).collect::<Vec<f64>>();
-    let mut figures = vec![(format!("fitted to {} vectors", rows.len()), predict(&rows), latencies.clone(), None)];
-    if let (Some(gates), Some(profile)) = (stage.optional_input("test_gates")?, stage.optional_input("test_profile")?) {
+    let mut figures = vec![(format!("fitted to {} vectors", rows.len()), predict(&rows), latencies, None)];
+    let test = (stage.optional_input("test_gates")?, stage.optional_input("test_profile")?);
+    let retest = stage.optional_input("retest_profile")?;
+    if matches!(test, (Some(_), None) | (None, Some(_))) || (retest.is_some() && test.0.is_none()) {
+        let why = "`test_gates` and `test_profile` belong together, and `retest_profile` to both: name what is missing";
+        return Err(StageError::failed(why));
+    }
+    if let (Some(gates), Some(profile)) = test {
         let (rows, measured) = profiled(&network, gates, profile)?;
-        let again = stage.optional_input("retest_profile")?.map(read_latencies).transpose()?;
+        let again = retest.map(|path| Ok::<_, DeviceError>(read_profile(path)?.0)).transpose()?;
         let retest = match &again {
             Some(again) if again.len() == measured.len() => Some(statistics::r_squared(again, &measured)),
             Some(again) => {
@@ -81,7 +91,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         let predicted = predict(&rows);
         let judged = Judged {
             conditions: &predictor.conditions,
-            constant: fit::constant(&latencies),
+            constant: fit::constant(&measured),
             predicted: &predicted,
             measured: &measured,
             again,
@@ -89,36 +99,36 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         judged.write(stage.output("predictions")?).map_err(StageError::failed)?;
         figures.push((format!("judged by {} other vectors", rows.len()), predicted, measured, retest));
     }
-    let report = report(stage, &predictor, &figures, &latencies);
+    let report = report(stage, &predictor, &figures);
     fs_err::write(stage.output("report")?, report).map_err(StageError::failed)
 }
 
 type Figures = (String, Vec<f64>, Vec<f64>, Option<f64>);
 
-fn report(stage: &Stage, predictor: &Predictor, figures: &[Figures], fitted: &[f64]) -> String {
+fn report(stage: &Stage, predictor: &Predictor, figures: &[Figures]) -> String {
     let conditions = &predictor.conditions;
     let mut text = format!(
-        "Latency on {} ({}, {} threads, {}, batch {})\n\n| | R² | mean error | a constant's | test–retest R² |\n|---|--:|--:|--:|--:|\n",
+        "Latency on {} ({}, {} threads, {}, batch {})\n\n| | R² | mean error | the best constant's | test–retest R² | a perfect predictor's R² |\n\
+         |---|--:|--:|--:|--:|--:|\n",
         conditions.device, conditions.cpu, conditions.threads, conditions.runtime, conditions.batch
     );
     for (name, predicted, measured, retest) in figures {
         let (r2, error) = (statistics::r_squared(predicted, measured), statistics::mape(predicted, measured));
-        let constant = fit::constant_mape(fitted, measured);
-        let again = retest.map_or_else(|| "–".to_owned(), |r2| format!("{r2:.3}"));
+        let constant = fit::constant_mape(measured);
+        let or_none = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.3}"));
         text.push_str(&format!(
-            "| {name} | {r2:.3} | {:.1} % | {:.1} % | {again} |\n",
+            "| {name} | {r2:.3} | {:.1} % | {:.1} % | {} | {} |\n",
             error * 100.0,
-            constant * 100.0
+            constant * 100.0,
+            or_none(*retest),
+            or_none(retest.map(fit::perfect)),
         ));
-        stage.metrics(
-            None,
-            &[
-                ("R²", r2),
-                ("MAPE", error),
-                ("a constant's MAPE", constant),
-                ("test–retest R²", retest.unwrap_or(f64::NAN)),
-            ],
-        );
+        let names = ["R²", "MAPE", "the best constant's MAPE"].map(|what| format!("{name}: {what}"));
+        let [first, second, third] = names.each_ref().map(String::as_str);
+        stage.metrics(None, &[(first, r2), (second, error), (third, constant)]);
+        if let Some(retest) = retest {
+            stage.metrics(None, &[("test–retest R²", *retest)]);
+        }
     }
     text
 }
@@ -131,7 +141,7 @@ pub(crate) fn profiled(
 ) -> Result<(Vec<Vec<f64>>, Vec<f64>), DeviceError> {
     let set = GateSet::load(gates)?;
     set.check(network)?;
-    let latencies = read_latencies(profile)?;
+    let (latencies, macs) = read_profile(profile)?;
     if latencies.len() != set.gates.len() {
         return Err(DeviceError::Misfit(format!(
             "{} gate vectors, but {} latencies: they do not belong together",
@@ -141,19 +151,31 @@ pub(crate) fn profiled(
     }
     let features = Features::of(network);
     let rows = set.gates.iter().map(|gates| features.values(gates)).collect::<Result<Vec<_>, _>>()?;
+    // A vector's last feature is its multiply–accumulates, which the profile counted too.
+    if let Some(at) = (0..rows.len()).find(|at| rows[*at].last() != macs.get(*at)) {
+        return Err(DeviceError::Misfit(format!(
+            "gate vector {at} has other multiply–accumulates than the profile's: it was made of other vectors"
+        )));
+    }
     Ok((rows, latencies))
 }
 
-fn read_latencies(path: &Path) -> Result<Vec<f64>, DeviceError> {
-    let frame = table::read(path).map_err(|e| DeviceError::unfit(path, e))?;
-    let column = frame.column("latency_us").and_then(|column| column.f64().cloned());
-    Ok(column.map_err(|e| DeviceError::unfit(path, e))?.into_no_null_iter().collect())
+/// Latencies in microseconds, and multiply–accumulates.
+fn read_profile(path: &Path) -> Result<(Vec<f64>, Vec<f64>), DeviceError> {
+    let unfit = |e: PolarsError| DeviceError::unfit(path, e);
+    let frame = table::read(path).map_err(unfit)?;
+    let column = |name: &str| -> Result<Vec<f64>, DeviceError> {
+        let values = frame.column(name).map_err(unfit)?.cast(&DataType::Float64).map_err(unfit)?;
+        let values: Option<Vec<f64>> = values.f64().map_err(unfit)?.iter().collect();
+        values.ok_or_else(|| DeviceError::unfit(path, format!("a row has no `{name}`")))
+    };
+    Ok((column("latency_us")?, column("macs")?))
 }
 
 /// Predictions for the vectors that judge.
 struct Judged<'a> {
     conditions: &'a Conditions,
-    /// The best constant of the vectors that were fitted.
+    /// The best constant for these very vectors.
     constant: f64,
     predicted: &'a [f64],
     measured: &'a [f64],

@@ -34,10 +34,25 @@ pub(crate) struct TuningParameters {
     pub(crate) device: String,
 }
 
-/// Declares them, with a default for the most steps of a training.
-pub(crate) fn parameters(steps: i64) -> Vec<Parameter> {
+/// What differs from kind to kind.
+pub(crate) struct Defaults {
+    steps: i64,
+    evaluate_every: i64,
+    patience: i64,
+    validation_samples: i64,
+}
+
+/// A network for one task. Steps run out only where something is wrong: accuracy stops rising long before.
+pub(crate) const EACH_TASK: Defaults =
+    Defaults { steps: 3_000, evaluate_every: 20, patience: 3, validation_samples: 1_000 };
+/// One network for all tasks, each of which has few samples in a step.
+pub(crate) const ALL_TASKS: Defaults =
+    Defaults { steps: 10_000, evaluate_every: 100, patience: 5, validation_samples: 10_000 };
+
+/// Declares them.
+pub(crate) fn parameters(defaults: &Defaults) -> Vec<Parameter> {
     let mut all = vec![
-        Parameter::int("steps", 1, 10_000_000, "steps of a training at most").unit("steps").default(steps),
+        Parameter::int("steps", 1, 10_000_000, "steps of a training at most").unit("steps").default(defaults.steps),
         Parameter::int("batch", 2, 65_536, "samples of a step").default(128),
         Parameter::float("learning_rate", 1e-8, 10.0, "learning rate after warm-up").default(1e-3),
         Parameter::float("weight_decay", 0.0, 1.0, "of AdamW").default(0.01),
@@ -47,16 +62,17 @@ pub(crate) fn parameters(steps: i64) -> Vec<Parameter> {
             .default(20),
         Parameter::int("evaluate_every", 1, 1_000_000, "steps between looks at the validation samples")
             .unit("steps")
-            .default(20),
+            .default(defaults.evaluate_every),
         Parameter::int(
             "patience",
             1,
             1_000,
             "looks without a rise of validation accuracy before the learning rate drops to a tenth, or training ends",
         )
-        .default(3),
+        .default(defaults.patience),
         Parameter::int("drops", 0, 10, "drops of the learning rate before the end").default(1),
-        Parameter::int("validation_samples", 1, 100_000_000, "validation samples to look at, at most").default(1_000),
+        Parameter::int("validation_samples", 1, 100_000_000, "validation samples to look at, at most")
+            .default(defaults.validation_samples),
         Parameter::int("seed", 0, i64::MAX, "seed of weights and draws").default(1),
         Parameter::int("checkpoint_seconds", 1, 86_400, "time between checkpoints").unit("s").default(60).unkeyed(),
     ];

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::budget::Target;
 use crate::error::BaselineError;
 use crate::heads;
-use crate::parameters::{TuningParameters, parameters};
+use crate::parameters::{EACH_TASK, TuningParameters, parameters};
 use crate::pruned::{Pruned, Pruner};
 use crate::results::{Row, frame};
 use crate::retrain_kind::{data_inputs, task_parameters};
@@ -56,7 +56,7 @@ pub(crate) fn offer() -> Offer {
     ])
     .parameters(task_parameters())
     .parameters(budget_parameters())
-    .parameters(parameters(300))
+    .parameters(parameters(&EACH_TASK))
     .measures()
     .resumes()
     .all_cpus();

@@ -52,6 +52,7 @@ pub(crate) fn frame(rows: &[Row], questions: &Questions, device: &Conditions) ->
         "samples" => whole(&|row| row.tuned.samples),
         "best_validation_accuracy" => floats(&|row| row.tuned.best_validation()),
         "steps" => whole(&|row| row.tuned.steps),
+        "converged" => rows.iter().map(|row| row.tuned.converged).collect::<Vec<bool>>(),
         "pruning_seconds" => floats(&|row| row.pruned.document.seconds),
         "seconds" => floats(&|row| row.pruned.document.seconds + row.tuned.seconds),
         "seconds_to_best" => floats(&|row| row.pruned.document.seconds + row.tuned.seconds_to_best()),

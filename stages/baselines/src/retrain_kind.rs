@@ -8,7 +8,7 @@ use polars::prelude::*;
 use serde::Deserialize;
 
 use crate::error::BaselineError;
-use crate::parameters::{TuningParameters, parameters};
+use crate::parameters::{EACH_TASK, TuningParameters, parameters};
 use crate::tuner::{Given, Tuned, Tuner, Turn, place};
 use crate::units::Units;
 use crate::{heads, tuner};
@@ -57,7 +57,7 @@ pub(crate) fn offer() -> Offer {
             Cost::output(),
         ])
         .parameters(task_parameters())
-        .parameters(parameters(600))
+        .parameters(parameters(&EACH_TASK))
         .resumes()
         .all_cpus();
     Offer { kind, run }
@@ -115,6 +115,7 @@ fn frame(rows: &[(usize, Tuned)], given: &Given, counts: &Counts) -> PolarsResul
         "samples" => whole(&|one| one.samples),
         "best_validation_accuracy" => floats(&Tuned::best_validation),
         "steps" => whole(&|one| one.steps),
+        "converged" => rows.iter().map(|(_, tuned)| tuned.converged).collect::<Vec<bool>>(),
         "seconds" => floats(&|one| one.seconds),
         "seconds_to_best" => floats(&Tuned::seconds_to_best),
         "macs" => whole(&|_| counts.macs.0),

@@ -68,9 +68,11 @@ pub(crate) struct Tuned {
     pub(crate) samples: u64,
     pub(crate) validation_samples: u64,
     pub(crate) steps: u64,
-    /// Seconds of training and validation over all attempts.
+    /// Seconds of training and validation over all attempts, but for what a killed one did after its last checkpoint.
     pub(crate) seconds: f64,
     pub(crate) evaluations: Vec<Evaluation>,
+    /// Whether accuracy had stopped rising, rather than steps run out.
+    pub(crate) converged: bool,
 }
 
 impl Tuned {
@@ -147,6 +149,7 @@ impl Tuner<'_> {
             steps,
             seconds: work.seconds(),
             evaluations: work.convergence().evaluations().to_vec(),
+            converged: work.convergence().done(),
         };
         self.units.finish(name, &model, &tuned)?;
         Ok(tuned)

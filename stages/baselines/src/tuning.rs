@@ -87,7 +87,7 @@ impl<'a> Tuning<'a> {
         &self.convergence
     }
 
-    /// Seconds of training and validation over all attempts.
+    /// Seconds of training and validation over all attempts, but for what a killed one did after its last checkpoint.
     pub(crate) fn seconds(&self) -> f64 {
         self.clock.0 + self.clock.1
     }
@@ -133,6 +133,9 @@ impl<'a> Tuning<'a> {
             return Err(TrainingError::NotFinite { step, rate, seed: self.config.seed }.into());
         }
         let norm = self.learner.descend(&loss, rate);
+        if !norm.is_finite() {
+            return Err(TrainingError::NotFinite { step, rate, seed: self.config.seed }.into());
+        }
         if self.config.sparsity > 0.0 {
             sparsity::shrink(&self.learner.models[0], rate, self.config.sparsity)?;
         }
@@ -174,6 +177,10 @@ impl Work for Tuning<'_> {
     }
 
     fn step(&mut self, step: u64) -> Result<Vec<f64>, TrainingError> {
+        if step == 0 {
+            // What training cannot improve is kept.
+            self.evaluate(0).map_err(as_training)?;
+        }
         let begin = Instant::now();
         let measured = self.descend(step).map_err(as_training)?;
         self.clock.0 += begin.elapsed().as_secs_f64();

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::convergence::Evaluation;
 use crate::error::BaselineError;
 use crate::heads;
-use crate::parameters::{TuningParameters, parameters};
+use crate::parameters::{ALL_TASKS, TuningParameters, parameters};
 use crate::samples::Samples;
 use crate::tuner::place;
 use crate::tuning::Tuning;
@@ -30,7 +30,11 @@ pub(crate) fn offer() -> Offer {
             Input::new("network", "application/json", "the network; its gates stay open"),
             Input::new("digits", "application/vnd.safetensors", "images and labels of digits"),
             Input::new("train", parquet, "samples to train on"),
-            Input::new("validation", parquet, "samples to watch the training by; those of unseen tasks are left out"),
+            Input::new(
+                "validation",
+                parquet,
+                "samples to watch the training by; those of tasks without samples to train on are left out",
+            ),
             Input::new("tasks", parquet, "the tasks with their property bits"),
             Input::new(
                 "initial",
@@ -52,7 +56,7 @@ pub(crate) fn offer() -> Offer {
              channel shrinks; its least important one shrinks 16 times as fast",
         )
         .default(0.0)])
-        .parameters(parameters(2_000))
+        .parameters(parameters(&ALL_TASKS))
         .resumes()
         .all_cpus();
     Offer { kind, run }
@@ -91,6 +95,9 @@ fn train(stage: &Stage) -> Result<(), BaselineError> {
     let evaluations = work.convergence().evaluations();
     let best = crate::convergence::best(evaluations) as f64 / samples.max(1) as f64;
     stage.metrics(None, &[("best validation accuracy", best), ("steps", steps as f64)]);
+    if !work.convergence().done() {
+        stage.note(format!("validation accuracy was still rising after {steps} steps, which are all that it may take"));
+    }
     table::write(history(evaluations, samples)?, stage.output("history")?)?;
     Cost::new("baseline.unified", work.seconds(), steps, stage.task().cpus)
         .on_gpu(device.is_cuda())

@@ -139,4 +139,17 @@ fn a_stopped_training_ends_as_an_undisturbed_one() {
     };
     assert_eq!(rights(&resumed), rights(&undisturbed));
     assert!(best(undisturbed.convergence().evaluations()) >= 45, "{:?}", rights(&undisturbed));
+
+    // What training spoils stays as it was, at the cost of no step.
+    let good = undisturbed.model();
+    let samples = |most| Samples::of((&digits, &index), None, most, "train on").unwrap();
+    let begin = Model { network: good.network.clone(), weights: good.weights.copied() };
+    let rough = TuningConfig { rate: 3.0, warm_up: 0, sparsity: 0.0, ..config() };
+    let mut spoilt = Tuning::new(rough, begin, (samples(400), samples(50)), Device::Cpu, 8).unwrap();
+    run(None, &mut spoilt, -1).unwrap();
+    assert!(spoilt.convergence().done(), "accuracy does not rise");
+    assert!(rights(&spoilt)[1].1 < rights(&spoilt)[0].1, "{:?}", rights(&spoilt));
+    assert_eq!(seconds_to_best(spoilt.convergence().evaluations(), 50), 0.0);
+    let kept = spoilt.model();
+    assert!(good.weights.iter().all(|(name, tensor)| kept.weights.get(name).unwrap().equal(tensor)));
 }

@@ -19,9 +19,11 @@ pub(crate) struct Candidates {
     pub(crate) candidates: Vec<Candidate>,
 }
 
-/// Limits evenly spaced up to 1, from the least that is looked at.
+/// So many limits from the least one to 1, each by the same factor above the one before: small networks, of which budgets
+/// ask most, differ by as much as large ones.
 pub(crate) fn limits(count: usize, least: f64) -> Vec<f64> {
-    (1..=count).map(|step| step as f64 / count as f64).filter(|limit| *limit >= least - 1e-9).collect()
+    let steps = count.saturating_sub(1).max(1) as f64;
+    (0..count).map(|step| least.powf(1.0 - step as f64 / steps)).collect()
 }
 
 /// One forward pass of the assembler for all limits, and the cost of each different vector.

@@ -5,7 +5,8 @@
 use std::path::Path;
 
 use nnf_device::{Conditions, Latency};
-use nnf_evaluation::{Accuracy, Subnet};
+use nnf_evaluation::Accuracy;
+use nnf_net::Counts;
 use nnf_results::table;
 use nnf_supernet::Questions;
 use polars::prelude::*;
@@ -19,7 +20,7 @@ pub(crate) struct Chosen {
     pub(crate) found: Accuracy,
     /// Modules that the supernet has.
     pub(crate) modules: usize,
-    pub(crate) subnet: Subnet,
+    pub(crate) counts: Counts,
     /// Its folder within the output.
     pub(crate) folder: String,
     /// What it took to look at all limits, to slice the subnet out, and to write it.
@@ -74,9 +75,9 @@ impl Found<'_> {
             "measured_upper_us" => latencies(&|latency| latency.upper.0),
             "whole_us" => vec![self.whole.median.0; height],
             "memory_bytes" => counts(&|one| one.candidate.memory.0),
-            "macs" => counts(&|one| one.subnet.counts.macs.0),
-            "parameters" => counts(&|one| one.subnet.counts.parameters),
-            "weight_bytes" => counts(&|one| one.subnet.counts.weight_bytes.0),
+            "macs" => counts(&|one| one.counts.macs.0),
+            "parameters" => counts(&|one| one.counts.parameters),
+            "weight_bytes" => counts(&|one| one.counts.weight_bytes.0),
             "accuracy" => floats(&|one| one.found.share()),
             "low" => floats(&|one| one.found.interval().0),
             "high" => floats(&|one| one.found.interval().1),

@@ -76,10 +76,16 @@ pub(crate) fn offer() -> Offer {
                 list("memory_mb", 0.0, 1e9, "memory budgets; each is combined with each latency budget")
                     .unit("MB")
                     .default(serde_json::json!([])),
-                Parameter::int("limits", 1, 10_000, "limits to look at, evenly spaced up to 1").default(100),
+                Parameter::int(
+                    "limits",
+                    2,
+                    1_000,
+                    "limits to look at, from `limit_min` to 1, evenly spaced in logarithm",
+                )
+                .default(100),
                 Parameter::float(
                     "limit_min",
-                    0.0,
+                    1e-3,
                     1.0,
                     "least limit to look at: the least that the supernet was trained for",
                 )
@@ -149,7 +155,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     );
     let whole = Subnet::of(&given.supernet, &GateVector::open(&given.supernet.model.network.gate_layers()))?;
     let timing = Timing { warm_up: p.warm_up, runs: p.runs, rounds: p.rounds };
-    let (measured, whole) = measure(stage, &chosen, &whole, timing)?;
+    let (measured, whole) = measure(stage, &chosen, folder, &whole, timing)?;
     let found = Found { rows: &rows, chosen: &chosen, measured: &measured, whole };
     found.write(&given.questions, &given.predictor.conditions, stage.output("results")?).map_err(StageError::failed)
 }
@@ -219,32 +225,36 @@ fn extract(
     rows.truncate(p.samples);
     let answers = accuracy(&subnet.model, &given.digits, &given.index, &rows)?;
     let modules = gates.modules();
-    Ok(Chosen { task, candidate, found: answers, modules, subnet, folder: name, search_ms, extract_ms, save_ms })
+    let counts = subnet.counts;
+    Ok(Chosen { task, candidate, found: answers, modules, counts, folder: name, search_ms, extract_ms, save_ms })
 }
 
-/// A folder for each task and limit; limits are at least 1/10,000 apart.
+/// A folder for each task and limit; limits are millionths apart.
 pub(crate) fn folder_name(task: &str, limit: f64) -> String {
-    format!("{}-{:05}", task.replace(' ', "-"), (limit * 10_000.0).round())
+    format!("{}-{:07}", task.replace(' ', "-"), (limit * 1e6).round())
 }
 
 fn milliseconds(begin: Instant) -> f64 {
     begin.elapsed().as_secs_f64() * 1e3
 }
 
-/// Latencies of the chosen subnets and of the whole network on this machine, measured in turns.
+/// Latencies of the chosen subnets in their folder, and of the whole network, on this machine, measured in turns.
 fn measure(
     stage: &Stage,
     chosen: &[Chosen],
+    folder: &Path,
     whole: &Subnet,
     timing: Timing,
 ) -> Result<(Vec<Latency>, Latency), StageError> {
     let mut meter = Meter::new(chosen.len() + 1, timing);
-    let models: Vec<&Model> = chosen.iter().map(|one| &one.subnet.model).chain([&whole.model]).collect();
     for _ in 0..timing.rounds {
-        for (number, model) in models.iter().enumerate() {
+        for (number, one) in chosen.iter().enumerate() {
             stage.go_on()?;
-            meter.round(number, model)?;
+            // Read anew in each round: all at once would fill the memory.
+            let model = Model::load(&folder.join(&one.folder)).map_err(StageError::failed)?;
+            meter.round(number, &model)?;
         }
+        meter.round(chosen.len(), &whole.model)?;
     }
     let mut latencies = meter.latencies();
     let whole = latencies.pop().ok_or_else(|| StageError::failed("nothing was measured"))?;

@@ -56,8 +56,9 @@ fn the_choice_is_within_budget_and_none_larger_fits() {
 #[test]
 fn every_limit_has_a_folder_of_its_own() {
     let names: std::collections::BTreeSet<String> =
-        limits(10_000, 0.0).iter().map(|limit| folder_name("only two 1", *limit)).collect();
-    assert_eq!(names.len(), 10_000);
-    assert!(names.contains("only-two-1-00500"));
-    assert_eq!(limits(100, 0.98), [0.98, 0.99, 1.0]);
+        limits(1_000, 1e-3).iter().map(|limit| folder_name("only two 1", *limit)).collect();
+    assert_eq!(names.len(), 1_000);
+    assert!(names.contains("only-two-1-0001000") && names.contains("only-two-1-1000000"));
+    let five = limits(5, 1e-4);
+    assert!(five.iter().zip([1e-4, 1e-3, 1e-2, 1e-1, 1.0]).all(|(a, b)| (a / b - 1.0).abs() < 1e-9), "{five:?}");
 }

@@ -20,7 +20,6 @@ report:
   - { output: all.table, title: 'Table <b>' }
   - { output: 'fit[*].score', title: Scores }
   - output: broken.never
-  - output: all.gone
 stages:
   all:
     run: [sh, -c, 'for f in {in.md} {in.csv} {in.svg} {in.json} {in.txt} {in.table}; do :; done;
@@ -32,7 +31,7 @@ stages:
     with: { title: '${params.evil}' }
     env: { EVIL: '${params.evil}' }
     out: { text: text/markdown, cells: text/csv, drawing: image/svg+xml, photo: image/png, data: application/json,
-           lines: text/plain, table: application/vnd.apache.parquet, other: 'application/<script>', folder: inode/directory, gone: '' }
+           lines: text/plain, table: application/vnd.apache.parquet, other: 'application/<script>', folder: inode/directory }
   fit:
     each: { n: [1, 2, 3] }
     run: [sh, -c, 'echo {with.n} > {out.score}']
@@ -48,10 +47,7 @@ stages:
 
 fn project() -> Project {
     let quoted = format!("'{}'", EVIL.replace('\'', "''").replace(['\u{1b}', '\u{202e}'], ""));
-    let text = PIPELINE
-        .replace("EVIL }", &format!("{quoted} }}"))
-        .replace(", gone: ''", "")
-        .replace("  - output: all.gone\n", "");
+    let text = PIPELINE.replace("EVIL }", &format!("{quoted} }}"));
     let project = Project::new(&text);
     let json = |text: &str| serde_json::to_string(text).unwrap();
     project.write("in/a.md", format!("# A title\n\n{EVIL}\n\n| left | right |\n|---|--:|\n| a | 10 |\n| b | 9 |\n"));
@@ -243,14 +239,15 @@ fn damaged_and_missing_content_is_told() {
 #[test]
 fn what_is_large_is_left_out_and_that_is_told() {
     let project = Project::new(
-        "stages: { big: { run: [sh, -c, 'cp {in.x} {out.picture}; cp {in.x} {out.text}; cp {in.x} {out.table}'], in: { x: 'file:x' },
+        "report: [{ output: big.picture, title: Numbers as a picture }]
+stages: { big: { run: [sh, -c, 'cp {in.x} {out.picture}; cp {in.x} {out.text}; cp {in.x} {out.table}'], in: { x: 'file:x' },
             out: { picture: image/png, text: text/plain, table: text/csv } } }",
     );
     project.write("x", format!("a,b\n{}", "1,2\n".repeat(5_000)));
     assert_eq!(project.nnf(&["run"]).code, Some(0));
     let whole = page(&project, &[]);
     assert!(whole.contains("First 200 of 5,001 lines") && whole.contains(" first 100 of 5,000 rows"), "{whole}");
-    assert!(whole.contains("data:image/png"));
+    assert!(whole.contains("src=\"data:image/png;base64,") && whole.contains("alt=\"Numbers as a picture\""));
     let small = page(&project, &["--max-embedded", "1KiB"]);
     assert!(small.contains("it has 19.5 KiB, and pictures of more than 1.0 KiB are left out"), "{small}");
     assert!(small.contains("First 200 lines of 19.5 KiB") && !small.contains("data:image/png"), "{small}");

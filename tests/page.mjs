@@ -63,7 +63,7 @@ const sorting = () => {
     const column = heads.findIndex((head) => head.classList.contains("number") && head.querySelector("button"));
     if (column < 0) continue;
     tables += 1;
-    const values = () => [...table.tBodies[0].rows].map((row) => row.cells[column].textContent.replace(/[%,\s]/g, "")).filter((text) => text !== "").map(Number);
+    const values = () => [...table.tBodies[0].rows].map((row) => row.cells[column].textContent.replace(/[%,\s]/g, "")).filter((text) => text !== "" && text !== "–").map(Number);
     if (values().some(Number.isNaN)) continue;
     for (const [order, sign] of [["ascending", 1], ["descending", -1]]) {
       heads[column].querySelector("button").click();
@@ -74,6 +74,22 @@ const sorting = () => {
   }
   return [found, tables];
 };
+
+// A column of a table, and its order when it is sorted.
+const COLUMNS = [
+  [["2.5 min", "50.0 ms", "–", "66.0 h", "120.0 ms", "2 min 12 s"], ["50.0 ms", "120.0 ms", "2 min 12 s", "2.5 min", "66.0 h", "–"]],
+  [["-0.2", "–", "-1.0", "+0.3", "", "0.0"], ["-1.0", "-0.2", "0.0", "+0.3", "–", ""]],
+  [["1,920", "57", "1e3"], ["57", "1e3", "1,920"]],
+  [["99.0–99.4 %", "98.0–99.9 %", "9.5 %"], ["9.5 %", "98.0–99.9 %", "99.0–99.4 %"]],
+  [["1.35 MB", "900 kB", "2 KiB"], ["2 KiB", "900 kB", "1.35 MB"]],
+  [["only two 10", "has 0", "only two 2"], ["has 0", "only two 2", "only two 10"]],
+];
+
+// Runs in a page of such tables: sorts each by its column, upwards and downwards.
+const sorted = () => [...document.querySelectorAll("table")].map((table) => [0, 1].map(() => {
+  table.querySelector("button").click();
+  return [...table.tBodies[0].rows].map((row) => row.textContent);
+}));
 
 const browser = await puppeteer.launch({ executablePath: chromium, args: ["--no-sandbox", "--disable-gpu"] });
 let wrong = 0;
@@ -105,6 +121,19 @@ for (const width of [1280, 400]) {
     await page.close();
   }
 }
+const page = await browser.newPage();
+await page.goto(pathToFileURL(file).href);
+const script = await page.$eval("script", (script) => script.textContent);
+const tables = COLUMNS.map(([cells]) => `<table class="sortable"><thead><tr><th>x</th></tr></thead><tbody>${cells.map((cell) => `<tr><td>${cell}</td></tr>`).join("")}</tbody></table>`);
+const plain = await browser.newPage();
+await plain.setContent(`${tables.join("")}<script>${script}</script>`);
+(await plain.evaluate(sorted)).forEach(([up, down], at) => {
+  const [cells, expected] = COLUMNS[at];
+  const blank = (text) => text === "" || text === "–";
+  const turned = [...expected.filter((cell) => !blank(cell)).reverse(), ...expected.filter(blank)];
+  if (up.join() !== expected.join()) tell("sorting", `${cells} became ${up}`);
+  if (down.join() !== turned.join()) tell("sorting", `${cells} downwards became ${down}`);
+});
 await browser.close();
 console.log(wrong === 0 ? "well" : `${wrong} faults`);
 process.exit(wrong === 0 ? 0 : 1);

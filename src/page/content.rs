@@ -53,8 +53,8 @@ impl<'a> Contents<'a> {
         artifact.form != Form::Folder && shape(&artifact.media).is_some()
     }
 
-    /// The content, under a name. Headings within it begin at `level`.
-    pub(super) fn show(&mut self, artifact: &Artifact, name: &str, level: usize) -> Html {
+    /// The content, under a name; a picture is described by `caption`. Headings within it begin at `level`.
+    pub(super) fn show(&mut self, artifact: &Artifact, name: &str, caption: &str, level: usize) -> Html {
         let mut html = Html::default();
         let shape = shape(&artifact.media).filter(|_| artifact.form != Form::Folder);
         match shape {
@@ -62,7 +62,7 @@ impl<'a> Contents<'a> {
             Some(_) if self.taken > self.limits.all_contents => {
                 html.remark("Not shown: the page has enough content already. `nnf get` brings it.");
             }
-            Some(shape) => match self.read(shape, artifact, name, level) {
+            Some(shape) => match self.read(shape, artifact, (name, caption), level) {
                 Ok(content) => {
                     self.shown.insert(name.to_owned());
                     html.append(&content);
@@ -76,7 +76,13 @@ impl<'a> Contents<'a> {
         html
     }
 
-    fn read(&self, shape: Shape, artifact: &Artifact, name: &str, level: usize) -> Result<Html, String> {
+    fn read(
+        &self,
+        shape: Shape,
+        artifact: &Artifact,
+        (name, caption): (&str, &str),
+        level: usize,
+    ) -> Result<Html, String> {
         let most = self.limits.content;
         if matches!(shape, Shape::Picture(_)) && artifact.size > most {
             return Err(format!(
@@ -100,7 +106,7 @@ impl<'a> Contents<'a> {
                 file.take(most).read_to_end(&mut picture).map_err(unreadable)?;
                 let data = format!("data:{media};base64,{}", STANDARD.encode(picture));
                 let mut html = Html::default();
-                html.open("img", &[("src", &data), ("alt", name)]);
+                html.open("img", &[("src", &data), ("alt", caption)]);
                 html.raw("\n");
                 Ok(html)
             }

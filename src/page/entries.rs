@@ -36,9 +36,13 @@ pub(super) fn section(
                 for shown in of {
                     let place = places.get(shown.instance.as_str()).copied();
                     let alone = of.len() == 1;
-                    head(title.as_deref(), shown, place.filter(|place| has_section(*place)), alone, &mut html);
+                    let title = title.as_ref().map(|title| match alone {
+                        true => title.clone(),
+                        false => format!("{title}: {}", labels(&shown.instance)),
+                    });
+                    head(title.as_deref(), shown, place.filter(|place| has_section(*place)), &mut html);
                     match place.map(|place| &stages[place]) {
-                        Some(stage) => output(store, stage, &shown.output, contents, &mut html),
+                        Some(stage) => output(store, stage, (&shown.output, title.as_deref()), contents, &mut html),
                         None => html.remark("This run has no such stage."),
                     }
                     html.raw("</figure>\n");
@@ -50,15 +54,11 @@ pub(super) fn section(
     html
 }
 
-fn head(title: Option<&str>, shown: &Shown, place: Option<usize>, alone: bool, html: &mut Html) {
+fn head(title: Option<&str>, shown: &Shown, place: Option<usize>, html: &mut Html) {
     html.raw("<figure>\n<figcaption>");
     let full = format!("{}.{}", shown.instance, shown.output);
     if let Some(title) = title {
-        html.element(
-            "h3",
-            &[],
-            &if alone { title.to_owned() } else { format!("{title}: {}", labels(&shown.instance)) },
-        );
+        html.element("h3", &[], title);
     }
     html.raw("<span class=\"source\">");
     match place {
@@ -73,7 +73,13 @@ fn labels(instance: &str) -> &str {
     instance.split_once('[').map_or(instance, |(_, labels)| labels.trim_end_matches(']'))
 }
 
-fn output(store: &Store, stage: &Stage, output: &str, contents: &mut Contents<'_>, html: &mut Html) {
+fn output(
+    store: &Store,
+    stage: &Stage,
+    (output, title): (&str, Option<&str>),
+    contents: &mut Contents<'_>,
+    html: &mut Html,
+) {
     let has_result = matches!(stage.state, State::Ran | State::Fresh);
     let record = match stage.key.filter(|_| has_result).map(|key| store.record(&key)) {
         None => {
@@ -92,7 +98,8 @@ fn output(store: &Store, stage: &Stage, output: &str, contents: &mut Contents<'_
     };
     match record.outputs.get(output) {
         Some(Produced::Artifact(artifact)) => {
-            html.append(&contents.show(artifact, &format!("{}.{output}", stage.planned.name), 4));
+            let name = format!("{}.{output}", stage.planned.name);
+            html.append(&contents.show(artifact, &name, title.unwrap_or(&name), 4));
             if !Contents::is_shown(artifact) {
                 about(artifact, html);
             }

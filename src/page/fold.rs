@@ -140,10 +140,10 @@ fn reduce(count: usize, edges: &mut Vec<(usize, usize)>) {
 fn node(stages: &[Stage], of: &[usize]) -> Node {
     let first = &stages[of[0]];
     let labels = match of {
-        [_] => first.planned.name[first.planned.stage.len().min(first.planned.name.len())..]
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .to_owned(),
+        [_] => {
+            let labels = first.planned.name.strip_prefix(first.planned.stage.as_str()).unwrap_or_default();
+            labels.trim_start_matches('[').trim_end_matches(']').to_owned()
+        }
         _ => format!("{} instances", of.len()),
     };
     let states = of.iter().map(|place| stages[*place].state);

@@ -92,6 +92,7 @@ pub fn page(request: &PageRequest<'_>) -> String {
         let record = store.record(&stage.key?).ok().flatten()?;
         Some(facts::made(&record, &run.summary.id))
     };
+    let durations = times::durations(&stages.all, &has_section, &made);
     let mut html = Html::default();
     begin(run, &mut html);
     html.append(&head::facts(run, &stages, &around));
@@ -99,12 +100,12 @@ pub fn page(request: &PageRequest<'_>) -> String {
         html.remark(remark);
     }
     notes(&history, &mut html);
-    navigation(!request.report.is_empty(), &mut html);
+    navigation(!request.report.is_empty(), durations.len() > 0, &mut html);
     html.raw("</header>\n<main>\n");
     html.append(&entries);
     html.append(&drawing::section(&stages.all, &has_section));
     html.append(&times::reasons(&stages.all, &has_section));
-    html.append(&times::durations(&stages.all, &has_section, &made));
+    html.append(&durations);
     html.append(&details);
     html.raw("</main>\n<footer>");
     html.element("p", &[], &format!("Made by nnf {} from run {}.", env!("CARGO_PKG_VERSION"), run.summary.id));
@@ -150,12 +151,16 @@ fn notes(history: &History, html: &mut Html) {
     html.raw("</ul>\n");
 }
 
-fn navigation(has_report: bool, html: &mut Html) {
+fn navigation(has_report: bool, has_times: bool, html: &mut Html) {
     html.raw("<nav aria-label=\"Sections\">");
     if has_report {
         html.raw("<a href=\"#report\">Report</a> ");
     }
-    html.raw("<a href=\"#graph\">Stages</a> <a href=\"#why\">Why</a> <a href=\"#times\">Times</a> <a href=\"#stages\">Details</a></nav>\n");
+    html.raw("<a href=\"#graph\">Stages</a> <a href=\"#why\">Why</a> ");
+    if has_times {
+        html.raw("<a href=\"#times\">Times</a> ");
+    }
+    html.raw("<a href=\"#stages\">Details</a></nav>\n");
 }
 
 fn details(

@@ -195,7 +195,7 @@ impl Section<'_> {
                     html.element("h5", &[], name);
                     about(artifact, html);
                     let full = format!("{}.{name}", self.stage.planned.name);
-                    html.append(&contents.show(artifact, &full, 6));
+                    html.append(&contents.show(artifact, &full, &full, 6));
                 }
             }
             html.raw("</div>\n");

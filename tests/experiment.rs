@@ -175,3 +175,36 @@ fn a_change_reruns_what_depends_on_it_and_nothing_else() {
     assert!(why.iter().any(|line| line.to_string().contains("code")), "{why:?}");
     assert_eq!(experiment.ran(), set(&["pretrain", "train"]), "equal weights leave what is below fresh");
 }
+
+/// Every pipeline of this repository is one that the programs understand, with all its kinds, parameters and outputs.
+#[test]
+fn shipped_pipelines_can_be_planned() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let project = Project::new("stages: {}");
+    for folder in ["pipelines", "pipelines/paper", "pipelines/attrod"] {
+        for entry in fs_err::read_dir(here.join(folder)).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_file() {
+                let name = format!("{folder}/{}", entry.file_name().to_str().unwrap());
+                project.write(&name, fs_err::read(entry.path()).unwrap());
+            }
+        }
+    }
+    for name in ["instances.json", "images/1.jpg", "vqa_colour_questions.json", "colour_mentions.json"] {
+        project.write(&format!("coco/{name}"), "planned, not read");
+    }
+    let mut planned = 0;
+    for entry in fs_err::read_dir(here.join("pipelines")).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().to_str().unwrap().to_owned();
+        if name.ends_with(".yaml") {
+            let file = format!("pipelines/{name}");
+            let mut arguments = vec!["plan", file.as_str()];
+            if name == "attrod.yaml" {
+                arguments.extend(["--set", "params.coco=coco"]);
+            }
+            let outcome = project.nnf(&arguments);
+            assert_eq!(outcome.code, Some(0), "{name}: {}", outcome.err);
+            planned += 1;
+        }
+    }
+    assert!(planned >= 4, "{planned}");
+}

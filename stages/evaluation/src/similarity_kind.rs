@@ -96,7 +96,13 @@ fn table(p: &Parameters, supernet: &Supernet, questions: &Questions) -> Result<D
     let words = |f: &dyn Fn(&(&str, &Made, &Made)) -> String| pairs.iter().map(f).collect::<Vec<String>>();
     let flags = |f: &dyn Fn(&(&str, &Made, &Made)) -> bool| pairs.iter().map(f).collect::<Vec<bool>>();
     let counts = |f: &dyn Fn(&(&str, &Made, &Made)) -> usize| pairs.iter().map(|p| f(p) as u64).collect::<Vec<u64>>();
+    // What all pairs between tasks, or between limits, have in common.
+    let between_tasks = |pair: &&(&str, &Made, &Made)| pair.0 == "tasks";
+    let limits = pairs.iter().map(|pair| Some(p.limit).filter(|_| between_tasks(&pair)));
+    let tasks = pairs.iter().map(|pair| Some(p.task.clone()).filter(|_| !between_tasks(&pair)));
     Ok(df!(
+        "limit" => limits.collect::<Vec<Option<f64>>>(),
+        "task" => tasks.collect::<Vec<Option<String>>>(),
         "between" => words(&|(between, ..)| (*between).to_owned()),
         "a" => words(&|(_, a, _)| a.name.clone()),
         "b" => words(&|(_, _, b)| b.name.clone()),

@@ -1,4 +1,4 @@
-//! Makes the fingerprints of the kinds, and lets the program find libtorch without environment variables.
+//! Makes the fingerprints of the kinds, lets the program find libtorch without environment variables, and tunes its memory.
 
 use std::env;
 use std::error::Error;
@@ -22,6 +22,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         writeln!(out, "cargo::rustc-link-arg-bins=-Wl,-rpath,{built_against}")?;
     }
     writeln!(out, "cargo::rustc-env=NNF_LIBTORCH_VERSION={}", nnf_fingerprint::libtorch_version()?)?;
+    keep_freed_memory()?;
     writeln!(out, "cargo::rerun-if-changed=build.rs")?;
+    Ok(())
+}
+
+/// Compiles what tells glibc to keep freed memory. Nothing calls it, so its object is named to the linker.
+fn keep_freed_memory() -> Result<(), Box<dyn Error>> {
+    let objects = cc::Build::new().file("src/allocator.c").warnings_into_errors(true).compile_intermediates();
+    let mut out = std::io::stdout();
+    for object in objects {
+        writeln!(out, "cargo::rustc-link-arg-bins={}", object.display())?;
+    }
+    writeln!(out, "cargo::rerun-if-changed=src/allocator.c")?;
     Ok(())
 }

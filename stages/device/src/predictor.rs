@@ -53,9 +53,9 @@ pub(crate) const VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Predictor {
-    /// [`FORMAT`].
+    /// `nnf.predictor`.
     pub format: String,
-    /// [`VERSION`].
+    /// 1.
     pub version: u32,
     /// Conditions of the measurements.
     pub conditions: Conditions,

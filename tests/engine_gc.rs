@@ -7,6 +7,8 @@ mod ran;
 #[path = "support/store.rs"]
 mod store;
 mod support;
+#[path = "support/waiting.rs"]
+mod waiting;
 
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,6 +18,7 @@ use ran::ran;
 use serde_json::Value as Json;
 use store::{blob, damage, files};
 use support::Project;
+use waiting::until;
 
 const PIPELINE: &str = "params: { n: 1 }
 stages:
@@ -200,10 +203,10 @@ fn during_a_run(end: impl FnOnce(&Project, &mut std::process::Child)) -> Project
     let pipeline = "params: { n: 1 }
 stages:
   make: { run: [sh, -c, 'echo ${params.n} > {out.x}'], out: { x: } }
-  wait: { run: [sh, -c, 'while ! test -e GO; do sleep 0.02; done; cat {in.x} > {out.y}'], in: { x: make.x }, out: { y: text/plain } }
+  wait: { run: [sh, -c, 'WAIT; cat {in.x} > {out.y}'], in: { x: make.x }, out: { y: text/plain } }
 ";
     let project = Project::new("stages: {}");
-    let text = pipeline.replace("GO", project.path("../go").to_str().unwrap());
+    let text = pipeline.replace("WAIT", &until(project.path("../go").to_str().unwrap()));
     project.write("pipeline.yaml", &text);
     ran(&project, &["make"]);
     ran(&project, &["make", "--set", &n(2)]);

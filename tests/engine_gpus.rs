@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
+#[path = "support/waiting.rs"]
+mod waiting;
 
 use std::process::{Output, Stdio};
 
 use support::{Outcome, Project};
+use waiting::until;
 
 /// Runs with variables, and with locks of the project's own: tests must not wait for each other.
 fn spawn(project: &Project, arguments: &[&str], variables: &[(&str, &str)]) -> std::process::Child {
@@ -36,10 +39,11 @@ fn shown(project: &Project, output: &str) -> String {
 fn meeting(name: &str, other: &str) -> String {
     format!(
         "  {name}:
-    run: [sh, -c, 'echo \"$CUDA_VISIBLE_DEVICES\" > {{out.x}}; touch ${{params.marks}}/{name}; while ! test -e ${{params.marks}}/{other}; do sleep 0.02; done']
+    run: [sh, -c, 'echo \"$CUDA_VISIBLE_DEVICES\" > {{out.x}}; touch ${{params.marks}}/{name}; {}']
     needs: {{ gpus: 1 }}
     out: {{ x: text/plain }}
-"
+",
+        until(&format!("${{params.marks}}/{other}"))
     )
 }
 

@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
+#[path = "support/waiting.rs"]
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use support::Project;
+use waiting::until;
 
 /// Text that does harm wherever it is not escaped.
 const EVIL: &str = "</td></style></svg><script>alert('x')</script><img src=https://example.org/x onerror=alert(1)>\"'&\u{1b}[31m\u{202e}";
@@ -256,11 +259,12 @@ stages: { big: { run: [sh, -c, 'cp {in.x} {out.picture}; cp {in.x} {out.text}; c
 #[test]
 fn a_run_that_goes_on_and_one_that_was_killed_are_shown_as_such() {
     let project = Project::new(
-        "stages:
+        &"stages:
   first: { run: [touch, '{out.x}'], out: { x: } }
-  slow: { run: [sh, -c, 'echo waiting; while [ -d $PWD ] && [ ! -e go ]; do sleep 0.05; done; touch {out.y}'], in: { x: first.x }, out: { y: } }
+  slow: { run: [sh, -c, 'echo waiting; WAIT; touch {out.y}'], in: { x: first.x }, out: { y: } }
   last: { run: [touch, '{out.z}'], in: { y: slow.y }, out: { z: } }
-",
+"
+        .replace("WAIT", &until("go")),
     );
     let mut child = project.command(&["run"]).stderr(std::process::Stdio::null()).spawn().unwrap();
     let began = || {

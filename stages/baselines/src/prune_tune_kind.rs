@@ -48,7 +48,7 @@ pub(crate) fn offer() -> Offer {
     .outputs([
         Output::new(
             "results",
-            "application/vnd.apache.parquet",
+            table::PARQUET,
             "a row for each scenario and method: cost, accuracy, seconds of pruning and tuning",
         ),
         Output::new("models", "inode/directory", "the tuned networks, a folder each"),

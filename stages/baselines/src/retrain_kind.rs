@@ -19,16 +19,14 @@ struct Parameters {
     samples: usize,
 }
 
-const PARQUET: &str = "application/vnd.apache.parquet";
-
 /// Inputs that all baselines of single tasks read.
 pub(crate) fn data_inputs() -> [Input; 5] {
     [
         Input::new("digits", "application/vnd.safetensors", "images and labels of digits"),
-        Input::new("train", PARQUET, "samples to train on, among them some of each task"),
-        Input::new("validation", PARQUET, "samples to watch the training by"),
-        Input::new("samples", PARQUET, "samples to answer at the end"),
-        Input::new("tasks", PARQUET, "the tasks with their property bits"),
+        Input::new("train", table::PARQUET, "samples to train on, among them some of each task"),
+        Input::new("validation", table::PARQUET, "samples to watch the training by"),
+        Input::new("samples", table::PARQUET, "samples to answer at the end"),
+        Input::new("tasks", table::PARQUET, "the tasks with their property bits"),
     ]
 }
 
@@ -51,8 +49,12 @@ pub(crate) fn offer() -> Offer {
         )
         .optional()])
         .outputs([
-            Output::new("results", PARQUET, "a row for each task: accuracy with its 95 % interval, seconds, costs"),
-            Output::new("history", PARQUET, "validation accuracy of each task over steps and seconds"),
+            Output::new(
+                "results",
+                table::PARQUET,
+                "a row for each task: accuracy with its 95 % interval, seconds, costs",
+            ),
+            Output::new("history", table::PARQUET, "validation accuracy of each task over steps and seconds"),
             Output::new("models", "inode/directory", "the trained networks, a folder for each task"),
             Cost::output(),
         ])

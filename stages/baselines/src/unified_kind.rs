@@ -24,7 +24,7 @@ struct Parameters {
 }
 
 pub(crate) fn offer() -> Offer {
-    let parquet = "application/vnd.apache.parquet";
+    let parquet = table::PARQUET;
     let kind = Kind::new("baseline.unified", "One network for all tasks, with a pair of answers for each")
         .inputs([
             Input::new("network", "application/json", "the network; its gates stay open"),

@@ -13,6 +13,18 @@ pub(crate) struct Linear {
     pub(crate) intercept: f64,
 }
 
+impl Linear {
+    /// The value for a row of features.
+    pub(crate) fn at(&self, row: &[f64]) -> f64 {
+        linear(&self.coefficients, self.intercept, row)
+    }
+}
+
+/// A linear function of features.
+pub(crate) fn linear(coefficients: &[f64], intercept: f64, row: &[f64]) -> f64 {
+    intercept + row.iter().zip(coefficients).map(|(value, factor)| value * factor).sum::<f64>()
+}
+
 /// Least squares of `values` on `rows`, each weighted by 1 / value so that small and large count alike in relative terms;
 /// `ridge` times the identity keeps features apart that hardly differ.
 pub(crate) fn least_squares(rows: &[Vec<f64>], values: &[f64], ridge: f64) -> Result<Linear, DeviceError> {

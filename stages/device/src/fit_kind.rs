@@ -22,7 +22,7 @@ struct Parameters {
 }
 
 pub(crate) fn offer() -> Offer {
-    let (parquet, gates) = ("application/vnd.apache.parquet", "application/vnd.safetensors");
+    let (parquet, gates) = (table::PARQUET, "application/vnd.safetensors");
     let kind =
         Kind::new("predictor.fit", "A latency predictor from a profile, judged on gate vectors that it has not seen")
             .inputs([

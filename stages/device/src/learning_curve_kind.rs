@@ -23,7 +23,7 @@ struct Parameters {
 }
 
 pub(crate) fn offer() -> Offer {
-    let (parquet, gates) = ("application/vnd.apache.parquet", "application/vnd.safetensors");
+    let (parquet, gates) = (table::PARQUET, "application/vnd.safetensors");
     let summary = "Accuracy of the latency predictor by the number of vectors it is fitted to (data of Figure 13)";
     let kind = Kind::new("predictor.learning_curve", summary)
         .inputs([
@@ -100,11 +100,7 @@ pub(crate) fn curve(
         let values: Vec<f64> = subset.iter().map(|at| latencies[*at]).collect();
         let linear = fit::least_squares(&own, &values, ridge)?;
         let floor = values.iter().copied().fold(f64::INFINITY, f64::min);
-        let predict = |row: &Vec<f64>| {
-            let sum: f64 = row.iter().zip(&linear.coefficients).map(|(value, factor)| value * factor).sum();
-            (linear.intercept + sum).max(floor)
-        };
-        let predicted: Vec<f64> = judges.iter().map(predict).collect();
+        let predicted: Vec<f64> = judges.iter().map(|row| linear.at(row).max(floor)).collect();
         let (r_squared, mape) = (statistics::r_squared(&predicted, measured), statistics::mape(&predicted, measured));
         Ok(Fitted { vectors: *size, repeat, r_squared, mape })
     };

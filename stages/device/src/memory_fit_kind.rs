@@ -13,7 +13,7 @@ use crate::error::DeviceError;
 use crate::fit;
 
 pub(crate) fn offer() -> Offer {
-    let parquet = "application/vnd.apache.parquet";
+    let parquet = table::PARQUET;
     let summary = "A memory predictor from measured memory, judged on gate vectors that it has not seen";
     let kind = Kind::new("memory.fit", summary)
         .inputs([
@@ -57,10 +57,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let judge = Measured::load(stage.input("test_memory")?)?;
     let again = stage.optional_input("retest_memory")?.map(Measured::load).transpose()?;
     let linear = fit::least_squares(&fitted.counted, &fitted.bytes, 1e-9)?;
-    let predict = |row: &Vec<f64>| {
-        linear.intercept + row.iter().zip(&linear.coefficients).map(|(value, factor)| value * factor).sum::<f64>()
-    };
-    let predicted: Vec<f64> = judge.counted.iter().map(predict).collect();
+    let predicted: Vec<f64> = judge.counted.iter().map(|row| linear.at(row)).collect();
     let (r2, error) = (statistics::r_squared(&predicted, &judge.bytes), statistics::mape(&predicted, &judge.bytes));
     let constant = fit::constant_mape(&judge.bytes);
     let text = format!(

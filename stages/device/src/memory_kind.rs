@@ -27,7 +27,7 @@ struct Parameters {
 }
 
 pub(crate) fn offer() -> Offer {
-    let parquet = "application/vnd.apache.parquet";
+    let parquet = table::PARQUET;
     let summary = "Memory that the subnets of gate vectors need on this machine, each run in a process of its own";
     let kind = Kind::new("memory.measure", summary)
         .inputs([

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::DeviceError;
 use crate::features::Features;
+use crate::fit::linear;
 use crate::measure::{Micros, Timing};
 
 /// Under which conditions latency was measured.
@@ -85,8 +86,7 @@ impl Predictor {
     }
 
     pub(crate) fn of_features(&self, values: &[f64]) -> Micros {
-        let sum: f64 = values.iter().zip(&self.coefficients).map(|(value, factor)| value * factor).sum();
-        Micros((self.intercept + sum).max(self.floor))
+        Micros(linear(&self.coefficients, self.intercept, values).max(self.floor))
     }
 
     /// Writes the JSON file.

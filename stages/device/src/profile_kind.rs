@@ -29,7 +29,7 @@ pub(crate) fn offer() -> Offer {
         .outputs([
             Output::new(
                 "profile",
-                "application/vnd.apache.parquet",
+                table::PARQUET,
                 "a row for each vector: latency in µs (median, quartiles), share of disturbed runs, memory, MACs",
             ),
             Output::new("conditions", "application/json", "device, threads, runtime, governor, number format"),

@@ -45,10 +45,7 @@ fn least_squares_finds_a_linear_law() {
     let latencies: Vec<f64> = rows.iter().map(law).collect();
     let linear = fit::least_squares(&rows, &latencies, 1e-9).unwrap();
     let unseen: Vec<Vec<f64>> = (100..130).map(|seed| features.values(&gates(&network, seed)).unwrap()).collect();
-    let predicted: Vec<f64> = unseen
-        .iter()
-        .map(|row| linear.intercept + row.iter().zip(&linear.coefficients).map(|(a, b)| a * b).sum::<f64>())
-        .collect();
+    let predicted: Vec<f64> = unseen.iter().map(|row| linear.at(row)).collect();
     let truth: Vec<f64> = unseen.iter().map(law).collect();
     assert!(statistics::mape(&predicted, &truth) < 1e-3, "{}", statistics::mape(&predicted, &truth));
     assert!(statistics::r_squared(&predicted, &truth) > 0.999);

@@ -26,14 +26,12 @@ struct Wanted {
     limit: f64,
 }
 
-const PARQUET: &str = "application/vnd.apache.parquet";
-
 /// Inputs of all kinds that ask subnets.
 pub(crate) fn inputs() -> [Input; 3] {
     [
         Input::new("digits", "application/vnd.safetensors", "images and labels of digits"),
-        Input::new("samples", PARQUET, "samples to answer"),
-        Input::new("tasks", PARQUET, "the tasks with their property bits"),
+        Input::new("samples", table::PARQUET, "samples to answer"),
+        Input::new("tasks", table::PARQUET, "the tasks with their property bits"),
     ]
 }
 
@@ -66,7 +64,7 @@ pub(crate) fn offer() -> Offer {
         .inputs(inputs())
         .outputs([Output::new(
             "results",
-            PARQUET,
+            table::PARQUET,
             "a row for each task and limit: accuracy with its 95 % interval, ratios, costs",
         )])
         .parameters(choice())

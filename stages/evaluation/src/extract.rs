@@ -2,6 +2,7 @@
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, Stage, StageError};
 use nnf_net::Counts;
+use nnf_results::table;
 use nnf_supernet::{Questions, Requirement, Supernet};
 use serde::Deserialize;
 use serde_json::json;
@@ -18,7 +19,7 @@ pub(crate) fn offer() -> Offer {
     let kind = Kind::new("subnet.extract", "The network for one task and one limit, without gates and batch norms")
         .inputs([
             Input::new("supernet", "inode/directory", "a trained supernet"),
-            Input::new("tasks", "application/vnd.apache.parquet", "the tasks with their property bits"),
+            Input::new("tasks", table::PARQUET, "the tasks with their property bits"),
         ])
         .outputs([
             Output::new("model", "inode/directory", "network.json and weights.safetensors"),

@@ -2,6 +2,7 @@
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, Stage, StageError};
 use nnf_net::{GateSet, Network, Random};
+use nnf_results::table;
 use nnf_supernet::{Questions, Supernet};
 use serde::Deserialize;
 
@@ -55,7 +56,7 @@ pub(crate) fn assemble_offer() -> Offer {
     let kind = Kind::new("gates.assemble", "Gate vectors that the assembler makes for random tasks and limits")
         .inputs([
             Input::new("supernet", "inode/directory", "a trained supernet"),
-            Input::new("tasks", "application/vnd.apache.parquet", "the tasks with their property bits"),
+            Input::new("tasks", table::PARQUET, "the tasks with their property bits"),
         ])
         .outputs([Output::new("gates", GATES, "gate vectors u8 [N, modules], with task and limit")])
         .parameters([

@@ -21,7 +21,7 @@ struct Parameters {
 }
 
 pub(crate) fn offer() -> Offer {
-    let parquet = "application/vnd.apache.parquet";
+    let parquet = table::PARQUET;
     let summary = "Similarity of the gates made for different tasks and for different limits (data of Figure 15)";
     let kind = Kind::new("gates.similarity", summary)
         .inputs([

@@ -30,7 +30,7 @@ pub(crate) fn offer() -> Offer {
         .inputs(inputs())
         .outputs([Output::new(
             "results",
-            "application/vnd.apache.parquet",
+            table::PARQUET,
             "a row for each snapshot, task and limit: step, accuracy with its 95 % interval, ratios, costs",
         )])
         .parameters(choice())

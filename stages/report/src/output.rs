@@ -3,6 +3,7 @@
 //! It does not know what they show.
 
 use nnf_contract::{Labelled, Output, Parameter, Stage, StageError};
+pub(crate) use nnf_results::table::PARQUET;
 use polars::prelude::{DataFrame, DataType};
 
 use crate::chart::{Chart, png, svg};
@@ -10,9 +11,6 @@ use crate::document::Document;
 use crate::error::ReportError;
 use crate::read::{self, Source};
 use crate::table::Table;
-
-/// Media type of the tables.
-pub(crate) const PARQUET: &str = "application/vnd.apache.parquet";
 
 /// A claim of the paper beside what we found.
 pub(crate) struct Claim {

@@ -11,6 +11,7 @@ use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, 
 use nnf_device::{Latency, Meter, Micros, Predictor, Timing};
 use nnf_evaluation::{Subnet, accuracy};
 use nnf_net::{Bytes, GateVector, Model};
+use nnf_results::table;
 use nnf_supernet::{Digits, Index, Questions, Supernet};
 use serde::Deserialize;
 
@@ -42,7 +43,7 @@ struct Given {
 }
 
 pub(crate) fn offer() -> Offer {
-    let parquet = "application/vnd.apache.parquet";
+    let parquet = table::PARQUET;
     let list = |name: &str, min: f64, max: f64, doc: &str| {
         Parameter::list(name, ParameterType::Float { min: Some(min), max: Some(max) }, doc)
     };

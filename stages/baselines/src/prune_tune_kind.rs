@@ -79,7 +79,7 @@ fn budget_parameters() -> [Parameter; 7] {
             "latency budgets as shares of the predicted latency of the network with all modules",
         ),
         list("macs_shares", 1.0, "budgets as shares of the network's multiply–accumulates"),
-        Parameter::int("warm_up", 0, 10_000, "runs of each network and round that are dropped").default(2),
+        Parameter::int("warm_up", 0, 10_000, "runs of each network and round that are dropped").default(5),
         Parameter::int("runs", 1, 100_000, "runs of each network and round that count").default(8),
         Parameter::int("rounds", 1, 1_000, "rounds over all networks").default(5),
     ]
@@ -182,10 +182,10 @@ fn measure(
     let tasks = tuner.given.questions.names.len();
     let models = pruned.iter().map(|one| one.as_measured(tuner.units, tasks)).collect::<Result<Vec<Model>, _>>()?;
     let mut meter = Meter::new(models.len(), timing);
-    for _ in 0..timing.rounds {
-        for (number, model) in models.iter().enumerate() {
+    for round in 0..timing.rounds {
+        for number in meter.order(round) {
             tuner.stage.go_on()?;
-            meter.round(number, model)?;
+            meter.round(number, &models[number])?;
         }
     }
     Ok(meter.latencies().into_iter().zip(models.iter().map(|model| Counts::of(&model.network))).collect())

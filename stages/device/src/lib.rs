@@ -15,6 +15,7 @@ mod predictor;
 mod preemption;
 mod probe;
 mod profile_kind;
+mod runtime;
 
 pub use error::DeviceError;
 pub use measure::{Latency, Meter, Micros, Timing, architecture};

@@ -6,13 +6,13 @@
 
 use std::time::Instant;
 
-use nnf_net::{GateVector, Model, Network, Run, forward};
+use nnf_net::{GateVector, Model, Network, Random};
 use nnf_results::statistics::quantile;
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
 
 use crate::error::DeviceError;
 use crate::preemption;
+use crate::runtime::Loaded;
 
 /// How many runs of a round are tried, as a multiple of those that should count.
 const TRIES: usize = 4;
@@ -82,23 +82,29 @@ impl Meter {
         Meter { timing, times }
     }
 
+    /// The order in which a round measures the models: another in each round, since a model's time depends somewhat on
+    /// what ran before it, the heap and the caches.
+    #[must_use]
+    pub fn order(&self, round: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.times.len()).collect();
+        Random::of(0, &[round as u64]).shuffle(&mut order);
+        order
+    }
+
     /// One round of the model with that number.
     ///
     /// # Errors
     /// When the model cannot run.
     pub fn round(&mut self, number: usize, model: &Model) -> Result<(), DeviceError> {
-        let mut shape = vec![1];
-        shape.extend(model.network.input_shape());
-        let input = Tensor::full(shape.as_slice(), 0.5, (Kind::Float, Device::Cpu));
-        let run = || tch::no_grad(|| forward(&model.network, &model.weights, &input, &Run::default(), &[])).map(drop);
+        let loaded = Loaded::of(&model.network, model.weights.copied());
         for _ in 0..self.timing.warm_up {
-            run()?;
+            loaded.run()?;
         }
         let (wanted, mut quiet) = (self.timing.runs.max(1), 0);
         for _ in 0..wanted * TRIES {
             let before = preemption::count();
             let begin = Instant::now();
-            run()?;
+            loaded.run()?;
             let time = begin.elapsed().as_secs_f64() * 1e6;
             if preemption::count() == before {
                 self.times[number].quiet.push(time);

@@ -6,11 +6,11 @@
 use std::path::Path;
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, Stage, StageError};
-use nnf_net::{Bytes, Model, Network, Run, forward};
+use nnf_net::{Bytes, Model, Network};
 use serde::{Deserialize, Serialize};
-use tch::{Device, Tensor};
 
 use crate::error::DeviceError;
+use crate::runtime::Loaded;
 
 /// Name of the kind.
 pub(crate) const NAME: &str = "memory.probe";
@@ -55,11 +55,9 @@ fn run(stage: &Stage) -> Result<(), StageError> {
 /// Makes a network's weights and runs it, twice: libtorch keeps prepared weights from the first run for the second.
 fn once(network: &Network) -> Result<(), DeviceError> {
     let model = Model::stand_in(network.clone());
-    let mut shape = vec![1];
-    shape.extend(network.input_shape());
-    let input = Tensor::full(shape.as_slice(), 0.5, (tch::Kind::Float, Device::Cpu));
+    let loaded = Loaded::of(network, model.weights);
     for _ in 0..2 {
-        tch::no_grad(|| forward(&model.network, &model.weights, &input, &Run::default(), &[]))?;
+        loaded.run()?;
     }
     Ok(())
 }

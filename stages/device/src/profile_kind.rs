@@ -38,7 +38,7 @@ pub(crate) fn offer() -> Offer {
         .parameters([
             Parameter::string("device", "name of the device, for tables").default("this machine"),
             Parameter::int("threads", 1, 1024, "threads that compute").default(1),
-            Parameter::int("warm_up", 0, 10_000, "runs of each subnet and round that are dropped").default(2),
+            Parameter::int("warm_up", 0, 10_000, "runs of each subnet and round that are dropped").default(5),
             Parameter::int("runs", 1, 100_000, "runs of each subnet and round that count").default(8),
             Parameter::int("rounds", 1, 1_000, "rounds over all subnets").default(5),
             Parameter::int("repetition", 0, 1_000_000, "tells measurements of the same vectors apart").default(0),
@@ -64,18 +64,18 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     set.check(&network).map_err(StageError::failed)?;
     let timing = Timing { warm_up: p.warm_up, runs: p.runs, rounds: p.rounds };
     let mut meter = Meter::new(set.gates.len(), timing);
-    let mut counts = Vec::new();
+    let mut counts = vec![Counts::default(); set.gates.len()];
     let total = (set.gates.len() * p.rounds) as u64;
     for round in 0..p.rounds {
-        for (at, gates) in set.gates.iter().enumerate() {
+        for (turn, at) in meter.order(round).into_iter().enumerate() {
             stage.go_on()?;
             // Made anew in each round: all at once would fill the memory.
-            let model = architecture(&network, gates)?;
+            let model = architecture(&network, &set.gates[at])?;
             meter.round(at, &model)?;
             if round == 0 {
-                counts.push(Counts::of(&model.network));
+                counts[at] = Counts::of(&model.network);
             }
-            stage.progress((round * set.gates.len() + at) as u64 + 1, total, "measurements");
+            stage.progress((round * set.gates.len() + turn) as u64 + 1, total, "measurements");
         }
     }
     let rows: Vec<(Latency, Counts)> = meter.latencies().into_iter().zip(counts).collect();

@@ -93,7 +93,7 @@ pub(crate) fn offer() -> Offer {
                 .default(0.01),
                 Parameter::int("samples", 1, 100_000_000, "samples of a task at most").default(1_000),
                 Parameter::int("warm_up", 0, 10_000, "runs of each chosen subnet and round that are dropped")
-                    .default(2),
+                    .default(5),
                 Parameter::int("runs", 1, 100_000, "runs of each chosen subnet and round that count").default(8),
                 Parameter::int("rounds", 1, 1_000, "rounds over all chosen subnets").default(5),
             ])
@@ -248,14 +248,18 @@ fn measure(
     timing: Timing,
 ) -> Result<(Vec<Latency>, Latency), StageError> {
     let mut meter = Meter::new(chosen.len() + 1, timing);
-    for _ in 0..timing.rounds {
-        for (number, one) in chosen.iter().enumerate() {
+    for round in 0..timing.rounds {
+        for number in meter.order(round) {
             stage.go_on()?;
+            // The last number is the whole network's.
+            let Some(one) = chosen.get(number) else {
+                meter.round(number, &whole.model)?;
+                continue;
+            };
             // Read anew in each round: all at once would fill the memory.
             let model = Model::load(&folder.join(&one.folder)).map_err(StageError::failed)?;
             meter.round(number, &model)?;
         }
-        meter.round(chosen.len(), &whole.model)?;
     }
     let mut latencies = meter.latencies();
     let whole = latencies.pop().ok_or_else(|| StageError::failed("nothing was measured"))?;

@@ -1,0 +1,45 @@
+//! A network as a program on the device would hold it: loaded once, then run for one input after another.
+//!
+//! It does not know what is measured, nor gates.
+
+use nnf_net::{Network, Run, Weights, forward};
+use tch::{Device, Kind, Tensor};
+
+use crate::error::DeviceError;
+
+/// A model without gates, ready to run.
+pub(crate) struct Loaded<'a> {
+    network: &'a Network,
+    weights: Weights,
+    /// `[1, …]`.
+    input: Tensor,
+}
+
+impl<'a> Loaded<'a> {
+    /// Lays the weights of convolutions out with their channels last, as libtorch's kernels for such images read them.
+    /// Otherwise libtorch does it at every run, which takes longer than the convolution where images are small and
+    /// channels many.
+    pub(crate) fn of(network: &'a Network, mut weights: Weights) -> Self {
+        let kernels = weights.iter().filter(|(_, tensor)| tensor.dim() == 4);
+        let kernels: Vec<String> = kernels.map(|(name, _)| name.to_owned()).collect();
+        for name in kernels {
+            // One after the other: two copies of all would count as memory that the network needs.
+            if let Ok(tensor) = weights.get(&name) {
+                let tensor = tensor.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]);
+                weights.insert(name, tensor);
+            }
+        }
+        let mut shape = vec![1];
+        shape.extend(network.input_shape());
+        let input = Tensor::full(shape.as_slice(), 0.5, (Kind::Float, Device::Cpu));
+        Loaded { network, weights, input }
+    }
+
+    /// Runs it for one input.
+    ///
+    /// # Errors
+    /// When the weights do not fit.
+    pub(crate) fn run(&self) -> Result<Vec<Tensor>, DeviceError> {
+        Ok(tch::no_grad(|| forward(self.network, &self.weights, &self.input, &Run::default(), &[]))?)
+    }
+}

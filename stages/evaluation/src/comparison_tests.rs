@@ -5,7 +5,7 @@ use nnf_net::{GateLayer, GateVector, Random};
 use nnf_supernet::{Digits, Index, Questions, SampleSplit};
 use tch::Tensor;
 
-use crate::draw::{self, Spread};
+use crate::draw::{Draw, Spread};
 use crate::rows::{self, Asked, Tasks};
 use crate::similarity::similarity;
 use crate::snapshots_kind::snapshots;
@@ -84,7 +84,8 @@ fn snapshots_come_in_the_order_of_their_steps() {
 fn drawn_vectors_leave_whole_layers_out() {
     let layers: Vec<GateLayer> = (0..20).map(|at| GateLayer { name: format!("{at}"), width: 256 }).collect();
     let empty = |chance: f64| -> Vec<usize> {
-        let vector = |at: u64| draw::gates(&layers, (0.05, 0.05), Spread::Log, 0.0, chance, &mut Random::of(1, &[at]));
+        let draw = Draw { levels: (0.05, 0.05), spread: Spread::Log, balance: 0.0, jitter: 0.0, empty: chance };
+        let vector = |at: u64| draw.gates(&layers, &mut Random::of(1, &[at]));
         (0..200).map(|at| vector(at).kept_positions().iter().filter(|kept| kept.is_empty()).count()).collect()
     };
     assert!(empty(0.0).iter().all(|count| *count == 0));

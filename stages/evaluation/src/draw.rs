@@ -15,32 +15,45 @@ pub(crate) enum Spread {
     Even,
 }
 
-/// A vector whose layers keep about the same share (paper §3.3): a level between the bounds, times a jitter of each
-/// layer's own. Besides, each layer keeps nothing with a chance that is the vector's own, up to `empty`: under low limits
-/// assemblers leave whole layers out, which a small level hardly ever does with a wide layer.
-pub(crate) fn gates(
-    layers: &[GateLayer],
-    levels: (f64, f64),
-    spread: Spread,
-    jitter: f64,
-    empty: f64,
-    random: &mut Random,
-) -> GateVector {
-    let between = |low: f64, high: f64, random: &mut Random| low + (high - low) * random.unit();
-    let level = match spread {
-        Spread::Log => between(levels.0.ln(), levels.1.ln(), random).exp(),
-        Spread::Even => between(levels.0, levels.1, random),
-    };
-    let empty = empty * random.unit();
-    let layer = |layer: &GateLayer, random: &mut Random| {
-        let share = (level * (jitter * random.normal()).exp()).clamp(0.0, 1.0);
-        let share = if random.unit() < empty { 0.0 } else { share };
-        let kept = (share * layer.width as f64).round() as usize;
-        let mut gates: Vec<bool> = (0..layer.width).map(|at| at < kept).collect();
-        random.shuffle(&mut gates);
-        gates
-    };
-    GateVector(layers.iter().map(|one| layer(one, random)).collect())
+/// How random gate vectors are drawn (paper §3.3).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Draw {
+    /// Least and greatest level, the share of modules that a vector keeps.
+    pub(crate) levels: (f64, f64),
+    /// How levels are spread between them.
+    pub(crate) spread: Spread,
+    /// From 0, where all layers of a vector keep about the same share, to 1, where they keep about as many modules:
+    /// assemblers come near the latter when a task needs few. Each vector has its own, up to this.
+    pub(crate) balance: f64,
+    /// Standard deviation of the logarithm of a layer's own factor.
+    pub(crate) jitter: f64,
+    /// Each layer keeps nothing with a chance that is the vector's own, up to this: under low limits assemblers leave
+    /// whole layers out, which a small level hardly ever does with a wide layer.
+    pub(crate) empty: f64,
+}
+
+impl Draw {
+    /// One vector.
+    pub(crate) fn gates(&self, layers: &[GateLayer], random: &mut Random) -> GateVector {
+        let between = |low: f64, high: f64, random: &mut Random| low + (high - low) * random.unit();
+        let level = match self.spread {
+            Spread::Log => between(self.levels.0.ln(), self.levels.1.ln(), random).exp(),
+            Spread::Even => between(self.levels.0, self.levels.1, random),
+        };
+        let (empty, balance) = (self.empty * random.unit(), self.balance * random.unit());
+        let logarithms = layers.iter().map(|layer| (layer.width as f64).ln());
+        let width = (logarithms.sum::<f64>() / layers.len().max(1) as f64).exp();
+        let layer = |layer: &GateLayer, random: &mut Random| {
+            let evened = level * (width / layer.width as f64).powf(balance);
+            let share = (evened * (self.jitter * random.normal()).exp()).clamp(0.0, 1.0);
+            let share = if random.unit() < empty { 0.0 } else { share };
+            let kept = (share * layer.width as f64).round() as usize;
+            let mut gates: Vec<bool> = (0..layer.width).map(|at| at < kept).collect();
+            random.shuffle(&mut gates);
+            gates
+        };
+        GateVector(layers.iter().map(|one| layer(one, random)).collect())
+    }
 }
 
 /// Requirements of random tasks that are asked, with limits drawn log-uniformly, and their tasks.

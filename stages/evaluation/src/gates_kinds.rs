@@ -6,7 +6,7 @@ use nnf_results::table;
 use nnf_supernet::{Questions, Supernet};
 use serde::Deserialize;
 
-use crate::draw::{self, Spread};
+use crate::draw::{self, Draw, Spread};
 
 const GATES: &str = "application/vnd.safetensors";
 
@@ -16,6 +16,7 @@ struct DrawParameters {
     level_min: f64,
     level_max: f64,
     spread: Spread,
+    balance: f64,
     jitter: f64,
     empty: f64,
     seed: u64,
@@ -43,6 +44,13 @@ pub(crate) fn draw_offer() -> Offer {
                 "how levels are spread: as many from 1 to 10 % as from 10 to 100 %, or evenly",
             )
             .default("log"),
+            Parameter::float(
+                "balance",
+                0.0,
+                1.0,
+                "greatest evenness of a vector: at 0 its layers keep about the same share, at 1 about as many modules",
+            )
+            .default(1.0),
             Parameter::float("jitter", 0.0, 5.0, "standard deviation of the logarithm of a layer's own factor")
                 .default(0.5),
             Parameter::float("empty", 0.0, 1.0, "greatest chance of a layer to keep nothing; each vector has its own")
@@ -76,8 +84,8 @@ fn run_draw(stage: &Stage) -> Result<(), StageError> {
     let network = Network::load(stage.input("network")?).map_err(StageError::failed)?;
     let layers = network.gate_layers();
     let levels = (p.level_min, p.level_max);
-    let one = |at: u64| draw::gates(&layers, levels, p.spread, p.jitter, p.empty, &mut Random::of(p.seed, &[at]));
-    let gates = (0..p.count as u64).map(one).collect();
+    let draw = Draw { levels, spread: p.spread, balance: p.balance, jitter: p.jitter, empty: p.empty };
+    let gates = (0..p.count as u64).map(|at| draw.gates(&layers, &mut Random::of(p.seed, &[at]))).collect();
     GateSet { gates, layers: layers.clone(), task: None, limit: None }
         .save(stage.output("gates")?)
         .map_err(StageError::failed)

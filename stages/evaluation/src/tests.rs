@@ -8,7 +8,7 @@ use nnf_supernet::{
 use tch::{Device, Kind, Tensor};
 
 use crate::accuracy::{Accuracy, accuracy};
-use crate::draw::{self, Spread};
+use crate::draw::{self, Draw, Spread};
 use crate::subnet::Subnet;
 
 pub(crate) fn supernet() -> Supernet {
@@ -92,19 +92,25 @@ fn intervals_are_those_of_wilson() {
 #[test]
 fn drawn_gates_cover_all_levels() {
     let layers = [GateLayer { name: "a".into(), width: 64 }, GateLayer { name: "b".into(), width: 512 }];
-    let ratios: Vec<f64> = (0..300)
-        .map(|at| draw::gates(&layers, (0.01, 1.0), Spread::Even, 0.5, 0.0, &mut Random::of(1, &[at])).ratio())
-        .collect();
+    let plain = Draw { levels: (0.01, 1.0), spread: Spread::Even, balance: 0.0, jitter: 0.0, empty: 0.0 };
+    let jittery = Draw { jitter: 0.5, ..plain };
+    let ratios: Vec<f64> = (0..300).map(|at| jittery.gates(&layers, &mut Random::of(1, &[at])).ratio()).collect();
     for band in 0..10 {
         let (low, high) = (f64::from(band) / 10.0, f64::from(band + 1) / 10.0);
         assert!(ratios.iter().any(|ratio| (low..=high).contains(ratio)), "no vector between {low} and {high}");
     }
-    let small =
-        |at: &u64| draw::gates(&layers, (0.01, 1.0), Spread::Log, 0.0, 0.0, &mut Random::of(1, &[*at])).ratio() < 0.1;
-    let small = (0..300).filter(small).count();
+    let log = Draw { spread: Spread::Log, ..plain };
+    let small = (0..300).filter(|at| log.gates(&layers, &mut Random::of(1, &[*at])).ratio() < 0.1).count();
     assert!((120..180).contains(&small), "half of the levels are below 10 %: {small}");
-    let levels = draw::gates(&layers, (0.2, 0.2), Spread::Log, 0.0, 0.0, &mut Random::of(1, &[]));
-    assert_eq!(levels.kept_positions().iter().map(Vec::len).collect::<Vec<_>>(), [13, 102]);
+    let kept = |draw: Draw, at: u64| -> Vec<usize> {
+        draw.gates(&layers, &mut Random::of(1, &[at])).kept_positions().iter().map(Vec::len).collect()
+    };
+    let fifth = Draw { levels: (0.2, 0.2), ..plain };
+    assert_eq!(kept(fifth, 0), [13, 102]);
+    // From the same share to the same number, 0.2 · √(64 · 512) = 36 modules.
+    let balanced: Vec<Vec<usize>> = (0..300).map(|at| kept(Draw { balance: 1.0, ..fifth }, at)).collect();
+    assert!(balanced.iter().all(|kept| (13..=36).contains(&kept[0]) && (36..=102).contains(&kept[1])));
+    assert!(balanced.iter().any(|kept| kept[1] - kept[0] < 5) && balanced.iter().any(|kept| kept[1] - kept[0] > 80));
 }
 
 #[test]

@@ -1,16 +1,20 @@
 //! What of a gate vector the latency of its subnet depends on (paper §3.3).
 //!
-//! For each gate layer: kept channels, kept channels rounded up to whole vector registers, whether any is kept; and
-//! multiply–accumulates by node that reads or makes gated channels. It does not know devices.
+//! For each gate layer: kept channels, kept channels rounded up to whole vector registers, whether any is kept, whether
+//! just one is. Multiply–accumulates by node that reads or makes gated channels. For all nodes together: how the registers
+//! of their channels are filled, and how far the weights exceed the sizes that caches have. It does not know devices.
 
 use std::collections::BTreeMap;
 
-use nnf_net::{ChannelGroups, GateVector, Network, slice_network};
+use nnf_net::{ChannelGroups, Counts, GateVector, Network, slice_network};
 
 use crate::error::DeviceError;
 
 /// Channels of one block in libtorch's CPU convolutions.
 const BLOCK: usize = 16;
+
+/// Sizes of weights in KiB from which on more of them may miss a cache.
+const CACHES: [u32; 9] = [256, 512, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15, 1 << 16];
 
 /// The features of a network's gate vectors; what is the same for all vectors is found once.
 #[derive(Debug)]
@@ -31,9 +35,12 @@ impl<'a> Features<'a> {
         let layers = self.network.gate_layers();
         let mut names: Vec<String> = layers
             .iter()
-            .flat_map(|layer| ["kept", "blocks", "any"].map(|part| format!("{}.{part}", layer.name)))
+            .flat_map(|layer| ["kept", "blocks", "any", "one"].map(|part| format!("{}.{part}", layer.name)))
             .collect();
         names.extend(self.varying.iter().map(|name| format!("{name}.macs")));
+        names.extend((1..BLOCK).map(|filled| format!("only-block.{filled}")));
+        names.extend((1..BLOCK).map(|filled| format!("last-block.{filled}")));
+        names.extend(CACHES.map(|size| format!("weights.above-{size}-KiB")));
         names.push("macs".into());
         names
     }
@@ -46,16 +53,40 @@ impl<'a> Features<'a> {
     /// The same where the slice is at hand.
     pub(crate) fn of_slice(&self, gates: &GateVector, sliced: &Network) -> Vec<f64> {
         let kept = gates.0.iter().map(|layer| layer.iter().filter(|kept| **kept).count());
+        let one = |holds: bool| f64::from(u8::from(holds));
         let mut values: Vec<f64> = kept
-            .flat_map(|kept| [kept as f64, (kept.div_ceil(BLOCK) * BLOCK) as f64, f64::from(u8::from(kept > 0))])
+            .flat_map(|kept| [kept as f64, (kept.div_ceil(BLOCK) * BLOCK) as f64, one(kept > 0), one(kept == 1)])
             .collect();
         let macs =
             sliced.nodes().iter().enumerate().map(|(id, node)| (node.name.as_str(), sliced.macs_of(id).0 as f64));
         let macs: BTreeMap<&str, f64> = macs.collect();
         values.extend(self.varying.iter().map(|name| macs.get(name).copied().unwrap_or(0.0)));
+        values.extend(fillings(sliced));
+        let weights = Counts::of(sliced).weight_bytes.0 as f64 / 1024.0;
+        values.extend(CACHES.map(|size| (weights - f64::from(size)).max(0.0)));
         values.push(macs.values().sum());
         values
     }
+}
+
+/// Multiply–accumulates of a channel, by how many channels the last block of their node has if it is not full: first for
+/// nodes of one block, then for those of more. A kernel has a code path of its own for each, and it is not monotonous:
+/// 15 channels can take twice as long as 16.
+fn fillings(sliced: &Network) -> Vec<f64> {
+    let mut values = vec![0.0; 2 * (BLOCK - 1)];
+    for id in 0..sliced.nodes().len() {
+        let channels = match sliced.shape_of(id) {
+            [channels, _, _] => *channels,
+            shape => shape.last().copied().unwrap_or(0),
+        };
+        let (macs, channels) = (sliced.macs_of(id).0, usize::try_from(channels).unwrap_or(0));
+        let filled = channels % BLOCK;
+        if macs > 0 && filled > 0 {
+            let first = if channels < BLOCK { 0 } else { BLOCK - 1 };
+            values[first + filled - 1] += macs as f64 / channels as f64;
+        }
+    }
+    values
 }
 
 /// Nodes whose multiply–accumulates depend on gates.

@@ -45,7 +45,7 @@ pub(crate) fn offer() -> Offer {
                     .optional(),
             ])
             .parameters([Parameter::float("ridge", 0.0, 1.0, "penalty that keeps features apart that hardly differ")
-                .default(1e-5)]);
+                .default(1e-3)]);
     Offer { kind, run }
 }
 

@@ -38,13 +38,13 @@ fn conditions() -> Conditions {
 fn least_squares_finds_a_linear_law() {
     let network = network();
     let features = Features::of(&network);
-    let rows: Vec<Vec<f64>> = (0..60).map(|seed| features.values(&gates(&network, seed)).unwrap()).collect();
+    let rows: Vec<Vec<f64>> = (0..200).map(|seed| features.values(&gates(&network, seed)).unwrap()).collect();
     assert_eq!(rows[0].len(), features.names().len());
     let last = rows[0].len() - 1;
     let law = |row: &Vec<f64>| 150.0 + 2.5e-4 * row[last] + 3.0 * row[0];
     let latencies: Vec<f64> = rows.iter().map(law).collect();
     let linear = fit::least_squares(&rows, &latencies, 1e-9).unwrap();
-    let unseen: Vec<Vec<f64>> = (100..130).map(|seed| features.values(&gates(&network, seed)).unwrap()).collect();
+    let unseen: Vec<Vec<f64>> = (300..330).map(|seed| features.values(&gates(&network, seed)).unwrap()).collect();
     let predicted: Vec<f64> = unseen.iter().map(|row| linear.at(row)).collect();
     let truth: Vec<f64> = unseen.iter().map(law).collect();
     assert!(statistics::mape(&predicted, &truth) < 1e-3, "{}", statistics::mape(&predicted, &truth));
@@ -65,6 +65,29 @@ fn no_constant_beats_the_best_one() {
 }
 
 #[test]
+fn features_tell_how_blocks_are_filled() {
+    let network = network();
+    let layers = network.gate_layers();
+    let keep =
+        |kept: usize| GateVector(layers.iter().map(|layer| (0..layer.width).map(|at| at < kept).collect()).collect());
+    let features = Features::of(&network);
+    let names = features.names();
+    let value = |kept: usize, name: &str| {
+        let at = names.iter().position(|one| one == name).unwrap();
+        features.values(&keep(kept)).unwrap()[at]
+    };
+    let first = &layers[0].name;
+    assert!(layers[0].width >= 4, "{layers:?}");
+    for (kept, any, one, block) in [(0, 0.0, 0.0, 0.0), (1, 1.0, 1.0, 16.0), (3, 1.0, 0.0, 16.0)] {
+        let found = ["any", "one", "blocks", "kept"].map(|part| value(kept, &format!("{first}.{part}")));
+        assert_eq!(found, [any, one, block, kept as f64]);
+    }
+    // Keeping three, the convolutions that make them have a block of three; keeping none, none has.
+    assert!(value(3, "only-block.3") > 0.0);
+    assert_eq!((value(0, "only-block.3"), value(3, "last-block.3")), (0.0, 0.0));
+}
+
+#[test]
 fn what_is_measured_is_the_slice_without_norms() {
     let network = network();
     let gates = gates(&network, 3);
@@ -73,11 +96,32 @@ fn what_is_measured_is_the_slice_without_norms() {
     let sliced = nnf_net::slice_network(&network, &gates).unwrap();
     assert_eq!(Counts::of(&model.network).macs, Counts::of(&sliced).macs);
     let mut meter = Meter::new(2, Timing { warm_up: 1, runs: 5, rounds: 2 });
-    for (number, model) in [(0, &model), (1, &model), (0, &model), (1, &model)] {
-        meter.round(number, model).unwrap();
+    for round in 0..2 {
+        let mut order = meter.order(round);
+        for number in &order {
+            meter.round(*number, &model).unwrap();
+        }
+        order.sort_unstable();
+        assert_eq!(order, [0, 1]);
     }
     for latency in meter.latencies() {
         assert!(latency.lower.0 > 0.0 && latency.lower <= latency.median && latency.median <= latency.upper);
+    }
+}
+
+#[test]
+fn what_is_loaded_computes_the_same() {
+    let mut model = architecture(&network(), &gates(&network(), 3)).unwrap();
+    let mut random = Random::of(4, &[]);
+    for parameter in model.network.parameters() {
+        model.weights.insert(parameter.name, random.normal_tensor(&parameter.shape, 0.1));
+    }
+    let input = tch::Tensor::full([1, 1, 56, 56], 0.5, (tch::Kind::Float, tch::Device::Cpu));
+    let plain = nnf_net::forward(&model.network, &model.weights, &input, &nnf_net::Run::default(), &[]).unwrap();
+    let loaded = crate::runtime::Loaded::of(&model.network, model.weights.copied()).run().unwrap();
+    assert_eq!(plain.len(), loaded.len());
+    for (plain, loaded) in plain.iter().zip(&loaded) {
+        assert!(plain.allclose(loaded, 1e-5, 1e-6, false));
     }
 }
 
@@ -123,8 +167,8 @@ fn subsets_of_a_learning_curve_are_nested_and_judged_by_the_rest() {
         let latencies = rows.iter().map(|row| 150.0 + 2.5e-4 * row[last] + 3.0 * row[0]).collect();
         (rows, latencies)
     };
-    let (fit_on, judge) = (rows(0, 80), rows(100, 130));
-    let curve = |repeat| crate::learning_curve_kind::curve(&fit_on, &judge, &[4, 80], repeat, 1e-9, 1).unwrap();
+    let (fit_on, judge) = (rows(0, 200), rows(300, 330));
+    let curve = |repeat| crate::learning_curve_kind::curve(&fit_on, &judge, &[4, 200], repeat, 1e-9, 1).unwrap();
     let (one, two) = (curve(0), curve(1));
     assert_eq!(one, curve(0));
     assert!(one[0].mape != two[0].mape, "other subsets");

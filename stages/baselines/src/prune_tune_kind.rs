@@ -79,8 +79,8 @@ fn budget_parameters() -> [Parameter; 7] {
             "latency budgets as shares of the predicted latency of the network with all modules",
         ),
         list("macs_shares", 1.0, "budgets as shares of the network's multiply–accumulates"),
-        Parameter::int("warm_up", 0, 10_000, "runs of each network and round that are dropped").default(5),
-        Parameter::int("runs", 1, 100_000, "runs of each network and round that count").default(8),
+        Parameter::int("warm_up", 0, 10_000, "runs of each network and round that are dropped").default(15),
+        Parameter::int("runs", 1, 100_000, "runs of each network and round that count").default(10),
         Parameter::int("rounds", 1, 1_000, "rounds over all networks").default(5),
     ]
 }

@@ -11,8 +11,8 @@ use serde::Deserialize;
 
 use crate::error::DeviceError;
 use crate::fit;
-use crate::fit_kind::profiled;
 use crate::predictor::Conditions;
+use crate::profile::Profile;
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -62,8 +62,10 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let p: Parameters = stage.parameters()?;
     let network = Network::load(stage.input("network")?).map_err(StageError::failed)?;
     let conditions = Conditions::load(stage.input("conditions")?)?;
-    let fit_on = profiled(&network, stage.input("gates")?, stage.input("profile")?)?;
-    let judge = profiled(&network, stage.input("test_gates")?, stage.input("test_profile")?)?;
+    let (rows, profile) = Profile::of(&network, stage.input("gates")?, stage.input("profile")?)?;
+    let (judges, test) = Profile::of(&network, stage.input("test_gates")?, stage.input("test_profile")?)?;
+    let judge = (judges, test.at_speed_of(&profile));
+    let fit_on = (rows, profile.latencies);
     let mut sizes: Vec<usize> = p.sizes.into_iter().filter(|size| *size <= fit_on.1.len()).collect();
     sizes.sort_unstable();
     sizes.dedup();

@@ -14,6 +14,7 @@ mod memory_kind;
 mod predictor;
 mod preemption;
 mod probe;
+mod profile;
 mod profile_kind;
 mod runtime;
 

@@ -5,11 +5,14 @@ use std::time::Instant;
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, Stage, StageError};
 use nnf_net::{Counts, GateSet, Network};
 use nnf_results::{Cost, table};
-use polars::prelude::*;
 use serde::Deserialize;
 
 use crate::measure::{Latency, Meter, Timing, architecture};
 use crate::predictor::Conditions;
+use crate::profile;
+
+/// After how many vectors the reference is measured once more.
+const EVERY: usize = 5;
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -30,7 +33,8 @@ pub(crate) fn offer() -> Offer {
             Output::new(
                 "profile",
                 table::PARQUET,
-                "a row for each vector: latency in µs (median, quartiles), share of disturbed runs, memory, MACs",
+                "a row for each vector: latency in µs (median, quartiles), share of disturbed runs, the reference's \
+                 latency, memory, MACs",
             ),
             Output::new("conditions", "application/json", "device, threads, runtime, governor, number format"),
             Cost::output(),
@@ -38,8 +42,9 @@ pub(crate) fn offer() -> Offer {
         .parameters([
             Parameter::string("device", "name of the device, for tables").default("this machine"),
             Parameter::int("threads", 1, 1024, "threads that compute").default(1),
-            Parameter::int("warm_up", 0, 10_000, "runs of each subnet and round that are dropped").default(5),
-            Parameter::int("runs", 1, 100_000, "runs of each subnet and round that count").default(8),
+            // A network of half a millisecond takes some fifteen runs to reach its speed after another one ran.
+            Parameter::int("warm_up", 0, 10_000, "runs of each subnet and round that are dropped").default(15),
+            Parameter::int("runs", 1, 100_000, "runs of each subnet and round that count").default(10),
             Parameter::int("rounds", 1, 1_000, "rounds over all subnets").default(5),
             Parameter::int("repetition", 0, 1_000_000, "tells measurements of the same vectors apart").default(0),
         ])
@@ -63,12 +68,16 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let set = GateSet::load(stage.input("gates")?).map_err(StageError::failed)?;
     set.check(&network).map_err(StageError::failed)?;
     let timing = Timing { warm_up: p.warm_up, runs: p.runs, rounds: p.rounds };
-    let mut meter = Meter::new(set.gates.len(), timing);
+    let (mut meter, reference) = (Meter::new(set.gates.len(), timing), profile::reference(&network));
+    let mut reference = (Meter::new(1, timing), architecture(&network, &reference)?);
     let mut counts = vec![Counts::default(); set.gates.len()];
     let total = (set.gates.len() * p.rounds) as u64;
     for round in 0..p.rounds {
         for (turn, at) in meter.order(round).into_iter().enumerate() {
             stage.go_on()?;
+            if turn % EVERY == 0 {
+                reference.0.round(0, &reference.1)?;
+            }
             // Made anew in each round: all at once would fill the memory.
             let model = architecture(&network, &set.gates[at])?;
             meter.round(at, &model)?;
@@ -97,26 +106,12 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     Cost::new("profile", begin.elapsed().as_secs_f64(), total, u32::try_from(p.threads).unwrap_or(u32::MAX))
         .save(stage.output("cost")?)
         .map_err(StageError::failed)?;
-    write(&rows, stage.output("profile")?).map_err(StageError::failed)
+    let reference = reference.0.latencies()[0].median;
+    profile::write(&rows, reference, stage.output("profile")?).map_err(StageError::failed)
 }
 
 /// Governor of the CPU's frequency, where Linux tells.
 fn governor() -> String {
     let text = fs_err::read_to_string("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
     text.map_or_else(|_| "unknown".into(), |text| text.trim().to_owned())
-}
-
-fn write(rows: &[(Latency, Counts)], path: &std::path::Path) -> PolarsResult<()> {
-    let floats = |f: &dyn Fn(&Latency) -> f64| rows.iter().map(|(latency, _)| f(latency)).collect::<Vec<f64>>();
-    let counts = |f: &dyn Fn(&Counts) -> u64| rows.iter().map(|(_, counts)| f(counts)).collect::<Vec<u64>>();
-    let frame = df!(
-        "vector" => (0..rows.len() as u64).collect::<Vec<u64>>(),
-        "latency_us" => floats(&|latency| latency.median.0),
-        "lower_us" => floats(&|latency| latency.lower.0),
-        "upper_us" => floats(&|latency| latency.upper.0),
-        "disturbed" => floats(&|latency| latency.disturbed),
-        "memory_bytes" => counts(&|counts| counts.memory().0),
-        "macs" => counts(&|counts| counts.macs.0),
-    )?;
-    table::write(frame, path)
 }

@@ -5,7 +5,8 @@ use nnf_net::{Counts, GateVector, Random, resnet::Config};
 use nnf_results::statistics;
 
 use crate::features::Features;
-use crate::measure::{Meter, Timing, architecture};
+use crate::measure::{Latency, Meter, Micros, Timing, architecture};
+use crate::profile::{self, Profile};
 use crate::*;
 
 fn network() -> nnf_net::Network {
@@ -155,6 +156,27 @@ fn predictors_reload_and_refuse_other_networks() {
     assert!(
         Predictor::load(&path, &network).unwrap_err().to_string().contains("version 2, not `nnf.predictor` version 1")
     );
+}
+
+#[test]
+fn profiles_are_compared_at_one_speed() {
+    let folder = tempfile::tempdir().unwrap();
+    let latency =
+        |median: f64| Latency { median: Micros(median), lower: Micros(1.0), upper: Micros(1.0), disturbed: 0.0 };
+    let profile = |name: &str, reference: f64, latencies: &[f64]| {
+        let path = folder.path().join(name);
+        let rows: Vec<_> = latencies.iter().map(|one| (latency(*one), Counts::default())).collect();
+        profile::write(&rows, Micros(reference), &path).unwrap();
+        Profile::load(&path)
+    };
+    let (fast, slow) = (profile("a", 100.0, &[50.0, 70.0]).unwrap(), profile("b", 110.0, &[55.0, 77.0]).unwrap());
+    assert!((slow.slowness(&fast) - 1.1).abs() < 1e-12);
+    let same: Vec<f64> = slow.at_speed_of(&fast).iter().map(|one| one.round()).collect();
+    assert_eq!(same, fast.latencies);
+    assert!(profile("c", 0.0, &[1.0]).err().unwrap().to_string().contains("reference_us"));
+    // The reference is the same for all gates of a network, and keeps something everywhere.
+    let kept = profile::reference(&network()).kept_positions();
+    assert!(kept.iter().all(|layer| !layer.is_empty()));
 }
 
 #[test]

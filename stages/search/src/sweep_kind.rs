@@ -93,8 +93,8 @@ pub(crate) fn offer() -> Offer {
                 .default(0.01),
                 Parameter::int("samples", 1, 100_000_000, "samples of a task at most").default(1_000),
                 Parameter::int("warm_up", 0, 10_000, "runs of each chosen subnet and round that are dropped")
-                    .default(5),
-                Parameter::int("runs", 1, 100_000, "runs of each chosen subnet and round that count").default(8),
+                    .default(15),
+                Parameter::int("runs", 1, 100_000, "runs of each chosen subnet and round that count").default(10),
                 Parameter::int("rounds", 1, 1_000, "rounds over all chosen subnets").default(5),
             ])
             .measures()

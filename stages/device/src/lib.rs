@@ -7,6 +7,7 @@ mod error;
 mod features;
 mod fit;
 mod fit_kind;
+mod judged;
 mod learning_curve_kind;
 mod measure;
 mod memory_fit_kind;

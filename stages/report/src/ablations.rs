@@ -39,14 +39,13 @@ pub(crate) fn offer() -> Offer {
 
 fn run(stage: &Stage) -> Result<(), StageError> {
     let p: Parameters = stage.parameters()?;
-    let (mut rows, mut splits, mut samples) = (Vec::new(), BTreeSet::new(), Vec::new());
+    let (mut rows, mut samples) = (Vec::new(), Vec::new());
     for labelled in stage.inputs("results") {
         let results = read::parquet(&labelled.path, &COLUMNS)?;
         rows.extend(summarised(&output::name(&labelled.label), &results)?);
-        splits.extend(read::optional_words(&results, "split")?.into_iter().flatten());
         samples.extend(read::optional_numbers(&results, "samples")?.into_iter().flatten());
     }
-    let document = document(&rows, &judged(&splits, &samples), &p)?;
+    let document = document(&rows, &judged(&samples), &p)?;
     output::write_table(stage, &document, data(&rows).map_err(ReportError::from)?)
 }
 
@@ -179,17 +178,10 @@ fn around(half: Option<f64>) -> String {
     half.map_or_else(String::new, |half| format!(" ± {:.2}", half * 100.0))
 }
 
-/// On what the variants were judged, as far as the tables say it.
-fn judged(splits: &BTreeSet<String>, samples: &[f64]) -> String {
+/// On what the variants were judged, if the tables say it.
+fn judged(samples: &[f64]) -> String {
     let least = samples.iter().copied().fold(f64::INFINITY, f64::min);
-    let samples =
-        if least.is_finite() { format!("at least {least:.0} samples a task and limit") } else { String::new() };
-    let splits = splits.iter().map(|split| format!("the split `{split}`")).collect::<Vec<String>>().join(" and ");
-    match (samples.is_empty(), splits.is_empty()) {
-        (true, true) => String::new(),
-        (false, false) => format!("Judged on {samples} of {splits}."),
-        _ => format!("Judged on {samples}{splits}."),
-    }
+    if least.is_finite() { format!("Judged on at least {least:.0} samples a task and limit.") } else { String::new() }
 }
 
 fn data(rows: &[Row]) -> PolarsResult<DataFrame> {
@@ -236,13 +228,13 @@ mod tests {
         let mut rows = summarised("all", &results([0.0; 3], 0.95)).unwrap();
         rows.extend(summarised("without x", &results([-0.01, -0.02, -0.03], 0.8)).unwrap());
         let of = |base: &str| Parameters { title: "T".into(), base: base.into(), scale: "small".into() };
-        let told = judged(&BTreeSet::from(["validation".to_owned()]), &[300.0, 200.0]);
+        let told = judged(&[300.0, 200.0]);
         let text = document(&rows, &told, &of("all")).unwrap().markdown();
         assert!(
             text.contains("limit of 2.5 %:") && text.contains("limit of 10 %:") && text.contains("small"),
             "{text}"
         );
-        assert!(text.contains("Judged on at least 200 samples a task and limit of the split `validation`."), "{text}");
+        assert!(text.contains("Judged on at least 200 samples a task and limit."), "{text}");
         let cells = |name: &str| -> Vec<String> {
             let line = text.lines().find(|line| line.starts_with(&format!("| {name}"))).unwrap();
             line.split('|').map(|cell| cell.trim().to_owned()).collect()
@@ -254,10 +246,7 @@ mod tests {
         assert_eq!(data(&rows).unwrap().height(), 4);
         let none = document(&rows, "", &of("none")).unwrap_err().to_string();
         assert!(none.contains("variants are all, without x"));
-        assert_eq!(
-            (judged(&BTreeSet::new(), &[]), judged(&BTreeSet::new(), &[5.0]).is_empty()),
-            (String::new(), false)
-        );
+        assert_eq!(judged(&[]), "");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
-use nnf_device::{Latency, Meter, Predictor, Timing};
+use nnf_device::{Latency, Meter, Predictor, Timing, reference};
 use nnf_net::{Counts, Model, Network};
 use nnf_results::{Cost, table};
 use serde::Deserialize;
@@ -103,7 +103,8 @@ fn prune_tune(stage: &Stage) -> Result<(), BaselineError> {
     let samples = p.samples;
     let tuner = Tuner { stage, units: &units, given: &given, parameters: &tuning, samples, device, precision };
     let tuned = tune(&tuner, &pruned, &tasks)?;
-    let measured = measure(&tuner, &pruned, timing, predictor.conditions.threads)?;
+    let meter = Meter::new(pruned.len(), timing).with_reference(reference(&network)?, predictor.conditions.reference);
+    let measured = measure(&tuner, &pruned, meter, predictor.conditions.threads)?;
     let rows: Vec<Row> = tasks
         .iter()
         .flat_map(|task| pruned.iter().zip(&measured).map(move |(pruned, measured)| (*task, pruned, *measured)))
@@ -171,18 +172,18 @@ fn tune(tuner: &Tuner, pruned: &[Pruned], tasks: &[usize]) -> Result<BTreeMap<St
     Ok(tuned)
 }
 
-/// Latency of each pruned architecture on this machine, in turns, with the predictor's number of threads; and its counts.
+/// Latency of each pruned architecture on this machine, in turns, with the predictor's number of threads and at the speed
+/// that the machine had for the predictor; and its counts.
 fn measure(
     tuner: &Tuner,
     pruned: &[Pruned],
-    timing: Timing,
+    mut meter: Meter,
     threads: usize,
 ) -> Result<Vec<(Latency, Counts)>, BaselineError> {
     tch::set_num_threads(i32::try_from(threads).unwrap_or(1));
     let tasks = tuner.given.questions.names.len();
     let models = pruned.iter().map(|one| one.as_measured(tuner.units, tasks)).collect::<Result<Vec<Model>, _>>()?;
-    let mut meter = Meter::new(models.len(), timing);
-    for round in 0..timing.rounds {
+    for round in 0..meter.rounds() {
         for number in meter.order(round) {
             tuner.stage.go_on()?;
             meter.round(number, &models[number])?;

@@ -18,10 +18,12 @@ mod probe;
 mod profile;
 mod profile_kind;
 mod runtime;
+mod speed;
 
 pub use error::DeviceError;
 pub use measure::{Latency, Meter, Micros, Timing, architecture};
 pub use predictor::{Conditions, Estimator, Predictor};
+pub use speed::reference;
 
 /// The kinds of stage that this crate offers.
 #[must_use]

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::DeviceError;
 use crate::preemption;
 use crate::runtime::Loaded;
+use crate::speed::{Epoch, Speed};
 
 /// How many runs of a round are tried, as a multiple of those that should count.
 const TRIES: usize = 4;
@@ -59,27 +60,40 @@ pub fn architecture(network: &Network, gates: &GateVector) -> Result<Model, Devi
 pub struct Meter {
     timing: Timing,
     times: Vec<Times>,
+    speed: Option<Speed>,
 }
 
-/// Times of one model in microseconds.
+/// Times of one model in microseconds, and when they were taken.
 #[derive(Clone, Debug, Default)]
-struct Times {
-    quiet: Vec<f64>,
-    disturbed: Vec<f64>,
+pub(crate) struct Times {
+    pub(crate) quiet: Vec<(f64, Option<Epoch>)>,
+    pub(crate) disturbed: Vec<(f64, Option<Epoch>)>,
 }
 
 impl Meter {
     /// Nothing is measured yet.
     #[must_use]
     pub fn new(models: usize, timing: Timing) -> Self {
-        Meter { timing, times: vec![Times::default(); models] }
+        Meter { timing, times: vec![Times::default(); models], speed: None }
     }
 
-    /// With times that were taken elsewhere: undisturbed and disturbed.
+    /// Brings all times to one speed of the machine, at which a reference takes what it `usually` took when others were
+    /// measured, or else what it takes in the middle of this measurement.
+    #[must_use]
+    pub fn with_reference(self, reference: Model, usual: Option<Micros>) -> Self {
+        Meter { speed: Some(Speed::new(reference, usual)), ..self }
+    }
+
+    /// With times that were taken elsewhere.
     #[cfg(test)]
-    pub(crate) fn of_times(timing: Timing, times: Vec<(Vec<f64>, Vec<f64>)>) -> Self {
-        let times = times.into_iter().map(|(quiet, disturbed)| Times { quiet, disturbed }).collect();
-        Meter { timing, times }
+    pub(crate) fn of_times(timing: Timing, times: Vec<Times>, speed: Option<Speed>) -> Self {
+        Meter { timing, times, speed }
+    }
+
+    /// Rounds that are wanted.
+    #[must_use]
+    pub fn rounds(&self) -> usize {
+        self.timing.rounds
     }
 
     /// The order in which a round measures the models: another in each round, since a model's time depends somewhat on
@@ -96,21 +110,51 @@ impl Meter {
     /// # Errors
     /// When the model cannot run.
     pub fn round(&mut self, number: usize, model: &Model) -> Result<(), DeviceError> {
+        if let Some(speed) = &mut self.speed
+            && speed.due()
+        {
+            let mut times = Times::default();
+            times.add(&speed.reference, self.timing, None)?;
+            speed.took(times.latency(1, &|time, _| time).median);
+        }
+        self.times[number].add(model, self.timing, self.speed.as_ref().map(Speed::now))
+    }
+
+    /// What the reference took, if there is one and something was measured.
+    #[must_use]
+    pub fn reference(&self) -> Option<Micros> {
+        self.speed.as_ref().map(Speed::overall).filter(|took| took.0.is_finite())
+    }
+
+    /// What was measured, over all rounds.
+    #[must_use]
+    pub fn latencies(self) -> Vec<Latency> {
+        let least = self.timing.runs.max(1) * self.timing.rounds.max(1) / 2;
+        let speed = self.speed.as_ref();
+        let at_one_speed =
+            |time: f64, at: Option<Epoch>| speed.zip(at).map_or(time, |(speed, at)| time / speed.slowness(at));
+        self.times.into_iter().map(|times| times.latency(least, &at_one_speed)).collect()
+    }
+}
+
+impl Times {
+    /// Measures one round.
+    fn add(&mut self, model: &Model, timing: Timing, at: Option<Epoch>) -> Result<(), DeviceError> {
         let loaded = Loaded::of(&model.network, model.weights.copied());
-        for _ in 0..self.timing.warm_up {
+        for _ in 0..timing.warm_up {
             loaded.run()?;
         }
-        let (wanted, mut quiet) = (self.timing.runs.max(1), 0);
+        let (wanted, mut quiet) = (timing.runs.max(1), 0);
         for _ in 0..wanted * TRIES {
             let before = preemption::count();
             let begin = Instant::now();
             loaded.run()?;
             let time = begin.elapsed().as_secs_f64() * 1e6;
             if preemption::count() == before {
-                self.times[number].quiet.push(time);
+                self.quiet.push((time, at));
                 quiet += 1;
             } else {
-                self.times[number].disturbed.push(time);
+                self.disturbed.push((time, at));
             }
             if quiet == wanted {
                 break;
@@ -119,22 +163,14 @@ impl Meter {
         Ok(())
     }
 
-    /// What was measured, over all rounds.
-    #[must_use]
-    pub fn latencies(self) -> Vec<Latency> {
-        let least = self.timing.runs.max(1) * self.timing.rounds.max(1) / 2;
-        self.times.into_iter().map(|times| times.latency(least)).collect()
-    }
-}
-
-impl Times {
     /// Quartiles of the undisturbed runs, or of all where fewer than `least` are undisturbed.
-    fn latency(self, least: usize) -> Latency {
+    fn latency(self, least: usize, at_one_speed: &dyn Fn(f64, Option<Epoch>) -> f64) -> Latency {
         let (quiet, disturbed) = (self.quiet.len(), self.disturbed.len());
         let mut times = self.quiet;
         if quiet < least.max(1) {
             times.extend(self.disturbed);
         }
+        let times: Vec<f64> = times.into_iter().map(|(time, at)| at_one_speed(time, at)).collect();
         let at = |share: f64| Micros(quantile(&times, share));
         Latency {
             median: at(0.5),

@@ -87,7 +87,10 @@ fn probed(own: &Task, threads: u32) -> Result<Grown, DeviceError> {
     };
     let path = folder.join("probe.json");
     fs_err::write(&path, serde_json::to_vec(&task).map_err(|e| DeviceError::unfit(&path, e))?)?;
-    let child = Command::new(SELF).args(["run", probe::NAME, "--task"]).arg(&path).output();
+    // Otherwise the program keeps what it has freed, and a network would profit from the one before.
+    let mut child = Command::new(SELF);
+    child.env("NNF_RETURN_FREED_MEMORY", "1").args(["run", probe::NAME, "--task"]).arg(&path);
+    let child = child.output();
     let child = child.map_err(|e| DeviceError::unfit(Path::new(SELF), e))?;
     if !child.status.success() {
         let said = String::from_utf8_lossy(&child.stderr);

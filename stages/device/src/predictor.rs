@@ -33,6 +33,9 @@ pub struct Conditions {
     pub batch: usize,
     /// Warm-up and runs.
     pub timing: Timing,
+    /// What the reference subnet took (see [`crate::reference`]): the machine's speed.
+    #[serde(default)]
+    pub reference: Option<Micros>,
 }
 
 impl Conditions {

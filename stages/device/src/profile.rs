@@ -1,12 +1,11 @@
-//! The table that the kind `profile` writes: a row for each gate vector, with the reference's latency beside each.
+//! The table that the kind `profile` writes: a row for each gate vector, with the reference's latency beside each, so that
+//! two profiles can be compared at one speed of the machine.
 //!
-//! A shared machine is a few per cent faster or slower from minute to minute. The reference, one small subnet that is
-//! measured again and again among the vectors, tells by how much, so that two profiles can be compared. It does not know
-//! what is fitted to them.
+//! It does not know what is fitted to them.
 
 use std::path::Path;
 
-use nnf_net::{Counts, GateSet, GateVector, Network};
+use nnf_net::{Counts, GateSet, Network};
 use nnf_results::table;
 use polars::prelude::*;
 
@@ -14,19 +13,8 @@ use crate::error::DeviceError;
 use crate::features::Features;
 use crate::measure::{Latency, Micros};
 
-/// Share of each layer's modules that the reference keeps.
-const SHARE: f64 = 0.1;
-
-/// The reference: each layer keeps a tenth of its modules, at least one.
-pub(crate) fn reference(network: &Network) -> GateVector {
-    let kept = |width: usize| ((width as f64 * SHARE) as usize).max(1);
-    GateVector(
-        network.gate_layers().iter().map(|layer| (0..layer.width).map(|at| at < kept(layer.width)).collect()).collect(),
-    )
-}
-
 /// Writes the table.
-pub(crate) fn write(rows: &[(Latency, Counts)], reference: Micros, path: &Path) -> PolarsResult<()> {
+pub(crate) fn write(rows: &[(Latency, Counts)], reference: Option<Micros>, path: &Path) -> PolarsResult<()> {
     let floats = |f: &dyn Fn(&Latency) -> f64| rows.iter().map(|(latency, _)| f(latency)).collect::<Vec<f64>>();
     let counts = |f: &dyn Fn(&Counts) -> u64| rows.iter().map(|(_, counts)| f(counts)).collect::<Vec<u64>>();
     let frame = df!(
@@ -35,7 +23,7 @@ pub(crate) fn write(rows: &[(Latency, Counts)], reference: Micros, path: &Path) 
         "lower_us" => floats(&|latency| latency.lower.0),
         "upper_us" => floats(&|latency| latency.upper.0),
         "disturbed" => floats(&|latency| latency.disturbed),
-        "reference_us" => vec![reference.0; rows.len()],
+        "reference_us" => vec![reference.map(|took| took.0); rows.len()],
         "memory_bytes" => counts(&|counts| counts.memory().0),
         "macs" => counts(&|counts| counts.macs.0),
     )?;
@@ -66,7 +54,7 @@ impl Profile {
             values.ok_or_else(|| DeviceError::unfit(path, format!("a row has no `{name}`")))
         };
         let reference = match frame.column("reference_us") {
-            Ok(_) => column("reference_us")?.first().copied(),
+            Ok(column) => column.cast(&DataType::Float64).map_err(unfit)?.f64().map_err(unfit)?.first(),
             Err(_) => None,
         };
         if reference.is_some_and(|reference| !reference.is_finite() || reference <= 0.0) {

@@ -10,9 +10,7 @@ use serde::Deserialize;
 use crate::measure::{Latency, Meter, Timing, architecture};
 use crate::predictor::Conditions;
 use crate::profile;
-
-/// After how many vectors the reference is measured once more.
-const EVERY: usize = 5;
+use crate::speed::reference;
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -68,16 +66,12 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let set = GateSet::load(stage.input("gates")?).map_err(StageError::failed)?;
     set.check(&network).map_err(StageError::failed)?;
     let timing = Timing { warm_up: p.warm_up, runs: p.runs, rounds: p.rounds };
-    let (mut meter, reference) = (Meter::new(set.gates.len(), timing), profile::reference(&network));
-    let mut reference = (Meter::new(1, timing), architecture(&network, &reference)?);
+    let mut meter = Meter::new(set.gates.len(), timing).with_reference(reference(&network)?, None);
     let mut counts = vec![Counts::default(); set.gates.len()];
     let total = (set.gates.len() * p.rounds) as u64;
-    for round in 0..p.rounds {
+    for round in 0..meter.rounds() {
         for (turn, at) in meter.order(round).into_iter().enumerate() {
             stage.go_on()?;
-            if turn % EVERY == 0 {
-                reference.0.round(0, &reference.1)?;
-            }
             // Made anew in each round: all at once would fill the memory.
             let model = architecture(&network, &set.gates[at])?;
             meter.round(at, &model)?;
@@ -87,6 +81,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
             stage.progress((round * set.gates.len() + turn) as u64 + 1, total, "measurements");
         }
     }
+    let reference = meter.reference();
     let rows: Vec<(Latency, Counts)> = meter.latencies().into_iter().zip(counts).collect();
     let disturbed = rows.iter().map(|(latency, _)| latency.disturbed).sum::<f64>() / rows.len().max(1) as f64;
     stage.metrics(None, &[("share of runs disturbed by other programs", disturbed)]);
@@ -100,13 +95,13 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         precision: "float32".into(),
         batch: 1,
         timing,
+        reference,
     };
     let text = serde_json::to_string_pretty(&conditions).map_err(StageError::failed)?;
     fs_err::write(stage.output("conditions")?, text + "\n").map_err(StageError::failed)?;
     Cost::new("profile", begin.elapsed().as_secs_f64(), total, u32::try_from(p.threads).unwrap_or(u32::MAX))
         .save(stage.output("cost")?)
         .map_err(StageError::failed)?;
-    let reference = reference.0.latencies()[0].median;
     profile::write(&rows, reference, stage.output("profile")?).map_err(StageError::failed)
 }
 

@@ -5,8 +5,9 @@ use nnf_net::{Counts, GateVector, Random, resnet::Config};
 use nnf_results::statistics;
 
 use crate::features::Features;
-use crate::measure::{Latency, Meter, Micros, Timing, architecture};
+use crate::measure::{Latency, Meter, Micros, Times, Timing, architecture};
 use crate::profile::{self, Profile};
+use crate::speed::Speed;
 use crate::*;
 
 fn network() -> nnf_net::Network {
@@ -32,6 +33,7 @@ fn conditions() -> Conditions {
         precision: "float32".into(),
         batch: 1,
         timing: Timing { warm_up: 1, runs: 3, rounds: 1 },
+        reference: Some(Micros(3.0)),
     }
 }
 
@@ -159,24 +161,52 @@ fn predictors_reload_and_refuse_other_networks() {
 }
 
 #[test]
+fn times_are_brought_to_one_speed() {
+    let timing = Timing { warm_up: 0, runs: 1, rounds: 2 };
+    let measured = |usual: Option<Micros>| {
+        let mut speed = Speed::new(reference(&network()).unwrap(), usual);
+        // At first the machine takes 100 µs, then 150 µs; one time it was held up.
+        let mut times = Vec::new();
+        for took in [100.0, 100.0, 900.0, 100.0, 100.0, 150.0, 150.0, 150.0, 150.0, 150.0] {
+            speed.took(Micros(took));
+            times.push(speed.now());
+        }
+        let quiet = vec![(10.0, Some(times[2])), (15.0, Some(times[8]))];
+        let middle = speed.overall();
+        (
+            Meter::of_times(timing, vec![Times { quiet, disturbed: Vec::new() }], Some(speed)).latencies().remove(0),
+            middle,
+        )
+    };
+    let (latency, middle) = measured(Some(Micros(100.0)));
+    assert!((latency.lower.0 - 10.0).abs() < 1e-9 && (latency.upper.0 - 10.0).abs() < 1e-9, "{latency:?}");
+    assert_eq!(middle.0, 150.0);
+    assert!((measured(None).0.median.0 - 15.0).abs() < 1e-9);
+    let mut speed = Speed::new(reference(&network()).unwrap(), None);
+    let due: Vec<bool> = (0..11).map(|_| speed.due()).collect();
+    assert_eq!(due.iter().enumerate().filter(|(_, due)| **due).map(|(at, _)| at).collect::<Vec<_>>(), [0, 5, 10]);
+    assert!(reference(&network()).unwrap().network.gate_layers().is_empty());
+}
+
+#[test]
 fn profiles_are_compared_at_one_speed() {
     let folder = tempfile::tempdir().unwrap();
     let latency =
         |median: f64| Latency { median: Micros(median), lower: Micros(1.0), upper: Micros(1.0), disturbed: 0.0 };
-    let profile = |name: &str, reference: f64, latencies: &[f64]| {
+    let profile = |name: &str, reference: Option<f64>, latencies: &[f64]| {
         let path = folder.path().join(name);
         let rows: Vec<_> = latencies.iter().map(|one| (latency(*one), Counts::default())).collect();
-        profile::write(&rows, Micros(reference), &path).unwrap();
+        profile::write(&rows, reference.map(Micros), &path).unwrap();
         Profile::load(&path)
     };
-    let (fast, slow) = (profile("a", 100.0, &[50.0, 70.0]).unwrap(), profile("b", 110.0, &[55.0, 77.0]).unwrap());
+    let (fast, slow) =
+        (profile("a", Some(100.0), &[50.0, 70.0]).unwrap(), profile("b", Some(110.0), &[55.0, 77.0]).unwrap());
     assert!((slow.slowness(&fast) - 1.1).abs() < 1e-12);
     let same: Vec<f64> = slow.at_speed_of(&fast).iter().map(|one| one.round()).collect();
     assert_eq!(same, fast.latencies);
-    assert!(profile("c", 0.0, &[1.0]).err().unwrap().to_string().contains("reference_us"));
-    // The reference is the same for all gates of a network, and keeps something everywhere.
-    let kept = profile::reference(&network()).kept_positions();
-    assert!(kept.iter().all(|layer| !layer.is_empty()));
+    assert!(profile("c", Some(0.0), &[1.0]).err().unwrap().to_string().contains("reference_us"));
+    let unknown = profile("d", None, &[50.0, 70.0]).unwrap();
+    assert_eq!(unknown.at_speed_of(&fast), unknown.latencies, "no reference, no change");
 }
 
 #[test]
@@ -202,7 +232,8 @@ fn subsets_of_a_learning_curve_are_nested_and_judged_by_the_rest() {
 fn disturbed_runs_count_only_where_there_are_too_few_others() {
     let timing = Timing { warm_up: 0, runs: 2, rounds: 2 };
     let measured = |quiet: &[f64], disturbed: &[f64]| {
-        crate::measure::Meter::of_times(timing, vec![(quiet.to_vec(), disturbed.to_vec())]).latencies().remove(0)
+        let [quiet, disturbed] = [quiet, disturbed].map(|times| times.iter().map(|time| (*time, None)).collect());
+        Meter::of_times(timing, vec![Times { quiet, disturbed }], None).latencies().remove(0)
     };
     let mostly = measured(&[3.0, 1.0, 2.0], &[100.0]);
     assert_eq!((mostly.median.0, mostly.disturbed), (2.0, 0.25));

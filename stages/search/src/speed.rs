@@ -35,6 +35,7 @@ fn predictor(supernet: &Supernet) -> Predictor {
         precision: "float32".into(),
         batch: 1,
         timing,
+        reference: None,
     };
     Predictor {
         format: "nnf.predictor".into(),

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
-use nnf_device::{Latency, Meter, Micros, Predictor, Timing};
+use nnf_device::{Latency, Meter, Micros, Predictor, Timing, reference};
 use nnf_evaluation::{Subnet, accuracy};
 use nnf_net::{Bytes, GateVector, Model};
 use nnf_results::table;
@@ -156,7 +156,9 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     );
     let whole = Subnet::of(&given.supernet, &GateVector::open(&given.supernet.model.network.gate_layers()))?;
     let timing = Timing { warm_up: p.warm_up, runs: p.runs, rounds: p.rounds };
-    let (measured, whole) = measure(stage, &chosen, folder, &whole, timing)?;
+    let reference = reference(&given.supernet.model.network)?;
+    let meter = Meter::new(chosen.len() + 1, timing).with_reference(reference, given.predictor.conditions.reference);
+    let (measured, whole) = measure(stage, &chosen, folder, &whole, meter)?;
     let found = Found { rows: &rows, chosen: &chosen, measured: &measured, whole };
     found.write(&given.questions, &given.predictor.conditions, stage.output("results")?).map_err(StageError::failed)
 }
@@ -239,16 +241,16 @@ fn milliseconds(begin: Instant) -> f64 {
     begin.elapsed().as_secs_f64() * 1e3
 }
 
-/// Latencies of the chosen subnets in their folder, and of the whole network, on this machine, measured in turns.
+/// Latencies of the chosen subnets in their folder, and of the whole network, on this machine, measured in turns and told
+/// at the speed that it had for the predictor's own vectors.
 fn measure(
     stage: &Stage,
     chosen: &[Chosen],
     folder: &Path,
     whole: &Subnet,
-    timing: Timing,
+    mut meter: Meter,
 ) -> Result<(Vec<Latency>, Latency), StageError> {
-    let mut meter = Meter::new(chosen.len() + 1, timing);
-    for round in 0..timing.rounds {
+    for round in 0..meter.rounds() {
         for number in meter.order(round) {
             stage.go_on()?;
             // The last number is the whole network's.

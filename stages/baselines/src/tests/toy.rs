@@ -162,6 +162,7 @@ pub(super) fn predictor(network: &Network) -> Predictor {
             precision: "float32".into(),
             batch: 1,
             timing: Timing { warm_up: 1, runs: 2, rounds: 1 },
+            reference: None,
         },
         layers: network.gate_layers(),
         features,

@@ -5,6 +5,7 @@
 
 mod axis;
 mod cells;
+mod compact;
 mod layout;
 mod legend;
 mod paint;

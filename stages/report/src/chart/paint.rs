@@ -14,6 +14,7 @@ use plotters::style::{
 };
 
 use super::Chart;
+use super::compact::compact;
 use super::layout::{self, Picture};
 use super::shape::{Anchor, Colour, Shape, Text, WHITE};
 use super::words;
@@ -52,7 +53,7 @@ pub(crate) fn svg(chart: &Chart) -> Result<String, ReportError> {
     // Units stay fine, the picture gets the size it has on a screen.
     let fine = format!("width=\"{width}\" height=\"{height}\"");
     let (w, h) = (f64::from(width) / f64::from(FINE), f64::from(height) / f64::from(FINE));
-    let text = text.replacen(&fine, &format!("width=\"{w}\" height=\"{h}\""), 1);
+    let text = compact(&text.replacen(&fine, &format!("width=\"{w}\" height=\"{h}\""), 1));
     // The words stand first of all, where readers of SVG look for them.
     let (head, rest) = text.split_once('\n').unwrap_or((&text, ""));
     Ok(format!("{head}\n{}{rest}", words::of(chart)))

@@ -4,7 +4,7 @@
 //! knows nothing of other channels, so pruning without that restriction measures: this machine must be the device. It
 //! does not know tasks.
 
-use nnf_device::{Meter, Micros, Predictor, Timing};
+use nnf_device::{Meter, Micros, Predictor, Timing, reference};
 use nnf_net::{Counts, GateVector, Macs, Model, Network};
 
 use crate::error::BaselineError;
@@ -78,10 +78,12 @@ impl Target<'_> {
         Ok(self.predictor.estimator(self.network).cost(gates)?.0)
     }
 
-    /// Median latency of an architecture on this machine.
+    /// Median latency of an architecture on this machine, at the speed that it had for the predictor.
     fn measured(&self, network: &Network) -> Result<Micros, BaselineError> {
-        let mut meter = Meter::new(1, Timing { rounds: 1, ..self.timing });
-        meter.round(0, &deployed(&Model::stand_in(network.clone()))?)?;
-        Ok(meter.latencies().first().map_or(Micros(f64::NAN), |latency| latency.median))
+        let model = deployed(&Model::stand_in(network.clone()))?;
+        let meter = Meter::new(1, Timing { rounds: 1, ..self.timing })
+            .with_reference(reference(self.network)?, self.predictor.conditions.reference);
+        let measured = meter.measure(|_| Ok::<_, BaselineError>(&model))?;
+        Ok(measured.latencies.first().map_or(Micros(f64::NAN), |latency| latency.median))
     }
 }

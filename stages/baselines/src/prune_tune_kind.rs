@@ -177,17 +177,15 @@ fn tune(tuner: &Tuner, pruned: &[Pruned], tasks: &[usize]) -> Result<BTreeMap<St
 fn measure(
     tuner: &Tuner,
     pruned: &[Pruned],
-    mut meter: Meter,
+    meter: Meter,
     threads: usize,
 ) -> Result<Vec<(Latency, Counts)>, BaselineError> {
     tch::set_num_threads(i32::try_from(threads).unwrap_or(1));
     let tasks = tuner.given.questions.names.len();
     let models = pruned.iter().map(|one| one.as_measured(tuner.units, tasks)).collect::<Result<Vec<Model>, _>>()?;
-    for round in 0..meter.rounds() {
-        for number in meter.order(round) {
-            tuner.stage.go_on()?;
-            meter.round(number, &models[number])?;
-        }
-    }
-    Ok(meter.latencies().into_iter().zip(models.iter().map(|model| Counts::of(&model.network))).collect())
+    let measured = meter.measure(|number| -> Result<&Model, BaselineError> {
+        tuner.stage.go_on()?;
+        Ok(&models[number])
+    })?;
+    Ok(measured.latencies.into_iter().zip(models.iter().map(|model| Counts::of(&model.network))).collect())
 }

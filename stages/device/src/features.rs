@@ -4,9 +4,9 @@
 //! just one is. Multiply–accumulates by node that reads or makes gated channels. For all nodes together: how the registers
 //! of their channels are filled, and how far the weights exceed the sizes that caches have. It does not know devices.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-use nnf_net::{ChannelGroups, Counts, GateVector, Network, slice_network};
+use nnf_net::{ChannelGroups, Counts, GateVector, Network, fold_network, slice_network};
 
 use crate::error::DeviceError;
 
@@ -47,24 +47,25 @@ impl<'a> Features<'a> {
 
     /// Values of the features for a gate vector, in the order of the names.
     pub(crate) fn values(&self, gates: &GateVector) -> Result<Vec<f64>, DeviceError> {
-        Ok(self.of_slice(gates, &slice_network(self.network, gates)?))
+        let sliced = slice_network(self.network, gates)?;
+        Ok(self.of_slice(gates, &sliced, &Counts::of(&fold_network(&sliced)?)))
     }
 
-    /// The same where the slice is at hand.
-    pub(crate) fn of_slice(&self, gates: &GateVector, sliced: &Network) -> Vec<f64> {
+    /// The same where the slice is at hand, and the counts of the network as it is deployed.
+    pub(crate) fn of_slice(&self, gates: &GateVector, sliced: &Network, deployed: &Counts) -> Vec<f64> {
         let kept = gates.0.iter().map(|layer| layer.iter().filter(|kept| **kept).count());
         let one = |holds: bool| f64::from(u8::from(holds));
         let mut values: Vec<f64> = kept
             .flat_map(|kept| [kept as f64, (kept.div_ceil(BLOCK) * BLOCK) as f64, one(kept > 0), one(kept == 1)])
             .collect();
-        let macs =
-            sliced.nodes().iter().enumerate().map(|(id, node)| (node.name.as_str(), sliced.macs_of(id).0 as f64));
-        let macs: BTreeMap<&str, f64> = macs.collect();
-        values.extend(self.varying.iter().map(|name| macs.get(name).copied().unwrap_or(0.0)));
-        values.extend(fillings(sliced));
-        let weights = Counts::of(sliced).weight_bytes.0 as f64 / 1024.0;
+        let macs: Vec<f64> = (0..sliced.nodes().len()).map(|id| sliced.macs_of(id).0 as f64).collect();
+        let by_name: HashMap<&str, f64> =
+            sliced.nodes().iter().zip(&macs).map(|(node, macs)| (node.name.as_str(), *macs)).collect();
+        values.extend(self.varying.iter().map(|name| by_name.get(name).copied().unwrap_or(0.0)));
+        values.extend(fillings(sliced, &macs));
+        let weights = deployed.weight_bytes.0 as f64 / 1024.0;
         values.extend(CACHES.map(|size| (weights - f64::from(size)).max(0.0)));
-        values.push(macs.values().sum());
+        values.push(macs.iter().sum());
         values
     }
 }
@@ -72,18 +73,18 @@ impl<'a> Features<'a> {
 /// Multiply–accumulates of a channel, by how many channels the last block of their node has if it is not full: first for
 /// nodes of one block, then for those of more. A kernel has a code path of its own for each, and it is not monotonous:
 /// 15 channels can take twice as long as 16.
-fn fillings(sliced: &Network) -> Vec<f64> {
+fn fillings(sliced: &Network, macs: &[f64]) -> Vec<f64> {
     let mut values = vec![0.0; 2 * (BLOCK - 1)];
-    for id in 0..sliced.nodes().len() {
+    for (id, macs) in macs.iter().enumerate() {
         let channels = match sliced.shape_of(id) {
             [channels, _, _] => *channels,
             shape => shape.last().copied().unwrap_or(0),
         };
-        let (macs, channels) = (sliced.macs_of(id).0, usize::try_from(channels).unwrap_or(0));
+        let channels = usize::try_from(channels).unwrap_or(0);
         let filled = channels % BLOCK;
-        if macs > 0 && filled > 0 {
+        if filled > 0 {
             let first = if channels < BLOCK { 0 } else { BLOCK - 1 };
-            values[first + filled - 1] += macs as f64 / channels as f64;
+            values[first + filled - 1] += macs / channels as f64;
         }
     }
     values

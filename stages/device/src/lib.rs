@@ -21,7 +21,7 @@ mod runtime;
 mod speed;
 
 pub use error::DeviceError;
-pub use measure::{Latency, Meter, Micros, Timing, architecture};
+pub use measure::{Latency, Measured, Meter, Micros, Timing, architecture};
 pub use predictor::{Conditions, Estimator, Predictor};
 pub use speed::reference;
 

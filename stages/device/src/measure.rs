@@ -4,6 +4,7 @@
 //! network takes: it is repeated, a few times at most, and counted. It does not know gates' meaning, nor what the figures
 //! are used for.
 
+use std::borrow::Borrow;
 use std::time::Instant;
 
 use nnf_net::{GateVector, Model, Network, Random};
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::DeviceError;
 use crate::preemption;
-use crate::runtime::Loaded;
+use crate::runtime::{Loaded, shared};
 use crate::speed::{Epoch, Speed};
 
 /// How many runs of a round are tried, as a multiple of those that should count.
@@ -54,8 +55,16 @@ pub fn architecture(network: &Network, gates: &GateVector) -> Result<Model, Devi
     Ok(Model::stand_in(network.clone()).deployed(gates)?)
 }
 
-/// Latency of one input through each of some models without gates. The caller measures them in turns, round after
-/// round.
+/// Latencies of some models, in their order.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// One for each model.
+    pub latencies: Vec<Latency>,
+    /// What the reference took, if there was one.
+    pub reference: Option<Micros>,
+}
+
+/// Measures the latency of one input through each of some models without gates, in turns, round after round.
 #[derive(Debug)]
 pub struct Meter {
     timing: Timing,
@@ -90,26 +99,39 @@ impl Meter {
         Meter { timing, times, speed }
     }
 
-    /// Rounds that are wanted.
+    /// How many times a model is asked for.
     #[must_use]
-    pub fn rounds(&self) -> usize {
-        self.timing.rounds
+    pub fn turns(&self) -> usize {
+        self.times.len() * self.timing.rounds
+    }
+
+    /// Measures. The model with a number is asked for in each round, so that not all have to be held at once; what the
+    /// caller does to provide it is not timed.
+    ///
+    /// # Errors
+    /// When there is no model, or one cannot run.
+    pub fn measure<M: Borrow<Model>, E: From<DeviceError>>(
+        mut self,
+        mut model: impl FnMut(usize) -> Result<M, E>,
+    ) -> Result<Measured, E> {
+        for round in 0..self.timing.rounds {
+            for number in self.order(round) {
+                self.turn(number, model(number)?.borrow())?;
+            }
+        }
+        Ok(self.measured())
     }
 
     /// The order in which a round measures the models: another in each round, since a model's time depends somewhat on
     /// what ran before it, the heap and the caches.
-    #[must_use]
-    pub fn order(&self, round: usize) -> Vec<usize> {
+    fn order(&self, round: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.times.len()).collect();
         Random::of(0, &[round as u64]).shuffle(&mut order);
         order
     }
 
-    /// One round of the model with that number.
-    ///
-    /// # Errors
-    /// When the model cannot run.
-    pub fn round(&mut self, number: usize, model: &Model) -> Result<(), DeviceError> {
+    /// One round of one model.
+    fn turn(&mut self, number: usize, model: &Model) -> Result<(), DeviceError> {
         if let Some(speed) = &mut self.speed
             && speed.due()
         {
@@ -120,27 +142,21 @@ impl Meter {
         self.times[number].add(model, self.timing, self.speed.as_ref().map(Speed::now))
     }
 
-    /// What the reference took, if there is one and something was measured.
-    #[must_use]
-    pub fn reference(&self) -> Option<Micros> {
-        self.speed.as_ref().map(Speed::overall).filter(|took| took.0.is_finite())
-    }
-
     /// What was measured, over all rounds.
-    #[must_use]
-    pub fn latencies(self) -> Vec<Latency> {
+    pub(crate) fn measured(self) -> Measured {
         let least = self.timing.runs.max(1) * self.timing.rounds.max(1) / 2;
         let speed = self.speed.as_ref();
         let at_one_speed =
             |time: f64, at: Option<Epoch>| speed.zip(at).map_or(time, |(speed, at)| time / speed.slowness(at));
-        self.times.into_iter().map(|times| times.latency(least, &at_one_speed)).collect()
+        let latencies = self.times.into_iter().map(|times| times.latency(least, &at_one_speed)).collect();
+        Measured { latencies, reference: speed.map(Speed::overall).filter(|took| took.0.is_finite()) }
     }
 }
 
 impl Times {
     /// Measures one round.
     fn add(&mut self, model: &Model, timing: Timing, at: Option<Epoch>) -> Result<(), DeviceError> {
-        let loaded = Loaded::of(&model.network, model.weights.copied());
+        let loaded = Loaded::of(&model.network, shared(&model.weights));
         for _ in 0..timing.warm_up {
             loaded.run()?;
         }

@@ -139,7 +139,8 @@ impl Estimator<'_> {
     /// When the gates do not fit.
     pub fn cost(&self, gates: &GateVector) -> Result<(Micros, Bytes), DeviceError> {
         let sliced = slice_network(self.network, gates)?;
-        let latency = self.predictor.of_features(&self.features.of_slice(gates, &sliced));
-        Ok((latency, Counts::of(&fold_network(&sliced)?).memory()))
+        let deployed = Counts::of(&fold_network(&sliced)?);
+        let latency = self.predictor.of_features(&self.features.of_slice(gates, &sliced, &deployed));
+        Ok((latency, deployed.memory()))
     }
 }

@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, Stage, StageError};
-use nnf_net::{Counts, GateSet, Network};
+use nnf_net::{Counts, GateSet, Model, Network};
 use nnf_results::{Cost, table};
 use serde::Deserialize;
 
-use crate::measure::{Latency, Meter, Timing, architecture};
+use crate::measure::{Latency, Measured, Meter, Timing, architecture};
 use crate::predictor::Conditions;
 use crate::profile;
 use crate::speed::reference;
@@ -66,23 +66,20 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let set = GateSet::load(stage.input("gates")?).map_err(StageError::failed)?;
     set.check(&network).map_err(StageError::failed)?;
     let timing = Timing { warm_up: p.warm_up, runs: p.runs, rounds: p.rounds };
-    let mut meter = Meter::new(set.gates.len(), timing).with_reference(reference(&network)?, None);
+    let meter = Meter::new(set.gates.len(), timing).with_reference(reference(&network)?, None);
     let mut counts = vec![Counts::default(); set.gates.len()];
-    let total = (set.gates.len() * p.rounds) as u64;
-    for round in 0..meter.rounds() {
-        for (turn, at) in meter.order(round).into_iter().enumerate() {
-            stage.go_on()?;
-            // Made anew in each round: all at once would fill the memory.
-            let model = architecture(&network, &set.gates[at])?;
-            meter.round(at, &model)?;
-            if round == 0 {
-                counts[at] = Counts::of(&model.network);
-            }
-            stage.progress((round * set.gates.len() + turn) as u64 + 1, total, "measurements");
-        }
-    }
-    let reference = meter.reference();
-    let rows: Vec<(Latency, Counts)> = meter.latencies().into_iter().zip(counts).collect();
+    let (total, mut begun) = (meter.turns() as u64, 0);
+    let Measured { latencies, reference } = meter.measure(|at| -> Result<Model, StageError> {
+        stage.go_on()?;
+        stage.progress(begun, total, "measurements");
+        begun += 1;
+        // Made anew in each round: all at once would fill the memory.
+        let model = architecture(&network, &set.gates[at])?;
+        counts[at] = Counts::of(&model.network);
+        Ok(model)
+    })?;
+    stage.progress(total, total, "measurements");
+    let rows: Vec<(Latency, Counts)> = latencies.into_iter().zip(counts).collect();
     let disturbed = rows.iter().map(|(latency, _)| latency.disturbed).sum::<f64>() / rows.len().max(1) as f64;
     stage.metrics(None, &[("share of runs disturbed by other programs", disturbed)]);
     let conditions = Conditions {

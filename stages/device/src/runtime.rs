@@ -7,6 +7,15 @@ use tch::{Device, Kind, Tensor};
 
 use crate::error::DeviceError;
 
+/// The same weights under a map of their own.
+pub(crate) fn shared(weights: &Weights) -> Weights {
+    let mut all = Weights::default();
+    for (name, tensor) in weights.iter() {
+        all.insert(name, tensor.shallow_clone());
+    }
+    all
+}
+
 /// A model without gates, ready to run.
 pub(crate) struct Loaded<'a> {
     network: &'a Network,

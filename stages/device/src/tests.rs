@@ -98,16 +98,17 @@ fn what_is_measured_is_the_slice_without_norms() {
     assert!(model.network.gate_layers().is_empty());
     let sliced = nnf_net::slice_network(&network, &gates).unwrap();
     assert_eq!(Counts::of(&model.network).macs, Counts::of(&sliced).macs);
-    let mut meter = Meter::new(2, Timing { warm_up: 1, runs: 5, rounds: 2 });
-    for round in 0..2 {
-        let mut order = meter.order(round);
-        for number in &order {
-            meter.round(*number, &model).unwrap();
-        }
-        order.sort_unstable();
-        assert_eq!(order, [0, 1]);
-    }
-    for latency in meter.latencies() {
+    let meter = Meter::new(2, Timing { warm_up: 1, runs: 5, rounds: 2 });
+    let mut asked = Vec::new();
+    let measured = meter.measure(|number| {
+        asked.push(number);
+        Ok::<_, crate::error::DeviceError>(&model)
+    });
+    let measured = measured.unwrap();
+    asked.chunks_exact_mut(2).for_each(<[usize]>::sort_unstable);
+    assert_eq!(asked, [0, 1, 0, 1]);
+    assert_eq!((measured.latencies.len(), measured.reference), (2, None));
+    for latency in measured.latencies {
         assert!(latency.lower.0 > 0.0 && latency.lower <= latency.median && latency.median <= latency.upper);
     }
 }
@@ -174,7 +175,7 @@ fn times_are_brought_to_one_speed() {
         let quiet = vec![(10.0, Some(times[2])), (15.0, Some(times[8]))];
         let middle = speed.overall();
         (
-            Meter::of_times(timing, vec![Times { quiet, disturbed: Vec::new() }], Some(speed)).latencies().remove(0),
+            Meter::of_times(timing, vec![Times { quiet, disturbed: Vec::new() }], Some(speed)).measured().latencies.remove(0),
             middle,
         )
     };
@@ -233,7 +234,7 @@ fn disturbed_runs_count_only_where_there_are_too_few_others() {
     let timing = Timing { warm_up: 0, runs: 2, rounds: 2 };
     let measured = |quiet: &[f64], disturbed: &[f64]| {
         let [quiet, disturbed] = [quiet, disturbed].map(|times| times.iter().map(|time| (*time, None)).collect());
-        Meter::of_times(timing, vec![Times { quiet, disturbed }], None).latencies().remove(0)
+        Meter::of_times(timing, vec![Times { quiet, disturbed }], None).measured().latencies.remove(0)
     };
     let mostly = measured(&[3.0, 1.0, 2.0], &[100.0]);
     assert_eq!((mostly.median.0, mostly.disturbed), (2.0, 0.25));

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Instant;
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
@@ -154,7 +155,8 @@ fn run(stage: &Stage) -> Result<(), StageError> {
             ("median search of one task, ms", searching.get(searching.len() / 2).copied().unwrap_or(f64::NAN)),
         ],
     );
-    let whole = Subnet::of(&given.supernet, &GateVector::open(&given.supernet.model.network.gate_layers()))?;
+    let open = GateVector::open(&given.supernet.model.network.gate_layers());
+    let whole = Rc::new(Subnet::of(&given.supernet, &open)?.model);
     let timing = Timing { warm_up: p.warm_up, runs: p.runs, rounds: p.rounds };
     let reference = reference(&given.supernet.model.network)?;
     let meter = Meter::new(chosen.len() + 1, timing).with_reference(reference, given.predictor.conditions.reference);
@@ -247,23 +249,18 @@ fn measure(
     stage: &Stage,
     chosen: &[Chosen],
     folder: &Path,
-    whole: &Subnet,
-    mut meter: Meter,
+    whole: &Rc<Model>,
+    meter: Meter,
 ) -> Result<(Vec<Latency>, Latency), StageError> {
-    for round in 0..meter.rounds() {
-        for number in meter.order(round) {
+    let mut latencies = meter
+        .measure(|number| -> Result<Rc<Model>, StageError> {
             stage.go_on()?;
-            // The last number is the whole network's.
-            let Some(one) = chosen.get(number) else {
-                meter.round(number, &whole.model)?;
-                continue;
-            };
-            // Read anew in each round: all at once would fill the memory.
-            let model = Model::load(&folder.join(&one.folder)).map_err(StageError::failed)?;
-            meter.round(number, &model)?;
-        }
-    }
-    let mut latencies = meter.latencies();
+            // The last number is the whole network's. Others are read anew in each round: all at once would fill the
+            // memory.
+            let Some(one) = chosen.get(number) else { return Ok(Rc::clone(whole)) };
+            Model::load(&folder.join(&one.folder)).map(Rc::new).map_err(StageError::failed)
+        })?
+        .latencies;
     let whole = latencies.pop().ok_or_else(|| StageError::failed("nothing was measured"))?;
     Ok((latencies, whole))
 }

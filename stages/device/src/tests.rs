@@ -175,7 +175,10 @@ fn times_are_brought_to_one_speed() {
         let quiet = vec![(10.0, Some(times[2])), (15.0, Some(times[8]))];
         let middle = speed.overall();
         (
-            Meter::of_times(timing, vec![Times { quiet, disturbed: Vec::new() }], Some(speed)).measured().latencies.remove(0),
+            Meter::of_times(timing, vec![Times { quiet, disturbed: Vec::new() }], Some(speed))
+                .measured()
+                .latencies
+                .remove(0),
             middle,
         )
     };

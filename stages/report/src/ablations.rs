@@ -5,13 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nnf_contract::{Input, Kind, Offer, Parameter, Stage, StageError};
-use nnf_results::statistics::{half_interval, mean};
+use nnf_results::statistics;
 use polars::prelude::*;
 use serde::Deserialize;
 
 use crate::document::Document;
 use crate::error::ReportError;
-use crate::format::{NONE, limit, percent};
+use crate::estimate::{self, Estimate};
+use crate::format::{limit, percent};
 use crate::output::{self, PARQUET};
 use crate::read;
 use crate::table::Table;
@@ -64,23 +65,16 @@ pub(crate) struct Row {
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Accuracies(BTreeMap<String, f64>);
 
-/// A mean over tasks, with half of its 95 % interval where there are several.
-type Mean = (f64, Option<f64>);
-
 impl Accuracies {
-    fn mean(&self) -> Option<Mean> {
-        of_values(&self.0.values().copied().collect::<Vec<f64>>())
+    fn mean(&self) -> Option<Estimate> {
+        Estimate::of(&self.0.values().copied().collect::<Vec<f64>>())
     }
 
     /// Mean difference to another variant's, task by task.
-    fn more_than(&self, base: &Accuracies) -> Option<Mean> {
+    fn more_than(&self, base: &Accuracies) -> Option<Estimate> {
         let more = |(task, accuracy): (&String, &f64)| Some(accuracy - base.0.get(task)?);
-        of_values(&self.0.iter().filter_map(more).collect::<Vec<f64>>())
+        Estimate::of(&self.0.iter().filter_map(more).collect::<Vec<f64>>())
     }
-}
-
-fn of_values(values: &[f64]) -> Option<Mean> {
-    (!values.is_empty()).then(|| (mean(values), half_interval(values)))
 }
 
 /// A row for each limit.
@@ -108,7 +102,7 @@ pub(crate) fn summarised(variant: &str, results: &DataFrame) -> Result<Vec<Row>,
             }
             Ok(found)
         };
-        let of = |values: &[f64]| mean(&own.iter().map(|row| values[*row]).collect::<Vec<f64>>());
+        let of = |values: &[f64]| statistics::mean(&own.iter().map(|row| values[*row]).collect::<Vec<f64>>());
         let (ratio, generated) = (of(&ratio), of(&generated));
         Ok(Row {
             variant: variant.to_owned(),
@@ -144,14 +138,14 @@ fn document(rows: &[Row], judged: &str, p: &Parameters) -> Result<Document, Repo
                 if *name == p.base {
                     String::new()
                 } else {
-                    difference(base.and_then(|base| f(row).more_than(f(base))))
+                    estimate::points(base.and_then(|base| f(row).more_than(f(base))))
                 }
             };
             Some(vec![
                 name.clone(),
-                with_interval(row.seen.mean()),
+                estimate::share(row.seen.mean()),
                 beside(|row| &row.seen),
-                with_interval(row.unseen.mean()),
+                estimate::share(row.unseen.mean()),
                 beside(|row| &row.unseen),
                 percent(Some(row.generated), 2),
                 percent(Some(row.ratio), 2),
@@ -165,19 +159,6 @@ fn document(rows: &[Row], judged: &str, p: &Parameters) -> Result<Document, Repo
     Ok(document.text(&p.scale))
 }
 
-fn with_interval(mean: Option<Mean>) -> String {
-    mean.map_or_else(|| NONE.into(), |(mean, half)| format!("{}{}", percent(Some(mean), 2), around(half)))
-}
-
-/// Percentage points.
-fn difference(mean: Option<Mean>) -> String {
-    mean.map_or_else(|| NONE.into(), |(mean, half)| format!("{:+.2}{}", mean * 100.0, around(half)))
-}
-
-fn around(half: Option<f64>) -> String {
-    half.map_or_else(String::new, |half| format!(" ± {:.2}", half * 100.0))
-}
-
 /// On what the variants were judged, if the tables say it.
 fn judged(samples: &[f64]) -> String {
     let least = samples.iter().copied().fold(f64::INFINITY, f64::min);
@@ -189,10 +170,10 @@ fn data(rows: &[Row]) -> PolarsResult<DataFrame> {
     df!(
         "variant" => rows.iter().map(|row| row.variant.clone()).collect::<Vec<String>>(),
         "limit" => options(|row| Some(row.limit)),
-        "seen_accuracy" => options(|row| row.seen.mean().map(|(mean, _)| mean)),
-        "seen_half_interval" => options(|row| row.seen.mean().and_then(|(_, half)| half)),
-        "unseen_accuracy" => options(|row| row.unseen.mean().map(|(mean, _)| mean)),
-        "unseen_half_interval" => options(|row| row.unseen.mean().and_then(|(_, half)| half)),
+        "seen_accuracy" => options(|row| row.seen.mean().map(|one| one.mean)),
+        "seen_half_interval" => options(|row| row.seen.mean().and_then(|one| one.half)),
+        "unseen_accuracy" => options(|row| row.unseen.mean().map(|one| one.mean)),
+        "unseen_half_interval" => options(|row| row.unseen.mean().and_then(|one| one.half)),
         "generated_ratio" => options(|row| Some(row.generated)),
         "ratio" => options(|row| Some(row.ratio)),
     )

@@ -8,6 +8,7 @@ mod chart;
 mod comparison;
 mod document;
 mod error;
+mod estimate;
 mod figures;
 mod format;
 mod latex;

@@ -222,8 +222,9 @@ fn methods_are_compared_at_equal_budgets() {
     assert!(text.contains("in 1 of 2 scenarios the methods were judged on different numbers of samples; the first: NN-Factory on 1000, Prune&Tune on 1000, Retrain on 2000."), "{text}");
     // Only task a has all three.
     assert_eq!(cells(&text, "| Prune&Tune |")[1..], ["97.00 %", "1.10 ms", "1.10", "3.00 MB", "0 of 1"]);
+    assert_eq!(cells(&text, "| d      |        1.00 ms")[2..], ["1", "99.00 %", "97.00 %", "99.90 %"], "{text}");
     assert_eq!(cells(&text, "Retrain: budgets")[1..], ["misses them in all 11 scenarios", "keeps them in 0 of 2"]);
-    let claim = "NN-Factory -1.35 points on average of 2 scenarios, from -1.80 to -0.90";
+    let claim = "NN-Factory -1.35 ± 5.72 points on average of 2 scenarios, from -1.80 to -0.90";
     assert!(cells(&text, "Retrain: accuracy")[2] == claim, "{text}");
     assert_eq!(read::words(&figure.data, "method").unwrap().len(), 5);
     assert!(svg(&figure.chart).is_ok() && png(&figure.chart).is_ok());

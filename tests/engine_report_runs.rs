@@ -57,6 +57,19 @@ fn a_run_in_which_nothing_was_done_has_a_page_with_all_results() {
 }
 
 #[test]
+fn an_output_that_a_stage_left_out_is_told_where_it_would_stand() {
+    let project = Project::new(
+        "report: [{ output: one.y }]
+stages: { one: { run: [sh, -c, 'echo 1 > {out.x}'], out: { x: text/plain, y: { media: text/csv, optional: true } } } }",
+    );
+    assert_eq!(project.nnf(&["run"]).code, Some(0));
+    let page = page(&project, &[]);
+    let left_out = "It is optional, and the stage left it out.";
+    assert!(section(&page, "one").contains(left_out), "{page}");
+    assert_eq!(page.matches(left_out).count(), 2, "in the report too: {page}");
+}
+
+#[test]
 fn thousands_of_stages_are_folded_and_the_page_stays_small() {
     let project = Project::new("name: many\nstages: { one: { run: [touch, '{out.x}'], out: { x: } } }");
     let mut stages = serde_json::Map::new();

@@ -3,6 +3,7 @@
 
 use polars::prelude::*;
 
+use super::training::{Batch, Batches};
 use super::*;
 use crate::chart::{Body, Chart, Look, png, svg};
 use crate::output::Figure;
@@ -116,7 +117,7 @@ fn figures_tell_supernets_of_one_preset_apart() {
             accuracy_by_limit::figure(table, ""),
             ratio_by_limit::figure(table, ""),
             tasks::figure(table, 0.03, ""),
-            training::figure(table, 0, ""),
+            training::figure(table, &Batches::default(), ""),
         ]
     };
     for figure in of(&both) {
@@ -184,14 +185,22 @@ fn figure_12_follows_the_steps() {
         "accuracy" => [0.98, 0.8, 0.96, 0.7],
     )
     .unwrap();
-    let figure = training::figure(&results, 0, "").unwrap();
+    let figure = training::figure(&results, &Batches::default(), "").unwrap();
     near(&points(&figure.chart, 0, 0), &[(100.0, 75.0), (200.0, 97.0)]);
     assert!(figure.document.markdown().contains("75.00 % after 100 steps; 97.00 % after 200 steps (limit 3 %)"));
     assert!(!beyond(&figure));
     // 100 steps of 2,000 samples are one of the paper's epochs.
-    let epochs = training::figure(&results, 2000, "").unwrap();
-    near(&points(&epochs.chart, 0, 0), &[(1.0, 75.0), (2.0, 97.0)]);
-    assert!(epochs.document.markdown().contains("97.00 % after 200 steps (2.00 epochs)"));
+    let batches = |batch, label: &str| Batches { batch, batches: vec![Batch { label: label.into(), batch: 2000 }] };
+    let plain = Batches { batch: 2000, batches: Vec::new() };
+    for batches in [batches(9, ""), plain] {
+        let epochs = training::figure(&results, &batches, "").unwrap();
+        near(&points(&epochs.chart, 0, 0), &[(1.0, 75.0), (2.0, 97.0)]);
+        let text = epochs.document.markdown();
+        assert!(text.contains("97.00 % after 200 steps (2.00 epochs)"), "{text}");
+        assert!(text.contains("Samples of a step: 2000 of ResNet."), "{text}");
+    }
+    let why = training::figure(&results, &batches(0, "vit"), "").err().unwrap().to_string();
+    assert_eq!(why, "`batches` has `vit`, the results are of ResNet without a label");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use std::cmp::Ordering;
 
-use nnf_contract::{Input, Kind, Offer, Parameter, Stage, StageError};
+use nnf_contract::{Input, Kind, Offer, Parameter, ParameterType, Stage, StageError};
 use nnf_results::statistics;
 use polars::prelude::*;
 use serde::Deserialize;
@@ -22,8 +22,47 @@ const EPOCH: f64 = 200_000.0;
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
-    batch: u32,
+    #[serde(flatten)]
+    batches: Batches,
     scale: String,
+}
+
+/// How many samples a step of each training has; 0 where nobody says.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Batches {
+    pub(crate) batch: u32,
+    pub(crate) batches: Vec<Batch>,
+}
+
+/// The same for one supernet.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Batch {
+    pub(crate) label: String,
+    pub(crate) batch: u32,
+}
+
+impl Batches {
+    fn of(&self, supernet: &Supernet) -> u32 {
+        self.batches.iter().find(|one| one.label == supernet.label).map_or(self.batch, |one| one.batch)
+    }
+
+    fn check(&self, supernets: &[Supernet]) -> Result<(), ReportError> {
+        for (at, one) in self.batches.iter().enumerate() {
+            let label = &one.label;
+            if self.batches[..at].iter().any(|other| other.label == *label) {
+                return Err(ReportError::Misfit(format!("`batches` has two entries of `{label}`")));
+            }
+            if !supernets.iter().any(|supernet| supernet.label == *label) {
+                let named = |one: &Supernet| match one.label.as_str() {
+                    "" => format!("{} without a label", one.title),
+                    label => format!("`{label}`"),
+                };
+                let found = supernets.iter().map(named).collect::<Vec<String>>().join(", ");
+                return Err(ReportError::Misfit(format!("`batches` has `{label}`, the results are of {found}")));
+            }
+        }
+        Ok(())
+    }
 }
 
 pub(crate) fn offer() -> Offer {
@@ -38,15 +77,26 @@ pub(crate) fn offer() -> Offer {
                 "samples of a step, to count epochs of 200,000 samples; 0 counts steps",
             )
             .default(0),
+            Parameter::list("batches", batch_of_one(), "the same for supernets with another number, by their labels")
+                .default(serde_json::json!([])),
             output::scale(),
         ]);
     Offer { kind, run }
 }
 
+fn batch_of_one() -> ParameterType {
+    ParameterType::Record {
+        fields: vec![
+            Parameter::string("label", "label of the supernet's results"),
+            Parameter::int("batch", 1, 1_000_000, "samples of a step of its training"),
+        ],
+    }
+}
+
 fn run(stage: &Stage) -> Result<(), StageError> {
     let p: Parameters = stage.parameters()?;
     let results = output::labelled(stage, "results", &["network", "step", "task", "limit", "accuracy"], &[])?;
-    figure(&results, p.batch, &p.scale)?.write(stage)
+    figure(&results, &p.batches, &p.scale)?.write(stage)
 }
 
 struct Mean {
@@ -58,9 +108,9 @@ struct Mean {
     tasks: usize,
 }
 
-/// `batch` is how many samples a step has; 0 where nobody says.
-pub(crate) fn figure(results: &DataFrame, batch: u32, scale: &str) -> Result<Figure, ReportError> {
+pub(crate) fn figure(results: &DataFrame, batches: &Batches, scale: &str) -> Result<Figure, ReportError> {
     let supernets = Supernets::of(results, &["step", "task", "limit"])?;
+    batches.check(supernets.all())?;
     let means = means(results, &supernets)?;
     let mut limits: Vec<f64> = means.iter().map(|mean| mean.limit).collect();
     limits.sort_by(f64::total_cmp);
@@ -68,10 +118,10 @@ pub(crate) fn figure(results: &DataFrame, batch: u32, scale: &str) -> Result<Fig
     let all = supernets.all();
     let own = |at: usize| means.iter().filter(|mean| mean.supernet == at).collect::<Vec<&Mean>>();
     let panels: Vec<Panel> =
-        all.iter().enumerate().map(|(at, one)| panel(&one.title, &own(at), &limits, batch)).collect();
+        all.iter().enumerate().map(|(at, one)| panel(&one.title, &own(at), &limits, batches.of(one))).collect();
     let columns = panels.len().min(3);
     let chart = Chart { panels, columns, area: (370.0, 250.0) };
-    Ok(Figure { chart, document: document(&means, all, batch, scale), data: data(&means, all)? })
+    Ok(Figure { chart, document: document(&means, all, batches, scale), data: data(&means, all)? })
 }
 
 fn panel(title: &str, own: &[&Mean], limits: &[f64], batch: u32) -> Panel {
@@ -131,13 +181,14 @@ fn point(mean: &Mean, each: f64) -> Point {
     }
 }
 
-fn document(means: &[Mean], supernets: &[Supernet], batch: u32, scale: &str) -> Document {
+fn document(means: &[Mean], supernets: &[Supernet], batches: &Batches, scale: &str) -> Document {
     let mut claims = Vec::new();
     for (position, supernet) in supernets.iter().enumerate() {
         let own: Vec<&Mean> = means.iter().filter(|mean| mean.supernet == position).collect();
         let least = own.iter().map(|mean| mean.limit).fold(f64::INFINITY, f64::min);
         let own: Vec<&&Mean> = own.iter().filter(|mean| mean.limit == least).collect();
         let (Some(first), Some(last)) = (own.first(), own.last()) else { continue };
+        let batch = batches.of(supernet);
         let at = |mean: &Mean| {
             let samples = mean.step * f64::from(batch);
             let epochs = if batch > 0 { format!(" ({:.2} epochs)", samples / EPOCH) } else { String::new() };
@@ -146,10 +197,14 @@ fn document(means: &[Mean], supernets: &[Supernet], batch: u32, scale: &str) -> 
         let ours = format!("{}; {} (limit {})", at(first), at(last), limit(least));
         claims.push(Claim::new(&supernet.title, "accuracy improves gradually with more epochs", ours));
     }
-    let epochs = if batch > 0 {
-        format!("An epoch is 200,000 samples, as in the paper, which trains for 150; a step has {batch} samples.")
-    } else {
-        String::new()
+    let told = supernets.iter().filter(|one| batches.of(one) > 0);
+    let told: Vec<String> = told.map(|one| format!("{} of {}", batches.of(one), one.title)).collect();
+    let epochs = match told.is_empty() {
+        true => String::new(),
+        false => format!(
+            "An epoch is 200,000 samples, as in the paper, which trains for 150. Samples of a step: {}.",
+            told.join(", ")
+        ),
     };
     Document::new("Accuracy of generated models along the training (Fig. 12)")
         .text(format!("Mean over tasks with the 95 % interval of that mean (Student's t over tasks). {epochs}"))

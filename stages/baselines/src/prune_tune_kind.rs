@@ -182,10 +182,13 @@ fn measure(
 ) -> Result<Vec<(Latency, Counts)>, BaselineError> {
     tch::set_num_threads(i32::try_from(threads).unwrap_or(1));
     let tasks = tuner.given.questions.names.len();
-    let models = pruned.iter().map(|one| one.as_measured(tuner.units, tasks)).collect::<Result<Vec<Model>, _>>()?;
-    let measured = meter.measure(|number| -> Result<&Model, BaselineError> {
+    let mut counts = vec![Counts::default(); pruned.len()];
+    let measured = meter.measure(|number| -> Result<Model, BaselineError> {
         tuner.stage.go_on()?;
-        Ok(&models[number])
+        // Read anew in each round: all at once would fill the memory.
+        let model = pruned[number].as_measured(tuner.units, tasks)?;
+        counts[number] = Counts::of(&model.network);
+        Ok(model)
     })?;
-    Ok(measured.latencies.into_iter().zip(models.iter().map(|model| Counts::of(&model.network))).collect())
+    Ok(measured.latencies.into_iter().zip(counts).collect())
 }

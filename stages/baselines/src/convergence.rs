@@ -1,6 +1,8 @@
-//! When a training has converged: validation accuracy has stopped rising, also at lower learning rates.
+//! When a training has converged: its loss on validation samples has stopped falling, also at lower learning rates.
 //!
-//! After `patience` evaluations without a rise the learning rate drops to a tenth; after the last drop the training ends.
+//! Accuracy would not tell: near 100 % a look is right or wrong on a few samples by chance, and none can be better than a
+//! lucky early one. After `patience` looks without a lower loss the learning rate drops to a tenth; after the last drop the
+//! training ends. The weights of the least loss are the result; how soon accuracy was near its best is told besides.
 //! All is a function of the evaluations, so a training that goes on decides as one that was never stopped. It does not
 //! know what is trained.
 
@@ -20,12 +22,14 @@ pub(crate) struct Evaluation {
     pub(crate) seconds: f64,
     /// Right answers.
     pub(crate) right: u64,
+    /// Mean cross-entropy.
+    pub(crate) loss: f64,
 }
 
 /// The rule.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rule {
-    /// Evaluations without a rise before the learning rate drops.
+    /// Evaluations without a lower loss before the learning rate drops.
     pub(crate) patience: u32,
     /// Drops before the end.
     pub(crate) drops: u32,
@@ -43,10 +47,11 @@ impl Convergence {
         Convergence { rule, evaluations }
     }
 
-    /// Notes an evaluation; says whether none before was better.
+    /// Notes an evaluation; says whether none before had as low a loss.
     pub(crate) fn note(&mut self, evaluation: Evaluation) -> bool {
+        let lowest = self.evaluations.iter().all(|before| evaluation.loss < before.loss);
         self.evaluations.push(evaluation);
-        evaluation.right == best(&self.evaluations)
+        lowest
     }
 
     pub(crate) fn evaluations(&self) -> &[Evaluation] {
@@ -55,11 +60,11 @@ impl Convergence {
 
     /// How often patience ran out.
     fn drops(&self) -> u32 {
-        let (mut best, mut waited, mut drops) = (None, 0, 0);
+        let (mut least, mut waited, mut drops) = (f64::INFINITY, 0, 0);
         for evaluation in &self.evaluations {
             waited += 1;
-            if best.is_none_or(|best| evaluation.right > best) {
-                (best, waited) = (Some(evaluation.right), 0);
+            if evaluation.loss < least {
+                (least, waited) = (evaluation.loss, 0);
             }
             if waited >= self.rule.patience {
                 (drops, waited) = (drops + 1, 0);

@@ -42,9 +42,10 @@ pub(crate) struct Defaults {
     validation_samples: i64,
 }
 
-/// A network for one task. Steps run out only where something is wrong: accuracy stops rising long before.
+/// A network for one task. Looks are close together, since the time to the best one is told. Steps run out only where
+/// something is wrong.
 pub(crate) const EACH_TASK: Defaults =
-    Defaults { steps: 3_000, evaluate_every: 20, patience: 3, validation_samples: 1_000 };
+    Defaults { steps: 3_000, evaluate_every: 20, patience: 5, validation_samples: 2_000 };
 /// One network for all tasks, each of which has few samples in a step.
 pub(crate) const ALL_TASKS: Defaults =
     Defaults { steps: 10_000, evaluate_every: 100, patience: 5, validation_samples: 10_000 };
@@ -67,7 +68,7 @@ pub(crate) fn parameters(defaults: &Defaults) -> Vec<Parameter> {
             "patience",
             1,
             1_000,
-            "looks without a rise of validation accuracy before the learning rate drops to a tenth, or training ends",
+            "looks without a fall of the validation loss before the learning rate drops to a tenth, or training ends",
         )
         .default(defaults.patience),
         Parameter::int("drops", 0, 10, "drops of the learning rate before the end").default(1),

@@ -1,17 +1,17 @@
 //! Kind `baseline.retrain`: the full network, trained for each task on that task's samples (paper §5.1, "Retrain").
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
-use nnf_net::{Counts, Model, Network, Weights};
+use nnf_net::{Counts, GateVector, Network, fold_network, slice_network};
 use nnf_results::{Cost, table};
 use nnf_training::initial;
 use polars::prelude::*;
 use serde::Deserialize;
 
 use crate::error::BaselineError;
+use crate::heads;
 use crate::parameters::{EACH_TASK, TuningParameters, parameters};
 use crate::tuner::{Given, Tuned, Tuner, Turn, place};
 use crate::units::Units;
-use crate::{heads, tuner};
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -93,8 +93,9 @@ fn retrain(stage: &Stage) -> Result<(), BaselineError> {
     }
     let shares = rows.iter().map(|(_, tuned)| tuned.accuracy().share());
     stage.metrics(None, &[("mean accuracy", shares.sum::<f64>() / rows.len().max(1) as f64)]);
-    let whole = tuner::deployed(&Model { weights: Weights::init(&network, 0), network: network.clone() })?;
-    table::write(frame(&rows, &given, &Counts::of(&whole.network))?, stage.output("results")?)?;
+    let open = GateVector::open(&network.gate_layers());
+    let whole = Counts::of(&fold_network(&slice_network(&network, &open)?)?);
+    table::write(frame(&rows, &given, &whole)?, stage.output("results")?)?;
     table::write(history(&rows, &given)?, stage.output("history")?)?;
     let (seconds, steps) = rows.iter().fold((0.0, 0), |(s, n), (_, tuned)| (s + tuned.seconds, n + tuned.steps));
     Cost::new("baseline.retrain", seconds, steps, stage.task().cpus)
@@ -137,5 +138,6 @@ fn history(rows: &[(usize, Tuned)], given: &Given) -> PolarsResult<DataFrame> {
         "seconds" => all().map(|(_, _, one)| one.seconds).collect::<Vec<f64>>(),
         "validation_accuracy" =>
             all().map(|(_, tuned, one)| one.right as f64 / tuned.validation_samples as f64).collect::<Vec<f64>>(),
+        "validation_loss" => all().map(|(_, _, one)| one.loss).collect::<Vec<f64>>(),
     )
 }

@@ -1,4 +1,5 @@
-//! Trains one network on samples until validation accuracy stops rising; what it found best is the result.
+//! Trains one network on samples until the loss on validation samples stops falling; the weights of the least are the
+//! result.
 //!
 //! With a classifier of one pair of answers all samples ask the same question; with more, each sample is answered by its
 //! task's pair. It does not know where the network comes from: a baseline retrains a full one and tunes a pruned one.
@@ -49,7 +50,7 @@ pub(crate) struct Tuning<'a> {
     pairs: i64,
     learner: Learner,
     convergence: Convergence,
-    /// Weights at the best evaluation, of equals the latest.
+    /// Weights at the evaluation of the least loss.
     best: Option<Weights>,
     /// Seconds of training, and of validation.
     clock: (f64, f64),
@@ -105,15 +106,16 @@ impl<'a> Tuning<'a> {
         Ok(all.view([-1, self.pairs, heads::ANSWERS]).gather(1, &task, false).squeeze_dim(1))
     }
 
-    /// Right answers on the validation samples.
-    fn validate(&self) -> Result<u64, BaselineError> {
-        let mut right = 0;
+    /// Right answers on the validation samples, and their mean loss.
+    fn validate(&self) -> Result<(u64, f64), BaselineError> {
+        let (mut right, mut loss) = (0, 0.0);
         for rows in self.validation.rows().chunks(PASS) {
             let batch = self.validation.batch(rows, self.device)?;
             let scores = tch::no_grad(|| self.scores(&batch, false))?;
             right += scores.argmax(1, false).eq_tensor(&batch.labels).sum(Kind::Int64).int64_value(&[]);
+            loss += scores.cross_entropy_for_logits(&batch.labels).double_value(&[]) * rows.len() as f64;
         }
-        Ok(u64::try_from(right).unwrap_or(0))
+        Ok((u64::try_from(right).unwrap_or(0), loss / self.validation.rows().len().max(1) as f64))
     }
 
     fn rate(&self, step: u64) -> f64 {
@@ -144,7 +146,8 @@ impl<'a> Tuning<'a> {
 
     fn evaluate(&mut self, step: u64) -> Result<(), BaselineError> {
         let begin = Instant::now();
-        let evaluation = Evaluation { step, seconds: self.clock.0, right: self.validate()? };
+        let (right, loss) = self.validate()?;
+        let evaluation = Evaluation { step, seconds: self.clock.0, right, loss };
         if self.convergence.note(evaluation) {
             self.best = Some(self.learner.weights(0));
         }
@@ -202,7 +205,7 @@ impl Work for Tuning<'_> {
             .convergence
             .evaluations()
             .iter()
-            .flat_map(|one| [one.step as f64, one.seconds, one.right as f64])
+            .flat_map(|one| [one.step as f64, one.seconds, one.right as f64, one.loss])
             .collect();
         state.push(("tuning.evaluations".into(), Tensor::from_slice(&rows)));
         state.push(("tuning.clock".into(), Tensor::from_slice(&[self.clock.0, self.clock.1])));
@@ -217,9 +220,10 @@ impl Work for Tuning<'_> {
             Ok(Vec::<f64>::try_from(tensor)?)
         };
         let rows = list("tuning.evaluations")?;
-        let evaluations = rows.as_chunks::<3>().0.iter();
-        let evaluations =
-            evaluations.map(|row| Evaluation { step: row[0] as u64, seconds: row[1], right: row[2] as u64 });
+        let evaluations = rows.as_chunks::<4>().0.iter().map(|row| {
+            let [step, seconds, right, loss] = *row;
+            Evaluation { step: step as u64, seconds, right: right as u64, loss }
+        });
         self.convergence = Convergence::new(self.config.rule, evaluations.collect());
         self.clock = match list("tuning.clock")?.as_slice() {
             [training, validation] => (*training, *validation),

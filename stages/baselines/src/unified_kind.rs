@@ -96,7 +96,8 @@ fn train(stage: &Stage) -> Result<(), BaselineError> {
     let best = crate::convergence::best(evaluations) as f64 / samples.max(1) as f64;
     stage.metrics(None, &[("best validation accuracy", best), ("steps", steps as f64)]);
     if !work.convergence().done() {
-        stage.note(format!("validation accuracy was still rising after {steps} steps, which are all that it may take"));
+        stage
+            .note(format!("the validation loss was still falling after {steps} steps, which are all that it may take"));
     }
     table::write(history(evaluations, samples)?, stage.output("history")?)?;
     Cost::new("baseline.unified", work.seconds(), steps, stage.task().cpus)
@@ -123,5 +124,6 @@ fn history(evaluations: &[Evaluation], samples: usize) -> PolarsResult<DataFrame
         "seconds" => evaluations.iter().map(|one| one.seconds).collect::<Vec<f64>>(),
         "validation_accuracy" =>
             evaluations.iter().map(|one| one.right as f64 / samples as f64).collect::<Vec<f64>>(),
+        "validation_loss" => evaluations.iter().map(|one| one.loss).collect::<Vec<f64>>(),
     )
 }

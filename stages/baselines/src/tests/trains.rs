@@ -15,31 +15,39 @@ use crate::samples::Samples;
 use crate::tuning::{Tuning, TuningConfig};
 use crate::{heads, importance, sparsity};
 
-fn evaluations(right: &[u64]) -> Vec<Evaluation> {
-    (1..).zip(right).map(|(at, right)| Evaluation { step: at * 10, seconds: at as f64, right: *right }).collect()
+fn evaluations(looks: &[(u64, f64)]) -> Vec<Evaluation> {
+    let look = |(at, (right, loss)): (u64, &(u64, f64))| Evaluation {
+        step: at * 10,
+        seconds: at as f64,
+        right: *right,
+        loss: *loss,
+    };
+    (1..).zip(looks).map(look).collect()
 }
 
 #[test]
-fn training_ends_when_accuracy_stops_rising_at_the_lowest_rate() {
+fn training_ends_when_the_loss_stops_falling_at_the_lowest_rate() {
     let rule = Rule { patience: 2, drops: 1 };
-    let state = |right: &[u64]| {
-        let convergence = Convergence::new(rule, evaluations(right));
+    let state = |losses: &[f64]| {
+        // All answers are right from the first look on, which says nothing.
+        let looks: Vec<(u64, f64)> = losses.iter().map(|loss| (1000, *loss)).collect();
+        let convergence = Convergence::new(rule, evaluations(&looks));
         (convergence.done(), (convergence.factor() * 1e6).round() / 1e6)
     };
     assert_eq!(state(&[]), (false, 1.0));
-    assert_eq!(state(&[5, 6, 6]), (false, 1.0));
-    assert_eq!(state(&[5, 6, 6, 4]), (false, 0.1), "two looks without a rise");
-    assert_eq!(state(&[5, 6, 6, 4, 7, 7]), (false, 0.1), "a rise at the lower rate is waited for anew");
-    assert_eq!(state(&[5, 6, 6, 4, 7, 7, 7]), (true, 0.01));
-    let mut convergence = Convergence::new(rule, evaluations(&[5, 7]));
-    let look = |right| Evaluation { step: 30, seconds: 3.0, right };
-    assert!(!convergence.note(look(6)));
-    assert!(convergence.note(look(7)), "of equals the latest is kept");
+    assert_eq!(state(&[0.5, 0.4, 0.4]), (false, 1.0));
+    assert_eq!(state(&[0.5, 0.4, 0.4, 0.6]), (false, 0.1), "two looks without a fall");
+    assert_eq!(state(&[0.5, 0.4, 0.4, 0.6, 0.3, 0.3]), (false, 0.1), "a fall at the lower rate is waited for anew");
+    assert_eq!(state(&[0.5, 0.4, 0.4, 0.6, 0.3, 0.3, 0.3]), (true, 0.01));
+    let mut convergence = Convergence::new(rule, evaluations(&[(5, 0.5), (9, 0.3)]));
+    let look = |right, loss| Evaluation { step: 30, seconds: 3.0, right, loss };
+    assert!(!convergence.note(look(10, 0.4)), "more right answers by chance");
+    assert!(convergence.note(look(8, 0.2)));
 }
 
 #[test]
 fn time_counts_until_a_tenth_of_a_point_below_the_best() {
-    let all = evaluations(&[900, 994, 995, 996, 990]);
+    let all = evaluations(&[900, 994, 995, 996, 990].map(|right| (right, 0.1)));
     assert_eq!(best(&all), 996);
     assert_eq!(seconds_to_best(&all, 1000), 3.0);
     assert_eq!(seconds_to_best(&all, 10_000), 2.0, "a tenth of a point of 10,000 is 10: 994 is near");

@@ -20,6 +20,17 @@ impl Linear {
     }
 }
 
+/// Refuses a measurement that is no positive number.
+pub(crate) fn positive(values: &[f64]) -> Result<(), DeviceError> {
+    match values.iter().position(|value| !value.is_finite() || *value <= 0.0) {
+        Some(at) => Err(DeviceError::Misfit(format!(
+            "vector {at} was measured as {}, which is no positive number: measure it again, or leave it out",
+            values[at]
+        ))),
+        None => Ok(()),
+    }
+}
+
 /// A linear function of features.
 pub(crate) fn linear(coefficients: &[f64], intercept: f64, row: &[f64]) -> f64 {
     intercept + row.iter().zip(coefficients).map(|(value, factor)| value * factor).sum::<f64>()
@@ -29,11 +40,11 @@ pub(crate) fn linear(coefficients: &[f64], intercept: f64, row: &[f64]) -> f64 {
 /// `ridge` times the identity keeps features apart that hardly differ.
 pub(crate) fn least_squares(rows: &[Vec<f64>], values: &[f64], ridge: f64) -> Result<Linear, DeviceError> {
     let (count, width) = (rows.len(), rows.first().map_or(0, Vec::len));
-    if count < 2 || values.len() != count || values.iter().any(|value| !value.is_finite() || *value <= 0.0) {
-        return Err(DeviceError::Misfit(format!(
-            "a predictor needs at least two measured vectors with positive latency, {count} are there"
-        )));
+    if count < 2 || values.len() != count {
+        let why = format!("a predictor is fitted to two measured vectors at least, {count} are there: measure more");
+        return Err(DeviceError::Misfit(why));
     }
+    positive(values)?;
     let size = |n: usize| i64::try_from(n).unwrap_or(0);
     let x = Tensor::from_slice(&rows.concat()).view([size(count), size(width)]);
     let y = Tensor::from_slice(values);

@@ -94,8 +94,7 @@ pub(crate) fn curve(
     ridge: f64,
     seed: u64,
 ) -> Result<Vec<Fitted>, DeviceError> {
-    let mut order: Vec<usize> = (0..rows.len()).collect();
-    Random::of(seed, &[repeat as u64]).shuffle(&mut order);
+    let order = order(rows.len(), repeat, seed);
     let one = |size: &usize| {
         let subset = &order[..(*size).min(order.len())];
         let own: Vec<Vec<f64>> = subset.iter().map(|at| rows[*at].clone()).collect();
@@ -107,6 +106,13 @@ pub(crate) fn curve(
         Ok(Fitted { vectors: *size, repeat, r_squared, mape })
     };
     sizes.iter().map(one).collect()
+}
+
+/// The order in which vectors join the subsets of a repeat.
+pub(crate) fn order(count: usize, repeat: usize, seed: u64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    Random::of(seed, &[repeat as u64]).shuffle(&mut order);
+    order
 }
 
 fn write(fitted: &[Fitted], conditions: &Conditions, path: &std::path::Path) -> PolarsResult<()> {

@@ -3,6 +3,7 @@
 //! What is profiled is an architecture, never weights, so retraining measures nothing again. It does not know tasks,
 //! limits or accuracy.
 
+mod columns;
 mod error;
 mod features;
 mod fit;

@@ -9,8 +9,9 @@ use nnf_contract::{Input, Kind, Offer, Output, Stage, StageError};
 use nnf_results::{statistics, table};
 use polars::prelude::*;
 
+use crate::columns::numbers;
 use crate::error::DeviceError;
-use crate::fit;
+use crate::fit::{self, positive};
 
 pub(crate) fn offer() -> Offer {
     let parquet = table::PARQUET;
@@ -38,17 +39,18 @@ pub(crate) struct Measured {
 
 impl Measured {
     fn load(path: &Path) -> Result<Self, DeviceError> {
-        let frame = table::read(path).map_err(|e| DeviceError::unfit(path, e))?;
-        let column = |name: &str| -> PolarsResult<Vec<f64>> {
-            Ok(frame.column(name)?.cast(&DataType::Float64)?.f64()?.into_no_null_iter().collect())
-        };
-        let read = || -> PolarsResult<Self> {
-            let (weights, live) = (column("weight_bytes")?, column("peak_activation_bytes")?);
-            let device = frame.column("device")?.str()?.get(0).unwrap_or_default().to_owned();
-            let counted = weights.into_iter().zip(live).map(|(weights, live)| vec![weights, live]).collect();
-            Ok(Measured { device, counted, bytes: column("measured_bytes")? })
-        };
-        read().map_err(|e| DeviceError::unfit(path, e))
+        let unfit = |e: PolarsError| DeviceError::unfit(path, e);
+        let frame = table::read(path).map_err(unfit)?;
+        let [weights, live, bytes] =
+            ["weight_bytes", "peak_activation_bytes", "measured_bytes"].map(|name| numbers(&frame, name, path));
+        let bytes = bytes?;
+        positive(&bytes)?;
+        let device = frame.column("device").and_then(|column| column.str()).map_err(unfit)?;
+        Ok(Measured {
+            device: device.get(0).unwrap_or_default().to_owned(),
+            counted: weights?.into_iter().zip(live?).map(|(weights, live)| vec![weights, live]).collect(),
+            bytes,
+        })
     }
 }
 

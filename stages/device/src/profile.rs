@@ -9,6 +9,7 @@ use nnf_net::{Counts, GateSet, Network};
 use nnf_results::table;
 use polars::prelude::*;
 
+use crate::columns::numbers;
 use crate::error::DeviceError;
 use crate::features::Features;
 use crate::measure::{Latency, Micros};
@@ -48,11 +49,7 @@ impl Profile {
     pub(crate) fn load(path: &Path) -> Result<Self, DeviceError> {
         let unfit = |e: PolarsError| DeviceError::unfit(path, e);
         let frame = table::read(path).map_err(unfit)?;
-        let column = |name: &str| -> Result<Vec<f64>, DeviceError> {
-            let values = frame.column(name).map_err(unfit)?.cast(&DataType::Float64).map_err(unfit)?;
-            let values: Option<Vec<f64>> = values.f64().map_err(unfit)?.iter().collect();
-            values.ok_or_else(|| DeviceError::unfit(path, format!("a row has no `{name}`")))
-        };
+        let column = |name: &str| numbers(&frame, name, path);
         let reference = match frame.column("reference_us") {
             Ok(column) => column.cast(&DataType::Float64).map_err(unfit)?.f64().map_err(unfit)?.first(),
             Err(_) => None,

@@ -13,7 +13,7 @@ use crate::measure::{Micros, architecture};
 const SHARE: f64 = 0.1;
 /// After how many other measurements the reference is measured once more.
 const EVERY: usize = 5;
-/// How many measurements of the reference before and after a time tell the speed at that time.
+/// The speed at a time is told by the measurement of the reference before it and by so many on either side of that one.
 const WINDOW: usize = 2;
 
 /// The reference: the subnet of a network with gates of which each layer keeps a tenth of its modules, at least one.

@@ -5,6 +5,7 @@ use nnf_net::{Counts, GateVector, Random, resnet::Config};
 use nnf_results::statistics;
 
 use crate::features::Features;
+use crate::judged::Tests;
 use crate::measure::{Latency, Meter, Micros, Times, Timing, architecture};
 use crate::profile::{self, Profile};
 use crate::speed::Speed;
@@ -209,12 +210,20 @@ fn profiles_are_compared_at_one_speed() {
     let same: Vec<f64> = slow.at_speed_of(&fast).iter().map(|one| one.round()).collect();
     assert_eq!(same, fast.latencies);
     assert!(profile("c", Some(0.0), &[1.0]).err().unwrap().to_string().contains("reference_us"));
+    let tests = Tests {
+        rows: vec![vec![1.0]; 2],
+        profile: slow,
+        again: Some(profile("e", Some(80.0), &[40.0, 56.0]).unwrap()),
+    };
+    let judged = tests.judge(vec![50.0, 70.0], &fast);
+    assert_eq!(judged.len(), 2);
+    assert!(judged[0].retest.is_some() && judged[1].retest.is_none(), "at other speeds there is nothing to compare");
     let unknown = profile("d", None, &[50.0, 70.0]).unwrap();
     assert_eq!(unknown.at_speed_of(&fast), unknown.latencies, "no reference, no change");
 }
 
 #[test]
-fn subsets_of_a_learning_curve_are_nested_and_judged_by_the_rest() {
+fn a_learning_curve_falls_and_repeats_draw_other_subsets() {
     let network = network();
     let features = Features::of(&network);
     let rows = |from: u64, to: u64| -> (Vec<Vec<f64>>, Vec<f64>) {
@@ -224,6 +233,8 @@ fn subsets_of_a_learning_curve_are_nested_and_judged_by_the_rest() {
         (rows, latencies)
     };
     let (fit_on, judge) = (rows(0, 200), rows(300, 330));
+    let subsets = [0, 1].map(|repeat| crate::learning_curve_kind::order(200, repeat, 1)[..4].to_vec());
+    assert_ne!(subsets[0], subsets[1]);
     let curve = |repeat| crate::learning_curve_kind::curve(&fit_on, &judge, &[4, 200], repeat, 1e-9, 1).unwrap();
     let (one, two) = (curve(0), curve(1));
     assert_eq!(one, curve(0));

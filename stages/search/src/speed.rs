@@ -83,7 +83,13 @@ fn speed() {
         let (searching, found) = timed(9, || candidates(&supernet, &estimator, &bits, &limits).unwrap());
         println!("{preset}: assembling {assembling:.1} ms, search {searching:.1} ms, {} subnets", found.gates.len());
         let open = GateVector::open(&supernet.model.network.gate_layers());
-        for (name, gates) in [("5 %", &found.gates[4]), ("50 %", &found.gates[49]), ("100 %", &open)] {
+        let near = |wanted: f64| {
+            let limit = |at: &usize| found.candidates[*at].limit;
+            let nearer = |a: &usize, b: &usize| (limit(a) - wanted).abs().total_cmp(&(limit(b) - wanted).abs());
+            let at = (0..found.gates.len()).min_by(nearer).unwrap();
+            (format!("{:.1} %", found.candidates[at].limit * 100.0), &found.gates[at])
+        };
+        for (name, gates) in [near(0.05), near(0.5), ("all modules".to_owned(), &open)] {
             let (extracting, subnet) = timed(5, || Subnet::of(&supernet, gates).unwrap());
             let (saving, ()) = timed(5, || subnet.model.save(&folder.path().join("subnet")).unwrap());
             println!(

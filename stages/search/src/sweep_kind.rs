@@ -12,6 +12,7 @@ use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, 
 use nnf_device::{Latency, Meter, Micros, Predictor, Timing, reference};
 use nnf_evaluation::{Subnet, accuracy};
 use nnf_net::{Bytes, GateVector, Model};
+use nnf_results::statistics::quantile;
 use nnf_results::table;
 use nnf_supernet::{Digits, Index, Questions, Supernet};
 use serde::Deserialize;
@@ -112,49 +113,20 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         .map(|name| given.questions.position(name))
         .collect::<Result<Vec<usize>, _>>()
         .map_err(StageError::failed)?;
+    if tasks.is_empty() {
+        return Err(StageError::failed("no task is named under `tasks`"));
+    }
     if let Some(task) = tasks.iter().find(|task| given.index.of_task(**task).is_empty()) {
-        return Err(StageError::failed(format!("there are no samples of the task `{}`", given.questions.names[*task])));
+        return Err(StageError::failed(format!(
+            "there are no samples of the task `{}` to answer: list it under `tasks` of the stage that makes the samples",
+            given.questions.names[*task]
+        )));
     }
     let budgets = budgets(&p, &given)?;
     let folder = stage.output("subnets")?;
     fs_err::create_dir_all(folder).map_err(StageError::failed)?;
     tch::set_num_threads(i32::try_from(given.predictor.conditions.threads).unwrap_or(1));
-    let limits = limits(p.limits, p.limit_min);
-    let estimator = given.predictor.estimator(&given.supernet.model.network);
-    let (mut rows, mut chosen) = (Vec::new(), Vec::new());
-    let mut searching = Vec::new();
-    for task in &tasks {
-        stage.go_on()?;
-        let begin = Instant::now();
-        let found = candidates(&given.supernet, &estimator, &given.questions.bits[*task], &limits)?;
-        let search_ms = milliseconds(begin);
-        searching.push(search_ms);
-        // Budgets often come to the same subnet; it is extracted, asked and measured once.
-        let mut extracted: BTreeMap<usize, usize> = BTreeMap::new();
-        for budget in &budgets {
-            let (at, fits) = match choose(&found.candidates, budget) {
-                Some(Choice::Fits(at)) => (at, true),
-                Some(Choice::Nearest(at)) => (at, false),
-                None => continue,
-            };
-            if let Entry::Vacant(place) = extracted.entry(at) {
-                place.insert(chosen.len());
-                chosen.push(extract(&given, *task, (&found, at), search_ms, &p, folder)?);
-            }
-            rows.push(Row { chosen: extracted[&at], budget: *budget, fits });
-            stage.progress(rows.len() as u64, (tasks.len() * budgets.len()) as u64, "scenarios");
-        }
-    }
-    searching.sort_by(f64::total_cmp);
-    let fitting = rows.iter().filter(|row| row.fits).count();
-    stage.metrics(
-        None,
-        &[
-            ("scenarios", rows.len() as f64),
-            ("of these fit", fitting as f64),
-            ("median search of one task, ms", searching.get(searching.len() / 2).copied().unwrap_or(f64::NAN)),
-        ],
-    );
+    let (rows, chosen) = search(stage, &given, &tasks, &budgets, &p, folder)?;
     let open = GateVector::open(&given.supernet.model.network.gate_layers());
     let whole = Rc::new(Subnet::of(&given.supernet, &open)?.model);
     let timing = Timing { warm_up: p.warm_up, runs: p.runs, rounds: p.rounds };
@@ -163,6 +135,52 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let (measured, whole) = measure(stage, &chosen, folder, &whole, meter)?;
     let found = Found { rows: &rows, chosen: &chosen, measured: &measured, whole };
     found.write(&given.questions, &given.predictor.conditions, stage.output("results")?).map_err(StageError::failed)
+}
+
+/// The subnets to deploy, kept in a folder, and for each task and budget which of them it is.
+fn search(
+    stage: &Stage,
+    given: &Given,
+    tasks: &[usize],
+    budgets: &[Budget],
+    p: &Parameters,
+    folder: &Path,
+) -> Result<(Vec<Row>, Vec<Chosen>), StageError> {
+    let limits = limits(p.limits, p.limit_min);
+    let estimator = given.predictor.estimator(&given.supernet.model.network);
+    let (mut rows, mut chosen, mut searching) = (Vec::new(), Vec::new(), Vec::new());
+    for task in tasks {
+        stage.go_on()?;
+        let begin = Instant::now();
+        let found = candidates(&given.supernet, &estimator, &given.questions.bits[*task], &limits)?;
+        let search_ms = milliseconds(begin);
+        searching.push(search_ms);
+        // Budgets often come to the same subnet; it is extracted, asked and measured once.
+        let mut extracted: BTreeMap<usize, usize> = BTreeMap::new();
+        for budget in budgets {
+            let (at, fits) = match choose(&found.candidates, budget) {
+                Some(Choice::Fits(at)) => (at, true),
+                Some(Choice::Nearest(at)) => (at, false),
+                None => continue,
+            };
+            if let Entry::Vacant(place) = extracted.entry(at) {
+                place.insert(chosen.len());
+                chosen.push(extract(given, *task, (&found, at), search_ms, p, folder)?);
+            }
+            rows.push(Row { chosen: extracted[&at], budget: *budget, fits });
+            stage.progress(rows.len() as u64, (tasks.len() * budgets.len()) as u64, "scenarios");
+        }
+    }
+    let fitting = rows.iter().filter(|row| row.fits).count();
+    stage.metrics(
+        None,
+        &[
+            ("scenarios", rows.len() as f64),
+            ("of these fit", fitting as f64),
+            ("median search of one task, ms", quantile(&searching, 0.5)),
+        ],
+    );
+    Ok((rows, chosen))
 }
 
 fn read(stage: &Stage) -> Result<Given, StageError> {

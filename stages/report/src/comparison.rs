@@ -13,7 +13,7 @@ use crate::chart::{Axis, Body, Chart, Look, Panel, Point, Series};
 use crate::document::Document;
 use crate::error::ReportError;
 use crate::estimate::{self, Estimate};
-use crate::format::{megabytes, megabytes_more, milliseconds, milliseconds_more, or_none, percent, percents};
+use crate::format::{megabytes, milliseconds, or_none, percent, percent_more, percents};
 use crate::matching::{Scenario, scenarios};
 use crate::output::{self, Claim, Figure, PARQUET};
 use crate::read;
@@ -66,8 +66,8 @@ pub(crate) fn figure(all: &[Made], scale: &str) -> Result<Figure, ReportError> {
     let chart = Chart { panels, columns, area: (340.0, 260.0) };
     let document = Document::new("NN-Factory and the baselines at equal budgets (Table 3, the counterpart for NumVQA)")
         .text(
-            "Each method's network for a task, a device and its budgets: Δ is measured latency, or counted memory, less the \
-             budget; an asterisk marks what is over it. Retrain keeps the full architecture whatever the budget. NN-Factory's \
+            "Each method's network for a task, a device and its budgets: Δ is by how much of the budget measured latency, or \
+             counted memory, is above it; an asterisk marks what is over. Retrain keeps the full architecture whatever the budget. NN-Factory's \
              network is the nearest where none is predicted to fit.",
         )
         .table("Scenarios", table(&scenarios, &methods))
@@ -97,8 +97,8 @@ fn table(scenarios: &[Scenario], methods: &[String]) -> Table {
             let slower = made.and_then(|made| one.slower(made));
             let larger = made.and_then(|made| one.larger(made));
             let mark = |more: Option<f64>| if more.is_some_and(|more| more > 0.0) { "*" } else { "" };
-            cells.push(format!("{}{}", milliseconds_more(slower), mark(slower)));
-            cells.extend(memory.then(|| format!("{}{}", megabytes_more(larger), mark(larger))));
+            cells.push(format!("{}{}", percent_more(slower, one.budgets.latency), mark(slower)));
+            cells.extend(memory.then(|| format!("{}{}", percent_more(larger, one.budgets.memory), mark(larger))));
             cells.push(percent(made.map(|made| made.accuracy), 1));
             cells.push(percents(made.map(|made| made.interval.0), made.map(|made| made.interval.1), 1));
         }

@@ -46,14 +46,9 @@ pub(crate) fn milliseconds(micros: Option<f64>) -> String {
     or_none(micros, |us| format!("{:.2} ms", us / 1e3))
 }
 
-/// A difference of times in milliseconds with its sign.
-pub(crate) fn milliseconds_more(micros: Option<f64>) -> String {
-    or_none(micros, |us| format!("{:+.2} ms", us / 1e3))
-}
-
-/// A difference of sizes in megabytes with its sign.
-pub(crate) fn megabytes_more(bytes: Option<f64>) -> String {
-    or_none(bytes, |bytes| format!("{:+.2} MB", bytes / 1e6))
+/// How much more than a whole, as per cent of it with its sign.
+pub(crate) fn percent_more(more: Option<f64>, whole: Option<f64>) -> String {
+    or_none(more.zip(whole).map(|(more, whole)| more / whole), |share| format!("{:+.1} %", share * 100.0))
 }
 
 /// Seconds in the unit that suits them.

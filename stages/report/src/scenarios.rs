@@ -3,6 +3,8 @@
 //! A subnet is chosen by its predicted latency, so whether it keeps the budget is told twice: as predicted and as measured.
 //! It does not know how subnets were chosen.
 
+use std::collections::BTreeSet;
+
 use nnf_contract::{Input, Kind, Offer, Parameter, Stage, StageError};
 use nnf_results::statistics;
 use polars::prelude::*;
@@ -84,12 +86,12 @@ pub(crate) fn document(title: &str, frame: &DataFrame) -> Result<Document, Repor
     let (predicted, measured, used) = (column("predicted_us")?, column("measured_us")?, column("memory_bytes")?);
     let (accuracy, low, high) = (column("accuracy")?, column("low")?, column("high")?);
     let within = within(frame)?;
+    let subnets = read::words(frame, "subnet")?;
+    let with_memory = memory.iter().any(Option::is_some);
     let row = |at: usize| {
-        vec![
-            devices[at].clone(),
-            tasks[at].clone(),
-            milliseconds(latency[at]),
-            megabytes(memory[at]),
+        let mut cells = vec![devices[at].clone(), tasks[at].clone(), milliseconds(latency[at])];
+        cells.extend(with_memory.then(|| megabytes(memory[at])));
+        cells.extend([
             milliseconds(predicted[at]),
             if fits[at] { "yes" } else { "no: the nearest" }.to_owned(),
             milliseconds(measured[at]),
@@ -98,23 +100,24 @@ pub(crate) fn document(title: &str, frame: &DataFrame) -> Result<Document, Repor
             percent(kept[at].zip(modules[at]).map(|(kept, modules)| kept / modules), 1),
             percent(accuracy[at], 1),
             percents(low[at], high[at], 1),
-        ]
+            subnets[at].clone(),
+        ]);
+        cells
     };
     let rows: Vec<Vec<String>> = (0..frame.height()).map(row).collect();
-    let titles = [
-        "device:",
-        "task:",
-        "latency budget",
-        "memory budget",
+    let mut titles = vec!["device:", "task:", "latency budget"];
+    titles.extend(with_memory.then_some("memory budget"));
+    titles.extend([
         "predicted",
         "predicted to fit:",
         "measured",
         "measured within:",
-        "memory",
-        "modules kept",
+        "memory, counted",
+        "modules kept, of all",
         "accuracy",
         "95 % interval",
-    ];
+        "subnet:",
+    ]);
     Ok(Document::new(title).table("", Table::new(titles, rows)).text(summary(frame, &within)?))
 }
 
@@ -125,12 +128,17 @@ fn summary(frame: &DataFrame, within: &[Option<bool>]) -> Result<String, ReportE
     let fitting: Vec<usize> = (0..frame.height()).filter(|at| fits[*at]).collect();
     let own: Vec<f64> = fitting.iter().filter_map(|at| accuracy[*at]).collect();
     let count: f64 = samples.iter().flatten().copied().fold(f64::INFINITY, f64::min);
+    let (devices, subnets) = (read::words(frame, "device")?, read::words(frame, "subnet")?);
+    let different: BTreeSet<(&str, &str)> =
+        fitting.iter().map(|at| (devices[*at].as_str(), subnets[*at].as_str())).collect();
     let judged = fitting.iter().filter(|at| within[**at].is_some()).count();
     let kept = fitting.iter().filter(|at| within[**at] == Some(true)).count();
     let mut told = format!(
-        "In {} of {} scenarios a subnet is predicted to fit; their mean accuracy is {}, on at least {count:.0} samples each. ",
+        "In {} of {} scenarios a subnet is predicted to fit, {} different ones in all; mean accuracy is {}, on at least \
+         {count:.0} samples each. ",
         fitting.len(),
         frame.height(),
+        different.len(),
         percent((!own.is_empty()).then(|| statistics::mean(&own)), 1),
     );
     if judged > 0 {
@@ -164,6 +172,7 @@ mod tests {
             "low" => [0.1; 4],
             "high" => [1.0; 4],
             "samples" => [200_u64, 100, 100, 100],
+            "subnet" => ["x", "x", "y", "z"],
         )
         .unwrap();
         let text = document("T", &frame).unwrap().markdown();
@@ -177,7 +186,7 @@ mod tests {
         assert_eq!(cells("e")[5..9], ["0.90 ms", "yes", "0.90 ms", "–"]);
         assert!(
             text.contains(
-                "3 of 4 scenarios a subnet is predicted to fit; their mean accuracy is 80.0 %, on at least 100"
+                "3 of 4 scenarios a subnet is predicted to fit, 2 different ones in all; mean accuracy is 80.0 %, on at least 100"
             ),
             "{text}"
         );

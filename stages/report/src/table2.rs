@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use nnf_contract::{Input, Kind, Offer, Parameter, Stage, StageError};
+use nnf_results::statistics;
 use polars::prelude::*;
 use serde::Deserialize;
 
@@ -74,7 +75,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     stage.metrics(
         None,
         &[
-            ("mean accuracy", accuracy.iter().sum::<f64>() / accuracy.len().max(1) as f64),
+            ("mean accuracy", statistics::mean(&accuracy)),
             ("least accuracy", accuracy.iter().copied().fold(f64::INFINITY, f64::min)),
         ],
     );
@@ -118,7 +119,7 @@ pub(crate) fn document(title: &str, joined: &DataFrame) -> Result<Document, Repo
     for (position, supernet) in supernets.all().iter().enumerate() {
         let rows = supernets.rows(position);
         let accuracy: Vec<f64> = pick(&read::numbers(joined, "accuracy")?, &rows).into_iter().flatten().collect();
-        let mean = accuracy.iter().sum::<f64>() / accuracy.len().max(1) as f64;
+        let mean = statistics::mean(&accuracy);
         let modules = or_none(rows.first().and_then(|row| modules[*row]), |modules| format!("{modules:.0} modules"));
         let (title, network) = (&supernet.title, &supernet.network);
         let caption = format!("{title}: {network}, {modules}, mean accuracy {}", percent(Some(mean), 2));
@@ -136,11 +137,11 @@ const TITLES: [&str; 13] = [
     "accuracy, paper",
     "accuracy, ours",
     "95 % interval",
-    "points",
+    "difference, points",
     "ratio, paper",
     "ratio, ours",
     "modules kept",
-    "MACs",
+    "MACs, of the whole",
     "parameters",
     "weights",
     "samples",
@@ -191,7 +192,7 @@ pub(crate) fn means(all: &DataFrame) -> Result<Table, ReportError> {
     }
     let row = |key: &(usize, i64, bool)| {
         let ((supernet, millionths, unseen), values) = (key, &groups[key]);
-        let mean = |f: &dyn Fn(&(f64, f64)) -> f64| values.iter().map(f).sum::<f64>() / values.len() as f64;
+        let mean = |f: &dyn Fn(&(f64, f64)) -> f64| statistics::mean(&values.iter().map(f).collect::<Vec<f64>>());
         let least = values.iter().map(|(accuracy, _)| *accuracy).fold(f64::INFINITY, f64::min);
         vec![
             supernets.all()[*supernet].title.clone(),
@@ -204,5 +205,5 @@ pub(crate) fn means(all: &DataFrame) -> Result<Table, ReportError> {
         ]
     };
     let rows = groups.keys().map(row).collect();
-    Ok(Table::new(["backbone:", "limit", "tasks:", "number", "mean accuracy", "least", "mean ratio"], rows))
+    Ok(Table::new(["backbone:", "limit", "tasks:", "number", "mean accuracy", "least accuracy", "mean ratio"], rows))
 }

@@ -38,6 +38,9 @@ pub(crate) fn offer() -> Offer {
                 Input::new("prune_preparation", json, "costs of Prune&Tune's unified network, and of profiling")
                     .many()
                     .optional(),
+                Input::new("customisation", json, "costs of the baselines' networks: where they were trained")
+                    .many()
+                    .optional(),
                 Input::new("retrain_preparation", json, "costs of the weights that Retrain starts from")
                     .many()
                     .optional(),
@@ -63,6 +66,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         ours: costs(stage, "preparation")?,
         retrain: costs(stage, "retrain_preparation")?,
         prune: costs(stage, "prune_preparation")?,
+        customisation: costs(stage, "customisation")?,
     };
     let methods = methods(&sweeps, baselines.as_ref(), &preparation, &paper)?;
     let document = document(&methods, &preparation, &parts(&sweeps)?)
@@ -76,12 +80,14 @@ fn costs(stage: &Stage, input: &str) -> Result<Vec<Cost>, ReportError> {
     Ok(output::paths(stage, input).iter().map(|path| Cost::load(path)).collect::<Result<_, _>>()?)
 }
 
-/// What was done once for each method.
+/// What was done once for each method, and where scenarios were worked on.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Preparation {
     pub(crate) ours: Vec<Cost>,
     pub(crate) retrain: Vec<Cost>,
     pub(crate) prune: Vec<Cost>,
+    /// Of the baselines' networks for all scenarios together; where they were trained.
+    pub(crate) customisation: Vec<Cost>,
 }
 
 impl Preparation {
@@ -187,15 +193,19 @@ pub(crate) fn document(methods: &[Method], preparation: &Preparation, parts: &[f
             method.scenarios.to_string(),
         ]
     };
-    Document::new("Preparation time (once) and customisation time (for each scenario)")
+    let mut document = Document::new("Preparation time (once) and customisation time (for each scenario)")
         .table("", Table::new(TITLES, methods.iter().map(row).collect()))
         .text(
             "Customisation of NN-Factory is the mean over scenarios of search over all limits, extraction and saving; of a \
              baseline, the mean time until it is within 0.1 point of its best validation accuracy.",
         )
         .table("Customisation of NN-Factory, mean over scenarios", split(parts))
-        .table("Preparation", once(methods, preparation))
-        .text(unlike(preparation))
+        .table("Preparation", once(methods, preparation));
+    if !preparation.customisation.is_empty() {
+        let caption = "Customisation of the baselines, all scenarios together";
+        document = document.table(caption, together(&preparation.customisation));
+    }
+    document.text(unlike(preparation))
 }
 
 /// A remark where trainings ended because their steps ran out; nothing where none did or the tables do not say.
@@ -236,9 +246,18 @@ fn once(methods: &[Method], preparation: &Preparation) -> Table {
     Table::new(["method:", "stage:", "time", "device:", "threads"], methods.iter().flat_map(rows).collect())
 }
 
+/// Time of stages that customise for many scenarios, and on what they ran.
+fn together(costs: &[Cost]) -> Table {
+    let row = |cost: &Cost| {
+        vec![cost.stage.clone(), duration(Some(cost.seconds)), cost.device.clone(), cost.threads.to_string()]
+    };
+    Table::new(["stage:", "time", "device:", "threads"], costs.iter().map(row).collect())
+}
+
 /// A remark where parts ran on unlike machines; nothing where they did not.
 fn unlike(preparation: &Preparation) -> String {
-    let all = [&preparation.ours, &preparation.retrain, &preparation.prune].into_iter().flatten();
+    let Preparation { ours, retrain, prune, customisation } = preparation;
+    let all = [ours, retrain, prune, customisation].into_iter().flatten();
     let places: BTreeSet<(&str, u32)> = all.map(|cost| (cost.device.as_str(), cost.threads)).collect();
     if places.len() < 2 {
         return String::new();

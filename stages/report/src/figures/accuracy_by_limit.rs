@@ -95,10 +95,11 @@ fn document(means: &[Mean], supernets: &[Supernet], scale: &str) -> Document {
         Claim::new(&supernet.title, paper, ends.unwrap_or_default())
     };
     Document::new("Accuracy of generated models under different activation limits (Fig. 9, NumVQA)")
-        .text(
-            "Mean accuracy over tasks that were trained on, with the 95 % interval of that mean (Student's t over tasks). \
+        .text(format!(
+            "Mean accuracy over {} tasks that were trained on, with the 95 % interval of that mean (Student's t over tasks). \
              The paper averages 10 random tasks; it prints no numbers beside its curves.",
-        )
+            means.iter().map(|mean| mean.tasks).max().unwrap_or(0)
+        ))
         .table("The paper's claims", output::claims(supernets.iter().enumerate().map(told).collect()))
         .text(scale)
 }

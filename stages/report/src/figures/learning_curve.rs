@@ -113,7 +113,8 @@ fn places(curves: &DataFrame) -> Result<Vec<Place>, ReportError> {
 fn document(places: &[Place], devices: &[String], scale: &str) -> Document {
     let told = |device: &String| {
         let own: Vec<&Place> = places.iter().filter(|place| place.device == *device).collect();
-        let enough = own.iter().find(|place| place.accuracy.middle > 0.95);
+        // All larger numbers too: one lucky size is not enough.
+        let enough = own.iter().rev().take_while(|place| place.accuracy.middle > 0.95).last();
         let reached = enough.map_or_else(
             || "above 95 % with none of the numbers".to_owned(),
             |place| format!("above 95 % from {:.0} subnets on", place.vectors),
@@ -132,8 +133,8 @@ fn document(places: &[Place], devices: &[String], scale: &str) -> Document {
     ));
     Document::new("Accuracy of the performance predictor by the number of profiled subnets (Fig. 13)")
         .text(format!(
-            "Each point is the median of {} fits to random subsets, each subset part of the next larger one, judged on \
-             vectors that no fit has seen. What is below 0 % or an R² of −1 is marked at the lower edge.",
+            "Accuracy is 100 % − MAPE. Each point is the median of {} fits to random subsets, each subset part of the next \
+             larger one, judged on vectors that no fit has seen. What is below 0 % or an R² of −1 is marked at the lower edge.",
             places.iter().map(|place| place.repeats).max().unwrap_or(0)
         ))
         .table("The paper's claims", output::claims(claims))

@@ -114,6 +114,7 @@ fn of(
     let (predicted, measured, retest) = (whole("predicted")?, whole("measured")?, column("retest")?);
     let constant = whole("constant")?;
     let as_measured = read::optional_numbers(table, &format!("as_measured_{suffix}"))?;
+    one_device_each(table, &devices)?;
     let one = |device: String| {
         let own: Vec<usize> = (0..devices.len()).filter(|row| devices[*row] == device).collect();
         let pick = |values: &[f64]| own.iter().map(|row| values[*row] * factor).collect::<Vec<f64>>();
@@ -130,6 +131,20 @@ fn of(
         }
     };
     Ok(read::distinct(&devices).into_iter().map(one).collect())
+}
+
+/// Refuses two devices of one name, which would be drawn as one.
+fn one_device_each(table: &DataFrame, devices: &[String]) -> Result<(), ReportError> {
+    let threads = if read::has(table, "threads") { read::numbers(table, "threads")? } else { return Ok(()) };
+    for device in read::distinct(devices) {
+        let mut own = (0..devices.len()).filter(|row| devices[*row] == device).map(|row| threads[row]);
+        let first = own.next();
+        if own.any(|other| Some(other) != first) {
+            let why = format!("`{device}` names two devices with different numbers of threads");
+            return Err(ReportError::Misfit(format!("{why}; give each profile a `device` of its own")));
+        }
+    }
+    Ok(())
 }
 
 fn panel(judged: &Judged) -> Panel {
@@ -182,7 +197,7 @@ fn document(judged: &[Judged], scale: &str) -> Document {
         "R²",
         "test–retest R²",
         "MAPE",
-        "MAPE at the speed of then",
+        "MAPE, speed not corrected",
         "a constant's MAPE",
         "\"accuracy\"",
         "a constant's \"accuracy\"",
@@ -194,13 +209,17 @@ fn document(judged: &[Judged], scale: &str) -> Document {
     };
     let mut document = Document::new("Accuracy of the performance prediction (Fig. 8)")
         .table("Predictions for subnets that no fit has seen", table)
+        .text(
+            "MAPE is the mean absolute error in % of the measured value; \"accuracy\" is 100 % − MAPE, as in the paper. \
+             Test–retest R² compares two measurements of the same subnets. A constant is the best single value for all.",
+        )
         .table("The paper's claims", output::claims(judged.iter().map(told).collect()))
         .text(THEIRS);
     if judged.iter().any(|one| one.mape_as_measured().is_some_and(|mape| mape != one.mape())) {
         document = document.text(
             "A shared machine's speed varies, and a reference subnet, measured all along, tells by how much. Latencies are \
              compared at the speed of the time when the predictor's own vectors were measured; beside it stands the error \
-             against what was measured at the machine's speed of then.",
+             without that correction.",
         );
     }
     if judged.iter().any(|one| one.what == "memory") {

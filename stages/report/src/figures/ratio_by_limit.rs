@@ -134,10 +134,15 @@ fn document(means: &[Mean], supernets: &[Supernet], scale: &str) -> Document {
         let paper = "at very low limits the ratio misses the limit, and pruning brings it to the diagonal";
         claims.push(Claim::new(format!("{title}, low limits"), paper, ours));
         let even = own.iter().rev().take_while(|mean| (mean.ratios[1].0 - last.ratios[1].0).abs() < 0.005).last();
-        let ours = even.map_or_else(String::new, |mean| {
-            let (from, ratio) = (limit(mean.limit), percent(Some(last.ratios[1].0), 1));
-            format!("within half a point of {ratio} from a limit of {from} on")
-        });
+        let ratio = |mean: &Mean| percent(Some(mean.ratios[1].0), 1);
+        let ours = match even.filter(|even| even.limit < last.limit) {
+            Some(even) => format!("within half a point of {} from a limit of {} on", ratio(last), limit(even.limit)),
+            None => {
+                let before = own.iter().rev().nth(1).unwrap_or(last);
+                let told = format!("{} at a limit of {}", ratio(before), limit(before.limit));
+                format!("does not become stable: {told}, {} at {}", ratio(last), limit(last.limit))
+            }
+        };
         claims.push(Claim::new(format!("{title}, high limits"), "the ratio becomes stable", ours));
     }
     let nothing = means.iter().any(|mean| mean.ratios.iter().any(|(_, least, _)| *least <= 0.0));

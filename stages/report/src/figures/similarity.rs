@@ -50,7 +50,8 @@ struct Square {
 
 pub(crate) fn figure(table: &DataFrame, measure: &str, scale: &str) -> Result<Figure, ReportError> {
     let (tasks, limits) = (square(table, "tasks", measure)?, square(table, "limits", measure)?);
-    let what = if measure == "cosine" { "cosine of the gate vectors" } else { "kept modules: intersection over union" };
+    let what =
+        if measure == "cosine" { "cosine of the gate vectors" } else { "intersection over union of kept modules" };
     let panel = |title: &str, label: &str, square: &Square| Panel {
         title: title.into(),
         note: square.fixed.as_ref().map_or_else(|| what.to_owned(), |fixed| format!("{fixed}; {what}")),
@@ -64,7 +65,7 @@ pub(crate) fn figure(table: &DataFrame, measure: &str, scale: &str) -> Result<Fi
     ];
     let side = (tasks.names.len().max(limits.names.len()) as f64 * 32.0).max(220.0);
     let chart = Chart { panels, columns: 2, area: (side, side) };
-    Ok(Figure { chart, document: document(&tasks, &limits, scale), data: table.clone() })
+    Ok(Figure { chart, document: document(&tasks, &limits, what, scale), data: table.clone() })
 }
 
 fn square(table: &DataFrame, between: &str, measure: &str) -> Result<Square, ReportError> {
@@ -105,7 +106,7 @@ fn fixed(table: &DataFrame, between: &str, own: &[usize]) -> Result<Option<Strin
     }
 }
 
-fn document(tasks: &Square, limits: &Square, scale: &str) -> Document {
+fn document(tasks: &Square, limits: &Square, what: &str, scale: &str) -> Document {
     // The last word of a task is its target, the others its quantifier.
     let target = |at: usize| tasks.names[at].text.rsplit(' ').next().unwrap_or_default().to_owned();
     let (mut same, mut other) = (Vec::new(), Vec::new());
@@ -146,7 +147,7 @@ fn document(tasks: &Square, limits: &Square, scale: &str) -> Document {
         .filter_map(|(what, square)| Some(format!("{what} are compared {}.", square.fixed.as_ref()?)))
         .collect();
     Document::new("Similarity of gates between tasks and between limits (Fig. 15, NumVQA)")
-        .text(held.join(" "))
+        .text(format!("Similarity is the {what}. {}", held.join(" ")))
         .table("The paper's claims", output::claims(claims))
         .text(scale)
 }

@@ -116,20 +116,40 @@ fn panel(device: &str, tasks: &[String], rows: &[Row]) -> Panel {
     }
 }
 
+/// What tasks gain from their least to their greatest budget.
+fn gain(ends: &[(&Row, &Row)]) -> String {
+    let count = |holds: &dyn Fn(f64, f64) -> bool| {
+        ends.iter().filter(|(least, most)| holds(most.accuracy, least.accuracy)).count()
+    };
+    let gained = |(least, most): &(&Row, &Row)| most.accuracy - least.accuracy;
+    let Some(best) = ends.iter().max_by(|a, b| gained(a).total_cmp(&gained(b))) else {
+        return "one budget only".into();
+    };
+    let at = |row: &Row| format!("{} in {}", percent(Some(row.accuracy), 1), milliseconds(Some(row.measured)));
+    format!(
+        "from the least to the greatest budget {} of {} tasks are better, {} worse, {} the same; most of all {}: {}, then {}",
+        count(&|most, least| most > least),
+        ends.len(),
+        count(&|most, least| most < least),
+        count(&|most, least| most == least),
+        best.0.task,
+        at(best.0),
+        at(best.1)
+    )
+}
+
 fn document(rows: &[Row], devices: &[String], tasks: &[String], left_out: usize, scale: &str) -> Document {
     let mut claims = Vec::new();
     for device in devices {
-        for task in tasks {
-            let own: Vec<&Row> = rows.iter().filter(|row| row.device == *device && row.task == *task).collect();
-            let (Some(first), Some(last)) = (own.first(), own.last()) else { continue };
-            let at = |row: &Row| {
-                let (measured, budget) = (milliseconds(Some(row.measured)), milliseconds(Some(row.budget)));
-                let of = if row.within() { "within a budget of" } else { "over a budget of" };
-                format!("{} in {measured}, {of} {budget}", percent(Some(row.accuracy), 1))
-            };
-            let ours = format!("{}; {}", at(first), at(last));
-            claims.push(Claim::new(format!("{device}: {task}"), "better with a larger budget", ours));
-        }
+        let ends: Vec<(&Row, &Row)> = tasks
+            .iter()
+            .filter_map(|task| {
+                let mut own = rows.iter().filter(|row| row.device == *device && row.task == *task);
+                let first = own.next()?;
+                Some((first, own.next_back()?))
+            })
+            .collect();
+        claims.push(Claim::new(device.as_str(), "better with a larger budget", gain(&ends)));
     }
     let over = rows.iter().filter(|row| !row.within()).count();
     let mut note =

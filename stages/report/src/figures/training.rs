@@ -207,7 +207,10 @@ fn document(means: &[Mean], supernets: &[Supernet], batches: &Batches, scale: &s
         ),
     };
     Document::new("Accuracy of generated models along the training (Fig. 12)")
-        .text(format!("Mean over tasks with the 95 % interval of that mean (Student's t over tasks). {epochs}"))
+        .text(format!(
+            "Mean over {} tasks with the 95 % interval of that mean (Student's t over tasks). {epochs}",
+            means.iter().map(|mean| mean.tasks).max().unwrap_or(0)
+        ))
         .table("The paper's claims", output::claims(claims))
         .text(scale)
 }

@@ -39,13 +39,26 @@ pub fn memory_bytes() -> u64 {
 
 #[cfg(target_os = "linux")]
 fn cpu_model() -> Option<String> {
-    let text = fs_err::read_to_string("/proc/cpuinfo").ok()?;
+    let board = fs_err::read_to_string("/proc/device-tree/model").ok();
+    model_of(&fs_err::read_to_string("/proc/cpuinfo").ok()?, board.as_deref())
+}
+
+/// The processor by what Linux tells of it. 64-bit ARM kernels give no name, but numbers, and mostly the board's name.
+#[cfg(target_os = "linux")]
+fn model_of(cpuinfo: &str, board: Option<&str>) -> Option<String> {
     let value = |name: &str| {
-        let line = text.lines().find(|line| line.split(':').next().is_some_and(|key| key.trim() == name));
+        let line = cpuinfo.lines().find(|line| line.split(':').next().is_some_and(|key| key.trim() == name));
         line.and_then(|line| line.split_once(':')).map(|(_, value)| value.trim().to_owned())
     };
+    let Some(name) = value("model name").or_else(|| value("Processor")) else {
+        let numbers = ["CPU implementer", "CPU part", "CPU variant", "CPU revision"].map(value);
+        let numbers: Vec<String> = numbers.into_iter().flatten().collect();
+        let board = board.map(|board| board.trim_matches(['\0', '\n', ' '])).filter(|board| !board.is_empty());
+        let numbers = (!numbers.is_empty()).then(|| format!("ARM {}", numbers.join(" ")));
+        let parts: Vec<String> = board.map(str::to_owned).into_iter().chain(numbers).collect();
+        return (!parts.is_empty()).then(|| parts.join(", "));
+    };
     // Virtual machines often hide the model's name, so the numbers that tell processors apart go with it.
-    let name = value("model name").or_else(|| value("Processor"))?;
     match (value("cpu family"), value("model"), value("stepping")) {
         (Some(family), Some(model), Some(stepping)) => {
             Some(format!("{name} (family {family}, model {model}, stepping {stepping})"))
@@ -78,4 +91,22 @@ fn gpus() -> Vec<String> {
             model.map_or_else(|| "unknown".into(), |model| model.trim().to_owned())
         })
         .collect()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::model_of;
+
+    #[test]
+    fn processors_are_told_apart_by_what_there_is() {
+        let named = "processor\t: 0\nmodel name\t: Chip 9\ncpu family\t: 26\nmodel\t\t: 2\nstepping\t: 1\n";
+        assert_eq!(model_of(named, None).as_deref(), Some("Chip 9 (family 26, model 2, stepping 1)"));
+        let arm = "processor\t: 0\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x4\nCPU part\t: 0xd0b\nCPU revision\t: 1\n";
+        assert_eq!(
+            model_of(arm, Some("Raspberry Pi 5 Model B Rev 1.0\0")).as_deref(),
+            Some("Raspberry Pi 5 Model B Rev 1.0, ARM 0x41 0xd0b 0x4 1")
+        );
+        assert_eq!(model_of(arm, None).as_deref(), Some("ARM 0x41 0xd0b 0x4 1"));
+        assert_eq!(model_of("processor\t: 0\n", Some("\0")), None);
+    }
 }

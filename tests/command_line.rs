@@ -184,6 +184,8 @@ fn results_are_copied_out() {
     error: there is no result of `sort` as the pipeline stands
     hint: `nnf run sort` makes it
     ");
+    let named = project.nnf(&["get", "pipeline.yaml", "sort.sorted"]).err;
+    assert!(named.contains("hint: `nnf run pipeline.yaml sort` makes it"), "{named}");
     ok(&project, &["run"]);
     assert_eq!(ok(&project, &["get", "sort.sorted"]), "apple\nfig\npear\n");
     assert_eq!(ok(&project, &["get", "head[lines=2].first"]), "apple\nfig\n");

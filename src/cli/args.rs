@@ -171,6 +171,11 @@ pub(crate) fn split(words: &[String]) -> (PathBuf, &[String]) {
     }
 }
 
+/// The pipeline as a hint's command names it: with a space behind it, or nothing where none was named.
+pub(crate) fn named(words: &[String]) -> String {
+    words.first().filter(|first| is_pipeline(first)).map_or_else(String::new, |first| format!("{first} "))
+}
+
 fn is_pipeline(word: &str) -> bool {
     word.ends_with(".yaml") || word.ends_with(".yml") || word.contains('/') || Path::new(word).is_file()
 }

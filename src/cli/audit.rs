@@ -12,7 +12,7 @@ use nnf::reporter::duration;
 use nnf::run::{Audit, AuditError, AuditOptions, Audited, OutputDifference, Verdict};
 use serde_json::json;
 
-use crate::cli::args::{Common, split};
+use crate::cli::args::{Common, named, split};
 use crate::cli::context::Context;
 use crate::cli::{Failure, confine, render, run};
 
@@ -58,7 +58,7 @@ pub(crate) fn run(command: &AuditCommand, common: &Common) -> Result<(), Failure
         }
         tell(&audited, common.json);
     });
-    let whole = whole.map_err(refused)?;
+    let whole = whole.map_err(|error| refused(error, &named(&command.words)))?;
     if common.json {
         render::out(&json!({ "same": same, "differ": differ, "failed": failed, "interrupted": !whole }).to_string());
     } else {
@@ -93,9 +93,12 @@ fn chosen(context: &Context, words: &[String], common: &Common) -> Result<BTreeS
     Ok(others.into_iter().collect())
 }
 
-fn refused(error: AuditError) -> Failure {
+fn refused(error: AuditError, named: &str) -> Failure {
     match error {
-        AuditError::NotFresh(_) => Failure::wrong_with_hint(error.to_string(), "`nnf run` makes it; then audit it"),
+        AuditError::NotFresh(_) => {
+            let run = format!("nnf run {named}");
+            Failure::wrong_with_hint(error.to_string(), format!("`{}` makes it; then audit it", run.trim_end()))
+        }
         AuditError::Plan(error) => error.into(),
         AuditError::Store(error) => error.into(),
     }

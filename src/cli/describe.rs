@@ -45,7 +45,9 @@ pub(crate) fn run(command: &DescribeCommand, common: &Common) -> Result<(), Fail
 fn whole(kind: &Kind) {
     render::out(&format!("{}: {}", kind.name, kind.summary));
     if kind.measures {
-        render::out("  measures this machine: its results are never served to another one, and it runs alone");
+        render::out(
+            "  measures this machine: its results are served to machines of the same make only, and it runs alone",
+        );
     }
     if kind.resumes {
         render::out("  resumes from checkpoints");

@@ -9,7 +9,7 @@ use nnf::record::{Artifact, Form, Produced};
 use nnf::store::StoreError;
 
 use crate::cli::Failure;
-use crate::cli::args::{Common, GetCommand, split};
+use crate::cli::args::{Common, GetCommand, named, split};
 use crate::cli::context::Context;
 
 /// Longest content that goes to a terminal unasked.
@@ -27,10 +27,11 @@ pub(crate) fn run(command: &GetCommand, common: &Common) -> Result<(), Failure> 
         .rsplit_once('.')
         .ok_or_else(|| Failure::wrong_with_hint(format!("`{word}` names no output"), "write it as STAGE.OUTPUT"))?;
     let context = Context::open(&pipeline, common)?;
+    let named = named(&command.words);
     let id = context.instance(stage)?;
     let instance = context.loaded.graph.get(id);
     if output == "record" {
-        let key = key(&context, id)?;
+        let key = key(&context, id, &named)?;
         let text = context.around().record_text(&key)?.unwrap_or_default();
         return deliver_text(text.as_bytes(), command.output.as_deref());
     }
@@ -41,20 +42,25 @@ pub(crate) fn run(command: &GetCommand, common: &Common) -> Result<(), Failure> 
             format!("it has: {}", names.join(", ")),
         ));
     }
-    let key = key(&context, id)?;
-    let known = context.store.look_up(&key)?.ok_or_else(|| not_there(stage))?;
+    let key = key(&context, id, &named)?;
+    let known = context.store.look_up(&key)?.ok_or_else(|| not_there(&named, stage))?;
     let Some(Produced::Artifact(artifact)) = known.outputs.get(output) else {
         return Err(Failure::wrong(format!("stage `{stage}` left its optional output `{output}` out")));
     };
-    deliver(&context, artifact, (stage, word), command.output.as_deref())
+    deliver(&context, artifact, (&named, stage, word), command.output.as_deref())
 }
 
-fn deliver(context: &Context, artifact: &Artifact, names: (&str, &str), to: Option<&Path>) -> Result<(), Failure> {
-    let (stage, word) = names;
+fn deliver(
+    context: &Context,
+    artifact: &Artifact,
+    (named, stage, word): (&str, &str, &str),
+    to: Option<&Path>,
+) -> Result<(), Failure> {
     let again = |error: StoreError| match error {
-        StoreError::Missing(_) | StoreError::Damaged { .. } => {
-            Failure::wrong_with_hint(error.to_string(), format!("`nnf run --force {stage} {stage}` makes it again"))
-        }
+        StoreError::Missing(_) | StoreError::Damaged { .. } => Failure::wrong_with_hint(
+            error.to_string(),
+            format!("`nnf run {named}--force {stage} {stage}` makes it again"),
+        ),
         error => error.into(),
     };
     match to {
@@ -64,7 +70,7 @@ fn deliver(context: &Context, artifact: &Artifact, names: (&str, &str), to: Opti
         }
         None if artifact.form == Form::Folder || artifact.size > SHORT => Err(Failure::wrong_with_hint(
             format!("`{word}` is a folder or long; it needs a place to go"),
-            format!("`nnf get {word} -o PATH`"),
+            format!("`nnf get {named}{word} -o PATH`"),
         )),
         None => deliver_text(&context.store.read(artifact).map_err(again)?, None),
     }
@@ -81,19 +87,19 @@ fn check_target(to: &Path) -> Result<(), Failure> {
 }
 
 /// The key of an instance as the pipeline stands; its own must be fresh.
-fn key(context: &Context, id: nnf::graph::InstanceId) -> Result<Key, Failure> {
+fn key(context: &Context, id: nnf::graph::InstanceId, named: &str) -> Result<Key, Failure> {
     let graph = &context.loaded.graph;
     let plan = context.around().plan(graph, &graph.needed_for(&[id]), &|_| false, &Default::default());
     match plan.map_err(Failure::from)?.remove(id.index()) {
         Some(Status::Fresh(known)) => Ok(known.key),
-        _ => Err(not_there(&graph.get(id).name)),
+        _ => Err(not_there(named, &graph.get(id).name)),
     }
 }
 
-fn not_there(stage: &str) -> Failure {
+fn not_there(named: &str, stage: &str) -> Failure {
     Failure::wrong_with_hint(
         format!("there is no result of `{stage}` as the pipeline stands"),
-        format!("`nnf run {stage}` makes it"),
+        format!("`nnf run {named}{stage}` makes it"),
     )
 }
 

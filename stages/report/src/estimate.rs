@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use nnf_results::statistics::{half_interval, mean};
 
+use crate::chart::Point;
 use crate::format::{NONE, percent};
 
 /// A mean, with half of its 95 % interval where there are several values.
@@ -13,12 +14,26 @@ use crate::format::{NONE, percent};
 pub(crate) struct Estimate {
     pub(crate) mean: f64,
     pub(crate) half: Option<f64>,
+    /// How many values there are.
+    pub(crate) count: usize,
 }
 
 impl Estimate {
     /// `None` without values.
     pub(crate) fn of(values: &[f64]) -> Option<Self> {
-        (!values.is_empty()).then(|| Estimate { mean: mean(values), half: half_interval(values) })
+        let (count, half) = (values.len(), half_interval(values));
+        (count > 0).then(|| Estimate { mean: mean(values), half, count })
+    }
+
+    /// The interval of a mean share: none is below 0 or above 1.
+    pub(crate) fn interval(self) -> Option<(f64, f64)> {
+        self.half.map(|half| ((self.mean - half).max(0.0), (self.mean + half).min(1.0)))
+    }
+
+    /// A mean share as a point of a chart, in per cent.
+    pub(crate) fn point(self, x: f64) -> Point {
+        let y = self.mean * 100.0;
+        self.interval().map_or_else(|| Point::new(x, y), |(low, high)| Point::within(x, y, low * 100.0, high * 100.0))
     }
 
     /// The mean of tasks' means: what one task got in several scenarios is not independent.

@@ -5,13 +5,13 @@
 use std::cmp::Ordering;
 
 use nnf_contract::{Input, Kind, Offer, Parameter, ParameterType, Stage, StageError};
-use nnf_results::statistics;
 use polars::prelude::*;
 use serde::Deserialize;
 
-use crate::chart::{Axis, Body, Chart, Look, Panel, Point, Series};
+use crate::chart::{Axis, Body, Chart, Look, Panel, Series};
 use crate::document::Document;
 use crate::error::ReportError;
+use crate::estimate::Estimate;
 use crate::format::{limit, percent};
 use crate::output::{self, Claim, Figure, PARQUET};
 use crate::read;
@@ -103,9 +103,7 @@ struct Mean {
     supernet: usize,
     limit: f64,
     step: f64,
-    accuracy: f64,
-    half: Option<f64>,
-    tasks: usize,
+    accuracy: Estimate,
 }
 
 pub(crate) fn figure(results: &DataFrame, batches: &Batches, scale: &str) -> Result<Figure, ReportError> {
@@ -131,12 +129,13 @@ fn panel(title: &str, own: &[&Mean], limits: &[f64], batch: u32) -> Panel {
         ("training (steps)", 1.0)
     };
     let series = limits.iter().enumerate().map(|(style, at)| {
-        let points = own.iter().filter(|mean| mean.limit == *at).map(|mean| point(mean, each)).collect();
+        let points =
+            own.iter().filter(|mean| mean.limit == *at).map(|mean| mean.accuracy.point(mean.step * each)).collect();
         Series { name: format!("limit {}", limit(*at)), style, look: Look::Line, points }
     });
     let series: Vec<Series> = series.collect();
     let low = series.iter().flat_map(|one| &one.points).map(|p| p.interval.map_or(p.y, |i| i.0)).fold(100.0, f64::min);
-    let tasks = own.iter().map(|mean| mean.tasks).max().unwrap_or(0);
+    let tasks = own.iter().map(|mean| mean.accuracy.count).max().unwrap_or(0);
     Panel {
         title: title.to_owned(),
         note: format!("mean over {tasks} tasks, with its 95 % interval"),
@@ -150,35 +149,20 @@ fn panel(title: &str, own: &[&Mean], limits: &[f64], batch: u32) -> Panel {
 fn means(results: &DataFrame, supernets: &Supernets) -> Result<Vec<Mean>, ReportError> {
     let (limits, steps) = (read::all_numbers(results, "limit")?, read::all_numbers(results, "step")?);
     let accuracy = read::all_numbers(results, "accuracy")?;
-    let mut means: Vec<(Mean, Vec<f64>)> = Vec::new();
+    let mut groups: Vec<((usize, f64, f64), Vec<f64>)> = Vec::new();
     for row in 0..limits.len() {
-        let supernet = supernets.of_row(row);
-        let same = |mean: &Mean| mean.supernet == supernet && mean.limit == limits[row] && mean.step == steps[row];
-        match means.iter_mut().find(|(mean, _)| same(mean)) {
+        let place = (supernets.of_row(row), limits[row], steps[row]);
+        match groups.iter_mut().find(|(group, _)| *group == place) {
             Some((_, values)) => values.push(accuracy[row]),
-            None => {
-                let mean = Mean { supernet, limit: limits[row], step: steps[row], accuracy: 0.0, half: None, tasks: 0 };
-                means.push((mean, vec![accuracy[row]]));
-            }
+            None => groups.push((place, vec![accuracy[row]])),
         }
     }
-    let finished = |(mean, values): (Mean, Vec<f64>)| Mean {
-        accuracy: statistics::mean(&values),
-        half: statistics::half_interval(&values),
-        tasks: values.len(),
-        ..mean
+    let one = |((supernet, limit, step), values): ((usize, f64, f64), Vec<f64>)| {
+        Some(Mean { supernet, limit, step, accuracy: Estimate::of(&values)? })
     };
-    let mut means: Vec<Mean> = means.into_iter().map(finished).collect();
+    let mut means: Vec<Mean> = groups.into_iter().filter_map(one).collect();
     means.sort_by(|a, b| (a.supernet, a.step).partial_cmp(&(b.supernet, b.step)).unwrap_or(Ordering::Equal));
     Ok(means)
-}
-
-fn point(mean: &Mean, each: f64) -> Point {
-    let (x, y) = (mean.step * each, mean.accuracy * 100.0);
-    match mean.half {
-        Some(half) => Point::within(x, y, (y - half * 100.0).max(0.0), (y + half * 100.0).min(100.0)),
-        None => Point::new(x, y),
-    }
 }
 
 fn document(means: &[Mean], supernets: &[Supernet], batches: &Batches, scale: &str) -> Document {
@@ -192,7 +176,7 @@ fn document(means: &[Mean], supernets: &[Supernet], batches: &Batches, scale: &s
         let at = |mean: &Mean| {
             let samples = mean.step * f64::from(batch);
             let epochs = if batch > 0 { format!(" ({:.2} epochs)", samples / EPOCH) } else { String::new() };
-            format!("{} after {:.0} steps{epochs}", percent(Some(mean.accuracy), 2), mean.step)
+            format!("{} after {:.0} steps{epochs}", percent(Some(mean.accuracy.mean), 2), mean.step)
         };
         let ours = format!("{}; {} (limit {})", at(first), at(last), limit(least));
         claims.push(Claim::new(&supernet.title, "accuracy improves gradually with more epochs", ours));
@@ -209,7 +193,7 @@ fn document(means: &[Mean], supernets: &[Supernet], batches: &Batches, scale: &s
     Document::new("Accuracy of generated models along the training (Fig. 12)")
         .text(format!(
             "Mean over {} tasks with the 95 % interval of that mean (Student's t over tasks). {epochs}",
-            means.iter().map(|mean| mean.tasks).max().unwrap_or(0)
+            means.iter().map(|mean| mean.accuracy.count).max().unwrap_or(0)
         ))
         .table("The paper's claims", output::claims(claims))
         .text(scale)
@@ -222,9 +206,9 @@ fn data(means: &[Mean], supernets: &[Supernet]) -> PolarsResult<DataFrame> {
         "network" => means.iter().map(|mean| supernets[mean.supernet].network.clone()).collect::<Vec<String>>(),
         "limit" => floats(&|mean| mean.limit),
         "step" => floats(&|mean| mean.step),
-        "accuracy" => floats(&|mean| mean.accuracy),
-        "low" => means.iter().map(|mean| mean.half.map(|half| (mean.accuracy - half).max(0.0))).collect::<Vec<Option<f64>>>(),
-        "high" => means.iter().map(|mean| mean.half.map(|half| (mean.accuracy + half).min(1.0))).collect::<Vec<Option<f64>>>(),
-        "tasks" => means.iter().map(|mean| mean.tasks as u64).collect::<Vec<u64>>(),
+        "accuracy" => floats(&|mean| mean.accuracy.mean),
+        "low" => means.iter().map(|mean| Some(mean.accuracy.interval()?.0)).collect::<Vec<Option<f64>>>(),
+        "high" => means.iter().map(|mean| Some(mean.accuracy.interval()?.1)).collect::<Vec<Option<f64>>>(),
+        "tasks" => means.iter().map(|mean| mean.accuracy.count as u64).collect::<Vec<u64>>(),
     )
 }

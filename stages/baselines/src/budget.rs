@@ -35,6 +35,8 @@ pub(crate) struct Target<'a> {
     pub(crate) network: &'a Network,
     pub(crate) predictor: &'a Predictor,
     pub(crate) timing: Timing,
+    /// Share of a latency budget that is left free.
+    pub(crate) margin: f64,
 }
 
 impl Target<'_> {
@@ -56,6 +58,10 @@ impl Target<'_> {
 
     /// How many channels have to go so that a network of this device is within a budget.
     pub(crate) fn fit(&self, ranking: &Ranking, scope: Scope, budget: Budget) -> Result<Fit, BaselineError> {
+        let budget = match budget {
+            Budget::Latency(most) => Budget::Latency(Micros(most.0 * (1.0 - self.margin))),
+            Budget::Macs(_) => budget,
+        };
         let network = |removed: usize| ranking.pruned_network(self.network, removed);
         let (removed, fits) = match (budget, scope) {
             (Budget::Macs(most), _) => {

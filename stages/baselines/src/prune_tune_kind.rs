@@ -29,6 +29,7 @@ struct Parameters {
     latency_ms: Vec<f64>,
     latency_shares: Vec<f64>,
     macs_shares: Vec<f64>,
+    margin: f64,
     warm_up: usize,
     runs: usize,
     rounds: usize,
@@ -63,7 +64,7 @@ pub(crate) fn offer() -> Offer {
     Offer { kind, run }
 }
 
-fn budget_parameters() -> [Parameter; 7] {
+fn budget_parameters() -> [Parameter; 8] {
     let list = |name: &str, max: f64, doc: &str| {
         let items = ParameterType::Float { min: Some(0.0), max: Some(max) };
         Parameter::list(name, items, doc).default(serde_json::json!([]))
@@ -79,6 +80,8 @@ fn budget_parameters() -> [Parameter; 7] {
             "latency budgets as shares of the predicted latency of the network with all modules",
         ),
         list("macs_shares", 1.0, "budgets as shares of the network's multiply–accumulates"),
+        Parameter::float("margin", 0.0, 0.9, "share of a latency budget that is left free, as `sweep` does")
+            .default(0.02),
         Parameter::int("warm_up", 0, 10_000, "runs of each network and round that are dropped").default(15),
         Parameter::int("runs", 1, 100_000, "runs of each network and round that count").default(10),
         Parameter::int("rounds", 1, 1_000, "rounds over all networks").default(5),
@@ -96,7 +99,7 @@ fn prune_tune(stage: &Stage) -> Result<(), BaselineError> {
     let tasks = given.tasks(&p.tasks)?;
     let (network, model, predictor) = device_inputs(stage, given.questions.names.len())?;
     let timing = Timing { warm_up: p.warm_up, runs: p.runs, rounds: p.rounds };
-    let target = Target { network: &network, predictor: &predictor, timing };
+    let target = Target { network: &network, predictor: &predictor, timing, margin: p.margin };
     let budgets = target.budgets(&p.latency_ms, &p.latency_shares, &p.macs_shares)?;
     let units = Units::of(stage);
     let pruned = Pruner { stage, units: &units, target, model: &model }.all(&p.methods, &budgets)?;

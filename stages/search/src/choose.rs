@@ -38,6 +38,12 @@ pub enum Choice {
 }
 
 impl Budget {
+    /// The same with a share of the latency left free, since predictions are somewhat wrong.
+    #[must_use]
+    pub fn leaving(&self, margin: f64) -> Self {
+        Budget { latency: self.latency.map(|latency| Micros(latency.0 * (1.0 - margin))), ..*self }
+    }
+
     /// How far a candidate is beyond the budget: 1 is just within, 2 twice the budget.
     fn excess(&self, candidate: &Candidate) -> f64 {
         let latency = self.latency.map_or(0.0, |budget| candidate.latency.0 / budget.0.max(1e-9));

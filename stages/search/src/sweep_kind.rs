@@ -27,6 +27,7 @@ struct Parameters {
     latency_ms: Vec<f64>,
     latency_shares: Vec<f64>,
     memory_mb: Vec<f64>,
+    margin: f64,
     limits: usize,
     limit_min: f64,
     samples: usize,
@@ -49,58 +50,52 @@ pub(crate) fn offer() -> Offer {
     let list = |name: &str, min: f64, max: f64, doc: &str| {
         Parameter::list(name, ParameterType::Float { min: Some(min), max: Some(max) }, doc)
     };
-    let kind =
-        Kind::new("sweep", "For every task and budget on a device: the subnet to deploy, its cost and its accuracy")
-            .inputs([
-                Input::new("supernet", "inode/directory", "a trained supernet"),
-                Input::new("predictor", "application/json", "the device's latency predictor"),
-                Input::new("digits", "application/vnd.safetensors", "images and labels of digits"),
-                Input::new("samples", parquet, "samples to answer"),
-                Input::new("tasks", parquet, "the tasks with their property bits"),
-            ])
-            .outputs([
-                Output::new(
-                    "results",
-                    parquet,
-                    "a row for each scenario: chosen gates, predicted and measured cost, accuracy",
-                ),
-                Output::new("subnets", "inode/directory", "the chosen networks, a folder each"),
-            ])
-            .parameters([
-                Parameter::list("tasks", ParameterType::String, "names of the tasks"),
-                list("latency_ms", 0.0, 1e9, "latency budgets").unit("ms").default(serde_json::json!([])),
-                list(
-                    "latency_shares",
-                    0.0,
-                    1.0,
-                    "latency budgets as shares of the predicted latency of the network with all modules",
-                )
-                .default(serde_json::json!([])),
-                list("memory_mb", 0.0, 1e9, "memory budgets; each is combined with each latency budget")
-                    .unit("MB")
-                    .default(serde_json::json!([])),
-                Parameter::int(
-                    "limits",
-                    2,
-                    1_000,
-                    "limits to look at, from `limit_min` to 1, evenly spaced in logarithm",
-                )
-                .default(100),
-                Parameter::float(
-                    "limit_min",
-                    1e-3,
-                    1.0,
-                    "least limit to look at: the least that the supernet was trained for",
-                )
-                .default(0.01),
-                Parameter::int("samples", 1, 100_000_000, "samples of a task at most").default(1_000),
-                Parameter::int("warm_up", 0, 10_000, "runs of each chosen subnet and round that are dropped")
-                    .default(15),
-                Parameter::int("runs", 1, 100_000, "runs of each chosen subnet and round that count").default(10),
-                Parameter::int("rounds", 1, 1_000, "rounds over all chosen subnets").default(5),
-            ])
-            .measures()
-            .all_cpus();
+    let kind = Kind::new(
+        "sweep",
+        "For every task and budget on a device: the subnet to deploy, its cost and its accuracy",
+    )
+    .inputs([
+        Input::new("supernet", "inode/directory", "a trained supernet"),
+        Input::new("predictor", "application/json", "the device's latency predictor"),
+        Input::new("digits", "application/vnd.safetensors", "images and labels of digits"),
+        Input::new("samples", parquet, "samples to answer"),
+        Input::new("tasks", parquet, "the tasks with their property bits"),
+    ])
+    .outputs([
+        Output::new("results", parquet, "a row for each scenario: chosen gates, predicted and measured cost, accuracy"),
+        Output::new("subnets", "inode/directory", "the chosen networks, a folder each"),
+    ])
+    .parameters([
+        Parameter::list("tasks", ParameterType::String, "names of the tasks"),
+        list("latency_ms", 0.0, 1e9, "latency budgets").unit("ms").default(serde_json::json!([])),
+        list(
+            "latency_shares",
+            0.0,
+            1.0,
+            "latency budgets as shares of the predicted latency of the network with all modules",
+        )
+        .default(serde_json::json!([])),
+        list("memory_mb", 0.0, 1e9, "memory budgets; each is combined with each latency budget")
+            .unit("MB")
+            .default(serde_json::json!([])),
+        Parameter::float(
+            "margin",
+            0.0,
+            0.9,
+            "share of a latency budget that a predicted latency leaves free, since predictions are somewhat wrong",
+        )
+        .default(0.02),
+        Parameter::int("limits", 2, 1_000, "limits to look at, from `limit_min` to 1, evenly spaced in logarithm")
+            .default(100),
+        Parameter::float("limit_min", 1e-3, 1.0, "least limit to look at: the least that the supernet was trained for")
+            .default(0.01),
+        Parameter::int("samples", 1, 100_000_000, "samples of a task at most").default(1_000),
+        Parameter::int("warm_up", 0, 10_000, "runs of each chosen subnet and round that are dropped").default(15),
+        Parameter::int("runs", 1, 100_000, "runs of each chosen subnet and round that count").default(10),
+        Parameter::int("rounds", 1, 1_000, "rounds over all chosen subnets").default(5),
+    ])
+    .measures()
+    .all_cpus();
     Offer { kind, run }
 }
 
@@ -158,7 +153,7 @@ fn search(
         // Budgets often come to the same subnet; it is extracted, asked and measured once.
         let mut extracted: BTreeMap<usize, usize> = BTreeMap::new();
         for budget in budgets {
-            let (at, fits) = match choose(&found.candidates, budget) {
+            let (at, fits) = match choose(&found.candidates, &budget.leaving(p.margin)) {
                 Some(Choice::Fits(at)) => (at, true),
                 Some(Choice::Nearest(at)) => (at, false),
                 None => continue,

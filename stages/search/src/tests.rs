@@ -22,6 +22,11 @@ fn kept_modules_need_not_grow_with_the_limit() {
     assert_eq!(choose(&offered, &budget), Some(Choice::Fits(2)));
     assert_eq!(choose(&offered, &Budget::default()), Some(Choice::Fits(1)));
     assert_eq!(choose(&[], &budget), None);
+    let most = |latency| Budget { latency: Some(Micros(latency)), memory: None }.leaving(0.25);
+    assert_eq!(
+        (most(100.0), Budget::default().leaving(0.25)),
+        (Budget { latency: Some(Micros(75.0)), memory: None }, Budget::default())
+    );
 }
 
 #[test]

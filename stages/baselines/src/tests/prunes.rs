@@ -69,7 +69,7 @@ fn importance_is_what_a_hand_computes() {
 fn a_budget_of_macs_is_met_and_just_so() {
     let (network, weights) = narrow_resnet();
     let predictor = toy::predictor(&network);
-    let target = Target { network: &network, predictor: &predictor, timing: predictor.conditions.timing };
+    let target = Target { network: &network, predictor: &predictor, timing: predictor.conditions.timing, margin: 0.0 };
     let whole = Counts::of(&network).macs.0;
     for scope in [Scope::Gated, Scope::All] {
         let ranking = Ranking::of(&network, &weights, scope).unwrap();
@@ -92,7 +92,7 @@ fn a_budget_of_macs_is_met_and_just_so() {
 fn a_budget_of_predicted_latency_is_met_and_just_so() {
     let (network, weights) = narrow_resnet();
     let predictor = toy::predictor(&network);
-    let target = Target { network: &network, predictor: &predictor, timing: predictor.conditions.timing };
+    let target = Target { network: &network, predictor: &predictor, timing: predictor.conditions.timing, margin: 0.0 };
     let ranking = Ranking::of(&network, &weights, Scope::Gated).unwrap();
     // 72 gated channels: the whole takes 172 µs, half of that is 86 µs, which 100 µs without any channel do not allow.
     let budgets = target.budgets(&[0.15], &[0.5], &[]).unwrap();
@@ -102,6 +102,31 @@ fn a_budget_of_predicted_latency_is_met_and_just_so() {
     let fit = target.fit(&ranking, Scope::Gated, budgets[1]).unwrap();
     assert_eq!((fit.removed, fit.fits), (64, false));
     assert!(target.budgets(&[], &[], &[]).is_err());
+    // A tenth left free: 135 µs.
+    let careful = Target { margin: 0.1, ..target };
+    assert_eq!(careful.fit(&ranking, Scope::Gated, budgets[0]).unwrap().removed, 37);
+}
+
+#[test]
+fn a_latency_that_falls_unevenly_hides_no_larger_network() {
+    let (network, weights) = narrow_resnet();
+    let mut predictor = toy::predictor(&network);
+    // Blocks of channels that are just filled are slow here, so half of the channels take longer than more of them.
+    for (name, factor) in predictor.features.iter().zip(&mut predictor.coefficients) {
+        if name.contains("-block.") {
+            *factor = -1e-3;
+        }
+    }
+    let timing = predictor.conditions.timing;
+    let target = Target { network: &network, predictor: &predictor, timing, margin: 0.0 };
+    let ranking = Ranking::of(&network, &weights, Scope::Gated).unwrap();
+    let latencies: Vec<f64> =
+        (0..=ranking.removable()).map(|removed| target.predicted(&ranking, removed).unwrap().0).collect();
+    assert!(latencies.windows(2).any(|two| two[1] > two[0]), "{latencies:?}");
+    let most = latencies.iter().sum::<f64>() / latencies.len() as f64;
+    let first = latencies.iter().position(|latency| *latency <= most);
+    let fit = target.fit(&ranking, Scope::Gated, Budget::Latency(nnf_device::Micros(most))).unwrap();
+    assert_eq!(first, Some(fit.removed), "{latencies:?}");
 }
 
 /// Weights with which the channels of a group that are not kept are zero wherever the group goes.

@@ -67,7 +67,7 @@ impl Target<'_> {
             (Budget::Macs(most), _) => {
                 ranking.least_removed(&mut |removed| Ok(Counts::of(&network(removed)?).macs <= most))?
             }
-            (Budget::Latency(most), Scope::Gated) => return self.first_within(ranking, most),
+            (Budget::Latency(most), Scope::Gated) => self.first_within(ranking, most)?,
             (Budget::Latency(most), Scope::All) => {
                 ranking.least_removed(&mut |removed| Ok(self.measured(&network(removed)?)? <= most))?
             }
@@ -75,16 +75,16 @@ impl Target<'_> {
         Ok(Fit { removed, fits })
     }
 
-    /// The network with most channels that is predicted to be within a latency, as NN-Factory's search finds it: looking
-    /// at all, since predicted latency does not fall with each channel.
-    fn first_within(&self, ranking: &Ranking, most: Micros) -> Result<Fit, BaselineError> {
+    /// As [`Ranking::least_removed`] for a predicted latency, but looking at all, as NN-Factory's search does, since it
+    /// does not fall with each channel.
+    fn first_within(&self, ranking: &Ranking, most: Micros) -> Result<(usize, bool), BaselineError> {
         let estimator = self.predictor.estimator(self.network);
         for removed in 0..=ranking.removable() {
             if estimator.cost(&ranking.gates(self.network, removed))?.0 <= most {
-                return Ok(Fit { removed, fits: true });
+                return Ok((removed, true));
             }
         }
-        Ok(Fit { removed: ranking.removable(), fits: false })
+        Ok((ranking.removable(), false))
     }
 
     /// Predicted latency after so many gated channels are gone.

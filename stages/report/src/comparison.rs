@@ -67,8 +67,8 @@ pub(crate) fn figure(all: &[Made], scale: &str) -> Result<Figure, ReportError> {
     let document = Document::new("NN-Factory and the baselines at equal budgets (Table 3, the counterpart for NumVQA)")
         .text(
             "Each method's network for a task, a device and its budgets: Δ is by how much of the budget measured latency, or \
-             counted memory, is above it; an asterisk marks what is over. Retrain keeps the full architecture whatever the budget. NN-Factory's \
-             network is the nearest where none is predicted to fit.",
+             counted memory, is above it; an asterisk marks what is over. Retrain keeps the full architecture whatever the \
+             budget. NN-Factory's network is the nearest where none is predicted to fit.",
         )
         .table("Scenarios", table(&scenarios, &methods))
         .text(differing_samples(&scenarios, &methods))
@@ -132,9 +132,14 @@ fn differing_samples(scenarios: &[Scenario], methods: &[String]) -> String {
     )
 }
 
+/// The scenarios for which every method has a network: means over others would not compare.
+fn complete<'a, 'b>(scenarios: &'b [Scenario<'a>]) -> Vec<&'b Scenario<'a>> {
+    scenarios.iter().filter(|one| one.made.iter().all(Option::is_some)).collect()
+}
+
 /// Mean accuracy, latency, memory and kept budgets of each method, over the same scenarios.
 fn means(scenarios: &[Scenario], methods: &[String]) -> Table {
-    let whole: Vec<&Scenario> = scenarios.iter().filter(|one| one.made.iter().all(Option::is_some)).collect();
+    let whole = complete(scenarios);
     let row = |(at, method): (usize, &String)| {
         let own: Vec<(&Scenario, &Made)> =
             whole.iter().filter_map(|one| one.made[at].map(|made| (*one, made))).collect();
@@ -160,7 +165,7 @@ fn means(scenarios: &[Scenario], methods: &[String]) -> Table {
 
 /// Mean accuracy of each method over the tasks of each device and its budgets, where all methods have them.
 fn by_budget(scenarios: &[Scenario], methods: &[String]) -> Table {
-    let whole: Vec<&Scenario> = scenarios.iter().filter(|one| one.made.iter().all(Option::is_some)).collect();
+    let whole = complete(scenarios);
     let mut places: Vec<(&str, Budgets)> = Vec::new();
     for one in &whole {
         if !places.contains(&(one.device, one.budgets)) {

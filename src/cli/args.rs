@@ -163,17 +163,20 @@ pub(crate) struct LogCommand {
     pub(crate) run: Option<String>,
 }
 
+/// The pipeline where none is named.
+pub(crate) const PIPELINE: &str = "pipeline.yaml";
+
 /// Parts words into a pipeline file and the rest: a first word that looks like a file is one.
 pub(crate) fn split(words: &[String]) -> (PathBuf, &[String]) {
     match words.split_first() {
         Some((first, rest)) if is_pipeline(first) => (PathBuf::from(first), rest),
-        _ => (PathBuf::from("pipeline.yaml"), words),
+        _ => (PathBuf::from(PIPELINE), words),
     }
 }
 
-/// The pipeline as a hint's command names it: with a space behind it, or nothing where none was named.
-pub(crate) fn named(words: &[String]) -> String {
-    words.first().filter(|first| is_pipeline(first)).map_or_else(String::new, |first| format!("{first} "))
+/// The pipeline as a hint's command has to name it: with a space behind it, or nothing where the default will do.
+pub(crate) fn named(pipeline: &Path) -> String {
+    if pipeline == Path::new(PIPELINE) { String::new() } else { format!("{} ", pipeline.display()) }
 }
 
 fn is_pipeline(word: &str) -> bool {

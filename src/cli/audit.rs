@@ -58,7 +58,7 @@ pub(crate) fn run(command: &AuditCommand, common: &Common) -> Result<(), Failure
         }
         tell(&audited, common.json);
     });
-    let whole = whole.map_err(|error| refused(error, &named(&command.words)))?;
+    let whole = whole.map_err(|error| refused(error, &named(&pipeline)))?;
     if common.json {
         render::out(&json!({ "same": same, "differ": differ, "failed": failed, "interrupted": !whole }).to_string());
     } else {

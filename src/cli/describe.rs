@@ -7,7 +7,7 @@ use nnf::pipeline::{catalogue, expects};
 use nnf::programs::Catalogue;
 use nnf_contract::Kind;
 
-use crate::cli::args::{Common, DescribeCommand, PipelineCommand, split};
+use crate::cli::args::{Common, DescribeCommand, PIPELINE, PipelineCommand, split};
 use crate::cli::context::describer;
 use crate::cli::{Failure, render};
 
@@ -73,7 +73,7 @@ fn whole(kind: &Kind) {
 }
 
 pub(crate) fn schema(command: &PipelineCommand, common: &Common) -> Result<(), Failure> {
-    let default = PathBuf::from("pipeline.yaml");
+    let default = PathBuf::from(PIPELINE);
     let pipeline = command.pipeline.clone().or_else(|| default.is_file().then_some(default));
     let catalogue = programs(pipeline.as_deref(), common)?;
     let kinds: Vec<&Kind> = catalogue.programs().iter().flat_map(|(_, offered)| &offered.program.kinds).collect();

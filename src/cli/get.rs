@@ -27,7 +27,7 @@ pub(crate) fn run(command: &GetCommand, common: &Common) -> Result<(), Failure> 
         .rsplit_once('.')
         .ok_or_else(|| Failure::wrong_with_hint(format!("`{word}` names no output"), "write it as STAGE.OUTPUT"))?;
     let context = Context::open(&pipeline, common)?;
-    let named = named(&command.words);
+    let named = named(&pipeline);
     let id = context.instance(stage)?;
     let instance = context.loaded.graph.get(id);
     if output == "record" {

@@ -7,7 +7,7 @@ use nnf::pipeline::whereabouts;
 use nnf::store::{Store, StoreOptions};
 
 use crate::cli::Failure;
-use crate::cli::args::Common;
+use crate::cli::args::{Common, PIPELINE};
 use crate::cli::context::remote;
 
 /// Which store is meant.
@@ -39,7 +39,7 @@ impl Place {
             return Ok((root.clone(), None));
         }
         let given = self.pipeline.as_deref();
-        let path = given.unwrap_or(Path::new("pipeline.yaml"));
+        let path = given.unwrap_or(Path::new(PIPELINE));
         match whereabouts(path, &common.set) {
             Ok(found) => Ok((found.root, found.store)),
             Err(_) if given.is_none() => Ok((PathBuf::from("."), None)),

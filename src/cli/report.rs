@@ -8,7 +8,7 @@ use nnf::page::{Limits, PageRequest, page};
 use nnf::store::RunSummary;
 
 use crate::cli::amounts::{Size, size};
-use crate::cli::args::{Common, split};
+use crate::cli::args::{Common, named, split};
 use crate::cli::context::Context;
 use crate::cli::{Failure, render};
 
@@ -34,12 +34,12 @@ pub(crate) fn run(command: &ReportCommand, common: &Common) -> Result<(), Failur
     let summary = find(&context, &pipeline, words.first())?;
     let limits = bounds(command.max_embedded);
     // Commands on the page name the pipeline's file as it was named here.
-    let named = if pipeline == Path::new("pipeline.yaml") { String::new() } else { pipeline.display().to_string() };
+    let named = named(&pipeline);
     let html = page(&PageRequest {
         store: &context.store,
         run: &context.store.past_run(&summary),
         report: &context.loaded.report,
-        pipeline: &named,
+        pipeline: named.trim_end(),
         now: &|| serde_json::to_vec(&context.loaded.resolved()).unwrap_or_default(),
         limits: &limits,
     });

@@ -16,7 +16,7 @@ use nnf::run::{Interrupter, Reporter, Run, RunEvent, RunOptions, Summary, settle
 use nnf::store::{Store, StoreOptions};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::cli::args::{Common, RunCommand, split};
+use crate::cli::args::{Common, RunCommand, named, split};
 use crate::cli::bound::{bound_of, keep_within};
 use crate::cli::context::{Context, recalled, search_path, url};
 use crate::cli::moving::tell_what_is_left;
@@ -151,7 +151,7 @@ fn explain(event: &RunEvent, summary: &Summary, pipeline: &Path, graph: &Graph) 
     if let Some(key) = key {
         message += &format!("\n  key   {} (nothing was stored under it)", key.short());
     }
-    let shown = if pipeline == Path::new("pipeline.yaml") { String::new() } else { format!("{} ", pipeline.display()) };
+    let shown = named(pipeline);
     if !log_end.is_empty() {
         message += &format!("\n  log   nnf log {shown}{stage}; it ends:\n");
         for line in log_end {

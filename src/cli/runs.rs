@@ -2,12 +2,12 @@
 
 use nnf::reporter::duration;
 
-use crate::cli::args::{Common, PipelineCommand};
+use crate::cli::args::{Common, PIPELINE, PipelineCommand};
 use crate::cli::context::Context;
 use crate::cli::{Failure, render};
 
 pub(crate) fn run(command: &PipelineCommand, common: &Common) -> Result<(), Failure> {
-    let pipeline = command.pipeline.clone().unwrap_or_else(|| "pipeline.yaml".into());
+    let pipeline = command.pipeline.clone().unwrap_or_else(|| PIPELINE.into());
     let context = Context::open(&pipeline, common)?;
     let runs = context.store.runs()?;
     let own: Vec<_> = runs.iter().filter(|run| run.pipeline == context.loaded.name).collect();

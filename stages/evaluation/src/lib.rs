@@ -13,10 +13,12 @@ mod similarity;
 mod similarity_kind;
 mod snapshots_kind;
 mod subnet;
+mod tasks;
 
 pub use accuracy::{Accuracy, accuracy};
 pub use error::EvaluationError;
 pub use subnet::Subnet;
+pub use tasks::{file_name, named};
 
 /// The kinds of stage that this crate offers.
 #[must_use]

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::error::EvaluationError;
 use crate::similarity::similarity;
+use crate::tasks::named;
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -75,7 +76,7 @@ struct Made {
 }
 
 fn table(p: &Parameters, supernet: &Supernet, questions: &Questions) -> Result<DataFrame, EvaluationError> {
-    let positions = p.tasks.iter().map(|name| questions.position(name)).collect::<Result<Vec<usize>, _>>()?;
+    let positions = named(questions, &p.tasks)?;
     let task = questions.position(&p.task)?;
     let made = |asked: Vec<(String, usize, f64)>| -> Result<Vec<Made>, EvaluationError> {
         let requirement = |task: usize, limit: f64| Requirement { bits: questions.bits[task].clone(), limit };
@@ -87,7 +88,11 @@ fn table(p: &Parameters, supernet: &Supernet, questions: &Questions) -> Result<D
     let of_tasks = made(p.tasks.iter().cloned().zip(positions).map(|(name, task)| (name, task, p.limit)).collect())?;
     // Shortest decimals: 0.03 is 3 %.
     let percent = |limit: f64| format!("{} %", (limit * 1e8).round() / 1e6);
-    let of_limits = made(p.limits.iter().map(|limit| (percent(*limit), task, *limit)).collect())?;
+    // In their order, since neighbours are compared.
+    let mut limits = p.limits.clone();
+    limits.sort_by(f64::total_cmp);
+    limits.dedup();
+    let of_limits = made(limits.iter().map(|limit| (percent(*limit), task, *limit)).collect())?;
     let mut pairs = Vec::new();
     for (between, made) in [("tasks", &of_tasks), ("limits", &of_limits)] {
         pairs.extend(made.iter().flat_map(|a| made.iter().map(move |b| (between, a, b))));
@@ -98,10 +103,10 @@ fn table(p: &Parameters, supernet: &Supernet, questions: &Questions) -> Result<D
     let counts = |f: &dyn Fn(&(&str, &Made, &Made)) -> usize| pairs.iter().map(|p| f(p) as u64).collect::<Vec<u64>>();
     // What all pairs between tasks, or between limits, have in common.
     let between_tasks = |pair: &&(&str, &Made, &Made)| pair.0 == "tasks";
-    let limits = pairs.iter().map(|pair| Some(p.limit).filter(|_| between_tasks(&pair)));
+    let at_limit = pairs.iter().map(|pair| Some(p.limit).filter(|_| between_tasks(&pair)));
     let tasks = pairs.iter().map(|pair| Some(p.task.clone()).filter(|_| !between_tasks(&pair)));
     Ok(df!(
-        "limit" => limits.collect::<Vec<Option<f64>>>(),
+        "limit" => at_limit.collect::<Vec<Option<f64>>>(),
         "task" => tasks.collect::<Vec<Option<String>>>(),
         "between" => words(&|(between, ..)| (*between).to_owned()),
         "a" => words(&|(_, a, _)| a.name.clone()),

@@ -10,6 +10,7 @@ use tch::{Device, Kind, Tensor};
 use crate::accuracy::{Accuracy, accuracy};
 use crate::draw::{self, Draw, Spread};
 use crate::subnet::Subnet;
+use crate::tasks::{file_name, named};
 
 pub(crate) fn supernet() -> Supernet {
     let network = Config::preset("resnet-tiny").unwrap().build().unwrap();
@@ -129,4 +130,20 @@ fn drawn_requirements_are_log_uniform() {
     assert!(!tasks.contains(&2), "further tasks are not asked");
     let none = Questions::position(&questions, "c").unwrap_err().to_string();
     assert!(none.contains("no task `c`"));
+}
+
+#[test]
+fn a_task_is_named_once_and_its_folder_is_its_own() {
+    let names: Vec<String> = ["has 0", "has-0", "has_0", "../0", "hás 0"].map(str::to_owned).to_vec();
+    let count = names.len();
+    let questions =
+        Questions { names, bits: vec![vec![true]; count], seen: vec![true; count], further: vec![false; count] };
+    let of = |names: &[&str]| named(&questions, &names.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>());
+    assert_eq!(of(&["has_0", "has 0"]).unwrap(), [2, 0]);
+    for (names, why) in [(&["has 0", "has 0"][..], "twice"), (&["has 9"], "there is no task `has 9`"), (&[], "no task")]
+    {
+        assert!(of(names).unwrap_err().to_string().contains(why), "{names:?}");
+    }
+    let folders: Vec<String> = questions.names.iter().map(|name| file_name(name)).collect();
+    assert_eq!(folders, ["has-0", "has%2D0", "has_0", "%2E%2E%2F0", "h%C3%A1s-0"]);
 }

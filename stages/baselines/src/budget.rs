@@ -1,23 +1,23 @@
 //! What a pruned network may cost, and how many channels have to go for it.
 //!
-//! Where only gated channels go, the device's predictor says what is left, as it does for NN-Factory's own subnets. It
-//! knows nothing of other channels, so pruning without that restriction measures: this machine must be the device. It
+//! Where only gated channels go, the device's predictor says how fast the rest is, as it does for NN-Factory's own subnets.
+//! It knows nothing of other channels, so pruning without that restriction measures: this machine must be the device. It
 //! does not know tasks.
 
-use nnf_device::{Meter, Micros, Predictor, Timing, reference};
-use nnf_net::{Counts, GateVector, Macs, Model, Network};
+use nnf_device::{self as device, Micros, Predictor, Testbed, Timing};
+use nnf_net::{Counts, GateVector, Macs, Model, Network, fold_network};
 
 use crate::error::BaselineError;
 use crate::pruning::{Ranking, Scope};
 use crate::tuner::deployed;
 
 /// What a network may cost.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Budget {
-    /// Greatest latency on the device.
-    Latency(Micros),
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Budget {
+    /// On the device.
+    pub(crate) device: device::Budget,
     /// Most multiply–accumulates.
-    Macs(Macs),
+    pub(crate) macs: Option<Macs>,
 }
 
 /// What pruning to a budget gave.
@@ -34,57 +34,42 @@ pub(crate) struct Target<'a> {
     /// The network of one task, with gates.
     pub(crate) network: &'a Network,
     pub(crate) predictor: &'a Predictor,
+    pub(crate) testbed: Testbed,
     pub(crate) timing: Timing,
-    /// Share of a latency budget that is left free.
+    /// Share of a latency budget to leave free.
     pub(crate) margin: f64,
 }
 
 impl Target<'_> {
-    /// Latency budgets in ms, then as shares of the predicted latency of the whole network, then shares of its MACs.
-    pub(crate) fn budgets(&self, ms: &[f64], shares: &[f64], macs: &[f64]) -> Result<Vec<Budget>, BaselineError> {
-        let whole = self.latency(&GateVector::open(&self.network.gate_layers()))?;
-        let count = Counts::of(self.network).macs.0 as f64;
-        let given = ms.iter().map(|ms| Budget::Latency(Micros(ms * 1e3)));
-        let relative = shares.iter().map(|share| Budget::Latency(Micros(whole.0 * share)));
-        let budgets: Vec<Budget> =
-            given.chain(relative).chain(macs.iter().map(|share| Budget::Macs(Macs((count * share) as u64)))).collect();
-        match budgets.is_empty() {
-            true => {
-                Err(BaselineError::Misfit("no budget is given: `latency_ms`, `latency_shares` or `macs_shares`".into()))
-            }
-            false => Ok(budgets),
+    /// Predicted latency of the whole network.
+    pub(crate) fn whole(&self) -> Result<Micros, BaselineError> {
+        self.latency(&GateVector::open(&self.network.gate_layers()))
+    }
+
+    /// How many channels have to go so that a network of this device is within a budget, with the margin if that can be.
+    pub(crate) fn fit(&self, ranking: &Ranking, scope: Scope, budget: &Budget) -> Result<Fit, BaselineError> {
+        let careful = Budget { device: budget.device.leaving(self.margin), ..*budget };
+        match self.least_removed(ranking, scope, &careful)? {
+            Fit { fits: false, .. } if careful != *budget => self.least_removed(ranking, scope, budget),
+            fit => Ok(fit),
         }
     }
 
-    /// How many channels have to go so that a network of this device is within a budget.
-    pub(crate) fn fit(&self, ranking: &Ranking, scope: Scope, budget: Budget) -> Result<Fit, BaselineError> {
-        let budget = match budget {
-            Budget::Latency(most) => Budget::Latency(Micros(most.0 * (1.0 - self.margin))),
-            Budget::Macs(_) => budget,
-        };
+    fn least_removed(&self, ranking: &Ranking, scope: Scope, budget: &Budget) -> Result<Fit, BaselineError> {
         let network = |removed: usize| ranking.pruned_network(self.network, removed);
-        let (removed, fits) = match (budget, scope) {
-            (Budget::Macs(most), _) => {
-                ranking.least_removed(&mut |removed| Ok(Counts::of(&network(removed)?).macs <= most))?
-            }
-            (Budget::Latency(most), Scope::Gated) => self.first_within(ranking, most)?,
-            (Budget::Latency(most), Scope::All) => {
-                ranking.least_removed(&mut |removed| Ok(self.measured(&network(removed)?)? <= most))?
+        let small = |removed: usize| counts_within(&network(removed)?, budget);
+        let (removed, fits) = match (budget.device.latency, scope) {
+            (None, _) => ranking.least_removed(&mut |removed| small(removed))?,
+            (Some(_), Scope::All) if !self.testbed.is_device() => return Err(BaselineError::NotTheDevice),
+            (Some(most), Scope::All) => ranking
+                .least_removed(&mut |removed| Ok(small(removed)? && self.measured(&network(removed)?)? <= most))?,
+            (Some(most), Scope::Gated) => {
+                let estimator = self.predictor.estimator(self.network);
+                let cost = |removed: usize| estimator.cost(&ranking.gates(self.network, removed));
+                first(ranking.removable(), |removed| Ok(cost(removed)?.0 <= most && small(removed)?))?
             }
         };
         Ok(Fit { removed, fits })
-    }
-
-    /// As [`Ranking::least_removed`] for a predicted latency, but looking at all, as NN-Factory's search does, since it
-    /// does not fall with each channel.
-    fn first_within(&self, ranking: &Ranking, most: Micros) -> Result<(usize, bool), BaselineError> {
-        let estimator = self.predictor.estimator(self.network);
-        for removed in 0..=ranking.removable() {
-            if estimator.cost(&ranking.gates(self.network, removed))?.0 <= most {
-                return Ok((removed, true));
-            }
-        }
-        Ok((ranking.removable(), false))
     }
 
     /// Predicted latency after so many gated channels are gone.
@@ -96,12 +81,34 @@ impl Target<'_> {
         Ok(self.predictor.estimator(self.network).cost(gates)?.0)
     }
 
-    /// Median latency of an architecture on this machine, at the speed that it had for the predictor.
+    /// Median latency of an architecture on this machine.
     fn measured(&self, network: &Network) -> Result<Micros, BaselineError> {
         let model = deployed(&Model::stand_in(network.clone()))?;
-        let meter =
-            Meter::new(1, self.timing).with_reference(reference(self.network)?, self.predictor.conditions.reference);
-        let measured = meter.measure(|_| Ok::<_, BaselineError>(&model))?;
+        let measured = self.testbed.meter(self.network, 1, self.timing)?.measure(|_| Ok::<_, BaselineError>(&model))?;
         Ok(measured.latencies.first().map_or(Micros(f64::NAN), |latency| latency.median))
     }
+}
+
+/// Whether a network is within what a budget says of memory and of multiply–accumulates.
+fn counts_within(network: &Network, budget: &Budget) -> Result<bool, BaselineError> {
+    if budget.macs.is_none() && budget.device.memory.is_none() {
+        return Ok(true);
+    }
+    let counts = Counts::of(&fold_network(network)?);
+    Ok(budget.macs.is_none_or(|most| counts.macs <= most)
+        && budget.device.memory.is_none_or(|most| counts.memory() <= most))
+}
+
+/// As [`Ranking::least_removed`], but looking at all, as NN-Factory's search does, since a predicted latency does not fall
+/// with each channel.
+fn first(
+    removable: usize,
+    fits: impl Fn(usize) -> Result<bool, BaselineError>,
+) -> Result<(usize, bool), BaselineError> {
+    for removed in 0..=removable {
+        if fits(removed)? {
+            return Ok((removed, true));
+        }
+    }
+    Ok((removable, false))
 }

@@ -34,6 +34,12 @@ pub enum BaselineError {
     /// A document cannot be written or read.
     #[error("document: {0}")]
     Json(#[from] serde_json::Error),
+    /// Latency has to be measured, but not here.
+    #[error(
+        "`prune-and-tune-unrestricted` measures what it prunes to a latency budget, and this machine is not the \
+         predictor's device: run it there, or leave the method out of `methods`, or ask for `memory_mb` or `macs_shares`"
+    )]
+    NotTheDevice,
     /// Parts do not fit together.
     #[error("{0}")]
     Misfit(String),

@@ -52,6 +52,12 @@ pub fn importance(
     }
     let Some(sum) = sum else { return Ok(None) };
     let values = Vec::<f64>::try_from(sum / slices.len() as f64).map_err(nnf_net::NetError::Torch)?;
+    if values.iter().any(|value| !value.is_finite()) {
+        let slice = slices.first().map_or("", |slice| slice.parameter.as_str());
+        return Err(BaselineError::Misfit(format!(
+            "weights of the group of `{slice}` are not finite: they cannot be told apart by importance"
+        )));
+    }
     let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
     // A group of zeros has nothing to lose.
     Ok(Some(values.into_iter().map(|value| if mean > 0.0 { value / mean } else { 0.0 }).collect()))

@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
-use nnf_device::{Latency, Meter, Predictor, Timing, reference};
-use nnf_net::{Counts, Model, Network};
+use nnf_device::{BudgetParameters, Latency, Meter, Predictor, Testbed, Timing};
+use nnf_net::{Counts, Macs, Model, Network};
 use nnf_results::{Cost, table};
 use serde::Deserialize;
 
-use crate::budget::Target;
+use crate::budget::{Budget, Target};
 use crate::error::BaselineError;
 use crate::heads;
 use crate::parameters::{EACH_TASK, TuningParameters, parameters};
@@ -26,13 +26,7 @@ struct Parameters {
     tasks: Vec<String>,
     samples: usize,
     methods: Vec<String>,
-    latency_ms: Vec<f64>,
-    latency_shares: Vec<f64>,
     macs_shares: Vec<f64>,
-    margin: f64,
-    warm_up: usize,
-    runs: usize,
-    rounds: usize,
 }
 
 pub(crate) fn offer() -> Offer {
@@ -56,7 +50,9 @@ pub(crate) fn offer() -> Offer {
         Cost::output(),
     ])
     .parameters(task_parameters())
-    .parameters(budget_parameters())
+    .parameters(own_parameters())
+    .parameters(BudgetParameters::parameters())
+    .parameters(Timing::parameters())
     .parameters(parameters(&EACH_TASK))
     .measures()
     .resumes()
@@ -64,27 +60,14 @@ pub(crate) fn offer() -> Offer {
     Offer { kind, run }
 }
 
-fn budget_parameters() -> [Parameter; 8] {
-    let list = |name: &str, max: f64, doc: &str| {
-        let items = ParameterType::Float { min: Some(0.0), max: Some(max) };
-        Parameter::list(name, items, doc).default(serde_json::json!([]))
-    };
+fn own_parameters() -> [Parameter; 2] {
     let methods = ParameterType::Choice { of: Pruner::METHODS.map(|(name, _)| name.to_owned()).to_vec() };
+    let share = ParameterType::Float { min: Some(0.0), max: Some(1.0) };
     [
         Parameter::list("methods", methods, "whether only channels that NN-Factory gates may go, or all")
             .default(serde_json::json!(Pruner::METHODS.map(|(name, _)| name))),
-        list("latency_ms", 1e9, "latency budgets").unit("ms"),
-        list(
-            "latency_shares",
-            1.0,
-            "latency budgets as shares of the predicted latency of the network with all modules",
-        ),
-        list("macs_shares", 1.0, "budgets as shares of the network's multiply–accumulates"),
-        Parameter::float("margin", 0.0, 0.9, "share of a latency budget that is left free, as `sweep` does")
-            .default(0.02),
-        Parameter::int("warm_up", 0, 10_000, "runs of each network and round that are dropped").default(15),
-        Parameter::int("runs", 1, 100_000, "runs of each network and round that count").default(10),
-        Parameter::int("rounds", 1, 1_000, "rounds over all networks").default(5),
+        Parameter::list("macs_shares", share, "further budgets, as shares of the network's multiply–accumulates")
+            .default(serde_json::json!([])),
     ]
 }
 
@@ -98,16 +81,17 @@ fn prune_tune(stage: &Stage) -> Result<(), BaselineError> {
     let given = Given::read(stage)?;
     let tasks = given.tasks(&p.tasks)?;
     let (network, model, predictor) = device_inputs(stage, given.questions.names.len())?;
-    let timing = Timing { warm_up: p.warm_up, runs: p.runs, rounds: p.rounds };
-    let target = Target { network: &network, predictor: &predictor, timing, margin: p.margin };
-    let budgets = target.budgets(&p.latency_ms, &p.latency_shares, &p.macs_shares)?;
+    let (timing, asked): (Timing, BudgetParameters) = (stage.parameters()?, stage.parameters()?);
+    let testbed = Testbed::of(stage, &predictor.conditions)?;
+    let target = Target { network: &network, predictor: &predictor, testbed, timing, margin: asked.margin };
+    let budgets = budgets(&asked.budgets(target.whole()?)?, &p.macs_shares, Counts::of(&network).macs)?;
     let units = Units::of(stage);
     let pruned = Pruner { stage, units: &units, target, model: &model }.all(&p.methods, &budgets)?;
     let samples = p.samples;
     let tuner = Tuner { stage, units: &units, given: &given, parameters: &tuning, samples, device, precision };
     let tuned = tune(&tuner, &pruned, &tasks)?;
-    let meter = Meter::new(pruned.len(), timing).with_reference(reference(&network)?, predictor.conditions.reference);
-    let measured = measure(&tuner, &pruned, meter, predictor.conditions.threads)?;
+    testbed.set_threads();
+    let measured = measure(&tuner, &pruned, testbed.meter(&network, pruned.len(), timing)?)?;
     let rows: Vec<Row> = tasks
         .iter()
         .flat_map(|task| pruned.iter().zip(&measured).map(move |(pruned, measured)| (*task, pruned, *measured)))
@@ -129,6 +113,20 @@ fn prune_tune(stage: &Stage) -> Result<(), BaselineError> {
         .map_err(Into::into)
 }
 
+/// Budgets on the device, then of multiply–accumulates.
+fn budgets(device: &[nnf_device::Budget], shares: &[f64], whole: Macs) -> Result<Vec<Budget>, BaselineError> {
+    let on_device = device.iter().map(|device| Budget { device: *device, ..Budget::default() });
+    let of_macs =
+        shares.iter().map(|share| Budget { macs: Some(Macs((whole.0 as f64 * share) as u64)), ..Budget::default() });
+    let budgets: Vec<Budget> = on_device.chain(of_macs).collect();
+    match budgets.is_empty() {
+        true => Err(BaselineError::Misfit(
+            "no budget is given: `latency_ms`, `latency_shares`, `memory_mb` or `macs_shares`".into(),
+        )),
+        false => Ok(budgets),
+    }
+}
+
 /// The network of one task, the model to prune, and the predictor of that network.
 fn device_inputs(stage: &Stage, tasks: usize) -> Result<(Network, Model, Predictor), BaselineError> {
     let network = Network::load(stage.input("network")?)?;
@@ -138,13 +136,6 @@ fn device_inputs(stage: &Stage, tasks: usize) -> Result<(Network, Model, Predict
         return Err(BaselineError::Misfit(why.into()));
     }
     let predictor = Predictor::load(stage.input("predictor")?, &network)?;
-    let machine = stage.machine()?;
-    if predictor.conditions.cpu != machine.cpu {
-        stage.note(format!(
-            "the predictor was fitted on `{}`, this machine is `{}`: measured latencies are of this machine",
-            predictor.conditions.cpu, machine.cpu
-        ));
-    }
     Ok((network, model, predictor))
 }
 
@@ -175,15 +166,8 @@ fn tune(tuner: &Tuner, pruned: &[Pruned], tasks: &[usize]) -> Result<BTreeMap<St
     Ok(tuned)
 }
 
-/// Latency of each pruned architecture on this machine, in turns, with the predictor's number of threads and at the speed
-/// that the machine had for the predictor; and its counts.
-fn measure(
-    tuner: &Tuner,
-    pruned: &[Pruned],
-    meter: Meter,
-    threads: usize,
-) -> Result<Vec<(Latency, Counts)>, BaselineError> {
-    tch::set_num_threads(i32::try_from(threads).unwrap_or(1));
+/// Latency of each pruned architecture on this machine, in turns; and its counts.
+fn measure(tuner: &Tuner, pruned: &[Pruned], meter: Meter) -> Result<Vec<(Latency, Counts)>, BaselineError> {
     let tasks = tuner.given.questions.names.len();
     let mut counts = vec![Counts::default(); pruned.len()];
     let measured = meter.measure(|number| -> Result<Model, BaselineError> {

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use nnf_contract::Stage;
 use nnf_device::Micros;
+use nnf_evaluation::file_name;
 use nnf_net::Model;
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +46,7 @@ impl Pruned {
 
     /// The folder of the network tuned for a task.
     pub(crate) fn folder(&self, task: &str) -> String {
-        format!("{}-{}", task.replace(' ', "-"), self.name())
+        format!("{}-{}", file_name(task), self.name())
     }
 
     /// The pruned unified model.
@@ -74,7 +75,7 @@ impl Pruner<'_> {
 
     /// The model pruned by each named method to each budget.
     pub(crate) fn all(&self, methods: &[String], budgets: &[Budget]) -> Result<Vec<Pruned>, BaselineError> {
-        tch::set_num_threads(i32::try_from(self.target.predictor.conditions.threads).unwrap_or(1));
+        self.target.testbed.set_threads();
         let mut all = Vec::new();
         for (method, scope) in Self::METHODS.into_iter().filter(|(name, _)| methods.iter().any(|own| own == name)) {
             let ranking = Ranking::of(&self.model.network, &self.model.weights, scope)?;
@@ -83,7 +84,7 @@ impl Pruner<'_> {
                 let unit = format!("pruned/{method}-{number}");
                 let document = match self.units.done(&unit) {
                     Some(document) => document,
-                    None => self.prune(&unit, &ranking, scope, *budget)?,
+                    None => self.prune(&unit, &ranking, scope, budget)?,
                 };
                 // The predictor knows gated channels only.
                 let predicted = match scope {
@@ -100,7 +101,7 @@ impl Pruner<'_> {
         }
     }
 
-    fn prune(&self, unit: &str, ranking: &Ranking, scope: Scope, budget: Budget) -> Result<Document, BaselineError> {
+    fn prune(&self, unit: &str, ranking: &Ranking, scope: Scope, budget: &Budget) -> Result<Document, BaselineError> {
         let begin = Instant::now();
         let fit = self.target.fit(ranking, scope, budget)?;
         let model = ranking.pruned(self.model, fit.removed)?;

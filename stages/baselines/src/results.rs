@@ -7,7 +7,6 @@ use nnf_net::Counts;
 use nnf_supernet::Questions;
 use polars::prelude::*;
 
-use crate::budget::Budget;
 use crate::pruned::Pruned;
 use crate::tuner::Tuned;
 
@@ -25,17 +24,15 @@ pub(crate) fn frame(rows: &[Row], questions: &Questions, device: &Conditions) ->
     let floats = |f: &dyn Fn(&Row) -> f64| rows.iter().map(f).collect::<Vec<f64>>();
     let options = |f: &dyn Fn(&Row) -> Option<f64>| rows.iter().map(f).collect::<Vec<Option<f64>>>();
     let whole = |f: &dyn Fn(&Row) -> u64| rows.iter().map(f).collect::<Vec<u64>>();
-    let latency = |row: &Row| if let Budget::Latency(most) = row.pruned.budget { Some(most.0) } else { None };
-    let macs = |row: &Row| if let Budget::Macs(most) = row.pruned.budget { Some(most.0 as f64) } else { None };
     df!(
         "method" => rows.iter().map(|row| row.pruned.method).collect::<Vec<&str>>(),
         "device" => vec![device.device.clone(); rows.len()],
         "threads" => vec![device.threads as u64; rows.len()],
         "task" => rows.iter().map(|row| questions.names[row.task].clone()).collect::<Vec<String>>(),
         "seen" => rows.iter().map(|row| questions.seen[row.task]).collect::<Vec<bool>>(),
-        "latency_budget_us" => options(&latency),
-        "memory_budget_bytes" => options(&|_| None),
-        "macs_budget" => options(&macs),
+        "latency_budget_us" => options(&|row| row.pruned.budget.device.latency.map(|most| most.0)),
+        "memory_budget_bytes" => options(&|row| row.pruned.budget.device.memory.map(|most| most.0 as f64)),
+        "macs_budget" => options(&|row| row.pruned.budget.macs.map(|most| most.0 as f64)),
         "fits" => rows.iter().map(|row| row.pruned.document.fits).collect::<Vec<bool>>(),
         "removed" => whole(&|row| row.pruned.document.removed as u64),
         "predicted_us" => options(&|row| row.pruned.predicted.map(|latency| latency.0)),

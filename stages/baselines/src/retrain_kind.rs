@@ -1,6 +1,7 @@
 //! Kind `baseline.retrain`: the full network, trained for each task on that task's samples (paper §5.1, "Retrain").
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
+use nnf_evaluation::file_name;
 use nnf_net::{Counts, GateVector, Network, fold_network, slice_network};
 use nnf_results::{Cost, table};
 use nnf_training::initial;
@@ -84,7 +85,7 @@ fn retrain(stage: &Stage) -> Result<(), BaselineError> {
     for (done, task) in (0..).zip(&tasks) {
         stage.go_on()?;
         let turn = Turn { done, of: tasks.len() as u64 };
-        let name = given.questions.names[*task].replace(' ', "-");
+        let name = file_name(&given.questions.names[*task]);
         let tuned = tuner.tune(&name, *task, &start, turn)?;
         units.publish(&name, &models.join(&name))?;
         stage.metrics(Some(done + 1), &[("accuracy", tuned.accuracy().share()), ("steps", tuned.steps as f64)]);
@@ -125,7 +126,7 @@ fn frame(rows: &[(usize, Tuned)], given: &Given, counts: &Counts) -> PolarsResul
         "parameters" => whole(&|_| counts.parameters),
         "weight_bytes" => whole(&|_| counts.weight_bytes.0),
         "memory_bytes" => whole(&|_| counts.memory().0),
-        "model" => names.iter().map(|name| name.replace(' ', "-")).collect::<Vec<String>>(),
+        "model" => names.iter().map(|name| file_name(name)).collect::<Vec<String>>(),
     )
 }
 

@@ -3,7 +3,7 @@
 //! It does not know where the networks come from.
 
 use nnf_contract::Stage;
-use nnf_evaluation::{Accuracy, accuracy};
+use nnf_evaluation::{Accuracy, accuracy, named};
 use nnf_net::{GateVector, Model, Precision};
 use nnf_supernet::{Digits, Index, Questions};
 use nnf_training::place::{self, PlaceParameters};
@@ -45,19 +45,14 @@ impl Given {
 
     /// Positions of named tasks, each with samples to learn from and to be judged by.
     pub(crate) fn tasks(&self, names: &[String]) -> Result<Vec<usize>, BaselineError> {
-        let mut tasks = Vec::new();
-        for name in names {
-            let task = self.questions.position(name)?;
+        let tasks = named(&self.questions, names)?;
+        for (task, name) in tasks.iter().zip(names) {
             for (index, what) in [(&self.train, "train on"), (&self.validation, "watch by"), (&self.samples, "answer")]
             {
-                Samples::of((&self.digits, index), Some((task, name)), 1, what)?;
+                Samples::of((&self.digits, index), Some((*task, name)), 1, what)?;
             }
-            tasks.push(task);
         }
-        match tasks.is_empty() {
-            true => Err(BaselineError::Misfit("no task is named under `tasks`".into())),
-            false => Ok(tasks),
-        }
+        Ok(tasks)
     }
 }
 
@@ -71,7 +66,7 @@ pub(crate) struct Tuned {
     /// Seconds of training and validation over all attempts, but for what a killed one did after its last checkpoint.
     pub(crate) seconds: f64,
     pub(crate) evaluations: Vec<Evaluation>,
-    /// Whether accuracy had stopped rising, rather than steps run out.
+    /// Whether the validation loss had stopped falling, rather than steps run out.
     pub(crate) converged: bool,
 }
 

@@ -147,6 +147,9 @@ impl<'a> Tuning<'a> {
     fn evaluate(&mut self, step: u64) -> Result<(), BaselineError> {
         let begin = Instant::now();
         let (right, loss) = self.validate()?;
+        if !loss.is_finite() {
+            return Err(TrainingError::NotFinite { step, rate: self.rate(step), seed: self.config.seed }.into());
+        }
         let evaluation = Evaluation { step, seconds: self.clock.0, right, loss };
         if self.convergence.note(evaluation) {
             self.best = Some(self.learner.weights(0));

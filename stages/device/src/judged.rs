@@ -42,12 +42,8 @@ impl Tests {
         };
         let (rows, profile) = Profile::of(network, gates, test)?;
         let again = again.map(Profile::load).transpose()?;
-        if let Some(again) = again.as_ref().filter(|again| again.latencies.len() != profile.latencies.len()) {
-            return Err(StageError::failed(format!(
-                "{} vectors were measured, {} a second time",
-                profile.latencies.len(),
-                again.latencies.len()
-            )));
+        if again.as_ref().is_some_and(|again| !again.is_of_vectors_of(&profile)) {
+            return Err(StageError::failed("`retest_profile` is of other vectors than `test_profile`"));
         }
         Ok(Some(Tests { rows, profile, again }))
     }
@@ -56,7 +52,7 @@ impl Tests {
     /// that was another one, as it was.
     pub(crate) fn judge(&self, predicted: Vec<f64>, fitted: &Profile) -> Vec<Judged> {
         let as_it_was = Judged {
-            name: "the same at the machine's speed of then".into(),
+            name: "the same, not corrected for the machine's speed".into(),
             predicted: predicted.clone(),
             measured: self.profile.latencies.clone(),
             // The second measurement was at yet another speed: to compare with it would say how fast the machine was.

@@ -3,6 +3,7 @@
 //! What is profiled is an architecture, never weights, so retraining measures nothing again. It does not know tasks,
 //! limits or accuracy.
 
+mod budget;
 mod columns;
 mod error;
 mod features;
@@ -20,11 +21,14 @@ mod profile;
 mod profile_kind;
 mod runtime;
 mod speed;
+mod testbed;
 
+pub use budget::{Budget, BudgetParameters};
 pub use error::DeviceError;
 pub use measure::{Latency, Measured, Meter, Micros, Timing, architecture};
 pub use predictor::{Conditions, Estimator, Predictor};
 pub use speed::reference;
+pub use testbed::Testbed;
 
 /// The kinds of stage that this crate offers.
 #[must_use]

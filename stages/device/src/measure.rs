@@ -7,6 +7,7 @@
 use std::borrow::Borrow;
 use std::time::Instant;
 
+use nnf_contract::Parameter;
 use nnf_net::{GateVector, Model, Network, Random};
 use nnf_results::statistics::quantile;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,19 @@ pub struct Timing {
     pub runs: usize,
     /// Rounds over all subnets: what disturbs the machine for a while then disturbs none of them alone.
     pub rounds: usize,
+}
+
+impl Timing {
+    /// Declares it as parameters of a kind.
+    #[must_use]
+    pub fn parameters() -> [Parameter; 3] {
+        [
+            // A network of half a millisecond takes some fifteen runs to reach its speed after another one ran.
+            Parameter::int("warm_up", 0, 10_000, "runs of each network and round that are dropped").default(15),
+            Parameter::int("runs", 1, 100_000, "runs of each network and round that count").default(10),
+            Parameter::int("rounds", 1, 1_000, "rounds over all networks").default(5),
+        ]
+    }
 }
 
 /// What was measured.

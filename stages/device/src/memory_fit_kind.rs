@@ -78,7 +78,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     stage.metrics(None, &[("R²", r2), ("MAPE", error), ("the best constant's MAPE", constant)]);
     fs_err::write(stage.output("report")?, text).map_err(StageError::failed)?;
     let retest = match again {
-        Some(again) if again.bytes.len() == judge.bytes.len() => again.bytes.into_iter().map(Some).collect(),
+        Some(again) if again.counted == judge.counted => again.bytes.into_iter().map(Some).collect(),
         Some(_) => return Err(StageError::failed("`retest_memory` is of other vectors than `test_memory`")),
         None => vec![None; judge.bytes.len()],
     };

@@ -16,6 +16,7 @@ use serde_json::json;
 use crate::error::DeviceError;
 use crate::measure::architecture;
 use crate::probe::{self, Grown};
+use crate::testbed::threads;
 
 /// The program that runs, to be started once more.
 const SELF: &str = "/proc/self/exe";
@@ -50,6 +51,7 @@ pub(crate) fn offer() -> Offer {
 
 fn run(stage: &Stage) -> Result<(), StageError> {
     let p: Parameters = stage.parameters()?;
+    threads(p.threads as usize, stage.machine()?)?;
     let network = Network::load(stage.input("network")?).map_err(StageError::failed)?;
     let set = GateSet::load(stage.input("gates")?).map_err(StageError::failed)?;
     set.check(&network).map_err(StageError::failed)?;

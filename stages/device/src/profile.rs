@@ -86,6 +86,11 @@ impl Profile {
         Ok((rows, profile))
     }
 
+    /// Whether both are of vectors with the same multiply–accumulates.
+    pub(crate) fn is_of_vectors_of(&self, other: &Profile) -> bool {
+        self.macs == other.macs
+    }
+
     /// How many times as long as in the other profile the reference took; 1 where either has none.
     pub(crate) fn slowness(&self, other: &Profile) -> f64 {
         self.reference.zip(other.reference).map_or(1.0, |(own, others)| own / others)

@@ -11,14 +11,12 @@ use crate::measure::{Latency, Measured, Meter, Timing, architecture};
 use crate::predictor::Conditions;
 use crate::profile;
 use crate::speed::reference;
+use crate::testbed::threads;
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
     device: String,
     threads: usize,
-    warm_up: usize,
-    runs: usize,
-    rounds: usize,
 }
 
 pub(crate) fn offer() -> Offer {
@@ -40,12 +38,9 @@ pub(crate) fn offer() -> Offer {
         .parameters([
             Parameter::string("device", "name of the device, for tables").default("this machine"),
             Parameter::int("threads", 1, 1024, "threads that compute").default(1),
-            // A network of half a millisecond takes some fifteen runs to reach its speed after another one ran.
-            Parameter::int("warm_up", 0, 10_000, "runs of each subnet and round that are dropped").default(15),
-            Parameter::int("runs", 1, 100_000, "runs of each subnet and round that count").default(10),
-            Parameter::int("rounds", 1, 1_000, "rounds over all subnets").default(5),
             Parameter::int("repetition", 0, 1_000_000, "tells measurements of the same vectors apart").default(0),
         ])
+        .parameters(Timing::parameters())
         .measures()
         .all_cpus();
     Offer { kind, run }
@@ -53,19 +48,12 @@ pub(crate) fn offer() -> Offer {
 
 fn run(stage: &Stage) -> Result<(), StageError> {
     let begin = Instant::now();
-    let p: Parameters = stage.parameters()?;
+    let (p, timing): (Parameters, Timing) = (stage.parameters()?, stage.parameters()?);
     let machine = stage.machine()?;
-    if p.threads > usize::try_from(machine.cores).unwrap_or(1) {
-        return Err(StageError::failed(format!(
-            "`threads` is {}, but this machine has {} cores",
-            p.threads, machine.cores
-        )));
-    }
-    tch::set_num_threads(i32::try_from(p.threads).unwrap_or(1));
+    tch::set_num_threads(threads(p.threads, machine)?);
     let network = Network::load(stage.input("network")?).map_err(StageError::failed)?;
     let set = GateSet::load(stage.input("gates")?).map_err(StageError::failed)?;
     set.check(&network).map_err(StageError::failed)?;
-    let timing = Timing { warm_up: p.warm_up, runs: p.runs, rounds: p.rounds };
     let meter = Meter::new(set.gates.len(), timing).with_reference(reference(&network)?, None);
     let mut counts = vec![Counts::default(); set.gates.len()];
     let (total, mut begun) = (meter.turns() as u64, 0);
@@ -87,7 +75,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         cpu: machine.cpu.clone(),
         platform: machine.platform.clone(),
         threads: p.threads,
-        runtime: "libtorch".into(),
+        runtime: format!("libtorch {}", env!("NNF_LIBTORCH_VERSION")),
         governor: governor(),
         precision: "float32".into(),
         batch: 1,

@@ -220,6 +220,7 @@ fn profiles_are_compared_at_one_speed() {
     assert!(judged[0].retest.is_some() && judged[1].retest.is_none(), "at other speeds there is nothing to compare");
     let unknown = profile("d", None, &[50.0, 70.0]).unwrap();
     assert_eq!(unknown.at_speed_of(&fast), unknown.latencies, "no reference, no change");
+    assert!(unknown.is_of_vectors_of(&fast) && !profile("f", None, &[1.0]).unwrap().is_of_vectors_of(&fast));
 }
 
 #[test]

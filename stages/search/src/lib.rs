@@ -7,7 +7,7 @@ mod choose;
 mod results;
 mod sweep_kind;
 
-pub use choose::{Budget, Candidate, Choice, choose};
+pub use choose::{Candidate, Choice, choose};
 
 /// The kinds of stage that this crate offers.
 #[must_use]

@@ -4,14 +4,14 @@
 
 use std::path::Path;
 
-use nnf_device::{Conditions, Latency};
+use nnf_device::{Budget, Conditions, Latency};
 use nnf_evaluation::Accuracy;
 use nnf_net::Counts;
 use nnf_results::table;
 use nnf_supernet::Questions;
 use polars::prelude::*;
 
-use crate::choose::{Budget, Candidate};
+use crate::choose::Candidate;
 
 /// A subnet that was chosen for one or more budgets.
 pub(crate) struct Chosen {

@@ -9,31 +9,24 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
-use nnf_device::{Latency, Meter, Micros, Predictor, Timing, reference};
-use nnf_evaluation::{Subnet, accuracy};
-use nnf_net::{Bytes, GateVector, Model};
+use nnf_device::{Budget, BudgetParameters, Latency, Meter, Micros, Predictor, Testbed, Timing};
+use nnf_evaluation::{Subnet, accuracy, file_name, named};
+use nnf_net::{GateVector, Model};
 use nnf_results::statistics::quantile;
 use nnf_results::table;
 use nnf_supernet::{Digits, Index, Questions, Supernet};
 use serde::Deserialize;
 
 use crate::candidates::{Candidates, candidates, limits};
-use crate::choose::{Budget, Choice, choose};
+use crate::choose::{Choice, choose};
 use crate::results::{Chosen, Found, Row};
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
     tasks: Vec<String>,
-    latency_ms: Vec<f64>,
-    latency_shares: Vec<f64>,
-    memory_mb: Vec<f64>,
-    margin: f64,
     limits: usize,
     limit_min: f64,
     samples: usize,
-    warm_up: usize,
-    runs: usize,
-    rounds: usize,
 }
 
 /// What a sweep reads.
@@ -43,90 +36,75 @@ struct Given {
     index: Index,
     questions: Questions,
     predictor: Predictor,
+    testbed: Testbed,
 }
 
 pub(crate) fn offer() -> Offer {
     let parquet = table::PARQUET;
-    let list = |name: &str, min: f64, max: f64, doc: &str| {
-        Parameter::list(name, ParameterType::Float { min: Some(min), max: Some(max) }, doc)
-    };
-    let kind = Kind::new(
-        "sweep",
-        "For every task and budget on a device: the subnet to deploy, its cost and its accuracy",
-    )
-    .inputs([
-        Input::new("supernet", "inode/directory", "a trained supernet"),
-        Input::new("predictor", "application/json", "the device's latency predictor"),
-        Input::new("digits", "application/vnd.safetensors", "images and labels of digits"),
-        Input::new("samples", parquet, "samples to answer"),
-        Input::new("tasks", parquet, "the tasks with their property bits"),
-    ])
-    .outputs([
-        Output::new("results", parquet, "a row for each scenario: chosen gates, predicted and measured cost, accuracy"),
-        Output::new("subnets", "inode/directory", "the chosen networks, a folder each"),
-    ])
-    .parameters([
-        Parameter::list("tasks", ParameterType::String, "names of the tasks"),
-        list("latency_ms", 0.0, 1e9, "latency budgets").unit("ms").default(serde_json::json!([])),
-        list(
-            "latency_shares",
-            0.0,
-            1.0,
-            "latency budgets as shares of the predicted latency of the network with all modules",
-        )
-        .default(serde_json::json!([])),
-        list("memory_mb", 0.0, 1e9, "memory budgets; each is combined with each latency budget")
-            .unit("MB")
-            .default(serde_json::json!([])),
-        Parameter::float(
-            "margin",
-            0.0,
-            0.9,
-            "share of a latency budget that a predicted latency leaves free, since predictions are somewhat wrong",
-        )
-        .default(0.02),
-        Parameter::int("limits", 2, 1_000, "limits to look at, from `limit_min` to 1, evenly spaced in logarithm")
-            .default(100),
-        Parameter::float("limit_min", 1e-3, 1.0, "least limit to look at: the least that the supernet was trained for")
-            .default(0.01),
-        Parameter::int("samples", 1, 100_000_000, "samples of a task at most").default(1_000),
-        Parameter::int("warm_up", 0, 10_000, "runs of each chosen subnet and round that are dropped").default(15),
-        Parameter::int("runs", 1, 100_000, "runs of each chosen subnet and round that count").default(10),
-        Parameter::int("rounds", 1, 1_000, "rounds over all chosen subnets").default(5),
-    ])
-    .measures()
-    .all_cpus();
+    let kind =
+        Kind::new("sweep", "For every task and budget on a device: the subnet to deploy, its cost and its accuracy")
+            .inputs([
+                Input::new("supernet", "inode/directory", "a trained supernet"),
+                Input::new("predictor", "application/json", "the device's latency predictor"),
+                Input::new("digits", "application/vnd.safetensors", "images and labels of digits"),
+                Input::new("samples", parquet, "samples to answer"),
+                Input::new("tasks", parquet, "the tasks with their property bits"),
+            ])
+            .outputs([
+                Output::new(
+                    "results",
+                    parquet,
+                    "a row for each scenario: chosen gates, predicted and measured cost, accuracy",
+                ),
+                Output::new("subnets", "inode/directory", "the chosen networks, a folder each"),
+            ])
+            .parameters([
+                Parameter::list("tasks", ParameterType::String, "names of the tasks"),
+                Parameter::int(
+                    "limits",
+                    2,
+                    1_000,
+                    "limits to look at, from `limit_min` to 1, evenly spaced in logarithm",
+                )
+                .default(100),
+                Parameter::float(
+                    "limit_min",
+                    1e-3,
+                    1.0,
+                    "least limit to look at: the least that the supernet was trained for",
+                )
+                .default(0.01),
+                Parameter::int("samples", 1, 100_000_000, "samples of a task at most").default(1_000),
+            ])
+            .parameters(BudgetParameters::parameters())
+            .parameters(Timing::parameters())
+            .measures()
+            .all_cpus();
     Offer { kind, run }
 }
 
 fn run(stage: &Stage) -> Result<(), StageError> {
-    let p: Parameters = stage.parameters()?;
+    let (p, timing): (Parameters, Timing) = (stage.parameters()?, stage.parameters()?);
     let given = read(stage)?;
-    let tasks = p
-        .tasks
-        .iter()
-        .map(|name| given.questions.position(name))
-        .collect::<Result<Vec<usize>, _>>()
-        .map_err(StageError::failed)?;
-    if tasks.is_empty() {
-        return Err(StageError::failed("no task is named under `tasks`"));
-    }
+    let tasks = named(&given.questions, &p.tasks)?;
     if let Some(task) = tasks.iter().find(|task| given.index.of_task(**task).is_empty()) {
         return Err(StageError::failed(format!(
             "there are no samples of the task `{}` to answer: list it under `tasks` of the stage that makes the samples",
             given.questions.names[*task]
         )));
     }
-    let budgets = budgets(&p, &given)?;
+    let asked: BudgetParameters = stage.parameters()?;
+    let budgets = asked.budgets(given.whole()?)?;
+    if budgets.is_empty() {
+        return Err(StageError::failed("no budget is given: `latency_ms`, `latency_shares` or `memory_mb`"));
+    }
     let folder = stage.output("subnets")?;
     fs_err::create_dir_all(folder).map_err(StageError::failed)?;
-    tch::set_num_threads(i32::try_from(given.predictor.conditions.threads).unwrap_or(1));
-    let (rows, chosen) = search(stage, &given, &tasks, &budgets, &p, folder)?;
+    given.testbed.set_threads();
+    let (rows, chosen) = search(stage, &given, &tasks, (&budgets, asked.margin), &p, folder)?;
     let open = GateVector::open(&given.supernet.model.network.gate_layers());
     let whole = Rc::new(Subnet::of(&given.supernet, &open)?.model);
-    let timing = Timing { warm_up: p.warm_up, runs: p.runs, rounds: p.rounds };
-    let reference = reference(&given.supernet.model.network)?;
-    let meter = Meter::new(chosen.len() + 1, timing).with_reference(reference, given.predictor.conditions.reference);
+    let meter = given.testbed.meter(&given.supernet.model.network, chosen.len() + 1, timing)?;
     let (measured, whole) = measure(stage, &chosen, folder, &whole, meter)?;
     let found = Found { rows: &rows, chosen: &chosen, measured: &measured, whole };
     found.write(&given.questions, &given.predictor.conditions, stage.output("results")?).map_err(StageError::failed)
@@ -137,7 +115,7 @@ fn search(
     stage: &Stage,
     given: &Given,
     tasks: &[usize],
-    budgets: &[Budget],
+    (budgets, margin): (&[Budget], f64),
     p: &Parameters,
     folder: &Path,
 ) -> Result<(Vec<Row>, Vec<Chosen>), StageError> {
@@ -153,7 +131,7 @@ fn search(
         // Budgets often come to the same subnet; it is extracted, asked and measured once.
         let mut extracted: BTreeMap<usize, usize> = BTreeMap::new();
         for budget in budgets {
-            let (at, fits) = match choose(&found.candidates, &budget.leaving(p.margin)) {
+            let (at, fits) = match choose(&found.candidates, budget, margin) {
                 Some(Choice::Fits(at)) => (at, true),
                 Some(Choice::Nearest(at)) => (at, false),
                 None => continue,
@@ -181,13 +159,7 @@ fn search(
 fn read(stage: &Stage) -> Result<Given, StageError> {
     let supernet = Supernet::load(stage.input("supernet")?).map_err(StageError::failed)?;
     let predictor = Predictor::load(stage.input("predictor")?, &supernet.model.network)?;
-    let machine = stage.machine()?;
-    if predictor.conditions.cpu != machine.cpu {
-        stage.note(format!(
-            "the predictor was fitted on `{}`, this machine is `{}`: measured latencies are of this machine",
-            predictor.conditions.cpu, machine.cpu
-        ));
-    }
+    let testbed = Testbed::of(stage, &predictor.conditions)?;
     let index = Index::load(stage.input("samples")?).map_err(StageError::failed)?;
     let questions = Questions::load(stage.input("tasks")?).map_err(StageError::failed)?;
     questions.check(&index).map_err(StageError::failed)?;
@@ -197,29 +169,16 @@ fn read(stage: &Stage) -> Result<Given, StageError> {
         questions,
         supernet,
         predictor,
+        testbed,
     })
 }
 
-/// Every latency budget with every memory budget.
-fn budgets(p: &Parameters, given: &Given) -> Result<Vec<Budget>, StageError> {
-    let network = &given.supernet.model.network;
-    let (whole, _) = given.predictor.estimator(network).cost(&GateVector::open(&network.gate_layers()))?;
-    let mut latencies: Vec<Option<Micros>> = p.latency_ms.iter().map(|ms| Some(Micros(ms * 1e3))).collect();
-    latencies.extend(p.latency_shares.iter().map(|share| Some(Micros(whole.0 * share))));
-    let mut memories: Vec<Option<Bytes>> = p.memory_mb.iter().map(|mb| Some(Bytes((mb * 1e6) as u64))).collect();
-    if latencies.is_empty() && memories.is_empty() {
-        return Err(StageError::failed("no budget is given: `latency_ms`, `latency_shares` or `memory_mb`"));
+impl Given {
+    /// Predicted latency of the network with all modules.
+    fn whole(&self) -> Result<Micros, StageError> {
+        let network = &self.supernet.model.network;
+        Ok(self.predictor.estimator(network).cost(&GateVector::open(&network.gate_layers()))?.0)
     }
-    if latencies.is_empty() {
-        latencies.push(None);
-    }
-    if memories.is_empty() {
-        memories.push(None);
-    }
-    let pairs = latencies
-        .iter()
-        .flat_map(|latency| memories.iter().map(|memory| Budget { latency: *latency, memory: *memory }));
-    Ok(pairs.collect())
 }
 
 /// Slices a candidate out of the supernet, keeps it in a folder, and asks it the task's samples.
@@ -247,17 +206,16 @@ fn extract(
     Ok(Chosen { task, candidate, found: answers, modules, counts, folder: name, search_ms, extract_ms, save_ms })
 }
 
-/// A folder for each task and limit; limits are millionths apart.
+/// A folder for each task and limit; limits are told in units of 10⁻⁸.
 pub(crate) fn folder_name(task: &str, limit: f64) -> String {
-    format!("{}-{:07}", task.replace(' ', "-"), (limit * 1e6).round())
+    format!("{}-{:09}", file_name(task), (limit * 1e8).round())
 }
 
 fn milliseconds(begin: Instant) -> f64 {
     begin.elapsed().as_secs_f64() * 1e3
 }
 
-/// Latencies of the chosen subnets in their folder, and of the whole network, on this machine, measured in turns and told
-/// at the speed that it had for the predictor's own vectors.
+/// Latencies of the chosen subnets in their folder, and of the whole network, on this machine, measured in turns.
 fn measure(
     stage: &Stage,
     chosen: &[Chosen],

@@ -1,11 +1,14 @@
 //! Importance by hand, budgets, and what a pruned network computes.
 
-use nnf_net::{ChannelGroups, Counts, Macs, Model, Network, Node, Op, Precision, Random, Run, Weights, forward};
+use nnf_device::{Micros, Predictor, Testbed};
+use nnf_net::{
+    ChannelGroups, Counts, Macs, Model, Network, Node, Op, Precision, Random, Run, Weights, fold_network, forward,
+};
 use tch::{Kind, Tensor};
 
 use super::golden::{narrow_mobilenet, narrow_resnet, narrow_vit};
 use super::toy;
-use crate::budget::{Budget, Target};
+use crate::budget::{Budget, Fit, Target};
 use crate::{Ranking, Scope, heads, importance, slices};
 
 fn node(name: &str, op: Op, input: &str) -> Node {
@@ -65,26 +68,40 @@ fn importance_is_what_a_hand_computes() {
     assert_eq!(Ranking::of(&network, &weights, Scope::Gated).unwrap().removable(), 0, "nothing is gated");
 }
 
+/// This machine as the predictor's device, with nothing left free.
+fn target<'a>(network: &'a Network, predictor: &'a Predictor) -> Target<'a> {
+    let timing = predictor.conditions.timing;
+    Target { network, predictor, testbed: toy::testbed(predictor), timing, margin: 0.0 }
+}
+
+fn of_macs(most: u64) -> Budget {
+    Budget { macs: Some(Macs(most)), ..Budget::default() }
+}
+
+fn of_latency(most: f64) -> Budget {
+    let device = nnf_device::Budget { latency: Some(Micros(most)), memory: None };
+    Budget { device, ..Budget::default() }
+}
+
 #[test]
 fn a_budget_of_macs_is_met_and_just_so() {
     let (network, weights) = narrow_resnet();
     let predictor = toy::predictor(&network);
-    let target = Target { network: &network, predictor: &predictor, timing: predictor.conditions.timing, margin: 0.0 };
+    let target = target(&network, &predictor);
     let whole = Counts::of(&network).macs.0;
     for scope in [Scope::Gated, Scope::All] {
         let ranking = Ranking::of(&network, &weights, scope).unwrap();
         let macs = |removed| Counts::of(&ranking.pruned_network(&network, removed).unwrap()).macs.0;
-        let budget = target.budgets(&[], &[], &[0.6]).unwrap()[0];
-        let fit = target.fit(&ranking, scope, budget).unwrap();
         let most = (whole as f64 * 0.6) as u64;
+        let fit = target.fit(&ranking, scope, &of_macs(most)).unwrap();
         assert!(fit.fits && macs(fit.removed) <= most && macs(fit.removed - 1) > most, "{scope:?} {fit:?}");
-        let nothing = target.fit(&ranking, scope, Budget::Macs(Macs(1))).unwrap();
+        let nothing = target.fit(&ranking, scope, &of_macs(1)).unwrap();
         assert_eq!((nothing.removed, nothing.fits), (ranking.removable(), false));
         let least = ranking.pruned_network(&network, ranking.removable()).unwrap();
         let narrow = |id: usize| matches!(least.nodes()[id].op, Op::Conv2d { .. }) && least.shape_of(id)[0] == 1;
         assert!((0..least.nodes().len()).any(narrow), "a layer keeps one channel");
         assert!(!least.nodes().iter().any(|node| matches!(node.op, Op::Constant { .. })), "no layer is left empty");
-        assert_eq!(target.fit(&ranking, scope, Budget::Macs(Macs(whole))).unwrap().removed, 0);
+        assert_eq!(target.fit(&ranking, scope, &of_macs(whole)).unwrap().removed, 0);
     }
 }
 
@@ -92,19 +109,68 @@ fn a_budget_of_macs_is_met_and_just_so() {
 fn a_budget_of_predicted_latency_is_met_and_just_so() {
     let (network, weights) = narrow_resnet();
     let predictor = toy::predictor(&network);
-    let target = Target { network: &network, predictor: &predictor, timing: predictor.conditions.timing, margin: 0.0 };
+    let target = target(&network, &predictor);
     let ranking = Ranking::of(&network, &weights, Scope::Gated).unwrap();
     // 72 gated channels: the whole takes 172 µs, half of that is 86 µs, which 100 µs without any channel do not allow.
-    let budgets = target.budgets(&[0.15], &[0.5], &[]).unwrap();
-    let fit = target.fit(&ranking, Scope::Gated, budgets[0]).unwrap();
+    assert_eq!(target.whole().unwrap(), Micros(172.0));
+    let fit = target.fit(&ranking, Scope::Gated, &of_latency(150.0)).unwrap();
     assert_eq!((fit.removed, fit.fits), (22, true));
     assert_eq!(target.predicted(&ranking, fit.removed).unwrap().0, 150.0);
-    let fit = target.fit(&ranking, Scope::Gated, budgets[1]).unwrap();
+    let fit = target.fit(&ranking, Scope::Gated, &of_latency(86.0)).unwrap();
     assert_eq!((fit.removed, fit.fits), (64, false));
-    assert!(target.budgets(&[], &[], &[]).is_err());
-    // A tenth left free: 135 µs.
+    // A tenth left free: 135 µs. Of 110 µs none can be, since the least network takes 108 µs.
     let careful = Target { margin: 0.1, ..target };
-    assert_eq!(careful.fit(&ranking, Scope::Gated, budgets[0]).unwrap().removed, 37);
+    assert_eq!(careful.fit(&ranking, Scope::Gated, &of_latency(150.0)).unwrap().removed, 37);
+    assert_eq!(careful.fit(&ranking, Scope::Gated, &of_latency(110.0)).unwrap(), Fit { removed: 62, fits: true });
+}
+
+#[test]
+fn a_budget_of_memory_is_met_and_just_so() {
+    let (network, weights) = narrow_resnet();
+    let predictor = toy::predictor(&network);
+    let target = target(&network, &predictor);
+    let memory = |network: &Network| Counts::of(&fold_network(network).unwrap()).memory();
+    let most = nnf_net::Bytes(memory(&network).0 * 7 / 10);
+    for scope in [Scope::Gated, Scope::All] {
+        let ranking = Ranking::of(&network, &weights, scope).unwrap();
+        let left = |removed| memory(&ranking.pruned_network(&network, removed).unwrap());
+        let on_device = |latency| nnf_device::Budget { latency, memory: Some(most) };
+        let fit = target.fit(&ranking, scope, &Budget { device: on_device(None), macs: None }).unwrap();
+        assert!(fit.fits && left(fit.removed) <= most && left(fit.removed - 1) > most, "{scope:?} {fit:?}");
+        let loose = Budget { device: on_device(Some(Micros(1e9))), macs: None };
+        assert_eq!(target.fit(&ranking, scope, &loose).unwrap(), fit, "a latency that all have changes nothing");
+    }
+}
+
+#[test]
+fn without_the_restriction_latency_is_measured_and_only_on_the_device() {
+    let (network, weights) = narrow_resnet();
+    let predictor = toy::predictor(&network);
+    let here = target(&network, &predictor);
+    let ranking = Ranking::of(&network, &weights, Scope::All).unwrap();
+    let fit = |most| here.fit(&ranking, Scope::All, &of_latency(most)).unwrap();
+    assert_eq!(fit(1e9), Fit { removed: 0, fits: true }, "a quarter of an hour is enough");
+    assert_eq!(fit(1e-3), Fit { removed: ranking.removable(), fits: false }, "a nanosecond is not");
+    let mut foreign = predictor.clone();
+    foreign.conditions.cpu = "another".into();
+    let machine = serde_json::json!({ "cpu": "test", "cores": 1, "memory_gib": 1, "platform": "test" });
+    let testbed = Testbed::of_machine(&serde_json::from_value(machine).unwrap(), &foreign.conditions).unwrap();
+    let elsewhere = Target { testbed, ..here };
+    let error = elsewhere.fit(&ranking, Scope::All, &of_latency(1e9)).unwrap_err().to_string();
+    assert!(error.contains("not the predictor's device"), "{error}");
+    assert!(elsewhere.fit(&ranking, Scope::All, &of_macs(1)).is_ok(), "nothing is measured for these");
+    foreign.conditions.threads = 2;
+    let machine = serde_json::json!({ "cpu": "test", "cores": 1, "memory_gib": 1, "platform": "test" });
+    let error = Testbed::of_machine(&serde_json::from_value(machine).unwrap(), &foreign.conditions).unwrap_err();
+    assert!(error.to_string().contains("2 threads"), "{error}");
+}
+
+#[test]
+fn weights_that_are_not_finite_have_no_importance() {
+    let (network, mut weights) = tiny();
+    weights.insert("two.weight", Tensor::from_slice(&[1.0_f32, f32::NAN, 0.0, -1.0, 2.0, 0.0]).view([3, 2, 1, 1]));
+    let error = Ranking::of(&network, &weights, Scope::All).unwrap_err().to_string();
+    assert!(error.contains("not finite"), "{error}");
 }
 
 #[test]
@@ -117,15 +183,14 @@ fn a_latency_that_falls_unevenly_hides_no_larger_network() {
             *factor = -1e-3;
         }
     }
-    let timing = predictor.conditions.timing;
-    let target = Target { network: &network, predictor: &predictor, timing, margin: 0.0 };
+    let target = target(&network, &predictor);
     let ranking = Ranking::of(&network, &weights, Scope::Gated).unwrap();
     let latencies: Vec<f64> =
         (0..=ranking.removable()).map(|removed| target.predicted(&ranking, removed).unwrap().0).collect();
     assert!(latencies.windows(2).any(|two| two[1] > two[0]), "{latencies:?}");
     let most = latencies.iter().sum::<f64>() / latencies.len() as f64;
     let first = latencies.iter().position(|latency| *latency <= most);
-    let fit = target.fit(&ranking, Scope::Gated, Budget::Latency(nnf_device::Micros(most))).unwrap();
+    let fit = target.fit(&ranking, Scope::Gated, &of_latency(most)).unwrap();
     assert_eq!(first, Some(fit.removed), "{latencies:?}");
 }
 

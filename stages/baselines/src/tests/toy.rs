@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use nnf_contract::{Stage, StageError};
-use nnf_device::{Conditions, Predictor, Timing};
+use nnf_device::{Conditions, Predictor, Testbed, Timing};
 use nnf_net::{Network, Random, resnet::Config};
 use nnf_supernet::{Digits, Index, Questions, SampleSplit};
 use polars::prelude::*;
@@ -170,6 +170,12 @@ pub(super) fn predictor(network: &Network) -> Predictor {
         intercept: 100.0,
         floor: 1.0,
     }
+}
+
+/// That device, as this machine.
+pub(super) fn testbed(predictor: &Predictor) -> Testbed {
+    let machine = json!({ "cpu": "test", "cores": 1, "memory_gib": 1, "platform": "test" });
+    Testbed::of_machine(&serde_json::from_value(machine).unwrap(), &predictor.conditions).unwrap()
 }
 
 pub(super) fn numbers(frame: &DataFrame, column: &str) -> Vec<f64> {

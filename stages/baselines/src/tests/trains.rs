@@ -155,9 +155,18 @@ fn a_stopped_training_ends_as_an_undisturbed_one() {
     let rough = TuningConfig { rate: 3.0, warm_up: 0, sparsity: 0.0, ..config() };
     let mut spoilt = Tuning::new(rough, begin, (samples(400), samples(50)), Device::Cpu, 8).unwrap();
     run(None, &mut spoilt, -1).unwrap();
-    assert!(spoilt.convergence().done(), "accuracy does not rise");
+    assert!(spoilt.convergence().done(), "the loss does not fall");
     assert!(rights(&spoilt)[1].1 < rights(&spoilt)[0].1, "{:?}", rights(&spoilt));
     assert_eq!(seconds_to_best(spoilt.convergence().evaluations(), 50), 0.0);
     let kept = spoilt.model();
     assert!(good.weights.iter().all(|(name, tensor)| kept.weights.get(name).unwrap().equal(tensor)));
+
+    // Training does without the running means; validation does not.
+    let mut weights = good.weights.copied();
+    let means = weights.iter().find(|(name, _)| name.ends_with("running_mean")).unwrap();
+    let (name, means) = (means.0.to_owned(), means.1.full_like(f64::NAN));
+    weights.insert(&name, means);
+    let blind = Model { network: good.network.clone(), weights };
+    let mut blind = Tuning::new(config(), blind, (samples(400), samples(50)), Device::Cpu, 9).unwrap();
+    assert!(matches!(run(None, &mut blind, -1), Err(TrainingError::NotFinite { step: 0, .. })));
 }

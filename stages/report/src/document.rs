@@ -3,7 +3,7 @@
 //! It does not know what it tells.
 
 use crate::latex;
-use crate::table::Table;
+use crate::table::{Table, marked_down};
 
 /// A heading, and what stands below it.
 #[derive(Clone, Debug, Default)]
@@ -46,25 +46,23 @@ impl Document {
                 Part::Table { caption, table } if caption.is_empty() => {
                     text.push_str(&format!("\n{}", table.markdown()));
                 }
-                Part::Table { caption, table } => text.push_str(&format!("\n{caption}:\n\n{}", table.markdown())),
+                Part::Table { caption, table } => {
+                    text.push_str(&format!("\n{}:\n\n{}", marked_down(caption), table.markdown()))
+                }
             }
         }
         text
     }
 
-    /// Source to `\input`. It needs the package `booktabs`.
+    /// Source to `\input`.
     pub(crate) fn latex(&self) -> String {
-        let mut text = "% Needs \\usepackage{booktabs}.\n".to_owned();
+        let mut text = "% Needs \\usepackage{booktabs} and \\usepackage{graphicx}.\n".to_owned();
         for part in &self.parts {
             match part {
                 Part::Text(words) => text.push_str(&format!("\n{}\n", latex::escaped(words))),
                 Part::Table { caption, table } => {
                     let caption = if caption.is_empty() { &self.title } else { caption };
-                    text.push_str(&format!(
-                        "\n\\begin{{table}}\n\\centering\n\\caption{{{}}}\n{}\\end{{table}}\n",
-                        latex::escaped(caption),
-                        table.latex()
-                    ));
+                    text.push_str(&table.latex(caption));
                 }
             }
         }

@@ -4,6 +4,9 @@
 
 use crate::latex;
 
+/// Rows that a page of LaTeX has room for.
+const ROWS_OF_A_PAGE: usize = 40;
+
 /// A table. Columns whose title ends with `:` are aligned to the left, others to the right.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
@@ -40,8 +43,24 @@ impl Table {
         format!("{}{rule}{body}", line(&names))
     }
 
-    /// A `tabular` for the package `booktabs`.
-    pub(crate) fn latex(&self) -> String {
+    /// Floats of the package `booktabs`, as many as it takes for each to fit on a page; where one is wider than the text,
+    /// `graphicx` makes it smaller.
+    pub(crate) fn latex(&self, caption: &str) -> String {
+        let parts: Vec<&[Vec<String>]> =
+            if self.rows.is_empty() { vec![&[]] } else { self.rows.chunks(ROWS_OF_A_PAGE).collect() };
+        let float = |(number, rows): (usize, &&[Vec<String>])| {
+            let part = if parts.len() > 1 { format!(" ({} of {})", number + 1, parts.len()) } else { String::new() };
+            format!(
+                "\n\\begin{{table}}\n\\centering\n\\caption{{{}{part}}}\n\
+                 \\resizebox{{\\ifdim\\width>\\textwidth\\textwidth\\else\\width\\fi}}{{!}}{{%\n{}}}\n\\end{{table}}\n",
+                latex::escaped(caption),
+                self.tabular(rows)
+            )
+        };
+        parts.iter().enumerate().map(float).collect()
+    }
+
+    fn tabular(&self, rows: &[Vec<String>]) -> String {
         let line = |cells: &[String]| {
             let cell = |at: usize| latex::escaped(&cells.get(at).map_or("", String::as_str).replace(['\n', '\r'], " "));
             let row = (0..self.titles.len()).map(cell).collect::<Vec<String>>().join(" & ");
@@ -50,7 +69,7 @@ impl Table {
             format!("{guard}{row} \\\\\n")
         };
         let columns: String = (0..self.titles.len()).map(|at| if self.left(at) { 'l' } else { 'r' }).collect();
-        let body: String = self.rows.iter().map(|row| line(row)).collect();
+        let body: String = rows.iter().map(|row| line(row)).collect();
         format!(
             "\\begin{{tabular}}{{{columns}}}\n\\toprule\n{}\\midrule\n{body}\\bottomrule\n\\end{{tabular}}\n",
             line(&self.names())
@@ -67,7 +86,7 @@ impl Table {
 }
 
 /// Text in which no character ends a cell or has a meaning of its own for Markdown.
-fn marked_down(cell: &str) -> String {
+pub(crate) fn marked_down(cell: &str) -> String {
     let mut out = String::with_capacity(cell.len());
     for c in cell.chars() {
         match c {

@@ -47,7 +47,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         samples.extend(read::optional_numbers(&results, "samples")?.into_iter().flatten());
     }
     let document = document(&rows, &judged(&samples), &p)?;
-    output::write_table(stage, &document, data(&rows).map_err(ReportError::from)?)
+    output::write_table(stage, &document, data(&rows, &p.base).map_err(ReportError::from)?)
 }
 
 /// Results of one variant at one limit.
@@ -123,7 +123,7 @@ fn document(rows: &[Row], judged: &str, p: &Parameters) -> Result<Document, Repo
     }
     let limits: BTreeSet<u64> = rows.iter().map(|row| row.limit.to_bits()).collect();
     let mut document = Document::new(&p.title).text(format!(
-        "Each variant differs from `{}` in what its name says and is trained for as many steps in all. Accuracies are \
+        "Each variant differs from {} in what its name says. Accuracies are \
          means over tasks with the 95 % interval of that mean (Student's t over tasks); points to base are the mean \
          difference task by task, with the interval of that difference. Neither tells what another seed would change. \
          {judged}",
@@ -131,15 +131,11 @@ fn document(rows: &[Row], judged: &str, p: &Parameters) -> Result<Document, Repo
     ));
     for at in limits.into_iter().map(f64::from_bits) {
         let of = |name: &String| rows.iter().find(|row| row.variant == *name && row.limit == at);
-        let base = of(&p.base);
         let line = |name: &String| {
             let row = of(name)?;
-            let beside = |f: fn(&Row) -> &Accuracies| {
-                if *name == p.base {
-                    String::new()
-                } else {
-                    estimate::points(base.and_then(|base| f(row).more_than(f(base))))
-                }
+            let beside = |f: fn(&Row) -> &Accuracies| match *name == p.base {
+                true => String::new(),
+                false => estimate::points(to_base(rows, &p.base, row, f)),
             };
             Some(vec![
                 name.clone(),
@@ -165,17 +161,29 @@ fn judged(samples: &[f64]) -> String {
     if least.is_finite() { format!("Judged on at least {least:.0} samples a task and limit.") } else { String::new() }
 }
 
-fn data(rows: &[Row]) -> PolarsResult<DataFrame> {
-    let options = |f: fn(&Row) -> Option<f64>| rows.iter().map(f).collect::<Vec<Option<f64>>>();
+/// Mean difference of a variant to the base at the same limit, task by task.
+fn to_base(rows: &[Row], base: &str, row: &Row, f: fn(&Row) -> &Accuracies) -> Option<Estimate> {
+    let base = rows.iter().find(|other| other.variant == base && other.limit == row.limit)?;
+    f(row).more_than(f(base))
+}
+
+fn data(rows: &[Row], base: &str) -> PolarsResult<DataFrame> {
+    let options = |f: &dyn Fn(&Row) -> Option<f64>| rows.iter().map(f).collect::<Vec<Option<f64>>>();
+    let seen = |row: &Row| to_base(rows, base, row, |row| &row.seen);
+    let unseen = |row: &Row| to_base(rows, base, row, |row| &row.unseen);
     df!(
         "variant" => rows.iter().map(|row| row.variant.clone()).collect::<Vec<String>>(),
-        "limit" => options(|row| Some(row.limit)),
-        "seen_accuracy" => options(|row| row.seen.mean().map(|one| one.mean)),
-        "seen_half_interval" => options(|row| row.seen.mean().and_then(|one| one.half)),
-        "unseen_accuracy" => options(|row| row.unseen.mean().map(|one| one.mean)),
-        "unseen_half_interval" => options(|row| row.unseen.mean().and_then(|one| one.half)),
-        "generated_ratio" => options(|row| Some(row.generated)),
-        "ratio" => options(|row| Some(row.ratio)),
+        "limit" => options(&|row| Some(row.limit)),
+        "seen_accuracy" => options(&|row| row.seen.mean().map(|one| one.mean)),
+        "seen_half_interval" => options(&|row| row.seen.mean().and_then(|one| one.half)),
+        "seen_to_base" => options(&|row| seen(row).map(|one| one.mean)),
+        "seen_to_base_half_interval" => options(&|row| seen(row).and_then(|one| one.half)),
+        "unseen_accuracy" => options(&|row| row.unseen.mean().map(|one| one.mean)),
+        "unseen_half_interval" => options(&|row| row.unseen.mean().and_then(|one| one.half)),
+        "unseen_to_base" => options(&|row| unseen(row).map(|one| one.mean)),
+        "unseen_to_base_half_interval" => options(&|row| unseen(row).and_then(|one| one.half)),
+        "generated_ratio" => options(&|row| Some(row.generated)),
+        "ratio" => options(&|row| Some(row.ratio)),
     )
 }
 
@@ -224,7 +232,9 @@ mod tests {
         // variants do from task to task, so the paired interval is the narrower.
         assert_eq!(cells("all")[1..6], ["all", "94.00 % ± 9.94", "", "95.00 %", ""]);
         assert_eq!(cells("without x")[3..8], ["-2.00 ± 2.48", "80.00 %", "-15.00", "3.00 %", "2.50 %"]);
-        assert_eq!(data(&rows).unwrap().height(), 4);
+        let table = data(&rows, "all").unwrap();
+        let shift = read::numbers(&table, "seen_to_base").unwrap()[2].unwrap();
+        assert!(table.height() == 4 && (shift + 0.02).abs() < 1e-12, "{table}");
         let none = document(&rows, "", &of("none")).unwrap_err().to_string();
         assert!(none.contains("variants are all, without x"));
         assert_eq!(judged(&[]), "");

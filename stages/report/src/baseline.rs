@@ -94,7 +94,12 @@ pub(crate) fn retrained(table: &DataFrame, sweeps: &DataFrame) -> Result<Vec<Mad
     let (accuracy, low, high) = (number("accuracy")?, number("low")?, number("high")?);
     let (used, samples) = (read::optional_numbers(table, "memory_bytes")?, read::optional_numbers(table, "samples")?);
     let on = |device: String| {
-        let measured = devices.iter().position(|own| *own == device).map_or(f64::NAN, |at| whole[at]);
+        let mut all = (0..devices.len()).filter(|row| devices[*row] == device).map(|row| whole[row]);
+        let measured = all.next().unwrap_or(f64::NAN);
+        if all.any(|other| other != measured) {
+            let why = format!("the sweeps of `{device}` have whole networks of several latencies");
+            return Err(ReportError::Misfit(format!("{why}; compare sweeps of one supernet, one on each device")));
+        }
         let one = |at: usize| Made {
             method: title("retrain"),
             device: device.clone(),
@@ -106,7 +111,8 @@ pub(crate) fn retrained(table: &DataFrame, sweeps: &DataFrame) -> Result<Vec<Mad
             interval: (low[at], high[at]),
             samples: samples[at],
         };
-        (0..tasks.len()).map(one).collect::<Vec<Made>>()
+        Ok((0..tasks.len()).map(one).collect::<Vec<Made>>())
     };
-    Ok(read::distinct(&devices).into_iter().flat_map(on).collect())
+    let all: Vec<Vec<Made>> = read::distinct(&devices).into_iter().map(on).collect::<Result<_, ReportError>>()?;
+    Ok(all.concat())
 }

@@ -36,6 +36,19 @@ pub(crate) fn points(ours: Option<f64>, theirs: Option<f64>) -> String {
     or_none(ours.zip(theirs).map(|(ours, theirs)| (ours - theirs) * 100.0), |points| format!("{points:+.1}"))
 }
 
+/// A coefficient of determination; there is none where what was measured does not vary.
+pub(crate) fn r_squared(value: Option<f64>) -> String {
+    or_none(value, |r2| format!("{r2:.3}"))
+}
+
+/// How many there are of something in several places: `10`, or `10 to 51`.
+pub(crate) fn counts(all: impl Iterator<Item = usize> + Clone) -> String {
+    match (all.clone().min(), all.max()) {
+        (Some(least), Some(most)) if least < most => format!("{least} to {most}"),
+        (_, most) => most.unwrap_or(0).to_string(),
+    }
+}
+
 /// Bytes in megabytes.
 pub(crate) fn megabytes(bytes: Option<f64>) -> String {
     or_none(bytes, |bytes| format!("{:.2} MB", bytes / 1e6))

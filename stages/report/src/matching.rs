@@ -25,9 +25,12 @@ impl Scenario<'_> {
         self.budgets.memory.zip(made.memory).map(|(budget, memory)| memory - budget)
     }
 
-    /// Whether a network keeps all budgets.
-    pub(crate) fn kept(&self, made: &Made) -> bool {
-        [self.slower(made), self.larger(made)].into_iter().flatten().all(|more| more <= 0.0)
+    /// Whether a network keeps all budgets; `None` where the table does not tell what a budget is of.
+    pub(crate) fn kept(&self, made: &Made) -> Option<bool> {
+        let latency = self.budgets.latency.map(|_| self.slower(made));
+        let memory = self.budgets.memory.map(|_| self.larger(made));
+        let more: Option<Vec<f64>> = [latency, memory].into_iter().flatten().collect();
+        more.map(|more| more.iter().all(|more| *more <= 0.0))
     }
 
     fn told(&self) -> String {

@@ -108,22 +108,26 @@ pub(crate) fn optional_words(frame: &DataFrame, name: &str) -> Result<Vec<Option
 
 /// Numbers of a column that must all be there.
 pub(crate) fn all_numbers(frame: &DataFrame, name: &str) -> Result<Vec<f64>, ReportError> {
-    let found = numbers(frame, name)?;
-    let whole = |(row, value): (usize, Option<f64>)| {
+    whole(numbers(frame, name)?, name)
+}
+
+/// All values, of a column in which none may be missing.
+fn whole<T>(found: Vec<Option<T>>, name: &str) -> Result<Vec<T>, ReportError> {
+    let value = |(row, value): (usize, Option<T>)| {
         value.ok_or_else(|| ReportError::Misfit(format!("row {} has no `{name}`", row + 1)))
     };
-    found.into_iter().enumerate().map(whole).collect()
+    found.into_iter().enumerate().map(value).collect()
 }
 
-/// Words of a column.
+/// Words of a column that must all be there.
 pub(crate) fn words(frame: &DataFrame, name: &str) -> Result<Vec<String>, ReportError> {
     let column = frame.column(name)?.cast(&DataType::String)?;
-    Ok(column.str()?.iter().map(|word| word.unwrap_or_default().to_owned()).collect())
+    whole(column.str()?.iter().map(|word| word.map(str::to_owned)).collect(), name)
 }
 
-/// Yes or no of a column.
+/// Yes or no of a column, which must all be there.
 pub(crate) fn flags(frame: &DataFrame, name: &str) -> Result<Vec<bool>, ReportError> {
-    Ok(frame.column(name)?.bool()?.iter().map(|flag| flag.unwrap_or(false)).collect())
+    whole(frame.column(name)?.bool()?.iter().collect(), name)
 }
 
 /// Different words in the order of their first appearance.

@@ -158,13 +158,13 @@ fn of_paper(paper: &DataFrame, name: String, preparation: Option<f64>, each: &[f
 const TITLES: [&str; 10] = [
     "method:",
     "preparation, paper",
-    "ours",
+    "preparation, ours",
     "ours / paper",
     "customisation, paper",
-    "ours",
+    "customisation, ours",
     "ours / paper",
     "factor to NN-Factory, paper",
-    "ours",
+    "factor, ours",
     "scenarios",
 ];
 
@@ -197,7 +197,9 @@ pub(crate) fn document(methods: &[Method], preparation: &Preparation, parts: &[f
         .table("", Table::new(TITLES, methods.iter().map(row).collect()))
         .text(
             "Customisation of NN-Factory is the mean over scenarios of search over all limits, extraction and saving; of a \
-             baseline, the mean time until it is within 0.1 point of its best validation accuracy.",
+             baseline, the mean time of pruning and of training until it is within 0.1 point of its best validation \
+             accuracy, without the time of looking at validation samples; the network that is compared elsewhere is of the \
+             least validation loss, which may come later.",
         )
         .table("Customisation of NN-Factory, mean over scenarios", split(parts))
         .table("Preparation", once(methods, preparation));

@@ -54,7 +54,7 @@ fn cells_mean_what_they_say_in_markdown_and_in_latex() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[2], "| a\\|b\\*\\_\\<\\\\ | x y |");
     assert_eq!(lines[0].len(), lines[2].len(), "columns are as wide as what is written");
-    let latex = table.latex();
+    let latex = table.latex("");
     assert!(latex.contains("x y \\\\\n{}[2] c & 1 \\\\\n{}* d &  \\\\\n"), "{latex}");
 }
 
@@ -137,10 +137,20 @@ fn tables_that_do_not_fit_are_named_with_what_is_missing() {
 fn latex_has_no_stray_signs() {
     let rows = vec![vec!["a_b & 50 %".into(), "R²".into()]];
     let text = Document::new("T").table("one #1", Table::new(["x:", "y"], rows)).text("±1 – done").latex();
-    let expected = "% Needs \\usepackage{booktabs}.\n\n\\begin{table}\n\\centering\n\\caption{one \\#1}\n\\begin{tabular}{lr}\n\
-                    \\toprule\nx & y \\\\\n\\midrule\na\\_b \\& 50 \\% & R$^2$ \\\\\n\\bottomrule\n\\end{tabular}\n\
-                    \\end{table}\n\n$\\pm$1 -- done\n";
+    let expected = "% Needs \\usepackage{booktabs} and \\usepackage{graphicx}.\n\n\\begin{table}\n\\centering\n\
+                    \\caption{one \\#1}\n\\resizebox{\\ifdim\\width>\\textwidth\\textwidth\\else\\width\\fi}{!}{%\n\
+                    \\begin{tabular}{lr}\n\\toprule\nx & y \\\\\n\\midrule\na\\_b \\& 50 \\% & R$^2$ \\\\\n\
+                    \\bottomrule\n\\end{tabular}\n}\n\\end{table}\n\n$\\pm$1 -- done\n";
     assert_eq!(text, expected);
+    let told = |text: &str| Document::new("T").text(text).latex().lines().nth(2).unwrap().to_owned();
+    assert_eq!(
+        told("\"at least k\" | `a_b` of -2.5 to -k, 1-2"),
+        "``at least k'' \\textbar{} \\texttt{a\\_b} of $-$2.5 to -k, 1-2"
+    );
+    assert_eq!(told("one ` alone"), "one \\textasciigrave{} alone");
+    let long = Table::new(["n"], (0..81).map(|n| vec![n.to_string()]).collect()).latex("Long");
+    assert_eq!(long.matches("\\begin{table}").count(), 3, "each fits on a page");
+    assert!(long.contains("\\caption{Long (3 of 3)}") && long.contains("80 \\\\"), "{long}");
 }
 
 /// A network of a method: task, latency and memory budget, latency, accuracy.
@@ -224,10 +234,35 @@ fn methods_are_compared_at_equal_budgets() {
     assert_eq!(cells(&text, "| Prune&Tune |")[1..], ["97.00 %", "1.10 ms", "1.10", "3.00 MB", "0 of 1"]);
     assert_eq!(cells(&text, "| d      |        1.00 ms")[2..], ["1", "99.00 %", "97.00 %", "99.90 %"], "{text}");
     assert_eq!(cells(&text, "Retrain: budgets")[1..], ["misses them in all 11 scenarios", "keeps them in 0 of 2"]);
-    let claim = "NN-Factory -1.35 ± 5.72 points on average of 2 scenarios, from -1.80 to -0.90";
+    let claim = "NN-Factory -1.35 ± 5.72 points on average of 2 tasks; in 2 scenarios from -1.80 to -0.90";
     assert!(cells(&text, "Retrain: accuracy")[2] == claim, "{text}");
     assert_eq!(read::words(&figure.data, "method").unwrap().len(), 5);
+    let crate::chart::Body::Series(drawn) = &figure.chart.panels[0].body else { panic!("marks") };
+    assert_eq!(drawn.iter().map(|one| one.points.len()).collect::<Vec<_>>(), [2, 1, 2], "only what is compared");
     assert!(svg(&figure.chart).is_ok() && png(&figure.chart).is_ok());
+}
+
+#[test]
+fn what_is_not_known_is_not_kept() {
+    let rows = [("a", Some(1000.0), Some(4e6), 900.0, 0.91)];
+    let mut known = made(None, &rows);
+    let text = |frame: &DataFrame| {
+        let all = baseline::made(frame, Some(baseline::OURS)).unwrap();
+        comparison::figure(&all, "").unwrap().document.markdown()
+    };
+    assert_eq!(cells(&text(&known), "NN-Factory: budgets")[2], "keeps them in 1 of 1");
+    known.drop_in_place("memory_bytes").unwrap();
+    assert_eq!(cells(&text(&known), "NN-Factory: budgets")[2], "keeps them in 0 of 0", "its memory is not told");
+    known.with_column(Column::new("device".into(), [None::<&str>])).unwrap();
+    let why = baseline::made(&known, Some(baseline::OURS)).unwrap_err().to_string();
+    assert!(why.contains("row 1 has no `device`"), "{why}");
+    let retrain = df!("task" => ["a"], "accuracy" => [0.9], "low" => [0.9], "high" => [0.9]).unwrap();
+    let two = made(None, &[rows[0], rows[0]]);
+    let mut unlike = two.clone();
+    unlike.with_column(Column::new("whole_us".into(), [9000.0, 8000.0])).unwrap();
+    assert!(baseline::retrained(&retrain, &two).is_ok());
+    let why = baseline::retrained(&retrain, &unlike).unwrap_err().to_string();
+    assert!(why.contains("whole networks of several latencies"), "{why}");
 }
 
 #[test]

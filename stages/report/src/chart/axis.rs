@@ -58,6 +58,17 @@ impl Axis {
         Axis { label: label.into(), scale: Scale::Linear { from, to } }
     }
 
+    /// Accuracy in per cent, from somewhat below the least to 100 with room for marks.
+    pub(crate) fn accuracy(least: f64) -> Self {
+        let (from, to) = Self::ends_of_accuracy(least);
+        Self::between("accuracy (%)", from, to)
+    }
+
+    /// The ends of that axis.
+    pub(crate) fn ends_of_accuracy(least: f64) -> (f64, f64) {
+        ((least - 1.0).max(0.0), 100.0 + (100.0 - least) * 0.04)
+    }
+
     /// Logarithmic around positive values.
     pub(crate) fn log_around(label: &str, values: impl IntoIterator<Item = f64>) -> Self {
         let (low, high) = ends(values.into_iter().filter(|value| *value > 0.0));

@@ -11,7 +11,7 @@ use crate::document::Document;
 use crate::error::ReportError;
 use crate::estimate::Estimate;
 use crate::figures::ratio_by_limit::{Group, groups};
-use crate::format::{limit, percent};
+use crate::format::{counts, limit, percent};
 use crate::output::{self, Claim, Figure, PARQUET};
 use crate::supernets::{Supernet, Supernets};
 
@@ -65,10 +65,10 @@ pub(crate) fn figure(results: &DataFrame, scale: &str) -> Result<Figure, ReportE
         title: "Accuracy by activation limit".into(),
         note: format!(
             "mean over {} seen tasks, with its 95 % interval",
-            means.first().map_or(0, |mean| mean.accuracy.count)
+            counts(means.iter().map(|mean| mean.accuracy.count))
         ),
         x: Axis::log_around("activation limit (%)", means.iter().map(|mean| mean.limit * 100.0)),
-        y: Axis::between("accuracy (%)", (low - 0.5).max(0.0), 100.0 + (100.0 - low) * 0.04),
+        y: Axis::accuracy(low),
         body: Body::Series(series),
     };
     let chart = Chart { panels: vec![panel], columns: 1, area: (400.0, 260.0) };
@@ -95,7 +95,7 @@ fn document(means: &[Mean], supernets: &[Supernet], scale: &str) -> Document {
         .text(format!(
             "Mean accuracy over {} tasks that were trained on, with the 95 % interval of that mean (Student's t over tasks). \
              The paper averages 10 random tasks; it prints no numbers beside its curves.",
-            means.iter().map(|mean| mean.accuracy.count).max().unwrap_or(0)
+            counts(means.iter().map(|mean| mean.accuracy.count))
         ))
         .table("The paper's claims", output::claims(supernets.iter().enumerate().map(told).collect()))
         .text(scale)

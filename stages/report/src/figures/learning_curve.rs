@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::chart::{Axis, Body, Chart, Look, Panel, Point, Series};
 use crate::document::Document;
 use crate::error::ReportError;
-use crate::format::percent;
+use crate::format::{counts, percent, r_squared};
 use crate::output::{self, Claim, Figure, PARQUET};
 use crate::read;
 
@@ -120,8 +120,8 @@ fn document(places: &[Place], devices: &[String], scale: &str) -> Document {
             |place| format!("above 95 % from {:.0} subnets on", place.vectors),
         );
         let last = own.last().map_or_else(String::new, |place| {
-            let (accuracy, r2) = (percent(Some(place.accuracy.middle), 1), place.r_squared.middle);
-            format!("{accuracy} and R² {r2:.3} with {:.0}", place.vectors)
+            let (accuracy, r2) = (percent(Some(place.accuracy.middle), 1), r_squared(Some(place.r_squared.middle)));
+            format!("{accuracy} and R² {r2} with {:.0}", place.vectors)
         });
         Claim::new(format!("latency, {device}"), "above 95 % with 200 to 1,000 subnets", format!("{reached}; {last}"))
     };
@@ -135,7 +135,7 @@ fn document(places: &[Place], devices: &[String], scale: &str) -> Document {
         .text(format!(
             "Accuracy is 100 % − MAPE. Each point is the median of {} fits to random subsets, each subset part of the next \
              larger one, judged on vectors that no fit has seen. What is below 0 % or an R² of −1 is marked at the lower edge.",
-            places.iter().map(|place| place.repeats).max().unwrap_or(0)
+            counts(places.iter().map(|place| place.repeats))
         ))
         .table("The paper's claims", output::claims(claims))
         .text(scale)

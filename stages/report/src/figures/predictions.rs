@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::chart::{Axis, Body, Chart, Look, Panel, Point, Series};
 use crate::document::Document;
 use crate::error::ReportError;
-use crate::format::{or_none, percent};
+use crate::format::{percent, r_squared};
 use crate::output::{self, PARQUET};
 use crate::output::{Claim, Figure};
 use crate::read;
@@ -40,7 +40,8 @@ pub(crate) fn offer() -> Offer {
 fn run(stage: &Stage) -> Result<(), StageError> {
     let p: Parameters = stage.parameters()?;
     let columns = ["device", "predicted_us", "measured_us", "retest_us", "constant_us"];
-    let latency = output::collected_with(stage, "latency", &columns, &[("as_measured_us", DataType::Float64)])?;
+    let optional = [("as_measured_us", DataType::Float64), ("threads", DataType::Float64)];
+    let latency = output::collected_with(stage, "latency", &columns, &optional)?;
     let memory = if stage.inputs("memory").is_empty() {
         None
     } else {
@@ -58,7 +59,7 @@ struct Judged {
     predicted: Vec<f64>,
     measured: Vec<f64>,
     retest: Vec<Option<f64>>,
-    /// Measured at the machine's speed of then; `measured` is at its speed when the predictor's vectors were measured.
+    /// Not corrected for the machine's speed; `measured` is at its speed when the predictor's vectors were measured.
     as_measured: Vec<Option<f64>>,
     constant: f64,
 }
@@ -72,7 +73,7 @@ impl Judged {
         statistics::mape(&self.predicted, &self.measured)
     }
 
-    /// The same against what was measured at the machine's speed of then.
+    /// The same without that correction.
     fn mape_as_measured(&self) -> Option<f64> {
         let measured: Option<Vec<f64>> = self.as_measured.iter().copied().collect();
         measured.map(|measured| statistics::mape(&self.predicted, &measured))
@@ -135,7 +136,7 @@ fn of(
 
 /// Refuses two devices of one name, which would be drawn as one.
 fn one_device_each(table: &DataFrame, devices: &[String]) -> Result<(), ReportError> {
-    let threads = if read::has(table, "threads") { read::numbers(table, "threads")? } else { return Ok(()) };
+    let threads = read::optional_numbers(table, "threads")?;
     for device in read::distinct(devices) {
         let mut own = (0..devices.len()).filter(|row| devices[*row] == device).map(|row| threads[row]);
         let first = own.next();
@@ -158,8 +159,8 @@ fn panel(judged: &Judged) -> Panel {
     Panel {
         title: format!("{}, {}", judged.what, judged.device),
         note: format!(
-            "R² {:.3}; MAPE {} (a constant's {})",
-            judged.r_squared(),
+            "R² {}; MAPE {} (a constant's {})",
+            r_squared(Some(judged.r_squared())),
             percent(Some(judged.mape()), 1),
             percent(Some(judged.constant_mape()), 1)
         ),
@@ -182,8 +183,8 @@ fn document(judged: &[Judged], scale: &str) -> Document {
         vec![
             format!("{}, {}", one.what, one.device),
             one.measured.len().to_string(),
-            format!("{:.3}", one.r_squared()),
-            or_none(one.retest_r_squared(), |r2| format!("{r2:.3}")),
+            r_squared(Some(one.r_squared())),
+            r_squared(one.retest_r_squared()),
             percent(Some(one.mape()), 1),
             percent(one.mape_as_measured(), 1),
             percent(Some(one.constant_mape()), 1),
@@ -204,7 +205,7 @@ fn document(judged: &[Judged], scale: &str) -> Document {
     ];
     let table = Table::new(titles, judged.iter().map(row).collect());
     let told = |one: &Judged| {
-        let ours = format!("{} (R² {:.3})", percent(Some(1.0 - one.mape()), 1), one.r_squared());
+        let ours = format!("{} (R² {})", percent(Some(1.0 - one.mape()), 1), r_squared(Some(one.r_squared())));
         Claim::new(format!("{}, {}", one.what, one.device), "above 96 % on four devices", ours)
     };
     let mut document = Document::new("Accuracy of the performance prediction (Fig. 8)")

@@ -11,10 +11,13 @@ use serde::Deserialize;
 use crate::chart::{Axis, Body, Chart, Look, Panel, Point, Series};
 use crate::document::Document;
 use crate::error::ReportError;
-use crate::format::{limit, percent};
+use crate::format::{NONE, limit, percent};
 use crate::output::{self, Claim, Figure, PARQUET};
 use crate::read;
 use crate::supernets::{Supernet, Supernets};
+
+/// How far ratios may be apart that count as one, and from a limit that does not bind: half a point.
+const STABLE: f64 = 0.005;
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -122,7 +125,7 @@ fn document(means: &[Mean], supernets: &[Supernet], scale: &str) -> Document {
     let mut claims = Vec::new();
     for (position, supernet) in supernets.iter().enumerate() {
         let own: Vec<&Mean> = means.iter().filter(|mean| mean.supernet == position).collect();
-        let (Some(first), Some(last)) = (own.first(), own.last()) else { continue };
+        let Some(first) = own.first() else { continue };
         let title = &supernet.title;
         let [generated, pruned] = first.ratios;
         let ours = format!(
@@ -133,17 +136,7 @@ fn document(means: &[Mean], supernets: &[Supernet], scale: &str) -> Document {
         );
         let paper = "at very low limits the ratio misses the limit, and pruning brings it to the diagonal";
         claims.push(Claim::new(format!("{title}, low limits"), paper, ours));
-        let even = own.iter().rev().take_while(|mean| (mean.ratios[1].0 - last.ratios[1].0).abs() < 0.005).last();
-        let ratio = |mean: &Mean| percent(Some(mean.ratios[1].0), 1);
-        let ours = match even.filter(|even| even.limit < last.limit) {
-            Some(even) => format!("within half a point of {} from a limit of {} on", ratio(last), limit(even.limit)),
-            None => {
-                let before = own.iter().rev().nth(1).unwrap_or(last);
-                let told = format!("{} at a limit of {}", ratio(before), limit(before.limit));
-                format!("does not become stable: {told}, {} at {}", ratio(last), limit(last.limit))
-            }
-        };
-        claims.push(Claim::new(format!("{title}, high limits"), "the ratio becomes stable", ours));
+        claims.push(Claim::new(format!("{title}, high limits"), "the ratio becomes stable", at_high_limits(&own)));
     }
     let nothing = means.iter().any(|mean| mean.ratios.iter().any(|(_, least, _)| *least <= 0.0));
     Document::new("Generated activation ratio and specified activation limit (Fig. 11)")
@@ -155,6 +148,21 @@ fn document(means: &[Mean], supernets: &[Supernet], scale: &str) -> Document {
         })
         .table("The paper's claims", output::claims(claims))
         .text(scale)
+}
+
+/// From where on the ratio stays as it is at the greatest limit, though it could be greater.
+fn at_high_limits(own: &[&Mean]) -> String {
+    let [.., before, last] = own else { return NONE.to_owned() };
+    let ratio = |mean: &Mean| mean.ratios[1].0;
+    let told = |mean: &Mean| percent(Some(ratio(mean)), 1);
+    let as_last = |mean: &&&Mean| (ratio(mean) - ratio(last)).abs() < STABLE && ratio(mean) < mean.limit - STABLE;
+    match own.iter().rev().take_while(as_last).last().filter(|even| even.limit < last.limit) {
+        Some(even) => format!("within half a point of {} from a limit of {} on", told(last), limit(even.limit)),
+        None => {
+            let before = format!("{} at a limit of {}", told(before), limit(before.limit));
+            format!("does not become stable: {before}, {} at {}", told(last), limit(last.limit))
+        }
+    }
 }
 
 fn data(means: &[Mean], supernets: &[Supernet]) -> PolarsResult<DataFrame> {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::chart::{Axis, Body, Chart, Name, Panel};
 use crate::document::Document;
 use crate::error::ReportError;
-use crate::format::limit;
+use crate::format::{NONE, limit};
 use crate::output::{self, Claim, Figure, PARQUET};
 use crate::read;
 
@@ -116,21 +116,21 @@ fn document(tasks: &Square, limits: &Square, what: &str, scale: &str) -> Documen
         }
     }
     let told = |values: &[f64]| {
-        if values.is_empty() { "–".to_owned() } else { format!("{:.2}", statistics::mean(values)) }
+        if values.is_empty() { NONE.to_owned() } else { format!("{:.2}", statistics::mean(values)) }
     };
     let alike = format!("{} of tasks with one target, {} of others", told(&same), told(&other));
     let count = limits.rows.len();
     let apart = |distance: usize| {
         (0..count.saturating_sub(distance)).map(|at| limits.rows[at][at + distance]).collect::<Vec<f64>>()
     };
-    let (near, far) = (told(&apart(1)), told(&apart(count.saturating_sub(1))));
+    // One limit alone has neither neighbours nor ends.
+    let ours = match count {
+        0 | 1 => NONE.to_owned(),
+        _ => format!("{} of neighbours, {} of the least and the greatest", told(&apart(1)), told(&apart(count - 1))),
+    };
     let mut claims = vec![
         Claim::new("tasks", "the more alike tasks are, the more similar their gates", alike),
-        Claim::new(
-            "limits",
-            "the nearer limits are, the more similar the gates",
-            format!("{near} of neighbours, {far} of the least and the greatest"),
-        ),
+        Claim::new("limits", "the nearer limits are, the more similar the gates", ours),
     ];
     for (at, name) in tasks.names.iter().enumerate().filter(|(_, name)| name.marked) {
         let nearest = (0..tasks.names.len())

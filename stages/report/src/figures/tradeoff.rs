@@ -87,7 +87,7 @@ fn rows(sweeps: &DataFrame) -> Result<(Vec<Row>, usize), ReportError> {
 fn panel(device: &str, tasks: &[String], rows: &[Row]) -> Panel {
     let own: Vec<&Row> = rows.iter().filter(|row| row.device == device).collect();
     let least = own.iter().map(|row| row.interval.0).fold(1.0, f64::min) * 100.0;
-    let (low, high) = ((least - 1.0).max(0.0), 100.0 + (100.0 - least) * 0.04);
+    let (low, high) = Axis::ends_of_accuracy(least);
     // Budgets of different tasks may be one but for rounding.
     let mut budgets: Vec<f64> = own.iter().map(|row| row.budget / 1e3).collect();
     budgets.dedup_by(|next, one| *next / *one - 1.0 < 0.005);
@@ -111,7 +111,7 @@ fn panel(device: &str, tasks: &[String], rows: &[Row]) -> Panel {
         title: device.to_owned(),
         note: "bars: 95 % intervals; upright lines: the budgets".into(),
         x: Axis::log_around("measured latency (ms)", own.iter().map(|row| row.measured / 1e3).chain(budgets)),
-        y: Axis::between("accuracy (%)", low, high),
+        y: Axis::accuracy(least),
         body: Body::Series(series),
     }
 }
@@ -122,20 +122,22 @@ fn gain(ends: &[(&Row, &Row)]) -> String {
         ends.iter().filter(|(least, most)| holds(most.accuracy, least.accuracy)).count()
     };
     let gained = |(least, most): &(&Row, &Row)| most.accuracy - least.accuracy;
-    let Some(best) = ends.iter().max_by(|a, b| gained(a).total_cmp(&gained(b))) else {
-        return "one budget only".into();
-    };
-    let at = |row: &Row| format!("{} in {}", percent(Some(row.accuracy), 1), milliseconds(Some(row.measured)));
-    format!(
-        "from the least to the greatest budget {} of {} tasks are better, {} worse, {} the same; most of all {}: {}, then {}",
+    if ends.is_empty() {
+        return "no task has networks of two latency budgets".into();
+    }
+    let mut told = format!(
+        "from the least to the greatest budget {} of {} tasks are better, {} worse, {} the same",
         count(&|most, least| most > least),
         ends.len(),
         count(&|most, least| most < least),
         count(&|most, least| most == least),
-        best.0.task,
-        at(best.0),
-        at(best.1)
-    )
+    );
+    let at = |row: &Row| format!("{} in {}", percent(Some(row.accuracy), 1), milliseconds(Some(row.measured)));
+    let best = ends.iter().max_by(|a, b| gained(a).total_cmp(&gained(b)));
+    if let Some((least, most)) = best.filter(|ends| gained(ends) > 0.0) {
+        told.push_str(&format!("; most of all {}: {}, then {}", least.task, at(least), at(most)));
+    }
+    told
 }
 
 fn document(rows: &[Row], devices: &[String], tasks: &[String], left_out: usize, scale: &str) -> Document {
@@ -146,7 +148,7 @@ fn document(rows: &[Row], devices: &[String], tasks: &[String], left_out: usize,
             .filter_map(|task| {
                 let mut own = rows.iter().filter(|row| row.device == *device && row.task == *task);
                 let first = own.next()?;
-                Some((first, own.next_back()?))
+                Some((first, own.next_back()?)).filter(|(least, most)| least.budget < most.budget)
             })
             .collect();
         claims.push(Claim::new(device.as_str(), "better with a larger budget", gain(&ends)));

@@ -12,7 +12,7 @@ use crate::chart::{Axis, Body, Chart, Look, Panel, Series};
 use crate::document::Document;
 use crate::error::ReportError;
 use crate::estimate::Estimate;
-use crate::format::{limit, percent};
+use crate::format::{counts, limit, percent};
 use crate::output::{self, Claim, Figure, PARQUET};
 use crate::read;
 use crate::supernets::{Supernet, Supernets};
@@ -135,12 +135,12 @@ fn panel(title: &str, own: &[&Mean], limits: &[f64], batch: u32) -> Panel {
     });
     let series: Vec<Series> = series.collect();
     let low = series.iter().flat_map(|one| &one.points).map(|p| p.interval.map_or(p.y, |i| i.0)).fold(100.0, f64::min);
-    let tasks = own.iter().map(|mean| mean.accuracy.count).max().unwrap_or(0);
+    let tasks = counts(own.iter().map(|mean| mean.accuracy.count));
     Panel {
         title: title.to_owned(),
         note: format!("mean over {tasks} tasks, with its 95 % interval"),
         x: Axis::around(unit, own.iter().map(|mean| mean.step * each).chain([0.0])),
-        y: Axis::between("accuracy (%)", (low - 1.0).max(0.0), 100.0 + (100.0 - low) * 0.04),
+        y: Axis::accuracy(low),
         body: Body::Series(series),
     }
 }
@@ -193,7 +193,7 @@ fn document(means: &[Mean], supernets: &[Supernet], batches: &Batches, scale: &s
     Document::new("Accuracy of generated models along the training (Fig. 12)")
         .text(format!(
             "Mean over {} tasks with the 95 % interval of that mean (Student's t over tasks). {epochs}",
-            means.iter().map(|mean| mean.accuracy.count).max().unwrap_or(0)
+            counts(means.iter().map(|mean| mean.accuracy.count))
         ))
         .table("The paper's claims", output::claims(claims))
         .text(scale)

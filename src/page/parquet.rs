@@ -6,7 +6,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use jiff::{Span, Timestamp, civil::Date};
-use parquet::basic::{ConvertedType, Repetition};
+use parquet::basic::{ConvertedType, LogicalType, Repetition, TimeUnit};
 use parquet::data_type::Decimal;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
@@ -64,7 +64,8 @@ fn fill(
     rows: &mut [Vec<Option<String>>],
 ) -> Result<(), ParquetError> {
     let alone = Type::group_type_builder(schema.name()).with_fields(vec![Arc::clone(field)]).build()?;
-    let mut records = reader.get_row_iter(Some(alone))?;
+    // As many values as are shown: large ones would fill the memory.
+    let mut records = reader.get_row_iter(Some(alone))?.with_batch_size(rows.len().max(1));
     for row in rows {
         let record = records.next().ok_or_else(|| ParquetError::EOF("rows are missing".to_owned()))??;
         for (_, value) in record.into_columns() {
@@ -97,7 +98,7 @@ fn leaves(field: &Type, name: &str, names: &mut Vec<String>) {
 /// The cells of a field's columns: none where there is no value.
 fn cells(field: &Type, value: &Field, row: &mut Vec<Option<String>>) {
     if !is_structure(field) {
-        row.push((*value != Field::Null).then(|| told(value)));
+        row.push((*value != Field::Null).then(|| instant(field, value).unwrap_or_else(|| told(value))));
         return;
     }
     let inside: Vec<&Field> = match value {
@@ -107,6 +108,30 @@ fn cells(field: &Type, value: &Field, row: &mut Vec<Option<String>>) {
     for (place, inner) in field.get_fields().iter().enumerate() {
         cells(inner, inside.get(place).unwrap_or(&&Field::Null), row);
     }
+}
+
+/// A time in nanoseconds, which the crate gives as a whole number.
+fn instant(field: &Type, value: &Field) -> Option<String> {
+    match (field.get_basic_info().logical_type_ref()?, value) {
+        (LogicalType::Timestamp(about), Field::Long(time)) if about.unit == TimeUnit::NANOS => {
+            moment(*time, 1_000_000_000)
+        }
+        _ => None,
+    }
+}
+
+/// Parts one after the other, as far as a cell shows them.
+fn joined(parts: impl Iterator<Item = String>) -> String {
+    let mut text = String::new();
+    for (place, part) in parts.enumerate() {
+        text.push_str(if place > 0 { ", " } else { "" });
+        if text.len() > MOST_BYTES {
+            text.push('…');
+            break;
+        }
+        text.push_str(&part);
+    }
+    text
 }
 
 /// A value as a cell shows it.
@@ -127,14 +152,14 @@ fn told(value: &Field) -> String {
         Field::TimestampMicros(time) => moment(*time, 1_000_000).unwrap_or_else(|| time.to_string()),
         Field::Group(group) => {
             let inner = group.get_column_iter().map(|(name, value)| format!("{name}: {}", told(value)));
-            format!("{{{}}}", inner.collect::<Vec<_>>().join(", "))
+            format!("{{{}}}", joined(inner))
         }
         Field::ListInternal(list) => {
-            format!("[{}]", list.elements().iter().map(told).collect::<Vec<_>>().join(", "))
+            format!("[{}]", joined(list.elements().iter().map(told)))
         }
         Field::MapInternal(map) => {
             let entries = map.entries().iter().map(|(key, value)| format!("{}: {}", told(key), told(value)));
-            format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+            format!("{{{}}}", joined(entries))
         }
         value => value.to_string(),
     }
@@ -204,6 +229,13 @@ mod tests {
     }
 
     #[test]
+    fn a_long_list_is_cut_where_a_cell_ends() {
+        let numbers = joined((0..1_000_000).map(|number| number.to_string()));
+        assert!(numbers.starts_with("0, 1, 2") && numbers.ends_with('…') && numbers.len() < MOST_BYTES + 100);
+        assert_eq!(joined(["a", "b"].map(str::to_owned).into_iter()), "a, b");
+    }
+
+    #[test]
     fn what_is_cut_short_is_refused() {
         for end in [0, 4, 11, POLARS.len() / 2, POLARS.len() - 1] {
             assert!(read(Bytes::from_static(&POLARS[..end]), 10).is_err(), "{end}");
@@ -219,7 +251,7 @@ mod tests {
         assert_eq!(table.remarks.len(), 1, "{:?}", table.remarks);
         assert!(table.remarks[0].starts_with("The column `word` is not shown whole: "), "{:?}", table.remarks);
         assert!(table.rows.iter().all(|row| row.len() == table.columns.len() && row[0].is_none()));
-        assert_eq!(table.rows[3][5].as_deref(), Some("3"));
+        assert_eq!(table.rows[3][6].as_deref(), Some("3"));
     }
 
     proptest! {

@@ -91,13 +91,14 @@ arrow = {
     "single": pyarrow.array(halves, pyarrow.float32()),
     "price": pyarrow.array(prices, pyarrow.decimal128(9, 2)),
     "truth": pyarrow.array(truths),
+    "instant": pyarrow.array(moments, pyarrow.timestamp("ns")),
     "required": pyarrow.array(range(ROWS), pyarrow.int64()),
 }
 schema = pyarrow.schema([pyarrow.field(name, column.type, nullable=name != "required") for name, column in arrow.items()])
 pyarrow.parquet.write_table(
     pyarrow.table(arrow, schema=schema),
     HERE / "arrow.parquet",
-    compression="snappy",
+    compression={name: "gzip" if name == "instant" else "snappy" for name in arrow},
     data_page_version="2.0",
     store_decimal_as_integer=True,
     use_dictionary=["word", "small"],
@@ -111,6 +112,7 @@ write_expected(
         "single": told(halves, told_number),
         "price": told(prices),
         "truth": told(truths, truth),
+        "instant": told(moments),
         "required": [str(i) for i in range(ROWS)],
     },
 )

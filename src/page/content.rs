@@ -3,7 +3,7 @@
 //! Content is read in bounded pieces, and what is missing, damaged or left out is told. It does not know stages.
 
 use std::collections::BTreeSet;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Write};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -152,34 +152,67 @@ fn text(shape: Shape, text: &str, whole: bool, size: u64, level: usize) -> Html 
         }
         Shape::Json => {
             let parsed = if whole { serde_json::from_str::<serde_json::Value>(text).ok() } else { None };
-            let pretty = parsed.and_then(|value| serde_json::to_string_pretty(&value).ok());
-            if pretty.is_none() && whole {
+            if parsed.is_none() && whole {
                 html.remark("It is not JSON as a whole; this is its text.");
             }
-            html.append(&lines(pretty.as_deref().unwrap_or(text), whole, size));
+            html.append(&match parsed.map(|value| pretty(&value)) {
+                Some(first) => lines(&String::from_utf8_lossy(&first.text), first.lines + 1, whole, size),
+                None => lines(text, text.lines().count(), whole, size),
+            });
         }
-        _ => html.append(&lines(&plain(text), whole, size)),
+        _ => {
+            let text = plain(text);
+            html.append(&lines(&text, text.lines().count(), whole, size));
+        }
     }
     html
 }
 
-/// The first lines of a text; folded if they are many.
-fn lines(text: &str, whole: bool, size: u64) -> Html {
-    let all: Vec<&str> = text.lines().collect();
+/// What is written to it, as far as it is shown, and the number of all line ends: indented, a deep document is many times
+/// as long as it was.
+#[derive(Default)]
+struct First {
+    text: Vec<u8>,
+    lines: usize,
+}
+
+impl Write for First {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.lines < MOST_LINES {
+            self.text.extend_from_slice(bytes);
+        }
+        self.lines += bytes.iter().filter(|byte| **byte == b'\n').count();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn pretty(value: &serde_json::Value) -> First {
+    let mut first = First::default();
+    // Nothing can go wrong: a value has a text, and the writer takes all.
+    let _ = serde_json::to_writer_pretty(&mut first, value);
+    first
+}
+
+/// The first lines of a text of so many; folded if they are many.
+fn lines(text: &str, all: usize, whole: bool, size: u64) -> Html {
     let mut html = Html::default();
-    let shown = all.len().min(MOST_LINES);
+    let shown = all.min(MOST_LINES);
     let is_long = shown > 24;
     if is_long {
         html.raw("<details class=\"text\"><summary>");
-        html.text(&match (whole, shown < all.len()) {
-            (true, false) => count(all.len(), "line"),
-            (true, true) => format!("First {shown} of {}", count(all.len(), "line")),
+        html.text(&match (whole, shown < all) {
+            (true, false) => count(all, "line"),
+            (true, true) => format!("First {shown} of {}", count(all, "line")),
             (false, _) => format!("First {shown} lines of {}", bytes(size)),
         });
         html.raw("</summary>\n");
     }
     html.raw("<pre tabindex=\"0\">");
-    for line in &all[..shown] {
+    for line in text.lines().take(shown) {
         let letters: String = line.chars().take(MOST_LETTERS).collect();
         html.text(&letters);
         html.raw(if letters.len() < line.len() { "…\n" } else { "\n" });

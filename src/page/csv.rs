@@ -25,6 +25,11 @@ pub(super) fn read(text: &mut dyn BufRead, separator: u8, most: usize) -> io::Re
         widest: 0,
         cells: 0,
     };
+    // The mark with which some programs begin a text in UTF-8.
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    if text.fill_buf()?.starts_with(MARK) {
+        text.consume(MARK.len());
+    }
     loop {
         let bytes = text.fill_buf()?;
         if bytes.is_empty() {
@@ -65,6 +70,8 @@ impl Reader {
     fn take(&mut self, byte: u8) {
         match (self.state, byte) {
             (State::Quoted, b'"') => self.state = State::Quote,
+            // A line end within a cell is one, whatever the system that wrote it.
+            (State::Quoted, b'\r') => {}
             (State::Quoted, _) => self.keep(byte),
             (State::Start, b'"') => self.state = State::Quoted,
             (State::Quote, b'"') => {
@@ -90,8 +97,7 @@ impl Reader {
     fn end_cell(&mut self) {
         if self.rows.len() <= self.most && self.row.len() < MOST_COLUMNS {
             let text = String::from_utf8_lossy(&self.cell);
-            let first = self.count == 0 && self.row.is_empty();
-            self.row.push(if first { text.trim_start_matches('\u{feff}') } else { &text }.to_owned());
+            self.row.push(text.into_owned());
         }
         self.cells += 1;
         self.cell.clear();
@@ -143,8 +149,8 @@ mod tests {
 
     #[test]
     fn quotes_line_ends_and_uneven_rows() {
-        let found = table("\u{feff}a,\"b \"\"c\"\"\",d\r\n1,\"x,\ny\",\r\n\r\n2,z,3,4\n5", 10);
-        assert_eq!(found.columns, ["a", "b \"c\"", "d", ""]);
+        let found = table("\u{feff}\"a,e\",\"b \"\"c\"\"\",d\r\n1,\"x,\r\ny\",\r\n\r\n2,z,3,4\n5", 10);
+        assert_eq!(found.columns, ["a,e", "b \"c\"", "d", ""]);
         let cells = |row: usize| found.rows[row].iter().map(|cell| cell.as_deref().unwrap_or("-")).collect::<Vec<_>>();
         assert_eq!((cells(0), cells(1), cells(2)), (vec!["1", "x,\ny", "-"], vec!["2", "z", "3", "4"], vec!["5"]));
         assert_eq!(found.total, 3);

@@ -66,12 +66,14 @@ pub(super) fn fold(stages: &[Stage]) -> Folded {
         group_of[place] = group;
     }
     let mut edges: Vec<(usize, usize)> = Vec::new();
+    let mut enough = 100_000;
     for (place, stage) in stages.iter().enumerate() {
         edges.extend(stage.planned.reads.iter().map(|from| (group_of[*from], group_of[place])));
         // Fan-ins of thousands of instances come down to few edges between groups.
-        if edges.len() > 100_000 {
+        if edges.len() > enough {
             edges.sort_unstable();
             edges.dedup();
+            enough = enough.max(2 * edges.len());
         }
     }
     edges.sort_unstable();

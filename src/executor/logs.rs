@@ -13,7 +13,11 @@ const MAX_LIVE: u64 = 64 << 20;
 /// How much of a log's end is looked at for its last lines.
 const END: u64 = 16 << 10;
 
-/// The last lines of a log.
+/// Most letters of a line.
+const LETTERS: usize = 400;
+
+/// The last lines of a log; of a line that was written over again and again (a progress bar) the last state, and of a long
+/// one its end.
 #[must_use]
 pub fn tail(path: &Path, lines: usize) -> Vec<String> {
     let read = || -> std::io::Result<Vec<u8>> {
@@ -27,7 +31,13 @@ pub fn tail(path: &Path, lines: usize) -> Vec<String> {
     let bytes = read().unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let all: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    all[all.len().saturating_sub(lines)..].iter().map(|line| line.chars().take(400).collect()).collect()
+    all[all.len().saturating_sub(lines)..].iter().map(|line| end(line)).collect()
+}
+
+fn end(line: &str) -> String {
+    let state = line.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default();
+    let more = state.chars().count().saturating_sub(LETTERS);
+    if more == 0 { state.to_owned() } else { format!("…{}", state.chars().skip(more).collect::<String>()) }
 }
 
 /// A log as the store keeps it: whole, or its two ends with a note between them. None if it is empty.
@@ -104,5 +114,10 @@ mod tests {
             kept.starts_with("first\n") && kept.ends_with("last\n") && kept.contains("bytes of the log are left out")
         );
         assert_eq!(tail(file.path(), 2), ["x", "last"]);
+        fs_err::write(file.path(), format!("{}out of memory\n{}\rdone\r\n", "x".repeat(900), "9 %\r".repeat(900)))
+            .unwrap();
+        let lines = tail(file.path(), 2);
+        assert!(lines[0].starts_with("…xxx") && lines[0].ends_with("xout of memory"), "{lines:?}");
+        assert_eq!((lines[0].chars().count(), lines[1].as_str()), (401, "done"));
     }
 }

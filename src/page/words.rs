@@ -69,11 +69,11 @@ pub(super) fn plain(text: &str) -> String {
     while let Some(c) = rest.next() {
         match c {
             '\u{1b}' => match rest.next() {
-                // Control sequence: parameters, then one letter.
-                Some('[') => while rest.next().is_some_and(|c| !('@'..='~').contains(&c)) {},
+                // Control sequence: parameters, then one letter. One that is cut short ends with its line.
+                Some('[') => while rest.next_if(|c| *c != '\n').is_some_and(|c| !('@'..='~').contains(&c)) {},
                 // Operating system command: up to a bell or a string terminator.
                 Some(']') => {
-                    while let Some(c) = rest.next() {
+                    while let Some(c) = rest.next_if(|c| *c != '\n') {
                         if c == '\u{7}' || (c == '\u{1b}' && rest.next_if_eq(&'\\').is_some()) {
                             break;
                         }
@@ -101,6 +101,7 @@ mod tests {
         assert_eq!(plain("\u{1b}[1;31mred\u{1b}[0m \u{1b}]0;title\u{7}x\u{1b}(B"), "red x");
         assert_eq!(plain("10 %\r50 %\r100 %\r\nnext\r\n"), "100 %\nnext\n");
         assert_eq!(plain("ab\u{8}c\u{1b}"), "ac");
+        assert_eq!(plain("a\u{1b}]8;;http://x\nb\u{1b}[1;3\nc"), "a\nb\nc", "cut short");
     }
 
     #[test]

@@ -31,13 +31,18 @@ pub(crate) fn run(command: &ReportCommand, common: &Common) -> Result<(), Failur
         return Err(Failure::wrong_with_hint(format!("`{more}` is one word too many"), "`nnf report PIPELINE RUN`"));
     }
     let context = Context::open(&pipeline, common)?;
-    let summary = find(&context, &pipeline, words.first())?;
+    let asked = || Ok::<_, Failure>(context.store.past_run(&find(&context, &pipeline, words.first())?));
+    let mut run = asked()?;
+    if run.summary.seconds.is_none() && !run.goes_on {
+        // It may have ended since its summary was read.
+        run = asked()?;
+    }
     let limits = bounds(command.max_embedded);
     // Commands on the page name the pipeline's file as it was named here.
     let named = named(&pipeline);
     let html = page(&PageRequest {
         store: &context.store,
-        run: &context.store.past_run(&summary),
+        run: &run,
         report: &context.loaded.report,
         pipeline: named.trim_end(),
         now: &|| serde_json::to_vec(&context.loaded.resolved()).unwrap_or_default(),

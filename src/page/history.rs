@@ -72,13 +72,20 @@ impl History {
         match event {
             RunEvent::Began { total, .. } => self.total = Some(total),
             RunEvent::Fresh { stage, key } => self.of(stage).key = Some(key),
-            RunEvent::Started { stage, key, reason, because, .. } => {
+            RunEvent::Started { stage, key, reason, because, attempt, .. } => {
                 let told = self.of(stage);
                 (told.key, told.reason, told.because, told.end) = (Some(key), Some(reason), because, None);
+                told.waited = None;
+                // A stage that is begun anew counts its attempts anew.
+                told.retries.retain(|(failed, _)| *failed < attempt);
             }
             RunEvent::Waiting { stage, what } => self.of(stage).waited = Some(what),
-            RunEvent::Progress { .. } => {}
-            RunEvent::Metrics { stage, values, .. } => self.of(stage).metrics.extend(values),
+            RunEvent::Progress { stage, .. } => self.of(stage).waited = None,
+            RunEvent::Metrics { stage, values, .. } => {
+                let told = self.of(stage);
+                told.waited = None;
+                told.metrics.extend(values);
+            }
             RunEvent::Note { stage, text } if stage.is_empty() => {
                 self.notes.extend(Some(text).filter(|_| self.notes.len() < MOST_NOTES))
             }
@@ -87,6 +94,8 @@ impl History {
             RunEvent::Finished { stage, key, seconds, adopted } => {
                 let told = self.of(stage);
                 (told.key, told.end) = (Some(key), Some(End::Finished { seconds, adopted }));
+                // Another run did the work.
+                told.reason = told.reason.take().filter(|_| !adopted);
             }
             RunEvent::Failed { stage, key, error, seconds, log_end, .. } => {
                 let told = self.of(stage);

@@ -32,8 +32,21 @@ pub(super) struct Planned {
 #[derive(Debug, Default)]
 pub(super) struct Outline {
     pub(super) stages: Vec<Planned>,
-    /// Whether the run noted who reads whom; older programs did not.
-    pub(super) is_whole: bool,
+    pub(super) source: Source,
+}
+
+/// Where an outline is from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The run noted all.
+    #[default]
+    Noted,
+    /// The run did not note who reads whom, as older programs did not.
+    NotedPartly,
+    /// The same, so it is the pipeline as it stands now.
+    Now,
+    /// The run noted nothing that can be read.
+    Missing,
 }
 
 #[derive(Deserialize)]
@@ -59,19 +72,21 @@ impl Outline {
     /// What a run noted; where it did not note who reads whom, the pipeline as it stands now, if it has the same stages.
     pub(super) fn of(noted: &[u8], now: &dyn Fn() -> Vec<u8>) -> Self {
         let noted = Outline::read(noted);
-        if noted.is_whole {
+        if noted.source != Source::NotedPartly {
             return noted;
         }
         let now = Outline::read(&now());
         let names = |outline: &Outline| outline.stages.iter().map(|stage| stage.name.clone()).collect::<BTreeSet<_>>();
-        if names(&now) == names(&noted) { Outline { is_whole: false, ..now } } else { noted }
+        if names(&now) == names(&noted) { Outline { source: Source::Now, ..now } } else { noted }
     }
 
     /// Reads what a run noted. What is damaged counts as not noted.
     pub(super) fn read(bytes: &[u8]) -> Self {
-        let Ok(document) = serde_json::from_slice::<Document>(bytes) else { return Outline::default() };
+        let Ok(document) = serde_json::from_slice::<Document>(bytes) else {
+            return Outline { source: Source::Missing, ..Outline::default() };
+        };
         let mut stages = Vec::with_capacity(document.stages.len());
-        let mut is_whole = !document.stages.is_empty();
+        let mut is_whole = true;
         for (name, noted) in document.stages {
             let Ok(noted) = serde_json::from_value::<Noted>(noted) else {
                 is_whole = false;
@@ -96,7 +111,7 @@ impl Outline {
             reads.dedup();
             stage.reads = reads;
         }
-        Outline { stages, is_whole }
+        Outline { stages, source: if is_whole { Source::Noted } else { Source::NotedPartly } }
     }
 }
 
@@ -129,8 +144,11 @@ mod tests {
             "b": {"stage": "b", "in": {"all": {"n=1.5": "a[n=1.5].x"}, "r": "a[n=1.5].record", "own": "b.x", "f": "file:b.y"}}}}"#;
         let outline = Outline::read(text);
         let reads: Vec<_> = outline.stages.iter().map(|stage| (stage.name.as_str(), stage.reads.clone())).collect();
-        assert_eq!((reads, outline.is_whole), (vec![("a[n=1.5]", vec![]), ("b", vec![0])], true));
-        assert!(!Outline::read(br#"{"stages": {"a[n=1]": {"with": {}}}}"#).is_whole, "as older programs wrote it");
-        assert!(Outline::read(b"{torn").stages.is_empty());
+        assert_eq!((reads, outline.source), (vec![("a[n=1.5]", vec![]), ("b", vec![0])], Source::Noted));
+        let old = br#"{"stages": {"a[n=1]": {"with": {}}}}"#;
+        let now = |name: &str| format!(r#"{{"stages": {{"{name}": {{"stage": "a"}}}}}}"#).into_bytes();
+        assert_eq!(Outline::of(old, &|| now("a[n=1]")).source, Source::Now);
+        assert_eq!(Outline::of(old, &|| now("b")).source, Source::NotedPartly, "another pipeline by now");
+        assert_eq!(Outline::of(b"{torn", &|| now("b")).source, Source::Missing);
     }
 }

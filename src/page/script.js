@@ -7,11 +7,15 @@ const UNITS = {
 };
 const quantity = (text) => {
   const part = /^([+\-−]?\d*\.?\d+(?:e[+-]?\d+)?)(?:[–±]\d*\.?\d+)?([%×]|[µa-z]*)/i;
+  const times = ["µs", "ms", "s", "min", "h", "d"];
   let rest = text.replace(/\s*([–±])\s*/g, "$1").replace(/,(?=\d{3})/g, "").replace(/\s/g, "");
   let sum = 0;
   for (let parts = 0; rest !== ""; parts += 1) {
     const [all, number, unit] = part.exec(rest) ?? [];
     if (all === undefined || !Object.hasOwn(UNITS, unit) || parts > 2) return NaN;
+    // Only times have several parts: "2024-01-15", "5-10" and "1.9.0" are no sums.
+    const single = parts === 0 && all.length === rest.length;
+    if (!single && (!times.includes(unit) || (parts > 0 && !/^\d/.test(number)))) return NaN;
     sum += Number(number.replace("−", "-")) * UNITS[unit];
     rest = rest.slice(all.length);
   }

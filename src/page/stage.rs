@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::digest::Key;
 use crate::page::history::{End, History, Told};
-use crate::page::outline::{Outline, Planned};
+use crate::page::outline::{Outline, Planned, Source};
 use crate::store::{PastRun, Store};
 
 /// What became of a stage.
@@ -77,9 +77,12 @@ impl Stages {
     /// Puts together what the pipeline, the events and the list of results say.
     pub(super) fn new(store: &Store, run: &PastRun, outline: Outline, history: &mut History) -> Self {
         let mut remarks = Vec::new();
-        if !outline.is_whole {
-            remarks.push("The run was made by an older nnf, which did not note what its stages read: they are shown as the pipeline stands now.");
-        }
+        remarks.extend(match outline.source {
+            Source::Noted => None,
+            Source::Missing => Some("The run's folder does not tell its stages: the run ended before they were written, or the file is damaged."),
+            Source::NotedPartly => Some("The run was made by an older nnf, which did not note what its stages read."),
+            Source::Now => Some("The run was made by an older nnf, which did not note what its stages read: they are shown as the pipeline stands now."),
+        });
         let listed = run.results();
         let named = listed.is_empty() || listed.iter().any(|(_, stage)| !stage.is_empty());
         let mut results: HashMap<String, Key> = listed.into_iter().map(|(key, stage)| (stage, key)).collect();
@@ -125,11 +128,13 @@ fn state(run: &PastRun, history: &History, name: &str, told: &Told, taken: bool)
         Some(End::Finished { adopted: true, .. }) => State::Fresh,
         Some(End::Failed { .. }) => State::Failed,
         Some(End::Stopped) => State::Stopped,
+        // It was begun, but what it reads had to be made once more, and that failed.
+        None if history.not_started.contains(name) => State::NotStarted,
         None if told.reason.is_some() && run.goes_on => State::Running,
         // The run was killed while the stage was at work.
         None if told.reason.is_some() => State::Stopped,
         None if taken => State::Fresh,
-        None if history.not_started.contains(name) || !history.ended => State::NotStarted,
+        None if !history.ended => State::NotStarted,
         None => State::NotNeeded,
     }
 }

@@ -9,8 +9,11 @@ use crate::page::facts::{MOST_LETTERS, list};
 use crate::page::html::Html;
 use crate::page::outline::sources;
 use crate::page::section::Section;
-use crate::page::words::{quoted, shortened};
+use crate::page::words::{count, quoted, shortened};
 use crate::record::{Form, Produced, Record};
+
+/// Most outputs with a command of their own.
+const MOST_COMMANDS: usize = 8;
 
 impl Section<'_> {
     pub(super) fn parameters(&self, document: Option<&KeyDocument>, html: &mut Html) {
@@ -59,14 +62,19 @@ impl Section<'_> {
         let before = if self.pipeline.is_empty() { String::new() } else { format!("{} ", quoted(self.pipeline)) };
         html.raw("<h4>To trace it</h4>\n<pre class=\"commands\" tabindex=\"0\">");
         html.text(&format!("nnf why {before}{}\n", quoted(name)));
-        for (output, produced) in record.iter().flat_map(|record| &record.outputs).take(8) {
+        let outputs = record.map_or(0, |record| record.outputs.len());
+        for (output, produced) in record.iter().flat_map(|record| &record.outputs).take(MOST_COMMANDS) {
             if let Produced::Artifact(artifact) = produced {
                 let to = if artifact.form == Form::Folder || artifact.size > 1 << 20 { " -o PATH" } else { "" };
                 html.text(&format!("nnf get {before}{}{to}\n", quoted(&format!("{name}.{output}"))));
             }
         }
-        html.text(&format!("nnf log {before}{}\n", quoted(name)));
+        html.text(&format!("nnf log {before}{} --run {}\n", quoted(name), self.run.summary.id));
         html.raw("</pre>\n");
+        html.remark("`why` and `get` answer for the pipeline as it stands when they are asked, with the same `--set`.");
+        if outputs > MOST_COMMANDS {
+            html.remark(&format!("{} are brought likewise.", count(outputs - MOST_COMMANDS, "more output")));
+        }
     }
 }
 

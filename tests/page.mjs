@@ -62,9 +62,9 @@ const sorting = () => {
     const heads = [...table.tHead.rows[0].cells];
     const column = heads.findIndex((head) => head.classList.contains("number") && head.querySelector("button"));
     if (column < 0) continue;
-    tables += 1;
     const values = () => [...table.tBodies[0].rows].map((row) => row.cells[column].textContent.replace(/[%,\s]/g, "")).filter((text) => text !== "" && text !== "–").map(Number);
     if (values().some(Number.isNaN)) continue;
+    tables += 1;
     for (const [order, sign] of [["ascending", 1], ["descending", -1]]) {
       heads[column].querySelector("button").click();
       const now = values();
@@ -83,6 +83,10 @@ const COLUMNS = [
   [["99.0–99.4 %", "98.0–99.9 %", "9.5 %"], ["9.5 %", "98.0–99.9 %", "99.0–99.4 %"]],
   [["1.35 MB", "900 kB", "2 KiB"], ["2 KiB", "900 kB", "1.35 MB"]],
   [["only two 10", "has 0", "only two 2"], ["has 0", "only two 2", "only two 10"]],
+  [["2024-01-15", "2024-01-02", "–", "2023-12-31"], ["2023-12-31", "2024-01-02", "2024-01-15", "–"]],
+  [["10-20", "5-10", "1-5"], ["1-5", "5-10", "10-20"]],
+  [["1.10.0", "1.9.0", "1.2.10"], ["1.2.10", "1.9.0", "1.10.0"]],
+  [["-5 s", "1 h 2 s", "-1 min 5 s"], ["-1 min 5 s", "-5 s", "1 h 2 s"]],
 ];
 
 // Runs in a page of such tables: sorts each by its column, upwards and downwards.

@@ -246,9 +246,14 @@ pub(crate) fn expects(parameter: &Parameter) -> String {
         }
         ParameterType::String => "text".into(),
         ParameterType::Choice { of } => format!("one of {}", of.join(", ")),
-        ParameterType::List { .. } => "a list".into(),
+        ParameterType::List { items, min_length } => {
+            let least = if *min_length > 0 { format!(" of at least {min_length}") } else { String::new() };
+            let item = Parameter { kind: (**items).clone(), ..parameter.clone() };
+            format!("a list{least}, each {}", expects(&item))
+        }
         ParameterType::Record { fields } => {
-            format!("a map with {}", fields.iter().map(|f| format!("`{}`", f.name)).collect::<Vec<_>>().join(", "))
+            let field = |field: &Parameter| format!("`{}` ({})", field.name, expects(field));
+            format!("a map with {}", fields.iter().map(field).collect::<Vec<_>>().join(", "))
         }
     }
 }

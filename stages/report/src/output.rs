@@ -35,7 +35,7 @@ pub(crate) fn claims(claims: Vec<Claim>) -> Table {
 pub(crate) fn of_table() -> [Output; 4] {
     [
         Output::new("markdown", "text/markdown", "the table for people"),
-        Output::new("latex", "text/x-tex", "the table for a paper; needs booktabs"),
+        Output::new("latex", "text/x-tex", "the table for a paper; needs booktabs and graphicx"),
         Output::new("csv", "text/csv", "the table"),
         Output::new("parquet", PARQUET, "the table"),
     ]
@@ -47,7 +47,7 @@ pub(crate) fn of_figure() -> [Output; 6] {
         Output::new("svg", "image/svg+xml", "the figure"),
         Output::new("png", "image/png", "the figure, 192 pixels an inch"),
         Output::new("markdown", "text/markdown", "what it shows, and the paper's claims beside ours"),
-        Output::new("latex", "text/x-tex", "the same for a paper; needs booktabs"),
+        Output::new("latex", "text/x-tex", "the same for a paper; needs booktabs and graphicx"),
         Output::new("csv", "text/csv", "the data of the figure"),
         Output::new("parquet", PARQUET, "the data of the figure"),
     ]

@@ -30,17 +30,19 @@ pub(crate) fn offer() -> Offer {
     let kind =
         Kind::new("report.table4", "Table 4: preparation and customisation time of each method, and their factors")
             .inputs([
-                Input::new("preparation", json, "costs of NN-Factory's training and profiling").many(),
+                Input::new("preparation", json, "costs of NN-Factory's training").many(),
+                Input::new("profiling", json, "costs of profiling devices, for NN-Factory and for Prune&Tune")
+                    .many()
+                    .optional(),
                 Input::new("sweeps", PARQUET, "results of sweeps, with the time of each scenario").many(),
                 Input::new("paper", "text/csv", "the paper's rows"),
                 Input::new("retrain", PARQUET, "tables of Retrain").many().optional(),
                 Input::new("baselines", PARQUET, "tables of the other baselines").many().optional(),
-                Input::new("prune_preparation", json, "costs of Prune&Tune's unified network, and of profiling")
+                Input::new("prune_preparation", json, "costs of Prune&Tune's unified network").many().optional(),
+                Input::new("retraining", json, "costs of Retrain's networks: where they were trained")
                     .many()
                     .optional(),
-                Input::new("customisation", json, "costs of the baselines' networks: where they were trained")
-                    .many()
-                    .optional(),
+                Input::new("tuning", json, "the same of Prune&Tune's networks").many().optional(),
                 Input::new("retrain_preparation", json, "costs of the weights that Retrain starts from")
                     .many()
                     .optional(),
@@ -63,10 +65,10 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         }
     }
     let preparation = Preparation {
-        ours: costs(stage, "preparation")?,
-        retrain: costs(stage, "retrain_preparation")?,
-        prune: costs(stage, "prune_preparation")?,
-        customisation: costs(stage, "customisation")?,
+        ours: costs(stage, &["preparation", "profiling"])?,
+        retrain: costs(stage, &["retrain_preparation"])?,
+        prune: costs(stage, &["prune_preparation", "profiling"])?,
+        customisation: costs(stage, &["retraining", "tuning"])?,
     };
     let methods = methods(&sweeps, baselines.as_ref(), &preparation, &paper)?;
     let document = document(&methods, &preparation, &parts(&sweeps)?)
@@ -75,9 +77,10 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     output::write_table(stage, &document, data(&methods).map_err(StageError::failed)?)
 }
 
-/// Reads the costs of stages.
-fn costs(stage: &Stage, input: &str) -> Result<Vec<Cost>, ReportError> {
-    Ok(output::paths(stage, input).iter().map(|path| Cost::load(path)).collect::<Result<_, _>>()?)
+/// Reads the costs that stand under some inputs.
+fn costs(stage: &Stage, inputs: &[&str]) -> Result<Vec<Cost>, ReportError> {
+    let paths = inputs.iter().flat_map(|input| output::paths(stage, input));
+    Ok(paths.map(|path| Cost::load(&path)).collect::<Result<_, _>>()?)
 }
 
 /// What was done once for each method, and where scenarios were worked on.

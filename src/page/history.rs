@@ -147,4 +147,27 @@ mod tests {
         assert!(matches!(&told.end, Some(End::Failed { error, .. }) if error == "exit status 2"));
         assert!(matches!(&told.reason, Some(Reason::Changed(all)) if all.len() == 1));
     }
+
+    #[test]
+    fn what_is_over_is_not_told_of_what_came_after() {
+        let key = Key::of_document(b"k");
+        let started = |attempt: u32| {
+            format!(
+                "{{\"event\":\"started\",\"stage\":\"a\",\"key\":\"{key}\",\"reason\":\"forced\",\"because\":\"forced\",\"attempt\":{attempt}}}\n"
+            )
+        };
+        let waiting = "{\"event\":\"waiting\",\"stage\":\"a\",\"what\":\"the machine\"}\n";
+        let progress = "{\"event\":\"progress\",\"stage\":\"a\",\"done\":1,\"total\":2,\"unit\":\"steps\"}\n";
+        let retrying = "{\"event\":\"retrying\",\"stage\":\"a\",\"attempt\":1,\"error\":\"exit status 1\"}\n";
+        let adopted =
+            format!("{{\"event\":\"finished\",\"stage\":\"a\",\"key\":\"{key}\",\"seconds\":0.0,\"adopted\":true}}\n");
+        let told =
+            |events: &[&str]| History::read(&mut events.concat().as_bytes()).stages.remove("a").unwrap_or_default();
+        let (first, second) = (started(1), started(2));
+        assert_eq!(told(&[&first, waiting]).waited.as_deref(), Some("the machine"));
+        assert_eq!(told(&[&first, waiting, progress]).waited, None, "it has begun to work");
+        assert_eq!(told(&[&first, retrying, &second]).retries.len(), 1);
+        assert_eq!(told(&[&first, retrying, &second, &first]).retries.len(), 0, "it was begun anew");
+        assert!(told(&[&first]).reason.is_some() && told(&[&first, &adopted]).reason.is_none(), "another run did it");
+    }
 }

@@ -184,8 +184,9 @@ fn results_are_copied_out() {
     error: there is no result of `sort` as the pipeline stands
     hint: `nnf run sort` makes it
     ");
-    let named = project.nnf(&["get", "pipeline.yaml", "sort.sorted"]).err;
-    assert!(named.contains("hint: `nnf run pipeline.yaml sort` makes it"), "{named}");
+    std::fs::copy(project.path("pipeline.yaml"), project.path("other.yaml")).unwrap();
+    let named = project.nnf(&["get", "other.yaml", "sort.sorted"]).err;
+    assert!(named.contains("hint: `nnf run other.yaml sort` makes it"), "{named}");
     ok(&project, &["run"]);
     assert_eq!(ok(&project, &["get", "sort.sorted"]), "apple\nfig\npear\n");
     assert_eq!(ok(&project, &["get", "head[lines=2].first"]), "apple\nfig\n");

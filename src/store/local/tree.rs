@@ -168,7 +168,7 @@ fn link(at: &str, target: &Path) -> Result<Entry, StoreError> {
     let refuse = |why: &str| StoreError::unfit(at, format!("it is a link to `{}`, {why}", target.display()));
     let text = target.to_str().ok_or_else(|| refuse("which is not UTF-8"))?;
     if target.is_absolute() {
-        return Err(refuse("which is absolute; links in an output are relative"));
+        return Err(refuse("which is absolute; links within a folder are relative"));
     }
     // A name may itself be a link, after which `..` would lead anywhere; so all `..` stand before the first name.
     let mut depth = at.matches('/').count();
@@ -177,7 +177,8 @@ fn link(at: &str, target: &Path) -> Result<Entry, StoreError> {
         match part {
             Component::ParentDir if named => return Err(refuse("which goes up again after a name")),
             Component::ParentDir => {
-                depth = depth.checked_sub(1).ok_or_else(|| refuse("which lies outside the output"))?
+                depth =
+                    depth.checked_sub(1).ok_or_else(|| refuse("which lies outside the folder that is to be stored"))?
             }
             Component::Normal(_) => named = true,
             _ => {}

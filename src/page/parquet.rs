@@ -2,8 +2,9 @@
 //!
 //! Fields of structures are columns of their own; lists and maps are one cell. It does not know where the file lies.
 
+use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use jiff::{Span, Timestamp, civil::Date};
 use parquet::basic::{ConvertedType, LogicalType, Repetition, TimeUnit};
@@ -50,10 +51,26 @@ pub(super) fn read(file: impl ChunkReader + 'static, most: usize) -> Result<Tabl
     Ok(table)
 }
 
+thread_local! {
+    /// Whether a panic of this thread is expected, and told in other ways.
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
 /// What the library makes of a file; it checks some of a damaged file by assertions.
 fn guarded<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
-    panic::catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(ParquetError::General("the file is damaged".to_owned())))
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |about| {
+            if !GUARDED.get() {
+                usual(about);
+            }
+        }));
+    });
+    GUARDED.set(true);
+    let found = panic::catch_unwind(AssertUnwindSafe(work));
+    GUARDED.set(false);
+    found.unwrap_or_else(|_| Err(ParquetError::General("the file is damaged".to_owned())))
 }
 
 /// Appends a field's cells to the rows.

@@ -194,3 +194,27 @@ stages: { big: { run: [sh, -c, 'cp {in.x} {out.picture}; cp {in.x} {out.text}; c
     assert!(small.contains("it has 19.5 KiB, and pictures of more than 1.0 KiB are left out"), "{small}");
     assert!(small.contains("First 200 lines of 19.5 KiB") && !small.contains("data:image/png"), "{small}");
 }
+
+#[test]
+fn what_is_far_away_and_large_is_not_brought_for_a_page() {
+    let project = Project::new(
+        "stages: { far: { run: [sh, -c, 'cp {in.x} {out.small}; head -c 5000000 /dev/zero | tr \"\\\\0\" 7 > {out.large}'],
+            in: { x: 'file:x' }, out: { small: text/plain, large: text/plain } } }",
+    );
+    project.write("x", "few words");
+    let remote = tempfile::tempdir().unwrap();
+    let store = format!("file://{}", remote.path().display());
+    assert_eq!(project.nnf(&["run", "--store", &store]).code, Some(0));
+    let record: serde_json::Value = serde_json::from_str(&project.nnf(&["get", "far.record"]).out).unwrap();
+    let blob = |output: &str| {
+        let digest = record["outputs"][output]["artifact"]["digest"].as_str().unwrap();
+        project.path(&format!("artifacts/blobs/v1/{}/{}", &digest[..2], &digest[2..]))
+    };
+    for output in ["small", "large"] {
+        fs_err::remove_file(blob(output)).unwrap();
+    }
+    let page = page(&project, &["--store", &store]);
+    assert!(page.contains("few words"), "what is small is brought");
+    assert!(page.contains("it has 4.8 MiB, and is not in the local store; `nnf pull` brings it"), "{page}");
+    assert!(blob("small").is_file() && !blob("large").exists());
+}

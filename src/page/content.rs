@@ -91,6 +91,12 @@ impl<'a> Contents<'a> {
                 bytes(most)
             ));
         }
+        if artifact.size > most.max(MAX_JSON) && !self.store.is_here(artifact) {
+            return Err(format!(
+                "it has {}, and is not in the local store; `nnf pull` brings it",
+                bytes(artifact.size)
+            ));
+        }
         let file = self.store.open_content(artifact).map_err(|error| error.to_string())?;
         let unreadable = |error: std::io::Error| format!("it cannot be read: {error}");
         let table = |table: Table| table.html(name);

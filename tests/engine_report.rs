@@ -154,23 +154,26 @@ fn the_same_run_gives_the_same_bytes_in_a_file_too() {
     assert_eq!(fs_err::read_dir(project.path("pages")).unwrap().count(), 1, "nothing else is left beside it");
 }
 
+/// Where the content of an output lies.
+fn blob(project: &Project, stage: &str, output: &str) -> std::path::PathBuf {
+    let record = project.nnf(&["get", &format!("{stage}.record")]).out;
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    let digest = record["outputs"][output]["artifact"]["digest"].as_str().unwrap();
+    project.path(&format!("artifacts/blobs/v1/{}/{}", &digest[..2], &digest[2..]))
+}
+
 #[test]
 fn damaged_and_missing_content_is_told() {
     let project = project();
     run(&project);
-    let record = project.nnf(&["get", "all.record"]).out;
-    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
-    let blob = |output: &str| {
-        let digest = record["outputs"][output]["artifact"]["digest"].as_str().unwrap();
-        project.path(&format!("artifacts/blobs/v1/{}/{}", &digest[..2], &digest[2..]))
-    };
+    let [text, data, table] = ["text", "data", "table"].map(|output| blob(&project, "all", output));
     let replace = |path: std::path::PathBuf, text: &str| {
         fs_err::remove_file(&path).unwrap();
         fs_err::write(path, text).unwrap();
     };
-    replace(blob("text"), "something else");
-    fs_err::remove_file(blob("data")).unwrap();
-    fs_err::remove_file(blob("table")).unwrap();
+    replace(text, "something else");
+    fs_err::remove_file(data).unwrap();
+    fs_err::remove_file(table).unwrap();
     let page = page(&project, &[]);
     let all = section(&page, "all");
     assert!(all.contains("was damaged; it is in ") && !all.contains("something else"), "{all}");
@@ -205,16 +208,12 @@ fn what_is_far_away_and_large_is_not_brought_for_a_page() {
     let remote = tempfile::tempdir().unwrap();
     let store = format!("file://{}", remote.path().display());
     assert_eq!(project.nnf(&["run", "--store", &store]).code, Some(0));
-    let record: serde_json::Value = serde_json::from_str(&project.nnf(&["get", "far.record"]).out).unwrap();
-    let blob = |output: &str| {
-        let digest = record["outputs"][output]["artifact"]["digest"].as_str().unwrap();
-        project.path(&format!("artifacts/blobs/v1/{}/{}", &digest[..2], &digest[2..]))
-    };
-    for output in ["small", "large"] {
-        fs_err::remove_file(blob(output)).unwrap();
+    let [small, large] = ["small", "large"].map(|output| blob(&project, "far", output));
+    for content in [&small, &large] {
+        fs_err::remove_file(content).unwrap();
     }
     let page = page(&project, &["--store", &store]);
     assert!(page.contains("few words"), "what is small is brought");
     assert!(page.contains("it has 4.8 MiB, and is not in the local store; `nnf pull` brings it"), "{page}");
-    assert!(blob("small").is_file() && !blob("large").exists());
+    assert!(small.is_file() && !large.exists());
 }

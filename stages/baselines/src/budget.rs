@@ -5,7 +5,7 @@
 //! does not know tasks.
 
 use nnf_device::{self as device, Micros, Predictor, Testbed, Timing};
-use nnf_net::{Counts, GateVector, Macs, Model, Network, fold_network};
+use nnf_net::{Counts, Macs, Model, Network, fold_network};
 
 use crate::error::BaselineError;
 use crate::pruning::{Ranking, Scope};
@@ -41,11 +41,6 @@ pub(crate) struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// Predicted latency of the whole network.
-    pub(crate) fn whole(&self) -> Result<Micros, BaselineError> {
-        self.latency(&GateVector::open(&self.network.gate_layers()))
-    }
-
     /// How many channels have to go so that a network of this device is within a budget, with the margin if that can be.
     pub(crate) fn fit(&self, ranking: &Ranking, scope: Scope, budget: &Budget) -> Result<Fit, BaselineError> {
         let careful = Budget { device: budget.device.leaving(self.margin), ..*budget };
@@ -74,11 +69,7 @@ impl Target<'_> {
 
     /// Predicted latency after so many gated channels are gone.
     pub(crate) fn predicted(&self, ranking: &Ranking, removed: usize) -> Result<Micros, BaselineError> {
-        self.latency(&ranking.gates(self.network, removed))
-    }
-
-    fn latency(&self, gates: &GateVector) -> Result<Micros, BaselineError> {
-        Ok(self.predictor.estimator(self.network).cost(gates)?.0)
+        Ok(self.predictor.estimator(self.network).cost(&ranking.gates(self.network, removed))?.0)
     }
 
     /// Median latency of an architecture on this machine.

@@ -73,11 +73,10 @@ impl BudgetParameters {
         let latencies: Vec<Micros> =
             given.chain(self.latency_shares.iter().map(|share| Micros(whole.0 * share))).collect();
         let memories: Vec<Bytes> = self.memory_mb.iter().map(|mb| Bytes((mb * 1e6) as u64)).collect();
-        if let Some(twice) = latencies.iter().enumerate().find(|(at, one)| latencies[..*at].contains(one)) {
-            return Err(DeviceError::Misfit(format!("the latency budget of {} ms is given twice", twice.1.0 / 1e3)));
-        }
-        if let Some(twice) = memories.iter().enumerate().find(|(at, one)| memories[..*at].contains(one)) {
-            return Err(DeviceError::Misfit(format!("the memory budget of {} bytes is given twice", twice.1.0)));
+        let again = twice(&latencies).map(|latency| format!("latency budget of {} ms", latency.0 / 1e3));
+        let again = again.or_else(|| twice(&memories).map(|memory| format!("memory budget of {} bytes", memory.0)));
+        if let Some(budget) = again {
+            return Err(DeviceError::Misfit(format!("the {budget} is given twice")));
         }
         if latencies.is_empty() && memories.is_empty() {
             return Ok(Vec::new());
@@ -89,6 +88,11 @@ impl BudgetParameters {
         };
         Ok(latencies.iter().flat_map(with_all).collect())
     }
+}
+
+/// The first that stands further ahead too.
+fn twice<T: PartialEq>(all: &[T]) -> Option<&T> {
+    all.iter().enumerate().find_map(|(at, one)| all[..at].contains(one).then_some(one))
 }
 
 fn or_unlimited<T>(limits: Vec<T>) -> Vec<Option<T>> {

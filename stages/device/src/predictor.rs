@@ -132,6 +132,14 @@ pub struct Estimator<'a> {
 }
 
 impl Estimator<'_> {
+    /// Predicted latency of the network with all modules.
+    ///
+    /// # Errors
+    /// As for [`Estimator::cost`].
+    pub fn whole(&self) -> Result<Micros, DeviceError> {
+        Ok(self.cost(&GateVector::open(&self.network.gate_layers()))?.0)
+    }
+
     /// Predicted latency of the subnet that gates ask for, and its memory as it is deployed: weights and the largest live
     /// values.
     ///

@@ -243,20 +243,21 @@ fn split([search, extract, save]: &[f64; 3]) -> Table {
 
 /// What each method's preparation consists of, and on what it ran.
 fn once(methods: &[Method], preparation: &Preparation) -> Table {
-    let row = |method: &Method, cost: &Cost| {
-        let (device, threads) = (cost.device.clone(), cost.threads.to_string());
-        vec![method.name.clone(), cost.stage.clone(), duration(Some(cost.seconds)), device, threads]
-    };
+    let row = |method: &Method, cost: &Cost| [vec![method.name.clone()], told(cost)].concat();
     let rows = |method: &Method| preparation.of(&method.name).iter().map(|cost| row(method, cost)).collect::<Vec<_>>();
-    Table::new(["method:", "stage:", "time", "device:", "threads"], methods.iter().flat_map(rows).collect())
+    Table::new([&["method:"], &COST[..]].concat(), methods.iter().flat_map(rows).collect())
 }
 
 /// Time of stages that customise for many scenarios, and on what they ran.
 fn together(costs: &[Cost]) -> Table {
-    let row = |cost: &Cost| {
-        vec![cost.stage.clone(), duration(Some(cost.seconds)), cost.device.clone(), cost.threads.to_string()]
-    };
-    Table::new(["stage:", "time", "device:", "threads"], costs.iter().map(row).collect())
+    Table::new(COST, costs.iter().map(told).collect())
+}
+
+/// Titles of what is told of a cost.
+const COST: [&str; 4] = ["stage:", "time", "device:", "threads"];
+
+fn told(cost: &Cost) -> Vec<String> {
+    vec![cost.stage.clone(), duration(Some(cost.seconds)), cost.device.clone(), cost.threads.to_string()]
 }
 
 /// A remark where parts ran on unlike machines; nothing where they did not.

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
-use nnf_device::{Budget, BudgetParameters, Latency, Meter, Micros, Predictor, Testbed, Timing};
+use nnf_device::{Budget, BudgetParameters, Latency, Meter, Predictor, Testbed, Timing};
 use nnf_evaluation::{Subnet, accuracy, file_name, named};
 use nnf_net::{GateVector, Model};
 use nnf_results::statistics::quantile;
@@ -94,7 +94,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         )));
     }
     let asked: BudgetParameters = stage.parameters()?;
-    let budgets = asked.budgets(given.whole()?)?;
+    let budgets = asked.budgets(given.predictor.estimator(&given.supernet.model.network).whole()?)?;
     if budgets.is_empty() {
         return Err(StageError::failed("no budget is given: `latency_ms`, `latency_shares` or `memory_mb`"));
     }
@@ -171,14 +171,6 @@ fn read(stage: &Stage) -> Result<Given, StageError> {
         predictor,
         testbed,
     })
-}
-
-impl Given {
-    /// Predicted latency of the network with all modules.
-    fn whole(&self) -> Result<Micros, StageError> {
-        let network = &self.supernet.model.network;
-        Ok(self.predictor.estimator(network).cost(&GateVector::open(&network.gate_layers()))?.0)
-    }
 }
 
 /// Slices a candidate out of the supernet, keeps it in a folder, and asks it the task's samples.

@@ -1,6 +1,6 @@
 //! Importance by hand, budgets, and what a pruned network computes.
 
-use nnf_device::{Micros, Predictor, Testbed};
+use nnf_device::{Micros, Predictor};
 use nnf_net::{
     ChannelGroups, Counts, Macs, Model, Network, Node, Op, Precision, Random, Run, Weights, fold_network, forward,
 };
@@ -71,7 +71,7 @@ fn importance_is_what_a_hand_computes() {
 /// This machine as the predictor's device, with nothing left free.
 fn target<'a>(network: &'a Network, predictor: &'a Predictor) -> Target<'a> {
     let timing = predictor.conditions.timing;
-    Target { network, predictor, testbed: toy::testbed(predictor), timing, margin: 0.0 }
+    Target { network, predictor, testbed: toy::testbed(predictor).unwrap(), timing, margin: 0.0 }
 }
 
 fn of_macs(most: u64) -> Budget {
@@ -112,7 +112,7 @@ fn a_budget_of_predicted_latency_is_met_and_just_so() {
     let target = target(&network, &predictor);
     let ranking = Ranking::of(&network, &weights, Scope::Gated).unwrap();
     // 72 gated channels: the whole takes 172 µs, half of that is 86 µs, which 100 µs without any channel do not allow.
-    assert_eq!(target.whole().unwrap(), Micros(172.0));
+    assert_eq!(predictor.estimator(&network).whole().unwrap(), Micros(172.0));
     let fit = target.fit(&ranking, Scope::Gated, &of_latency(150.0)).unwrap();
     assert_eq!((fit.removed, fit.fits), (22, true));
     assert_eq!(target.predicted(&ranking, fit.removed).unwrap().0, 150.0);
@@ -153,16 +153,13 @@ fn without_the_restriction_latency_is_measured_and_only_on_the_device() {
     assert_eq!(fit(1e-3), Fit { removed: ranking.removable(), fits: false }, "a nanosecond is not");
     let mut foreign = predictor.clone();
     foreign.conditions.cpu = "another".into();
-    let machine = serde_json::json!({ "cpu": "test", "cores": 1, "memory_gib": 1, "platform": "test" });
-    let testbed = Testbed::of_machine(&serde_json::from_value(machine).unwrap(), &foreign.conditions).unwrap();
-    let elsewhere = Target { testbed, ..here };
+    let elsewhere = Target { testbed: toy::testbed(&foreign).unwrap(), ..here };
     let error = elsewhere.fit(&ranking, Scope::All, &of_latency(1e9)).unwrap_err().to_string();
     assert!(error.contains("not the predictor's device"), "{error}");
     assert!(elsewhere.fit(&ranking, Scope::All, &of_macs(1)).is_ok(), "nothing is measured for these");
     foreign.conditions.threads = 2;
-    let machine = serde_json::json!({ "cpu": "test", "cores": 1, "memory_gib": 1, "platform": "test" });
-    let error = Testbed::of_machine(&serde_json::from_value(machine).unwrap(), &foreign.conditions).unwrap_err();
-    assert!(error.to_string().contains("2 threads"), "{error}");
+    let error = toy::testbed(&foreign).unwrap_err().to_string();
+    assert!(error.contains("2 threads"), "{error}");
 }
 
 #[test]

@@ -131,7 +131,7 @@ impl Toy {
             "version": 1, "kind": kind, "with": values, "in": given, "out": outputs,
             "events": root.join("events"), "scratch": root.join("scratch"),
             "checkpoint": root.join("checkpoint"), "cancel": root.join("cancel"), "cpus": 1,
-            "machine": { "cpu": "test", "cores": 1, "memory_gib": 1, "platform": "test" },
+            "machine": machine(),
         });
         (offer.run)(&Stage::new(serde_json::from_value(task).unwrap()).unwrap())
     }
@@ -172,10 +172,14 @@ pub(super) fn predictor(network: &Network) -> Predictor {
     }
 }
 
-/// That device, as this machine.
-pub(super) fn testbed(predictor: &Predictor) -> Testbed {
-    let machine = json!({ "cpu": "test", "cores": 1, "memory_gib": 1, "platform": "test" });
-    Testbed::of_machine(&serde_json::from_value(machine).unwrap(), &predictor.conditions).unwrap()
+/// The machine that all toys run on.
+fn machine() -> Value {
+    json!({ "cpu": "test", "cores": 1, "memory_gib": 1, "platform": "test" })
+}
+
+/// That machine, to measure as the predictor's device was.
+pub(super) fn testbed(predictor: &Predictor) -> Result<Testbed, StageError> {
+    Testbed::of_machine(&serde_json::from_value(machine()).unwrap(), &predictor.conditions)
 }
 
 pub(super) fn numbers(frame: &DataFrame, column: &str) -> Vec<f64> {

@@ -13,7 +13,7 @@ use crate::store::keeping::needs::Needs;
 use crate::store::local::inventory::{self, Item};
 use crate::store::local::records;
 use crate::store::working::leftovers;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, lock, save};
 
 /// Files that are removed at a time; runs wait that long.
 const AT_A_TIME: usize = 64;
@@ -115,9 +115,20 @@ impl Store {
             if done.results.count > 0 {
                 self.index_anew()?;
             }
+            self.forget_removed()?;
             self.measured(done.kept_content.bytes + done.kept_results.bytes);
         }
         Ok(done)
+    }
+
+    /// Forgets what content looked like that is gone, so that the list of it does not grow for ever.
+    fn forget_removed(&self) -> Result<(), StoreError> {
+        if lock(&self.stamps).prune(&self.root.join("blobs/v1")) {
+            // They vouch for content, so the disk has to have that first.
+            save(&self.root).map_err(StoreError::io("have the disk keep the results"))?;
+            lock(&self.stamps).save();
+        }
+        Ok(())
     }
 
     /// A lock that only one collection of a store has at a time.

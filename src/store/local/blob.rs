@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use crate::digest::Digest;
 use crate::store::local::hashing::hash_file;
@@ -58,6 +59,7 @@ impl Blobs {
     pub(crate) fn checked(&self, digest: &Digest) -> Result<PathBuf, StoreError> {
         let path = self.path(digest);
         loop {
+            let looked = SystemTime::now();
             let stamp = match fs_err::symlink_metadata(&path) {
                 Ok(meta) if meta.is_file() => Stamp::of_content(&meta),
                 Ok(_) => return Err(self.quarantine(digest)),
@@ -69,7 +71,7 @@ impl Blobs {
             }
             match hash_file(&path) {
                 Ok(found) if found == *digest => {
-                    lock(&self.stamps).set(&path, stamp, *digest);
+                    lock(&self.stamps).set(&path, stamp, *digest, looked);
                     return Ok(path);
                 }
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -115,18 +117,20 @@ impl Blobs {
             return Ok((digest, meta.len()));
         }
         // A file with other names could be changed through them; only a copy is the store's own.
-        let own = if has_other_names(&meta) { self.copy(from).map_err(&doing)? } else { from.to_owned() };
-        let moved = own == from;
-        self.seal(&own, &digest)?;
-        if !moved {
+        if has_other_names(&meta) {
+            let own = self.copy(from, &digest)?;
+            let size = fs_err::symlink_metadata(&own).map_err(&doing)?.len();
+            self.seal(&own, &digest)?;
             fs_err::remove_file(from).map_err(&doing)?;
-        } else if !fs_err::symlink_metadata(self.path(&digest)).is_ok_and(|now| is_same(&meta, &now))
+            return Ok((digest, size));
+        }
+        self.seal(from, &digest)?;
+        if !fs_err::symlink_metadata(self.path(&digest)).is_ok_and(|now| is_same(&meta, &now))
             // Another stage may have put the same content at the same moment.
             && !hash_file(&self.path(&digest)).is_ok_and(|now| now == digest)
         {
             self.quarantine(&digest);
-            let name = from.file_name().unwrap_or_default().to_string_lossy();
-            return Err(StoreError::unfit(name, "something still wrote to it after the stage had ended"));
+            return Err(still_written(from));
         }
         Ok((digest, meta.len()))
     }
@@ -149,10 +153,16 @@ impl Blobs {
         temporary_in(&self.root.join("attempts"), "blob-")
     }
 
-    fn copy(&self, from: &Path) -> io::Result<PathBuf> {
-        let mut copy = self.temporary()?;
-        io::copy(&mut fs_err::File::open(from)?, &mut copy)?;
-        copy.keep().map(|(_, path)| path).map_err(|e| e.error)
+    /// A copy on the store's own file system, of a file that was hashed.
+    fn copy(&self, from: &Path, digest: &Digest) -> Result<PathBuf, StoreError> {
+        let doing = StoreError::io("store a file");
+        let mut copy = self.temporary().map_err(&doing)?;
+        io::copy(&mut fs_err::File::open(from).map_err(&doing)?, &mut copy).map_err(&doing)?;
+        // The file may have been changed since it was hashed.
+        if hash_file(copy.path()).map_err(&doing)? != *digest {
+            return Err(still_written(from));
+        }
+        copy.keep().map(|(_, path)| path).map_err(|e| doing(e.error))
     }
 
     /// Whether the content is there and whole: a damaged blob must not stand in the way of a good one. One that is
@@ -181,7 +191,7 @@ impl Blobs {
         match in_folder(to.parent().unwrap_or(&self.root), || fs_err::rename(from, &to)) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-                let copy = self.copy(from).map_err(&doing)?;
+                let copy = self.copy(from, digest)?;
                 fs_err::set_permissions(&copy, Permissions::from_mode(0o444)).map_err(&doing)?;
                 fs_err::rename(&copy, &to).map_err(&doing)?;
                 fs_err::remove_file(from).map_err(&doing)?;
@@ -202,6 +212,11 @@ impl Blobs {
 fn is_same(before: &std::fs::Metadata, now: &std::fs::Metadata) -> bool {
     let (before, now) = (Stamp::of_content(before), Stamp::of_content(now));
     before == now || before.device != now.device
+}
+
+fn still_written(file: &Path) -> StoreError {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    StoreError::unfit(name, "something still wrote to it after the stage had ended")
 }
 
 fn has_other_names(meta: &std::fs::Metadata) -> bool {
@@ -279,6 +294,38 @@ mod tests {
         assert!(done.is_ok(), "{done:?}");
         let never = in_folder(&folder, || fs_err::rename(root.path().join("none"), folder.join("file")));
         assert_eq!(never.map_err(|error| error.kind()), Err(io::ErrorKind::NotFound));
+    }
+
+    /// Somebody writes to a file through another name of it while it is put.
+    #[test]
+    fn what_is_copied_is_what_was_hashed() {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::create_dir(folder.path().join("attempts")).unwrap();
+        let blobs = Blobs::new(folder.path().to_owned(), Arc::new(Mutex::new(Stamps::new("none".into()))));
+        let (file, other) = (folder.path().join("file"), folder.path().join("other"));
+        fs_err::write(&other, vec![0; 300_000]).unwrap();
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut open = fs_err::File::options().write(true).open(&other).unwrap();
+                for byte in (0..=u8::MAX).cycle().take_while(|_| !over.load(Ordering::Relaxed)) {
+                    io::Seek::rewind(&mut open).unwrap();
+                    open.write_all(&[byte; 300_000]).unwrap();
+                }
+            });
+            let put = || {
+                fs_err::hard_link(&other, &file).unwrap();
+                let put = blobs.put_file(&file);
+                let _ = fs_err::remove_file(&file);
+                match put {
+                    Ok((digest, _)) => hash_file(&blobs.path(&digest)).unwrap() == digest,
+                    Err(error) => matches!(error, StoreError::Unfit { .. }),
+                }
+            };
+            let wrong = (0..60).filter(|_| !put()).count();
+            over.store(true, Ordering::Relaxed);
+            assert_eq!(wrong, 0, "content under a wrong name");
+        });
     }
 
     /// Two readers find the same damage, while somebody else puts good content in its place.

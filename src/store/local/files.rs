@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -101,6 +102,7 @@ fn look(path: &Path, store: &Path, take: &mut Take<'_>) -> Result<FileInput, Sto
 fn file(path: &Path, stamps: &Mutex<Stamps>) -> Result<(Stamp, Digest, bool), StoreError> {
     let doing = StoreError::io("read an input");
     let look = || fs_err::metadata(path).map(|meta| Stamp::of(&meta)).map_err(&doing);
+    let looked = SystemTime::now();
     let stamp = look()?;
     if let Some(digest) = lock(stamps).get(path, &stamp) {
         return Ok((stamp, digest, true));
@@ -109,6 +111,6 @@ fn file(path: &Path, stamps: &Mutex<Stamps>) -> Result<(Stamp, Digest, bool), St
     if look()? != stamp {
         return Err(StoreError::unfit(path.display().to_string(), "it was changed while it was read"));
     }
-    let rested = lock(stamps).set(path, stamp, digest);
+    let rested = lock(stamps).set(path, stamp, digest, looked);
     Ok((stamp, digest, rested))
 }

@@ -90,12 +90,88 @@ fn copy(from: &Path, to: &Path, mode: u32) -> io::Result<()> {
 pub(crate) fn check(blobs: &Blobs, handed_out: &HandedOut) -> Result<(), StoreError> {
     let mut altered = None;
     for (digest, before, name) in &handed_out.links {
-        let path = blobs.path(digest);
-        let same = fs_err::symlink_metadata(&path).is_ok_and(|meta| Stamp::of_content(&meta) == *before);
-        if !same && hash_file(&path).is_ok_and(|now| now != *digest) {
-            blobs.quarantine(digest);
+        let blob = blobs.path(digest);
+        // The blob's own name may be gone by now, or name content that was made again, while the link still is what the
+        // stage was given; unless the stage used that name for something else.
+        let (path, now) = match look(name) {
+            Some(now) if (now.device, now.inode) == (before.device, before.inode) => (name, Some(now)),
+            _ => (&blob, look(&blob)),
+        };
+        let is_whole = |path: &Path| hash_file(path).is_ok_and(|found| found == *digest);
+        if now != Some(*before) && !is_whole(path) {
+            if !is_whole(&blob) {
+                blobs.quarantine(digest);
+            }
             altered.get_or_insert_with(|| name.file_name().unwrap_or_default().to_string_lossy().into_owned());
         }
     }
     altered.map_or(Ok(()), |name| Err(StoreError::Altered(name)))
+}
+
+fn look(path: &Path) -> Option<Stamp> {
+    fs_err::symlink_metadata(path).ok().map(|meta| Stamp::of_content(&meta))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::store::local::stamps::Stamps;
+
+    #[test]
+    fn a_changed_input_is_found_whatever_became_of_the_blob() {
+        for (altered, link_gone, blob_gone, made_again, good) in [
+            (false, false, false, false, true),
+            (true, false, false, false, false),
+            (true, false, true, false, false),
+            (true, false, true, true, false),
+            (false, false, true, false, true),
+            (false, false, true, true, true),
+            (false, true, false, false, true),
+            (false, true, true, true, true),
+            (false, true, true, false, false),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            fs_err::create_dir(folder.path().join("attempts")).unwrap();
+            let blobs = Blobs::new(folder.path().to_owned(), Arc::new(Mutex::new(Stamps::new("none".into()))));
+            let digest = blobs.put_bytes(b"content").unwrap();
+            let (blob, link) = (blobs.path(&digest), folder.path().join("link"));
+            fs_err::hard_link(&blob, &link).unwrap();
+            let handed_out = HandedOut { links: vec![(digest, look(&blob).unwrap(), link.clone())] };
+            if altered {
+                fs_err::set_permissions(&link, Permissions::from_mode(0o644)).unwrap();
+                fs_err::write(&link, "other content").unwrap();
+            }
+            if link_gone {
+                fs_err::remove_file(&link).unwrap();
+            }
+            if blob_gone {
+                fs_err::remove_file(&blob).unwrap();
+            }
+            if made_again {
+                blobs.put_bytes(b"content").unwrap();
+            }
+            let found = check(&blobs, &handed_out);
+            let case = format!("{:?}: {found:?}", (altered, link_gone, blob_gone, made_again));
+            assert_eq!(found.is_ok(), good, "{case}");
+            assert!(good || matches!(found, Err(StoreError::Altered(_))), "{case}");
+            assert_eq!(blob.exists(), made_again || !(altered || blob_gone), "{case}");
+        }
+    }
+
+    /// What a stage does with the names in its own folder is its own affair.
+    #[test]
+    fn a_link_may_be_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::create_dir(folder.path().join("attempts")).unwrap();
+        let blobs = Blobs::new(folder.path().to_owned(), Arc::new(Mutex::new(Stamps::new("none".into()))));
+        let digest = blobs.put_bytes(b"content").unwrap();
+        let (blob, link) = (blobs.path(&digest), folder.path().join("link"));
+        fs_err::write(&link, "of the stage itself").unwrap();
+        let handed_out = HandedOut { links: vec![(digest, look(&blob).unwrap(), link)] };
+        check(&blobs, &handed_out).unwrap();
+        assert!(blob.exists());
+    }
 }

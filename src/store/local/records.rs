@@ -9,6 +9,7 @@ use crate::digest::{Digest, Key};
 use crate::record::Record;
 use crate::store::StoreError;
 use crate::store::local::blob::{in_folder, temporary_in, write_atomically};
+use crate::store::local::tree::is_name;
 
 /// Version of record documents.
 pub(crate) const RECORD_VERSION: u32 = 1;
@@ -43,6 +44,11 @@ pub(crate) fn parse(bytes: &[u8], key: &Key) -> Option<Record> {
         && Key::of_document(record.document.as_bytes()) == *key;
     if !whole {
         tracing::warn!("the record {} does not match its checksum and counts as missing", key.short());
+    }
+    // Outputs are linked and handed out under their names.
+    if whole && !record.outputs.keys().all(|name| is_name(name)) {
+        tracing::warn!("the record {} has an output whose name is none, and counts as missing", key.short());
+        return None;
     }
     whole.then_some(record)
 }
@@ -127,6 +133,7 @@ pub(crate) fn replace(root: &Path, record: &Record) -> Result<(), StoreError> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use crate::record::Produced;
     use std::collections::BTreeMap;
 
     fn record(numbers: impl IntoIterator<Item = f64>) -> Record {
@@ -176,6 +183,25 @@ mod tests {
                 assert_eq!(parse(text.replacen(from, to, 1).as_bytes(), &old.key), None, "{from}");
             }
             assert_eq!(parse(&text.as_bytes()[..text.len() - 3], &old.key), None);
+        }
+    }
+
+    #[test]
+    fn a_record_whose_outputs_would_lie_elsewhere_counts_as_missing() {
+        for (name, good) in [
+            ("x", true),
+            ("a.b-c_d", true),
+            ("..x", true),
+            ("", false),
+            (".", false),
+            ("..", false),
+            ("../x", false),
+            ("/x", false),
+            ("a/b", false),
+            ("a/", false),
+        ] {
+            let record = Record { outputs: [(name.to_owned(), Produced::Absent)].into(), ..record([0.5]) };
+            assert_eq!(parse(&to_bytes(&record), &record.key).is_some(), good, "{name}");
         }
     }
 

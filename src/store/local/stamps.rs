@@ -50,11 +50,12 @@ impl Stamp {
         Stamp { changed: 0, ..Stamp::of(meta) }
     }
 
-    fn has_rested(&self) -> bool {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    /// Whether the file had rested when it was looked at.
+    fn had_rested(&self, looked: SystemTime) -> bool {
+        let looked = looked.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let last = self.modified.max(self.changed);
         // A time in the future is a clock that went backwards: not to be trusted either.
-        i128::try_from(now.saturating_sub(REST).as_nanos()).is_ok_and(|settled| last < settled)
+        i128::try_from(looked.saturating_sub(REST).as_nanos()).is_ok_and(|settled| last < settled)
     }
 }
 
@@ -73,12 +74,14 @@ pub(crate) struct Stamps {
     known: Option<HashMap<PathBuf, (Stamp, Digest)>>,
     new: Vec<PathBuf>,
     lines: usize,
+    /// Whether the file has lines of files that are gone.
+    pruned: bool,
 }
 
 impl Stamps {
     /// Stamps remembered in a file. Lines of it that are damaged are forgotten.
     pub(crate) fn new(file: PathBuf) -> Self {
-        Stamps { file, known: None, new: Vec::new(), lines: 0 }
+        Stamps { file, known: None, new: Vec::new(), lines: 0, pruned: false }
     }
 
     fn known(&mut self) -> &mut HashMap<PathBuf, (Stamp, Digest)> {
@@ -95,9 +98,10 @@ impl Stamps {
         self.known().get(path).filter(|(known, _)| known == stamp).map(|(_, digest)| *digest)
     }
 
-    /// Remembers what a file looks like, if it has rested; false if it has not.
-    pub(crate) fn set(&mut self, path: &Path, stamp: Stamp, digest: Digest) -> bool {
-        let rested = stamp.has_rested();
+    /// Remembers what a file looks like, if it had rested when it was looked at; false if it had not. That is the
+    /// moment before it was hashed: hashing may take longer than the rest, and the file may change in its first tick.
+    pub(crate) fn set(&mut self, path: &Path, stamp: Stamp, digest: Digest, looked: SystemTime) -> bool {
+        let rested = stamp.had_rested(looked);
         if rested {
             self.set_trusted(path, stamp, digest);
         }
@@ -115,13 +119,21 @@ impl Stamps {
         self.known().remove(path);
     }
 
+    /// Forgets the files of a folder that are gone; whether there were any.
+    pub(crate) fn prune(&mut self, folder: &Path) -> bool {
+        let before = self.known().len();
+        self.known().retain(|path, _| !path.starts_with(folder) || path.exists());
+        self.pruned |= self.known().len() < before;
+        self.pruned
+    }
+
     /// Appends what is new; writes the file anew when most of it is outdated. Losing it costs time, not results.
     pub(crate) fn save(&mut self) {
-        if self.new.is_empty() {
+        if self.new.is_empty() && !self.pruned {
             return;
         }
         let new = std::mem::take(&mut self.new);
-        let outdated = self.lines + new.len() > 2 * self.known().len() + 1000;
+        let outdated = std::mem::take(&mut self.pruned) || self.lines + new.len() > 2 * self.known().len() + 1000;
         let file = self.file.clone();
         let known = self.known();
         let write = |paths: &mut dyn Iterator<Item = &PathBuf>| {
@@ -172,11 +184,13 @@ mod tests {
             (-second, 9 * second, false),
         ] {
             let path = folder.path().join(format!("{modified}{changed}"));
-            stamps.set(&path, stamp(modified, changed), digest);
+            stamps.set(&path, stamp(modified, changed), digest, SystemTime::now());
             assert_eq!(stamps.get(&path, &stamp(modified, changed)).is_some(), rested, "{modified} {changed}");
         }
         let path = folder.path().join("file");
-        stamps.set(&path, stamp(9 * second, 9 * second), digest);
+        let long_hashing = SystemTime::now() - Duration::from_secs(8);
+        assert!(!stamps.set(&path, stamp(9 * second, 9 * second), digest, long_hashing), "it rested only meanwhile");
+        assert!(stamps.set(&path, stamp(9 * second, 9 * second), digest, SystemTime::now()));
         assert_eq!(stamps.get(&path, &stamp(9 * second, 8 * second)), None, "another look, another file");
         stamps.save();
         let mut again = Stamps::new(folder.path().join("stamps"));

@@ -187,6 +187,11 @@ fn link(at: &str, target: &Path) -> Result<Entry, StoreError> {
     Ok(Entry::Link { target: text.to_owned() })
 }
 
+/// Whether a text is the name of one thing in a folder.
+pub(crate) fn is_name(text: &str) -> bool {
+    !matches!(text, "" | "." | "..") && !text.contains('/')
+}
+
 /// Reads a tree document, and checks that no path in it leads outside.
 pub(crate) fn read(blobs: &Blobs, digest: &Digest) -> Result<Tree, StoreError> {
     let path = blobs.checked(digest)?;
@@ -199,9 +204,14 @@ pub(crate) fn parse(bytes: &[u8], digest: &Digest) -> Result<Tree, StoreError> {
     let tree: Tree = serde_json::from_slice(bytes)
         .map_err(|error| StoreError::unfit(digest.short(), format!("it is no tree: {error}")))?;
     for (path, entry) in &tree.entries {
-        let plain = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
-        if path.is_empty() || !plain || path.contains("//") || path.ends_with('/') {
+        if !path.split('/').all(is_name) {
             return Err(StoreError::unfit(path, "a path in a tree is relative and stays inside"));
+        }
+        // What lies below a link would be put where the link leads.
+        if let Some((folder, _)) = path.rsplit_once('/')
+            && tree.entries.get(folder) != Some(&Entry::Folder)
+        {
+            return Err(StoreError::unfit(path, "it lies in what is no folder of the tree"));
         }
         if let Entry::Link { target } = entry {
             link(path, Path::new(target))?;

@@ -107,8 +107,13 @@ fn trees_that_lead_out_are_refused() {
         let text = format!(r#"{{"version":1,"entries":{{"a":"folder","{path}":{entry}}}}}"#);
         tree::read(&store.blobs, &store.blobs.put_bytes(text.as_bytes()).unwrap())
     };
-    for path in ["../x", "a/../../x", "/x", "", "a//x", "a/", "./x", "a/..", ".."] {
+    for path in ["../x", "a/../../x", "/x", "", "a//x", "a/", "./x", "a/..", "..", "a/./x", "a/.", "b/x", "a/b/x"] {
         assert!(read(path, &file).is_err(), "{path}");
+    }
+    assert!(read("a/./x", &link("../../x")).is_err(), "a point is no folder");
+    for parent in [file.clone(), link("a")] {
+        let below = format!(r#"{parent},"b/x":{file}"#);
+        assert!(read("b", &below).is_err(), "{below}");
     }
     for target in ["/etc/passwd", "..", "../x", "a/../../x", "a/../x"] {
         assert!(read("x", &link(target)).is_err(), "{target}");

@@ -97,6 +97,23 @@ fn what_nothing_needs_goes_and_what_a_run_uses_stays() {
 }
 
 #[test]
+fn what_removed_content_looked_like_is_forgotten() {
+    let world = World::new();
+    let used = world.commit("used");
+    world.commit("unused");
+    let run = world.store.new_run("p").unwrap();
+    run.uses(&used, "stage").unwrap();
+    world.store.finish().unwrap();
+    let remembered = |text: &str| {
+        let stamps = fs_err::read_to_string(world.store.root.join("index/v1/stamps")).unwrap();
+        stamps.contains(world.store.blobs.path(&Digest::of(text.as_bytes())).to_str().unwrap())
+    };
+    assert!(remembered("used") && remembered("unused"));
+    world.collect();
+    assert!(remembered("used") && !remembered("unused"));
+}
+
+#[test]
 fn content_that_is_found_again_after_it_was_listed_stays() {
     let world = World::new();
     world.store.ingest_bytes(b"again", "text/plain").unwrap();

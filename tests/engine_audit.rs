@@ -86,6 +86,20 @@ fn stages_can_be_chosen_and_equal_bytes_are_a_success() {
 }
 
 #[test]
+fn a_stage_that_reads_the_folder_of_the_store_is_the_same() {
+    let project = Project::new(
+        "stages:
+  all: { run: [sh, -c, 'cat {in.all}/words > {out.x}'], in: { all: 'file:.' }, out: { x: text/plain } }
+",
+    );
+    project.write("words", "one\n");
+    ran(&project, &[]);
+    let outcome = project.nnf(&["audit"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.out.starts_with("same  "), "{}", outcome.out);
+}
+
+#[test]
 fn what_has_no_result_cannot_be_audited() {
     let project = project();
     project.write(

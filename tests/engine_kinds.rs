@@ -128,6 +128,69 @@ fn code_of_a_program_and_its_fingerprints_are_keyed() {
     assert_eq!(ran(&project, &[]).stages, ["make"]);
 }
 
+/// A folder of code looks the same when a file in it is changed, and yet the program may answer otherwise.
+#[test]
+fn a_program_is_asked_anew_when_code_in_a_folder_changes() {
+    let project = Project::new(
+        "programs: { double: { run: [sh, lib/double.sh], code: [lib] } }
+stages:
+  make: { use: double.make, with: { word: x } }
+",
+    );
+    project.write("lib/double.sh", PROGRAM);
+    project.write("lib/kinds.json", kinds().to_string());
+    // An answer is remembered once the files have rested.
+    std::thread::sleep(std::time::Duration::from_millis(3100));
+    assert_eq!(ran(&project, &[]).stages, ["make"]);
+    assert_eq!(get(&project, "make.text"), "x\nx\n");
+    let record = record(&project, "make");
+    let (_, code) = record["document"].as_str().unwrap().split_once("f1+").unwrap();
+    assert!(code.bytes().take_while(u8::is_ascii_hexdigit).count() == 64, "the whole digest is keyed: {code}");
+    project.write("lib/kinds.json", kinds().to_string().replacen("\"default\":2", "\"default\":3", 1));
+    assert_eq!(ran(&project, &[]).stages, ["make"]);
+    assert_eq!(get(&project, "make.text"), "x\nx\nx\n");
+}
+
+/// Python would leave its bytecode among the files of the code.
+#[test]
+fn a_program_is_told_to_leave_no_bytecode() {
+    let project = project("  make: { use: double.make, with: { word: x } }\n");
+    let told = "test \"$1\" != describe || test \"$PYTHONDONTWRITEBYTECODE\" = 1 || exit 1";
+    project.write("double.sh", format!("{told}\n{PROGRAM}"));
+    assert_eq!(ran(&project, &[]).stages, ["make"]);
+}
+
+#[test]
+fn a_program_that_is_replaced_during_a_run_makes_no_record() {
+    for change in ["echo true >> double.sh", "mv double.sh old; cp old double.sh", "echo >> kinds.json"] {
+        let project = project(&format!(
+            "  first: {{ run: [sh, -c, '{change}; echo word > {{out.x}}'], out: {{ x: text/plain }} }}
+  join: {{ use: double.join, in: {{ base: first.x }} }}
+"
+        ));
+        let outcome = project.nnf(&["run"]);
+        assert_eq!(outcome.code, Some(1), "{change}: {outcome:?}");
+        let said = "error: stage `join` failed: its program was changed while the run went on, so nothing was recorded";
+        assert!(outcome.err.contains(said), "{change}: {}", outcome.err);
+        assert_eq!(ran(&project, &[]).stages, ["join"], "{change}");
+    }
+}
+
+/// Paths are bytes, and those in a task are text.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_task_that_cannot_be_written_down_says_so() {
+    use std::os::unix::ffi::OsStrExt;
+    let project = project("  make: { use: double.make, with: { word: x } }\n");
+    let odd = project.path("").parent().unwrap().join(std::ffi::OsStr::from_bytes(b"odd\xff"));
+    let mut command = project.command(&["run"]);
+    fs_err::rename(project.path(""), &odd).unwrap();
+    let output = command.current_dir(&odd).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("stage `make` failed: its task cannot be written down: "), "{said}");
+}
+
 #[test]
 fn what_a_stage_says_is_shown_and_its_last_metrics_are_recorded() {
     let project = project("  make: { use: double.make, with: { word: x } }\n");

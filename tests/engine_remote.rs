@@ -105,6 +105,18 @@ fn a_remote_tier_that_fails_has_a_code_of_its_own_and_what_was_made_is_kept() {
 }
 
 #[test]
+fn results_to_which_no_link_can_be_made_are_sent() {
+    let project = Project::new(PIPELINE);
+    let url = url(&project);
+    project.write("artifacts/latest", "no folder");
+    let outcome = project.nnf(&["run", "--store", &url]);
+    assert_eq!(outcome.code, Some(3), "{outcome:?}");
+    assert!(outcome.err.contains("link the latest results"), "{}", outcome.err);
+    assert_eq!(walk(&far(&project).join("records")).len(), 2);
+    assert_eq!(walk(&far(&project).join("heads")).len(), 1, "the last step of sending");
+}
+
+#[test]
 fn a_url_that_cannot_be_used_is_a_fault_of_the_arguments() {
     let project = Project::new(PIPELINE);
     let outcome = project.nnf(&["run", "--store", "gopher://user:secret@example.org/x"]);

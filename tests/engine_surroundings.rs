@@ -5,6 +5,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
@@ -120,7 +121,7 @@ fn a_stage_sees_a_clean_environment() {
     assert!(command.output().unwrap().status.success());
     let text = project.nnf(&["get", "a.env"]).out;
     let names: Vec<&str> = text.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
-    for name in ["COLOUR", "TOKEN", "HOME", "TMPDIR", "PATH", "LANG"] {
+    for name in ["COLOUR", "TOKEN", "HOME", "TMPDIR", "PATH", "LANG", "PYTHONDONTWRITEBYTECODE"] {
         assert!(names.contains(&name), "{name}: {text}");
     }
     for name in ["STRANGER", "ABSENT", "LD_PRELOAD", "NNF_CACHE"] {
@@ -130,6 +131,53 @@ fn a_stage_sees_a_clean_environment() {
     let home = project.nnf(&["get", "a.home"]).out;
     assert!(home.starts_with("ROOT/artifacts/attempts/"), "{home}");
     assert!(!Path::new(home.trim()).exists());
+}
+
+#[test]
+fn what_the_engine_sets_a_pipeline_may_set_otherwise() {
+    let project = Project::new(
+        "stages:
+  a:
+    run: [sh, -c, 'echo \"$PYTHONDONTWRITEBYTECODE\" > {out.x}']
+    env: { PYTHONDONTWRITEBYTECODE: '' }
+    out: { x: text/plain }
+",
+    );
+    assert_eq!(project.nnf(&["run"]).code, Some(0));
+    assert_eq!(project.nnf(&["get", "a.x"]).out, "\n");
+}
+
+#[test]
+fn records_under_labels_with_dots_are_read_apart() {
+    let project = Project::new(
+        "stages:
+  train:
+    run: [sh, -c, 'echo {with.lr} > {out.x}']
+    each: { lr: [0.1, 0.2] }
+    with: { lr: '${each.lr}' }
+    out: { x: text/plain }
+  both:
+    run: [sh, -c, 'cat \"$@\" | grep -o \"train.lr=0[.][12]\" | sort -u > {out.y}', sh, '{in.t}']
+    in: { t: 'train[*].record' }
+    out: { y: text/plain }
+",
+    );
+    assert_eq!(project.nnf(&["run"]).code, Some(0));
+    assert_eq!(project.nnf(&["get", "both.y"]).out, "train[lr=0.1\ntrain[lr=0.2\n");
+}
+
+#[test]
+fn a_program_may_be_an_input() {
+    let project = Project::new(
+        "stages:
+  a: { run: ['{in.tool}', '{out.x}'], in: { tool: 'file:tool' }, out: { x: text/plain } }
+",
+    );
+    project.write("tool", "#!/bin/sh\necho made > \"$1\"\n");
+    fs_err::set_permissions(project.path("tool"), PermissionsExt::from_mode(0o755)).unwrap();
+    let outcome = project.nnf(&["run"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert_eq!(project.nnf(&["get", "a.x"]).out, "made\n");
 }
 
 #[test]

@@ -77,6 +77,8 @@ pub enum Work {
         kind: String,
         /// Fingerprint of the kind's code.
         fingerprint: String,
+        /// Files and folders of its code that the pipeline lists, absolute.
+        files: Vec<PathBuf>,
         /// Versions of the program and its libraries, for the record.
         versions: BTreeMap<String, String>,
     },

@@ -28,6 +28,8 @@ pub(super) fn ask(argv: &[String], root: &Path, path: &OsString) -> Result<Progr
         .env_clear()
         .env("PATH", path)
         .env("LANG", "C.UTF-8")
+        // Else Python leaves folders among the files of `code`.
+        .env("PYTHONDONTWRITEBYTECODE", "1")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

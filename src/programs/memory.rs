@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use nnf_contract::{CONTRACT_VERSION, Program};
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::programs::{Listed, ProgramError};
 
 /// A remembered answer, valid while the program's files look the same.
@@ -15,6 +16,8 @@ use crate::programs::{Listed, ProgramError};
 struct Remembered {
     version: u32,
     stamps: Vec<Stamp>,
+    /// Digest of the files under `code`: a folder looks the same when a file in it is changed.
+    code: Option<Digest>,
     program: Program,
 }
 
@@ -43,13 +46,14 @@ pub(super) fn stamps(program: &Path, listed: &Listed) -> Result<Vec<Stamp>, Prog
 }
 
 /// A former answer, if what it rested on still looks like this.
-pub(super) fn recall(file: &Path, stamps: &[Stamp]) -> Option<Program> {
-    let remembered: Remembered = serde_json::from_slice(&fs_err::read(file).ok()?).ok()?;
-    (remembered.version == CONTRACT_VERSION && remembered.stamps == stamps).then_some(remembered.program)
+pub(super) fn recall(file: &Path, stamps: &[Stamp], code: Option<Digest>) -> Option<Program> {
+    let known: Remembered = serde_json::from_slice(&fs_err::read(file).ok()?).ok()?;
+    let holds = known.version == CONTRACT_VERSION && known.stamps == stamps && known.code == code;
+    holds.then_some(known.program)
 }
 
 /// Remembers an answer. That it cannot is no error: the program is asked again.
-pub(super) fn remember(file: &Path, stamps: &[Stamp], program: &Program) {
+pub(super) fn remember(file: &Path, stamps: &[Stamp], code: Option<Digest>, program: &Program) {
     // A file that was changed just now may be changed again within the same tick of its clock.
     let settled = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(2);
     let young =
@@ -57,7 +61,7 @@ pub(super) fn remember(file: &Path, stamps: &[Stamp], program: &Program) {
     if stamps.iter().any(young) {
         return;
     }
-    let document = Remembered { version: CONTRACT_VERSION, stamps: stamps.to_vec(), program: program.clone() };
+    let document = Remembered { version: CONTRACT_VERSION, stamps: stamps.to_vec(), code, program: program.clone() };
     let written = serde_json::to_vec(&document).map_err(std::io::Error::other).and_then(|text| {
         let folder = file.parent().unwrap_or(Path::new("."));
         fs_err::create_dir_all(folder)?;

@@ -70,7 +70,7 @@ impl Offered {
     #[must_use]
     pub fn fingerprint(&self, kind: &Kind) -> String {
         match &self.code {
-            Some(code) => format!("{}+{}", kind.fingerprint, code.short()),
+            Some(code) => format!("{}+{code}", kind.fingerprint),
             None => kind.fingerprint.clone(),
         }
     }

@@ -18,6 +18,7 @@ use crate::record::Produced;
 use crate::store::{AttemptFolder, Difference, Known, Store, StoreError, StoreOptions, first_difference};
 
 use super::Interrupter;
+use super::programs::Programs;
 use super::verdict::{Audited, OutputDifference, Verdict, surroundings};
 use super::worker::{Assignment, Context, Message, Outcome};
 use super::workers::Workers;
@@ -99,6 +100,7 @@ impl<'a> Audit<'a> {
         machine: &Machine,
         told: &mut dyn FnMut(Audited),
     ) -> Result<bool, AuditError> {
+        let programs = Programs::new(&self.loaded.graph, &self.loaded.root);
         let path = self.options.environment.get(std::ffi::OsStr::new("PATH")).cloned().unwrap_or_default();
         let around = Surroundings::new(self.store, &self.loaded.root, machine, &path);
         let stored = stored(&around, &self.loaded.graph, chosen)?;
@@ -107,6 +109,7 @@ impl<'a> Audit<'a> {
         let context = Context {
             store: &scratch,
             around: &around,
+            programs: &programs,
             executor: self.executor,
             run: &folder,
             stop: &stop,

@@ -30,12 +30,16 @@ impl State<'_> {
         }
         let heads = outputs.iter().map(|(name, known)| (name.as_str(), known.key));
         let store = self.context.store;
-        let results = store.set_heads(self.name, heads).and_then(|()| store.publish(self.name, &outputs, &untouched));
-        match results.and_then(|path| store.finish().and_then(|()| store.publish_head(self.name)).map(|()| path)) {
-            Ok(path) => self.summary.results = path.display().to_string(),
-            Err(error) => {
-                self.summary.store_failed = true;
-                self.tell(RunEvent::Note { stage: String::new(), text: error.to_string() });
+        let linked = store.set_heads(self.name, heads).and_then(|()| store.publish(self.name, &outputs, &untouched));
+        // Results are kept and sent even where no links to them can be made.
+        let sent = store.finish().and_then(|()| store.publish_head(self.name));
+        self.summary.store_failed |= linked.is_err() || sent.is_err();
+        match (linked, sent) {
+            (Ok(path), Ok(())) => self.summary.results = path.display().to_string(),
+            (linked, sent) => {
+                for error in linked.err().into_iter().chain(sent.err()) {
+                    self.tell(RunEvent::Note { stage: String::new(), text: error.to_string() });
+                }
             }
         }
         self.note_settled();

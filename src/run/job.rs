@@ -55,7 +55,8 @@ impl Assignment<'_> {
                 let known = self.producers.get(from);
                 let text = known.map(|known| self.context.around.record_text(&known.key)).transpose()?.flatten();
                 let text = text.ok_or_else(|| Failure::Missing(vec![*from], "its record is gone".into()))?;
-                let to = to.with_extension("json");
+                // A label may contain dots, and what follows the last one is no ending.
+                let to = to.with_added_extension("json");
                 fs_err::write(&to, text).map_err(StoreError::io("hand out a record"))?;
                 Ok(Some(to))
             }
@@ -108,7 +109,8 @@ impl Assignment<'_> {
                     machine: self.instance.measures.then(|| self.context.machine.clone()),
                 };
                 let file = folder.path().join("task.json");
-                let text = serde_json::to_vec_pretty(&task).unwrap_or_default();
+                let text = serde_json::to_vec_pretty(&task)
+                    .map_err(|error| Failure::Final(format!("its task cannot be written down: {error}")))?;
                 fs_err::write(&file, text).map_err(StoreError::io("write a task"))?;
                 let words = program.iter().map(OsString::from).chain(["run".into(), kind.into(), "--task".into()]);
                 words.chain([file.into_os_string()]).collect()
@@ -159,6 +161,10 @@ impl Assignment<'_> {
             }
             argv.push(text);
         }
+        // A program that is an input or a parameter is known only now, and is not looked for.
+        if !matches!(words.first().map(Vec::as_slice), Some([Piece::Text(_)])) {
+            return Ok(argv);
+        }
         let program = self.context.around.program(self.instance).ok_or_else(|| {
             let word = argv.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
             Failure::Final(format!("there is no program `{word}` in PATH"))
@@ -188,6 +194,8 @@ impl Assignment<'_> {
         set("NNF_SCRATCH", scratch.into());
         set("NNF_EVENTS", events.into());
         set("NNF_CPUS", self.share.cores.to_string().into());
+        // An import would otherwise write beside the code, which is an input that must stay as it is.
+        set("PYTHONDONTWRITEBYTECODE", "1".into());
         for threads in
             ["OMP_NUM_THREADS", "RAYON_NUM_THREADS", "POLARS_MAX_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"]
         {

@@ -9,6 +9,7 @@ mod event;
 mod job;
 mod listener;
 mod outcome;
+mod programs;
 mod result;
 mod settle;
 mod settled;
@@ -37,6 +38,7 @@ use crate::why::Reason;
 
 pub use audit::{Audit, AuditError, AuditOptions};
 pub use event::{Ran, Reporter, RunEvent, Summary};
+use programs::Programs;
 pub use settled::settled;
 pub use verdict::{Audited, OutputDifference, Verdict};
 use worker::{Context, Message};
@@ -109,6 +111,7 @@ impl<'a> Run<'a> {
     /// # Errors
     /// When the store fails before anything has begun. Later failures are in the summary.
     pub fn go(self, machine: &Machine, reporter: &mut dyn Reporter) -> Result<Summary, StoreError> {
+        let programs = Programs::new(&self.loaded.graph, &self.loaded.root);
         self.store.clear_leftovers()?;
         self.store.expect(&self.loaded.name);
         let folder = self.store.new_run(&self.loaded.name)?;
@@ -119,6 +122,7 @@ impl<'a> Run<'a> {
         let context = Context {
             store: self.store,
             around: &around,
+            programs: &programs,
             executor: self.executor,
             run: &folder,
             stop: &stop,
@@ -180,6 +184,8 @@ struct State<'a> {
     again: BTreeMap<InstanceId, Reason>,
     /// Keys that run now, and who runs them.
     working: BTreeMap<Key, InstanceId>,
+    /// Who may wait for a key that runs.
+    twins: BTreeMap<Key, Vec<InstanceId>>,
     ready: BTreeSet<InstanceId>,
     queued: BTreeSet<InstanceId>,
     budget: Budget,

@@ -17,11 +17,12 @@ use super::worker::{Assignment, Failure};
 impl Assignment<'_> {
     /// Nothing that the result rests on may have changed while the stage ran.
     pub(super) fn look_again(&self, handed_out: &[HandedOut]) -> Result<(), Failure> {
+        self.same_program()?;
         for handed in handed_out {
             self.context.around.store.check_handed_out(handed)?;
         }
         for before in &self.looked.files {
-            let now = self.context.store.file(&before.path);
+            let now = self.context.around.store.file(&before.path);
             if !now.is_ok_and(|now| before.is_unchanged(&now)) {
                 let path = before.path.strip_prefix(self.context.around.root).unwrap_or(&before.path);
                 return Err(Failure::Final(format!(

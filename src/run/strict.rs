@@ -94,7 +94,7 @@ impl Assignment<'_> {
     fn may_read(&self, path: &Path, bounds: &mut Bounds) -> Result<(), Failure> {
         let doing = StoreError::io("look at what a stage may read");
         let real = fs_err::canonicalize(path).map_err(&doing)?;
-        let left_out = [self.context.store.root().to_owned(), real.join(".git")];
+        let left_out = [self.context.around.store.root().to_owned(), real.join(".git")];
         let mut waiting = vec![real];
         while let Some(path) = waiting.pop() {
             if left_out.contains(&path) {

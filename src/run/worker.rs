@@ -22,6 +22,7 @@ use crate::record::Record;
 use crate::store::{Checkpoint, Claimed, KeyLock, Known, Lease, RunFolder, Store, StoreError, Waiting};
 
 use super::listener::Listener;
+use super::programs::Programs;
 
 /// What keeps other runs from the same work: on this machine, and on those that share a remote tier.
 type Locks<'a> = (KeyLock, Option<Lease<'a>>);
@@ -73,6 +74,7 @@ pub(crate) struct Context<'a> {
     /// Where results go. Inputs come from the store of `around`, which is another one in an audit.
     pub(crate) store: &'a Store,
     pub(crate) around: &'a Surroundings<'a>,
+    pub(crate) programs: &'a Programs<'a>,
     pub(crate) executor: &'a dyn Executor,
     pub(crate) run: &'a RunFolder,
     pub(crate) stop: &'a Stop,
@@ -230,6 +232,7 @@ impl Assignment<'_> {
     }
 
     fn attempt(&self, attempt: u32) -> Result<(Record, f64), Failure> {
+        self.same_program()?;
         let store = self.context.store;
         let folder = store.attempt()?;
         let checkpoint = if self.instance.resumes { Some(store.checkpoint(&self.looked.key)?) } else { None };

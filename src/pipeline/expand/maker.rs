@@ -74,6 +74,7 @@ impl Maker<'_, '_> {
                 program: offered.argv.clone(),
                 kind: kind.name.clone(),
                 fingerprint: offered.fingerprint(kind),
+                files: offered.files.clone(),
                 versions: offered.versions(),
             };
         }

@@ -216,6 +216,22 @@ fn results_are_copied_out() {
 }
 
 #[test]
+fn names_of_outputs_may_hold_dots() {
+    let project = Project::new(
+        "stages:
+  train:
+    run: [sh, -c, 'echo {with.lr} > {out.model.onnx}']
+    each: { lr: [0.5] }
+    with: { lr: '${each.lr}' }
+    out: { model.onnx: text/plain }
+",
+    );
+    ok(&project, &["run"]);
+    assert_eq!(ok(&project, &["get", "train.model.onnx"]), "0.5\n");
+    assert_eq!(ok(&project, &["get", "train[lr=0.5].model.onnx"]), "0.5\n");
+}
+
+#[test]
 fn logs_and_runs() {
     let project = project();
     assert_eq!(ok(&project, &["runs"]), "no runs yet\n");
@@ -233,6 +249,19 @@ fn logs_and_runs() {
     let (newest, oldest) = (runs[0]["id"].as_str().unwrap(), runs[1]["id"].as_str().unwrap());
     assert_eq!(ok(&project, &["log", "sort", "--run", oldest, "--attempt", "1"]), "sorting\n");
     assert!(newest > oldest, "ids sort by time");
+    let none: [&[&str]; 3] = [&["--run", newest], &["--run", "19990101"], &["--attempt", "2"]];
+    let refuse = |what: &str| {
+        for arguments in none {
+            let outcome = project.nnf(&[&["log", "sort"], arguments].concat());
+            assert_eq!((outcome.code, outcome.out.as_str()), (Some(2), ""), "{what} {arguments:?}");
+        }
+    };
+    refuse("live");
+    let wrong = project.nnf(&["log", "sort", "--run", oldest, "--attempt", "2"]).err;
+    assert!(wrong.starts_with(&format!("error: there is no log of attempt 2 of `sort` in run {oldest}\n")), "{wrong}");
+    fs_err::remove_dir_all(project.path("artifacts/runs")).unwrap();
+    refuse("stored");
+    assert_eq!(ok(&project, &["log", "sort", "--run", oldest, "--attempt", "1"]), "sorting\n");
 }
 
 #[test]

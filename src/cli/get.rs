@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use nnf::digest::Key;
+use nnf::pipeline::instance_and_output;
 use nnf::plan::Status;
 use nnf::record::{Artifact, Form, Produced};
 use nnf::store::StoreError;
@@ -23,8 +24,7 @@ pub(crate) fn run(command: &GetCommand, common: &Common) -> Result<(), Failure> 
             "`nnf get PIPELINE STAGE.OUTPUT -o PATH`",
         ));
     };
-    let (stage, output) = word
-        .rsplit_once('.')
+    let (stage, output) = instance_and_output(word)
         .ok_or_else(|| Failure::wrong_with_hint(format!("`{word}` names no output"), "write it as STAGE.OUTPUT"))?;
     let context = Context::open(&pipeline, common)?;
     let named = named(&pipeline);

@@ -50,6 +50,12 @@ impl Budget {
         None
     }
 
+    /// Whether no core is free, so that nothing can be taken.
+    #[must_use]
+    pub fn is_used_up(&self) -> bool {
+        self.cores == 0
+    }
+
     /// Has the free GPUs for which this holds be taken before the others.
     pub fn prefer_gpus(&mut self, preferred: &dyn Fn(u32) -> bool) {
         self.gpus.sort_by_cached_key(|gpu| (preferred(*gpu), std::cmp::Reverse(*gpu)));
@@ -107,7 +113,9 @@ mod tests {
         assert!(budget.take(&needs(1, 50, 0), false).is_none(), "memory");
         assert!(budget.take(&needs(1, 0, 2), false).is_none(), "GPUs");
         assert!(budget.take(&needs(1, 0, 0), true).is_none(), "not alone");
+        assert!(!budget.is_used_up());
         let second = budget.take(&needs(1, 40, 1), false).unwrap();
+        assert!(budget.is_used_up());
         assert_eq!(second.gpus, [1]);
         budget.give_back(&first);
         assert_eq!(budget.take(&needs(1, 0, 1), false).unwrap().gpus, [0]);

@@ -45,18 +45,23 @@ impl Executor for Local {
         let mut trim = Trim::default();
         let mut waiter = Waiter::new(child);
         let mut ending = Ending { executor: self, job: &job, group, phase: Phase::Running, began: Instant::now() };
-        while !waiter.has_ended_within(TICK).map_err(|error| format!("its process was lost: {error}"))? {
+        // One that can be watched no more is ended as well: it must not outlive its stage.
+        let watched = loop {
+            match waiter.has_ended_within(TICK) {
+                Ok(false) => {}
+                ended => break ended.map_err(|error| format!("its process was lost: {error}")),
+            }
             ending.tick(stop);
             tail.read().into_iter().for_each(|event| watcher.said(event));
             trim.look(&job.log);
-        }
+        };
         trim.look(&job.log);
         // What the stage left running has no business beyond it.
         ending.signal(Signal::KILL);
         let status = waiter.status();
         orphans::end_children(id, job.env.get(OsStr::new(orphans::MARK)).map(Path::new));
         tail.read().into_iter().for_each(|event| watcher.said(event));
-        Ok(ending.verdict(status, stop))
+        watched.map(|_| ending.verdict(status, stop))
     }
 }
 

@@ -15,11 +15,15 @@ pub(crate) use by_thread::Waiter;
 #[cfg(target_os = "linux")]
 mod by_descriptor {
     use std::os::fd::OwnedFd;
+    use std::time::Instant;
 
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    use rustix::process::{Pid, PidfdFlags, pidfd_open};
+    use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid};
 
     use super::{Child, Duration, ExitStatus, io};
+
+    /// How often a process is looked at for which there is no descriptor.
+    const PAUSE: Duration = Duration::from_millis(5);
 
     #[derive(Debug)]
     pub(crate) struct Waiter {
@@ -34,14 +38,13 @@ mod by_descriptor {
 
         /// Whether it has ended, now or within a while. Until [`Waiter::status`] its id is not given to another process.
         pub(crate) fn has_ended_within(&mut self, while_: Duration) -> io::Result<bool> {
-            let descriptor = match &self.descriptor {
-                Some(descriptor) => descriptor,
-                None => {
-                    let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-                    let id = id.ok_or(io::ErrorKind::InvalidInput)?;
-                    self.descriptor.insert(pidfd_open(id, PidfdFlags::empty())?)
-                }
-            };
+            let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+            let id = id.ok_or(io::ErrorKind::InvalidInput)?;
+            if self.descriptor.is_none() {
+                // All descriptors may be in use, and old kernels have none for processes.
+                self.descriptor = pidfd_open(id, PidfdFlags::empty()).ok();
+            }
+            let Some(descriptor) = &self.descriptor else { return look_within(id, while_) };
             let while_ = Timespec::try_from(while_).map_err(|_| io::ErrorKind::InvalidInput)?;
             match poll(&mut [PollFd::new(descriptor, PollFlags::IN)], Some(&while_)) {
                 Ok(ready) => Ok(ready > 0),
@@ -52,6 +55,40 @@ mod by_descriptor {
 
         pub(crate) fn status(mut self) -> io::Result<ExitStatus> {
             self.child.wait()
+        }
+    }
+
+    /// Looks again and again whether a process has ended. It stays there to be waited for.
+    fn look_within(id: Pid, while_: Duration) -> io::Result<bool> {
+        let until = Instant::now() + while_;
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        loop {
+            if waitid(WaitId::Pid(id), look)?.is_some() {
+                return Ok(true);
+            }
+            if Instant::now() >= until {
+                return Ok(false);
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        #![expect(clippy::unwrap_used, reason = "tests")]
+        use std::process::{Command, Stdio};
+
+        use super::*;
+
+        #[test]
+        fn a_process_without_a_descriptor_is_looked_at() {
+            let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+            let id = Pid::from_child(&child);
+            assert!(!look_within(id, Duration::from_millis(20)).unwrap());
+            drop(child.stdin.take());
+            assert!(look_within(id, Duration::from_secs(60)).unwrap());
+            assert!(look_within(id, Duration::ZERO).unwrap(), "it is there until it is waited for");
+            assert!(child.wait().unwrap().success());
         }
     }
 }

@@ -22,6 +22,7 @@ mod suggest;
 pub use check_words::{expects, nearest};
 pub use compiled::{Identity, Memory, Recalled, recall};
 pub use load::{LoadRequest, Loaded, Whereabouts, catalogue, load, whereabouts};
+pub use reference::instance_and_output;
 pub use report::{ReportEntry, Shown};
 pub use settings::parse_bytes;
 

@@ -55,6 +55,16 @@ pub(crate) fn parse(text: &str) -> Result<Reference, String> {
     }
 }
 
+/// Parts `STAGE.OUTPUT` or `STAGE[AXIS=LABEL].OUTPUT` into the instance as it is named and the output.
+#[must_use]
+pub fn instance_and_output(text: &str) -> Option<(&str, &str)> {
+    let stage = parse(text).ok().filter(|reference| matches!(reference, Reference::Stage { .. }));
+    // Labels and names of outputs may contain dots, names of stages do not.
+    let labels = stage.and(text.find('[').and_then(|_| text.find(']')).or(Some(0)))?;
+    let dot = labels + text[labels..].find('.')?;
+    Some((&text[..dot], &text[dot + 1..]))
+}
+
 fn selection(inside: &str) -> Option<Which> {
     if inside == "*" {
         return Some(Which::All);
@@ -79,6 +89,16 @@ mod tests {
         let labels = vec![("net".to_owned(), "v1.5".to_owned()), ("device".to_owned(), "a".to_owned())];
         assert_eq!(parse("train[net=v1.5, device=a].weights").unwrap(), stage(Which::One(labels), "weights"));
         assert_eq!(parse("file:data/x.csv").unwrap(), Reference::File("data/x.csv".into()));
+        for (text, parts) in [
+            ("train.weights", ("train", "weights")),
+            ("train.model.onnx", ("train", "model.onnx")),
+            ("train[net=v1.5,device=a].model.onnx", ("train[net=v1.5,device=a]", "model.onnx")),
+        ] {
+            assert_eq!(instance_and_output(text), Some(parts));
+        }
+        for wrong in ["train", "train.", ".x", "train[*]", "train[x].y", "file:data/x.csv", ""] {
+            assert_eq!(instance_and_output(wrong), None, "{wrong}");
+        }
         for wrong in ["train", "train.", ".x", "train[*]", "train[x].y", "train[*.y", "file:", ""] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

@@ -92,7 +92,8 @@ impl State<'_> {
 
     /// Instances with the same key as one that has just ended are looked at again.
     pub(super) fn wake_twins(&mut self, key: Key) {
-        for id in self.graph.ids() {
+        for id in self.twins.remove(&key).unwrap_or_default() {
+            // Its content may have been found missing meanwhile, and then it is looked at already.
             if matches!(self.stages[id.index()], Stage::Twin(twin) if twin == key) {
                 self.stages[id.index()] = Stage::Ready;
                 self.ready.insert(id);

@@ -49,6 +49,7 @@ impl<'a> State<'a> {
             stages,
             again: options.forced.iter().map(|id| (*id, Reason::Forced)).collect(),
             working: BTreeMap::new(),
+            twins: BTreeMap::new(),
             ready,
             queued: BTreeSet::new(),
             budget: Budget::new(options.cores, options.memory, gpus),
@@ -157,6 +158,7 @@ impl<'a> State<'a> {
         let key = looked.key;
         if self.working.contains_key(&key) {
             self.stages[id.index()] = Stage::Twin(key);
+            self.twins.entry(key).or_default().push(id);
             return Ok(());
         }
         let reason = match self.again.get(&id) {

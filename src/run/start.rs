@@ -2,6 +2,7 @@
 //!
 //! It does not know how a worker works.
 
+use std::ops::Bound;
 use std::sync::mpsc::Sender;
 
 use crate::executor::Share;
@@ -16,10 +17,12 @@ impl<'a> State<'a> {
     pub(super) fn start(&mut self, messages: &Sender<Message>) -> Vec<Assignment<'a>> {
         let mut works = Vec::new();
         let mut blocked = false;
-        for id in self.queued.clone() {
-            if self.closing {
+        let mut next = self.queued.first().copied();
+        while let Some(id) = next {
+            if self.closing || self.budget.is_used_up() {
                 break;
             }
+            next = self.queued.range((Bound::Excluded(id), Bound::Unbounded)).next().copied();
             let instance = self.graph.get(id);
             if let Some(why) = self.budget.refusal(&instance.needs) {
                 self.queued.remove(&id);

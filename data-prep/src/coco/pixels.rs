@@ -101,13 +101,17 @@ fn see(
         Ok(place) => place,
         Err(reason) => return nothing(reason),
     };
-    let region = region::pixels(&object.segmentation, place, size, rules.centre)
-        .map_err(|why| PixelsError::Region { annotation: object.id, why })?;
-    match photo {
-        None => nothing(Reason::NoPhoto),
-        Some(photo) if photo.greyscale => nothing(Reason::Greyscale),
-        Some(_) if region.len() < rules.least_pixels.max(1) => nothing(Reason::FewPixels),
-        Some(photo) => Ok(judge(&photo.pixels, &region, names, rules)),
+    let told = |why| PixelsError::Region { annotation: object.id, why };
+    // Only with a photo is the size known to be true: one that the file makes up may be larger than any memory.
+    let Some(photo) = photo else {
+        region::check(&object.segmentation, size).map_err(told)?;
+        return nothing(Reason::NoPhoto);
+    };
+    let region = region::pixels(&object.segmentation, place, size, rules.centre).map_err(told)?;
+    match region.len() {
+        _ if photo.greyscale => nothing(Reason::Greyscale),
+        few if few < rules.least_pixels.max(1) => nothing(Reason::FewPixels),
+        _ => Ok(judge(&photo.pixels, &region, names, rules)),
     }
 }
 

@@ -30,6 +30,16 @@ pub(crate) struct Centre {
     pub(crate) of_outline: f64,
 }
 
+/// Checks the form of an outline without working out its pixels.
+pub(crate) fn check(segmentation: &Value, (width, height): (u32, u32)) -> Result<(), RegionError> {
+    match segmentation {
+        Value::Null => Ok(()),
+        Value::Array(list) => list.iter().try_for_each(|value| polygon(value).map(drop)),
+        Value::Object(mask) => Ok(rle::runs(mask, width, height).map(drop)?),
+        _ => Err(RegionError::Form),
+    }
+}
+
 /// The pixels of an object in a photo of `width` × `height`, row by row.
 pub(crate) fn pixels(
     segmentation: &Value,

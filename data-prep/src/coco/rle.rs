@@ -14,8 +14,8 @@ pub(crate) enum RleError {
     Cover(u64, u64),
 }
 
-/// The pixels inside, as column and row, row by row.
-pub(crate) fn pixels(mask: &Map<String, Value>, width: u32, height: u32) -> Result<Vec<(u32, u32)>, RleError> {
+/// The runs of a mask, which cover an image of that size.
+pub(crate) fn runs(mask: &Map<String, Value>, width: u32, height: u32) -> Result<Vec<u64>, RleError> {
     let size = mask.get("size").and_then(Value::as_array).ok_or(RleError::Form)?;
     let [rows, columns] = size.iter().filter_map(Value::as_u64).collect::<Vec<_>>()[..] else {
         return Err(RleError::Form);
@@ -31,9 +31,12 @@ pub(crate) fn pixels(mask: &Map<String, Value>, width: u32, height: u32) -> Resu
     let runs = runs.ok_or(RleError::Form)?;
     let all = rows * columns;
     let covered = runs.iter().fold(0_u64, |sum, run| sum.saturating_add(*run));
-    if covered != all {
-        return Err(RleError::Cover(covered, all));
-    }
+    if covered == all { Ok(runs) } else { Err(RleError::Cover(covered, all)) }
+}
+
+/// The pixels inside, as column and row, row by row.
+pub(crate) fn pixels(mask: &Map<String, Value>, width: u32, height: u32) -> Result<Vec<(u32, u32)>, RleError> {
+    let (runs, rows) = (runs(mask, width, height)?, u64::from(height));
     let mut inside = Vec::new();
     let mut at = 0;
     for (position, run) in runs.into_iter().enumerate() {

@@ -78,6 +78,10 @@ fn photos_that_cannot_be_used() {
     let error = small.fault();
     assert!(error.contains("`a.png` is not in the folder of images; with `missing_images: skip`"), "{error}");
     small.instances["images"][1]["width"] = json!(41);
+    // No memory holds the pixels of a size that nothing bears out.
+    small.instances["images"][0]["width"] = json!(u32::MAX);
+    small.instances["images"][0]["height"] = json!(u32::MAX);
+    small.object(1)["bbox"] = json!([0.0, 0.0, f64::from(u32::MAX), f64::from(u32::MAX)]);
     small.with["missing_images"] = json!("skip");
     small.words = vec![("said", json!([{"annotation_id": 10, "words": "red"}]))];
     small.run().unwrap();

@@ -19,7 +19,7 @@ pub enum Precision {
     Float64,
     /// The usual one.
     Float32,
-    /// Faster where the CPU has AMX, or on CUDA; batch norms and sums of products stay in float32.
+    /// Faster on CUDA, and on CPUs that multiply it; batch norms and sums of products stay in float32.
     BFloat16,
 }
 

@@ -23,7 +23,7 @@ pub fn parameters() -> [Parameter; 2] {
         Parameter::choice(
             "precision",
             &["auto", "float32", "bfloat16"],
-            "number format of activations; `auto` takes bfloat16 where it is faster: on CUDA and on CPUs with AMX",
+            "number format of activations; `auto` takes bfloat16 where it is faster: on CUDA, and on CPUs that multiply it",
         )
         .default("auto"),
         Parameter::choice("device", &["auto", "cpu", "cuda"], "where to train; `auto` takes CUDA if libtorch has it")
@@ -51,14 +51,17 @@ pub fn choose(stage: &Stage, parameters: &PlaceParameters) -> Result<(Device, Pr
     let precision = match parameters.precision.as_str() {
         "float32" => Precision::Float32,
         "bfloat16" => Precision::BFloat16,
-        _ if device.is_cuda() || has_amx() => Precision::BFloat16,
+        _ if device.is_cuda() || multiplies_bfloat16() => Precision::BFloat16,
         _ => Precision::Float32,
     };
     stage.note(format!("{threads} threads, {device:?}, {precision:?}"));
     Ok((device, precision))
 }
 
-/// Whether the CPU multiplies bfloat16 matrices in hardware tiles.
-fn has_amx() -> bool {
-    fs_err::read_to_string("/proc/cpuinfo").is_ok_and(|text| text.contains(" amx_bf16"))
+/// Whether the CPU multiplies bfloat16 by itself, in tiles (AMX) or in vectors (AVX-512). Without, it converts, and gains
+/// nothing.
+fn multiplies_bfloat16() -> bool {
+    let info = fs_err::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let flags = info.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
+    flags.split_whitespace().any(|flag| ["amx_bf16", "avx512_bf16"].contains(&flag))
 }

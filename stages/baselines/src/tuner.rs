@@ -37,8 +37,10 @@ impl Given {
             samples: Index::load(stage.input("samples")?)?,
             questions: Questions::load(stage.input("tasks")?)?,
         };
+        given.train.check_to_learn()?;
         for index in [&given.train, &given.validation, &given.samples] {
             given.questions.check(index)?;
+            given.digits.check(index)?;
         }
         Ok(given)
     }

@@ -73,6 +73,7 @@ fn train(stage: &Stage) -> Result<(), BaselineError> {
     let digits = Digits::load(stage.input("digits")?)?;
     let questions = Questions::load(stage.input("tasks")?)?;
     let train = Index::load(stage.input("train")?)?;
+    train.check_to_learn()?;
     questions.check(&train)?;
     let validation = only_trained(Index::load(stage.input("validation")?)?, &train);
     let all = Samples::of((&digits, &train), None, usize::MAX, "train on")?;

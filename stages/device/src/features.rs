@@ -1,4 +1,4 @@
-//! What of a gate vector the latency of its subnet depends on (paper §3.3).
+//! What of a gate vector the latency of its subnet depends on (paper §3.5).
 //!
 //! For each gate layer: kept channels, kept channels rounded up to whole vector registers, whether any is kept, whether
 //! just one is. Multiply–accumulates by node that reads or makes gated channels. For all nodes together: how the registers

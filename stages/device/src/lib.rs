@@ -1,4 +1,4 @@
-//! Profiling on a device, and the latency predictor fitted to it (paper §3.3).
+//! Profiling on a device, and the latency predictor fitted to it (paper §3.5).
 //!
 //! What is profiled is an architecture, never weights, so retraining measures nothing again. It does not know tasks,
 //! limits or accuracy.

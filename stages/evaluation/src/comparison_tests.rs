@@ -6,6 +6,7 @@ use nnf_supernet::{Digits, Index, Questions, SampleSplit};
 use tch::Tensor;
 
 use crate::draw::{Draw, Spread};
+use crate::evaluate_kind::refuse_none;
 use crate::rows::{self, Asked, Tasks};
 use crate::similarity::similarity;
 use crate::snapshots_kind::snapshots;
@@ -54,6 +55,10 @@ fn drawn_tasks_have_samples_and_are_the_same_each_time() {
     assert_eq!(drawn, asked.tasks(Tasks::Seen, 5, 1).unwrap());
     assert!((2..20).any(|seed| asked.tasks(Tasks::Seen, 5, seed).unwrap() != drawn));
     assert!(asked.tasks(Tasks::Seen, 9, 1).unwrap_err().to_string().contains("8 have samples"));
+    let questions = Questions { seen: vec![true; 12], ..asked.questions.clone() };
+    let asked = Asked { questions, ..asked };
+    assert!(asked.tasks(Tasks::Unseen, 0, 1).unwrap_err().to_string().contains("no unseen task has samples"));
+    assert!(refuse_none(&[]).unwrap_err().to_string().contains("`limits` is empty"));
 }
 
 #[test]

@@ -5,6 +5,8 @@
 use nnf_net::{GateLayer, GateVector, Random};
 use nnf_supernet::{Questions, Requirement};
 
+use crate::error::EvaluationError;
+
 /// How levels are spread between their bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -15,7 +17,7 @@ pub(crate) enum Spread {
     Even,
 }
 
-/// How random gate vectors are drawn (paper §3.3).
+/// How random gate vectors are drawn (paper §3.5).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Draw {
     /// Least and greatest level, the share of modules that a vector keeps.
@@ -57,19 +59,25 @@ impl Draw {
 }
 
 /// Requirements of random tasks that are asked, with limits drawn log-uniformly, and their tasks.
+///
+/// # Errors
+/// When no task is asked.
 pub(crate) fn requirements(
     questions: &Questions,
     count: usize,
     limits: (f64, f64),
     random: &mut Random,
-) -> (Vec<Requirement>, Vec<i64>) {
+) -> Result<(Vec<Requirement>, Vec<i64>), EvaluationError> {
     let (low, high) = (limits.0.ln(), limits.1.ln());
     let asked = questions.asked();
-    (0..count)
+    if asked.is_empty() {
+        return Err(EvaluationError::Misfit("none of the tasks is asked: all are further ones".into()));
+    }
+    Ok((0..count)
         .map(|_| {
             let task = asked[random.below(asked.len())];
             let limit = (low + (high - low) * random.unit()).exp().clamp(1e-9, 1.0);
             (Requirement { bits: questions.bits[task].clone(), limit }, i64::try_from(task).unwrap_or(0))
         })
-        .unzip()
+        .unzip())
 }

@@ -98,10 +98,19 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     table::write(table, stage.output("results")?).map_err(StageError::failed)
 }
 
+/// Limits, of which one at least is needed.
+pub(crate) fn refuse_none(limits: &[f64]) -> Result<(), EvaluationError> {
+    match limits.is_empty() {
+        true => Err(EvaluationError::Misfit("`limits` is empty: there is nothing to evaluate".into())),
+        false => Ok(()),
+    }
+}
+
 /// Tasks and limits to evaluate, each with samples.
 fn wanted(p: &Parameters, asked: &Asked) -> Result<Vec<(usize, f64)>, EvaluationError> {
     if p.rows.is_empty() {
         let tasks = asked.tasks(p.tasks, p.draw, p.seed)?;
+        refuse_none(&p.limits)?;
         return Ok(tasks.iter().flat_map(|task| p.limits.iter().map(move |limit| (*task, *limit))).collect());
     }
     let one = |row: &Wanted| {

@@ -99,7 +99,7 @@ fn run_assemble(stage: &Stage) -> Result<(), StageError> {
     let supernet = Supernet::load(stage.input("supernet")?).map_err(StageError::failed)?;
     let questions = Questions::load(stage.input("tasks")?).map_err(StageError::failed)?;
     let mut random = Random::of(p.seed, &[]);
-    let (requirements, tasks) = draw::requirements(&questions, p.count, (p.limit_min, p.limit_max), &mut random);
+    let (requirements, tasks) = draw::requirements(&questions, p.count, (p.limit_min, p.limit_max), &mut random)?;
     let set = supernet.gate_set(&requirements, tasks).map_err(StageError::failed)?;
     set.save(stage.output("gates")?).map_err(StageError::failed)
 }

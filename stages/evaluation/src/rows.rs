@@ -34,8 +34,10 @@ impl Asked {
     pub(crate) fn read(stage: &Stage) -> Result<Self, StageError> {
         let index = Index::load(stage.input("samples")?).map_err(StageError::failed)?;
         let questions = Questions::load(stage.input("tasks")?).map_err(StageError::failed)?;
+        let digits = Digits::load(stage.input("digits")?).map_err(StageError::failed)?;
         questions.check(&index).map_err(StageError::failed)?;
-        Ok(Asked { digits: Digits::load(stage.input("digits")?).map_err(StageError::failed)?, index, questions })
+        digits.check(&index).map_err(StageError::failed)?;
+        Ok(Asked { digits, index, questions })
     }
 
     pub(crate) fn has_samples(&self, task: usize) -> bool {
@@ -59,6 +61,14 @@ impl Asked {
             Random::of(seed, &[]).shuffle(&mut tasks);
             tasks.truncate(draw);
             tasks.sort_unstable();
+        }
+        if tasks.is_empty() {
+            let which = match of {
+                Tasks::All => "no task",
+                Tasks::Seen => "no seen task",
+                Tasks::Unseen => "no unseen task",
+            };
+            return Err(EvaluationError::Misfit(format!("{which} has samples")));
         }
         Ok(tasks)
     }

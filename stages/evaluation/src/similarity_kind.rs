@@ -4,6 +4,7 @@
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
 use nnf_net::GateVector;
+use nnf_results::statistics::percent;
 use nnf_results::table;
 use nnf_supernet::{Questions, Requirement, Supernet};
 use polars::prelude::*;
@@ -86,13 +87,11 @@ fn table(p: &Parameters, supernet: &Supernet, questions: &Questions) -> Result<D
         Ok(asked.into_iter().zip(gates).map(one).collect())
     };
     let of_tasks = made(p.tasks.iter().cloned().zip(positions).map(|(name, task)| (name, task, p.limit)).collect())?;
-    // Shortest decimals: 0.03 is 3 %.
-    let percent = |limit: f64| format!("{} %", (limit * 1e8).round() / 1e6);
     // In their order, since neighbours are compared.
     let mut limits = p.limits.clone();
     limits.sort_by(f64::total_cmp);
     limits.dedup();
-    let of_limits = made(limits.iter().map(|limit| (percent(*limit), task, *limit)).collect())?;
+    let of_limits = made(limits.iter().map(|limit| (format!("{} %", percent(*limit)), task, *limit)).collect())?;
     let mut pairs = Vec::new();
     for (between, made) in [("tasks", &of_tasks), ("limits", &of_limits)] {
         pairs.extend(made.iter().flat_map(|a| made.iter().map(move |b| (between, a, b))));

@@ -11,7 +11,7 @@ use polars::prelude::*;
 use serde::Deserialize;
 
 use crate::error::EvaluationError;
-use crate::evaluate_kind::{choice, inputs};
+use crate::evaluate_kind::{choice, inputs, refuse_none};
 use crate::rows::{self, Asked, Tasks};
 
 #[derive(Debug, Deserialize)]
@@ -44,6 +44,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let snapshots = snapshots(stage.input("snapshots")?)?;
     let asked = Asked::read(stage)?;
     let tasks = asked.tasks(p.tasks, p.draw, p.seed)?;
+    refuse_none(&p.limits)?;
     let total = (snapshots.len() * tasks.len() * p.limits.len()) as u64;
     let (mut done, mut all) = (0, None::<DataFrame>);
     for (step, folder) in &snapshots {

@@ -122,12 +122,15 @@ fn drawn_requirements_are_log_uniform() {
         seen: vec![true; 3],
         further: vec![false, false, true],
     };
-    let (requirements, tasks) = draw::requirements(&questions, 2000, (0.01, 1.0), &mut Random::of(1, &[]));
+    let (requirements, tasks) = draw::requirements(&questions, 2000, (0.01, 1.0), &mut Random::of(1, &[])).unwrap();
     let below = requirements.iter().filter(|requirement| requirement.limit < 0.1).count();
     assert!((850..1150).contains(&below), "half of the limits are below 10 %: {below}");
     assert!(requirements.iter().all(|requirement| (0.01..=1.0).contains(&requirement.limit)));
     assert!((850..1150).contains(&tasks.iter().filter(|task| **task == 0).count()));
     assert!(!tasks.contains(&2), "further tasks are not asked");
+    let further = Questions { further: vec![true; 3], ..questions.clone() };
+    let nothing = draw::requirements(&further, 1, (0.01, 1.0), &mut Random::of(1, &[])).unwrap_err().to_string();
+    assert!(nothing.contains("all are further ones"), "{nothing}");
     let none = Questions::position(&questions, "c").unwrap_err().to_string();
     assert!(none.contains("no task `c`"));
 }

@@ -41,13 +41,13 @@ impl Counts {
         let learnt = parameters.iter().filter(|parameter| parameter.role != Role::Buffer);
         Counts {
             parameters: learnt.map(|parameter| size(&parameter.shape)).sum(),
-            macs: Macs((0..network.nodes().len()).map(|id| network.macs_of(id).0).sum()),
+            macs: Macs((0..network.nodes().len()).fold(0, |sum: u64, id| sum.saturating_add(network.macs_of(id).0))),
             weight_bytes: Bytes(4 * parameters.iter().map(|parameter| size(&parameter.shape)).sum::<u64>()),
             peak_activation_bytes: peak(network),
         }
     }
 
-    /// Weights and the largest live values together: the memory that a run needs (paper §3.3).
+    /// Weights and the largest live values together: the memory that a run needs (paper §3.5).
     #[must_use]
     pub fn memory(&self) -> Bytes {
         Bytes(self.weight_bytes.0 + self.peak_activation_bytes.0)

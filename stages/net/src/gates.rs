@@ -143,7 +143,7 @@ impl GateSet {
         let layers =
             metadata.get("layers").ok_or_else(|| NetError::unfit(path, "it has no `layers` in its metadata"))?;
         let layers: Vec<GateLayer> = serde_json::from_str(layers).map_err(|e| NetError::unfit(path, e))?;
-        let modules: usize = layers.iter().map(|layer| layer.width).sum();
+        let modules = layers.iter().try_fold(0_usize, |sum, layer| sum.checked_add(layer.width)).unwrap_or(usize::MAX);
         let gates = file.tensor("gates").map_err(|_| NetError::unfit(path, "it has no tensor `gates`"))?;
         let (count, fits) = match gates.shape() {
             [count, width] => (*count, *width == modules && gates.dtype() == Dtype::U8),

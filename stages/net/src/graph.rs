@@ -189,7 +189,7 @@ impl Network {
         gates.map(|(id, _)| is_essential(id)).collect()
     }
 
-    /// Number of modules: gates of all layers (paper §3.1).
+    /// Number of modules: gates of all layers (paper §3.2).
     #[must_use]
     pub fn modules(&self) -> usize {
         self.gate_layers().iter().map(|layer| layer.width).sum()

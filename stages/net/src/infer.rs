@@ -25,11 +25,14 @@ pub(crate) fn shape(op: &Op, inputs: &[&[i64]]) -> Result<Vec<i64>, String> {
                 return Err(format!("{channels} input and {out} output channels do not divide into {groups} groups"));
             }
             let side = |size| window(size, *kernel, *stride, *padding);
-            positive(vec![*out, side(height)?, side(width)?])
+            let shape = positive(vec![*out, side(height)?, side(width)?])?;
+            within(&[*out, channels / groups, *kernel, *kernel])
+                .then_some(shape)
+                .ok_or_else(|| format!("{out} filters of {channels}×{kernel}×{kernel} are too many weights"))
         }
         Op::MaxPool { kernel, stride, padding } => {
             let [channels, height, width] = image(first)?;
-            if padding * 2 > *kernel {
+            if *padding > *kernel / 2 {
                 return Err(format!("padding {padding} is more than half of the window's {kernel}"));
             }
             let side = |size| window(size, *kernel, *stride, *padding);
@@ -69,6 +72,9 @@ fn places(op: &Op, read: &[i64]) -> Result<Vec<i64>, String> {
         (Op::GlobalAveragePool, [channels, _, _] | [_, channels]) => Ok(vec![*channels]),
         (Op::SelectToken { index }, [count, channels]) if (0..*count).contains(index) => Ok(vec![*channels]),
         (Op::SelectToken { index }, [count, _]) => Err(format!("it selects token {index}, but there are {count}")),
+        (Op::Linear { out, .. }, [.., channels]) if !within(&[*out, *channels]) => {
+            Err(format!("{out}×{channels} are too many weights"))
+        }
         (Op::Linear { out, .. }, [_]) => positive(vec![*out]),
         (Op::Linear { out, .. }, [count, _]) => positive(vec![*count, *out]),
         (Op::Linear { .. }, _) => Err(format!("it needs a vector [C] or tokens [T, C], but reads {read:?}")),
@@ -97,7 +103,7 @@ fn image(shape: &[i64]) -> Result<[i64; 3], String> {
 }
 
 fn window(size: i64, kernel: i64, stride: i64, padding: i64) -> Result<i64, String> {
-    if kernel < 1 || stride < 1 || padding < 0 {
+    if !(1..BOUND).contains(&kernel) || !(1..BOUND).contains(&stride) || !(0..BOUND).contains(&padding) {
         return Err(format!("kernel {kernel}, stride {stride} and padding {padding} make no window"));
     }
     let span = size + 2 * padding - kernel;
@@ -107,8 +113,16 @@ fn window(size: i64, kernel: i64, stride: i64, padding: i64) -> Result<i64, Stri
     Ok(span / stride + 1)
 }
 
+/// Sides, kernels and numbers of channels are below it.
+const BOUND: i64 = 1 << 24;
+
+/// Whether so many values, or weights, may be: 2³¹ at most, so that counts of operations are within their types.
+fn within(factors: &[i64]) -> bool {
+    factors.iter().try_fold(1_i64, |all, factor| all.checked_mul(*factor)).is_some_and(|all| all <= 1 << 31)
+}
+
 fn positive(shape: Vec<i64>) -> Result<Vec<i64>, String> {
-    if !shape.is_empty() && shape.iter().all(|size| (1..1 << 24).contains(size)) {
+    if !shape.is_empty() && shape.iter().all(|size| (1..BOUND).contains(size)) && within(&shape) {
         Ok(shape)
     } else {
         Err(format!("{shape:?} is no shape"))

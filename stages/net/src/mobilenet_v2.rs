@@ -1,7 +1,7 @@
 //! MobileNetV2 (Sandler et al., CVPR 2018) with one gate a block, after the activation of the depthwise convolution.
 //!
 //! Expansion and depthwise convolution of an inverted residual have the same channels, which go together; the projection,
-//! the stem, the last 1×1 convolution and the classifier have no gate (paper §3.1). Nor has the first block: it expands
+//! the stem, the last 1×1 convolution and the classifier have no gate (paper §3.2). Nor has the first block: it expands
 //! nothing, so its depthwise channels are those of the stem. It knows nothing of gates' values.
 
 use nnf_contract::Parameter;

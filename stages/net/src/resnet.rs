@@ -1,7 +1,7 @@
 //! Residual networks (He et al., CVPR 2016) with a gate after the activation of every convolution of a block but its last.
 //!
 //! The last convolution of a block, stem, shortcuts and classifier have no gates, so that residual shapes agree
-//! (paper §3.1). It knows nothing of gates' values.
+//! (paper §3.2). It knows nothing of gates' values.
 
 use nnf_contract::Parameter;
 use serde::{Deserialize, Serialize};

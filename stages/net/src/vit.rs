@@ -1,6 +1,6 @@
 //! Vision Transformers (Dosovitskiy et al., ICLR 2021) with a gate on the hidden channels of each block's FFN.
 //!
-//! Norms stand before attention and before the FFN; the gate after the FFN's GELU; attention has no gate (paper §3.1).
+//! Norms stand before attention and before the FFN; the gate after the FFN's GELU; attention has no gate (paper §3.2).
 //! A convolutional stem in place of the patches is a setting (Xiao et al., NeurIPS 2021). It knows nothing of gates'
 //! values.
 

@@ -50,18 +50,23 @@ impl Weights {
         )
     }
 
-    /// Checks that all parameters of a network are here with the right shapes, and nothing else.
+    /// Checks that all parameters of a network are here with the right shapes, none of whole numbers, and nothing else.
     ///
     /// # Errors
-    /// Names the first that is missing, of another shape, or unknown.
+    /// Names the first that is missing, of another shape or type, or unknown.
     pub fn check(&self, network: &Network) -> Result<(), NetError> {
         let parameters = network.parameters();
         for parameter in &parameters {
-            let found = self.get(&parameter.name)?.size();
-            if found != parameter.shape {
-                let why = format!("its shape is {found:?}, the network needs {:?}", parameter.shape);
-                return Err(NetError::Weights { name: parameter.name.clone(), why });
-            }
+            let tensor = self.get(&parameter.name)?;
+            let (found, kind) = (tensor.size(), tensor.kind());
+            let why = if found != parameter.shape {
+                format!("its shape is {found:?}, the network needs {:?}", parameter.shape)
+            } else if !floating(kind) {
+                format!("its type is {kind:?}, not a floating one")
+            } else {
+                continue;
+            };
+            return Err(NetError::Weights { name: parameter.name.clone(), why });
         }
         match self.0.keys().find(|name| !parameters.iter().any(|p| p.name == **name)) {
             Some(name) => Err(NetError::Weights { name: name.clone(), why: "the network does not know it".into() }),
@@ -82,12 +87,24 @@ impl Weights {
         Tensor::write_safetensors(&tensors, path).map_err(|e| NetError::unfit(path, e))
     }
 
-    /// Reads a safetensors file.
+    /// Reads a safetensors file. Half precision becomes float32.
     ///
     /// # Errors
-    /// When it cannot be read or is none.
+    /// When it cannot be read or is none, or a number in it is not finite.
     pub fn load(path: &Path) -> Result<Self, NetError> {
         let tensors = Tensor::read_safetensors(path).map_err(|e| NetError::unfit(path, e))?;
-        Ok(Weights(tensors.into_iter().collect()))
+        let usable = |(name, tensor): (String, Tensor)| match tensor.kind() {
+            kind if !floating(kind) => Ok((name, tensor)),
+            _ if tensor.isfinite().all().int64_value(&[]) == 0 => {
+                Err(NetError::unfit(path, format!("`{name}` has numbers that are not finite")))
+            }
+            Kind::Half | Kind::BFloat16 => Ok((name, tensor.to_kind(Kind::Float))),
+            _ => Ok((name, tensor)),
+        };
+        Ok(Weights(tensors.into_iter().map(usable).collect::<Result<_, _>>()?))
     }
+}
+
+fn floating(kind: Kind) -> bool {
+    matches!(kind, Kind::Half | Kind::BFloat16 | Kind::Float | Kind::Double)
 }

@@ -27,6 +27,12 @@ pub fn half_interval(values: &[f64]) -> Option<f64> {
     Some(t * (variance / count as f64).sqrt())
 }
 
+/// A share in per cent, as few decimals as tell it: 0.07 is 7.
+#[must_use]
+pub fn percent(share: f64) -> f64 {
+    (share * 1e8).round() / 1e6
+}
+
 /// A quantile, between neighbours in proportion.
 #[must_use]
 pub fn quantile(values: &[f64], share: f64) -> f64 {

@@ -14,7 +14,10 @@ pub const PARQUET: &str = "application/vnd.apache.parquet";
 /// # Errors
 /// When the file cannot be read or is no whole Parquet file.
 pub fn read(path: &Path) -> PolarsResult<DataFrame> {
-    ParquetReader::new(fs_err::File::open(path)?.into_file()).finish()
+    let file = fs_err::File::open(path)?.into_file();
+    // Polars trusts the places that a file's footer names, and panics where they lie outside.
+    std::panic::catch_unwind(|| ParquetReader::new(file).finish())
+        .unwrap_or_else(|_| Err(PolarsError::ComputeError("the file is damaged".into())))
 }
 
 /// Writes a table, compressed by Zstandard.
@@ -43,5 +46,22 @@ mod tests {
         assert!(read(&missing).unwrap_err().to_string().contains("b.parquet"));
         std::fs::write(&missing, b"no table").unwrap();
         assert!(read(&missing).is_err());
+    }
+
+    #[test]
+    fn a_damaged_table_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.parquet");
+        write(df!("task" => ["has 0", "has 1"], "kept" => [3_u64, 4]).unwrap(), &path).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        // The footer names places of columns that are no longer there.
+        let (begin, footer) = (4, whole.len() - 8);
+        let length = u32::from_le_bytes(whole[footer..footer + 4].try_into().unwrap()) as usize;
+        std::fs::write(&path, [&whole[..begin], &whole[footer - length..]].concat()).unwrap();
+        assert!(read(&path).is_err());
+        for cut in (1..whole.len()).step_by(7) {
+            std::fs::write(&path, &whole[..whole.len() - cut]).unwrap();
+            assert!(read(&path).is_err(), "{cut} bytes are missing");
+        }
     }
 }

@@ -12,7 +12,7 @@ use tch::{Kind, Tensor};
 pub struct Augmentation {
     /// Degrees to either side.
     pub rotation: f64,
-    /// Pixels to either side, along each axis.
+    /// Pixels to either side, along each axis, before it is turned and scaled.
     pub translation: f64,
     /// Share by which it grows or shrinks.
     pub scaling: f64,

@@ -35,7 +35,7 @@ impl Digits {
     /// Reads `train.images` u8 `[N, 28, 28]`, `train.labels` u8 `[N]`, and `test.*` alike.
     ///
     /// # Errors
-    /// When it is no such file.
+    /// When it is no such file, or a label is no digit.
     pub fn load(path: &Path) -> Result<Self, SupernetError> {
         let mut tensors = Tensor::read_safetensors(path).map_err(|e| SupernetError::unfit(path, e))?;
         let mut take = |name: &str, shape: &[i64]| -> Result<Tensor, SupernetError> {
@@ -61,6 +61,9 @@ impl Digits {
                 ));
             }
             let labels = Vec::<u8>::try_from(&labels).map_err(|e| SupernetError::unfit(path, e))?;
+            if let Some(label) = labels.iter().find(|label| **label > 9) {
+                return Err(SupernetError::unfit(path, format!("`{name}` has the label {label}, which is no digit")));
+            }
             Ok((images, labels))
         };
         Ok(Digits { train: split("train")?, test: split("test")? })
@@ -72,6 +75,20 @@ impl Digits {
         match split {
             SampleSplit::Train => &self.train.1,
             SampleSplit::Test => &self.test.1,
+        }
+    }
+
+    /// Checks that samples are of these digits.
+    ///
+    /// # Errors
+    /// When a sample names a digit that there is not.
+    pub fn check(&self, samples: &Index) -> Result<(), SupernetError> {
+        let count = self.labels(samples.split).len();
+        match samples.digits.iter().flatten().find(|row| usize::try_from(**row).is_ok_and(|row| row >= count)) {
+            None => Ok(()),
+            Some(row) => Err(SupernetError::Misfit(format!(
+                "a sample names digit {row}, but there are {count}: samples and digits do not belong together"
+            ))),
         }
     }
 
@@ -173,6 +190,21 @@ impl Index {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.task.is_empty()
+    }
+
+    /// Checks that they may be learnt from.
+    ///
+    /// # Errors
+    /// When they are of test digits.
+    pub fn check_to_learn(&self) -> Result<(), SupernetError> {
+        match self.split {
+            SampleSplit::Train => Ok(()),
+            SampleSplit::Test => Err(SupernetError::Misfit(
+                "the samples to train on are of test digits, which only tables may be made with: give `train` a table of \
+                 training samples"
+                    .into(),
+            )),
+        }
     }
 
     /// Positions of the samples of a task.

@@ -1,4 +1,4 @@
-//! From gate logits to gates: soft, hard, straight-through, and importance pruning (paper §3.2, §4).
+//! From gate logits to gates: soft, hard, straight-through, and importance pruning (paper §3.3, §3.4, §5.2).
 //!
 //! Logits `w` are `[B, N]`, all layers side by side. It does not know where they come from.
 
@@ -31,7 +31,7 @@ pub fn allowed(limit: f64, modules: usize) -> usize {
 const FIRST: f64 = 1e3;
 
 /// Importance pruning: where more gates are open than a limit allows, those with the largest logits over all layers stay
-/// (paper §4).
+/// (paper §5.2, on Fig. 11).
 ///
 /// A layer through which alone the output depends on the input ([`Network::essential_layers`]) keeps its best module
 /// before all else, even a shut one: a network whose answer is constant is of no use.
@@ -56,8 +56,8 @@ impl Pruning {
         places.zip(&self.essential).filter(|((_, width), essential)| **essential && *width > 0).map(|(place, _)| place)
     }
 
-    /// Hard gates `[B, N]` for logits `[B, N]`, no sample with more than its limit allows. `limits` has one share for each
-    /// row.
+    /// Hard gates `[B, N]` for logits `[B, N]`, no sample with more than its limit allows, but for logits that are equal where
+    /// the limit cuts. `limits` has one share for each row.
     pub fn batch(&self, logits: &Tensor, limits: &[f64]) -> Tensor {
         let long = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let ranked = logits.detach().copy();
@@ -105,7 +105,7 @@ impl Pruning {
 }
 
 /// Loss of gates beyond the limit: the mean over samples of max(0, ratio − limit)², on the hard ratio, with the soft
-/// gates' derivative (paper eq. 4 and 5 with λ left to the caller).
+/// gates' derivative (paper eq. 6 with λ left to the caller).
 pub fn gate_loss(logits: &Tensor, limits: &Tensor) -> Tensor {
     let ratio = straight_through(&hard(logits), &soft(logits)).mean_dim([1_i64].as_slice(), false, Kind::Float);
     (ratio - limits).clamp_min(0.0).square().mean(Kind::Float)

@@ -1,4 +1,4 @@
-//! The modular supernet and the requirement-aware module assembler (paper §3.1 and §3.2).
+//! The modular supernet and the requirement-aware module assembler (paper §3.2 and §3.3).
 //!
 //! A [`Supernet`] is a network with gates, an assembler that turns requirements into gate logits, and the encoding of
 //! requirements. Training and evaluation are other crates; this one knows neither losses of a task nor tables.

@@ -66,6 +66,14 @@ impl Supernet {
             encoding: document.encoding,
         };
         let assembler = &supernet.assembler.network;
+        let Encoding { task_bits, limit_dims } = supernet.encoding;
+        let width = task_bits.checked_add(limit_dims).and_then(|width| i64::try_from(width).ok());
+        let read = assembler.input_shape();
+        if width.is_none_or(|width| read != [width]) {
+            let why =
+                format!("the assembler reads {read:?}, a requirement is {task_bits} bits and {limit_dims} numbers");
+            return Err(SupernetError::unfit(folder, why));
+        }
         let widths: Vec<i64> = assembler.outputs().iter().map(|id| assembler.channels_of(*id)).collect();
         let layers: Vec<i64> =
             supernet.model.network.gate_layers().iter().map(|layer| i64::try_from(layer.width).unwrap_or(0)).collect();
@@ -89,7 +97,7 @@ impl Supernet {
         Ok(Tensor::cat(&layers, 1))
     }
 
-    /// The gates for requirements, none above its limit (paper §3.2, §4).
+    /// The gates for requirements, none above its limit (paper §3.3, §5.2).
     ///
     /// # Errors
     /// When a requirement does not fit.

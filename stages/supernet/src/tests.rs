@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use nnf_net::{GateLayer, Model, Random, Weights, resnet::Config};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::gating::{Pruning, allowed, gate_loss, hard, soft, straight_through};
 use crate::*;
@@ -158,6 +158,14 @@ fn a_supernet_reloads_to_the_same_gates() {
     let requirements =
         [Requirement { bits: vec![true; 16], limit: 0.1 }, Requirement { bits: vec![false; 16], limit: 0.9 }];
     assert_eq!(again.assemble(&requirements).unwrap(), supernet.assemble(&requirements).unwrap());
+    let path = folder.path().join("supernet.json");
+    let text = fs_err::read_to_string(&path).unwrap();
+    for dims in ["22", "18446744073709551615"] {
+        fs_err::write(&path, text.replace("\"limit_dims\": 20", &format!("\"limit_dims\": {dims}"))).unwrap();
+        let error = Supernet::load(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("the assembler reads [36]"), "{error}");
+    }
+    fs_err::write(&path, text).unwrap();
     fs_err::remove_file(folder.path().join("assembler/network.json")).unwrap();
     assert!(Supernet::load(folder.path()).unwrap_err().to_string().contains("assembler"));
 }
@@ -259,6 +267,21 @@ fn tables_that_were_changed_on_the_way_are_refused() {
     assert!(samples(&[0, 1], None, &[0, 1]).unwrap_err().contains("no `d3`"));
     assert!(samples(&[0, 1], Some(-3), &[0, 1]).is_err());
     assert!(samples(&[0, 1], Some(3), &[0, 2]).unwrap_err().contains("neither 0 nor 1"));
+    let pixels = Tensor::zeros([3, 28, 28], (Kind::Uint8, Device::Cpu));
+    let digits = |labels: &[u8]| {
+        let labels = Tensor::from_slice(labels);
+        let tensors =
+            [("train.images", &pixels), ("train.labels", &labels), ("test.images", &pixels), ("test.labels", &labels)];
+        Tensor::write_safetensors(&tensors, &path).unwrap();
+        Digits::load(&path).map_err(|error| error.to_string())
+    };
+    assert!(digits(&[0, 10, 9]).unwrap_err().contains("the label 10, which is no digit"));
+    let few = digits(&[0, 1, 9]).unwrap().check(&index).unwrap_err().to_string();
+    assert!(few.contains("names digit 3, but there are 3"), "{few}");
+    index.check_to_learn().unwrap();
+    let test = Index { split: SampleSplit::Test, ..index };
+    assert!(test.check_to_learn().unwrap_err().to_string().contains("test digits"));
+
     let other = samples(&[0, 2], Some(3), &[0, 1]).unwrap();
     assert!(good.check(&other).unwrap_err().to_string().contains("names task 2, but there are 2"));
 }

@@ -38,7 +38,7 @@ impl Pool {
     pub(crate) fn new(labels: &[u8], range: Range<usize>) -> Result<Self, TrainingError> {
         let mut rows: [Vec<u32>; 10] = Default::default();
         for row in range {
-            rows[usize::from(labels[row].min(9))].push(u32::try_from(row).unwrap_or(u32::MAX));
+            rows[usize::from(labels[row])].push(u32::try_from(row).unwrap_or(u32::MAX));
         }
         match rows.iter().position(Vec::is_empty) {
             Some(digit) => Err(TrainingError::Misfit(format!("there is no training image of the digit {digit}"))),

@@ -1,4 +1,4 @@
-//! Joint training of network and assembler (paper §3.2): every sample has its own task, limit and gates.
+//! Joint training of network and assembler (paper §3.4): every sample has its own task, limit and gates.
 //!
 //! Gates start open and λ at zero, then λ rises: gates that must shut from the first step never learn to open. Half of
 //! the samples use soft gates, half hard ones with the soft ones' derivatives. It does not know how the data was made.
@@ -80,8 +80,25 @@ impl<'a> Joint<'a> {
         if data.train.is_empty() {
             return Err(TrainingError::Misfit("there are no samples to train on".into()));
         }
-        data.questions.check(data.train)?;
-        data.questions.check(data.validation)?;
+        data.train.check_to_learn()?;
+        for samples in [data.train, data.validation] {
+            data.questions.check(samples)?;
+            data.digits.check(samples)?;
+        }
+        if let Some(task) = data.train.task.iter().find(|task| !data.questions.seen[usize::from(**task)]) {
+            return Err(TrainingError::Misfit(format!(
+                "a sample to train on is of the task `{}`, which `tasks` calls unseen: samples and tasks were not made together",
+                data.questions.names[usize::from(*task)]
+            )));
+        }
+        let network = &supernet.model.network;
+        let answers: Vec<&[i64]> = network.outputs().iter().map(|id| network.shape_of(*id)).collect();
+        if answers != [[2]] {
+            return Err(TrainingError::Misfit(format!(
+                "network `{}` answers {answers:?}, but a question has two answers, no and yes: build it with `classes: 2`",
+                network.name()
+            )));
+        }
         let pruning = Pruning::of(&supernet.model.network);
         let learner = Learner::new(vec![supernet.model, supernet.assembler], device, config.optimiser)?;
         Ok(Joint { config, data, encoding: supernet.encoding, device, widths, pruning, learner })
@@ -132,11 +149,15 @@ impl<'a> Joint<'a> {
         &soft + (&choice * (hard - &soft)).detach()
     }
 
-    /// Share of right answers on `samples` validation samples, and the mean ratio, with hard gates within a limit.
-    pub(crate) fn validate(&self, limit: f64, samples: usize) -> Result<(f64, f64), TrainingError> {
+    /// Share of right answers on at most so many validation samples of seen tasks, and the mean ratio, with hard gates
+    /// within a limit; nothing where there are no samples.
+    pub(crate) fn validate(&self, limit: f64, samples: usize) -> Result<Option<(f64, f64)>, TrainingError> {
         let index = self.data.validation;
         let seen = (0..index.len()).filter(|row| self.data.questions.seen[usize::from(index.task[*row])]);
         let rows: Vec<usize> = seen.take(samples).collect();
+        if rows.is_empty() {
+            return Ok(None);
+        }
         let (mut right, mut ratio) = (0.0, 0.0);
         for rows in rows.chunks(256) {
             let batch = self.batch(index, rows, &mut || limit)?;
@@ -149,8 +170,8 @@ impl<'a> Joint<'a> {
             right += answers.argmax(1, false).eq_tensor(&batch.labels).sum(Kind::Float).double_value(&[]);
             ratio += kept.sum(Kind::Float).double_value(&[]);
         }
-        let count = rows.len().max(1) as f64;
-        Ok((right / count, ratio / count))
+        let count = rows.len() as f64;
+        Ok(Some((right / count, ratio / count)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Training: the network to count digits, then network and assembler together (paper §3.2).
+//! Training: the network to count digits, then network and assembler together (paper §3.4).
 //!
 //! Every random draw is a function of the seed and the step, and all that changes is in the checkpoint, so a killed
 //! training continues and ends with the same bytes as an undisturbed one on the same CPU with the same number of threads;

@@ -79,6 +79,11 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let digits = Digits::load(stage.input("digits")?).map_err(StageError::failed)?;
     let labels = digits.labels(nnf_supernet::SampleSplit::Train);
     let cut = labels.len().saturating_sub(p.validation_digits);
+    if cut == 0 {
+        let why =
+            format!("`validation_digits` {} leaves none of {} training digits", p.validation_digits, labels.len());
+        return Err(StageError::failed(why));
+    }
     let held_out = Pool::new(labels, cut..labels.len()).ok();
     let config = CountingConfig {
         steps: p.steps,

@@ -2,7 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::cell::Cell;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nnf_net::{Model, Precision, Random, Weights, resnet::Config};
@@ -109,9 +110,9 @@ fn joint_config(steps: u64) -> JointConfig {
     }
 }
 
-fn session(steps: u64, checkpoint: Option<&Path>) -> Session<'_> {
+fn session(steps: u64) -> Session<'static> {
     let checkpoint_every = Duration::from_secs(3600);
-    Session { steps, log_every: 3, checkpoint, checkpoint_every, snapshots: 0, snapshot_folder: None }
+    Session { steps, log_every: 3, checkpoint: None, checkpoint_every, snapshots: 0, snapshot_folder: None }
 }
 
 fn bytes(work: &dyn Work) -> Vec<(String, Vec<f64>)> {
@@ -119,21 +120,62 @@ fn bytes(work: &dyn Work) -> Vec<(String, Vec<f64>)> {
     work.state().iter().map(|(name, tensor)| (name.clone(), numbers(tensor))).collect()
 }
 
-/// Runs undisturbed, and again with a stop in the middle; both end in the same state and history.
+/// Dies in a step, as if it were killed: nothing is saved after its last checkpoint.
+struct Mortal<'a>(Box<dyn Work + 'a>, u64);
+
+impl Work for Mortal<'_> {
+    fn names(&self) -> &'static [&'static str] {
+        self.0.names()
+    }
+    fn step(&mut self, step: u64) -> Result<Vec<f64>, TrainingError> {
+        if step == self.1 { Err(TrainingError::Misfit("killed".into())) } else { self.0.step(step) }
+    }
+    fn state(&self) -> Vec<(String, Tensor)> {
+        self.0.state()
+    }
+    fn restore(&mut self, state: &BTreeMap<String, Tensor>) -> Result<(), TrainingError> {
+        self.0.restore(state)
+    }
+    fn snapshot(&self, folder: &Path) -> Result<(), TrainingError> {
+        self.0.snapshot(folder)
+    }
+}
+
+/// All files below a folder, by their paths in it.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in fs_err::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = PathBuf::from(path.file_name().unwrap());
+        match path.is_dir() {
+            true => all.extend(files(&path).into_iter().map(|(below, bytes)| (name.join(below), bytes))),
+            false => drop(all.insert(name, fs_err::read(&path).unwrap())),
+        }
+    }
+    all
+}
+
+/// Runs undisturbed, and again with a stop in the middle and a death some steps later, past a snapshot; both end in the
+/// same state, history and snapshots.
 fn resumed_equals_undisturbed<'a>(steps: u64, make: &dyn Fn() -> Box<dyn Work + 'a>) -> History {
     let go_on = || StopAfter(Cell::new(-1));
-    let mut undisturbed = make();
-    let history = session(steps, None).run(undisturbed.as_mut(), &go_on()).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let stopped = session(steps, Some(folder.path())).run(make().as_mut(), &StopAfter(Cell::new(4)));
+    let [one, two, checkpoint] = ["one", "two", "checkpoint"].map(|name| folder.path().join(name));
+    fs_err::create_dir(&checkpoint).unwrap();
+    let of = |snapshots| Session { snapshots: 3, snapshot_folder: Some(snapshots), ..session(steps) };
+    let mut undisturbed = make();
+    let history = of(&one).run(undisturbed.as_mut(), &go_on()).unwrap();
+    let disturbed = Session { checkpoint: Some(&checkpoint), ..of(&two) };
+    let stopped = disturbed.run(make().as_mut(), &StopAfter(Cell::new(4)));
     assert!(matches!(stopped, Err(TrainingError::Cancelled)));
+    let killed = disturbed.run(&mut Mortal(make(), 7), &go_on());
+    assert!(matches!(killed, Err(TrainingError::Misfit(_))));
     let mut resumed = make();
-    let again = session(steps, Some(folder.path())).run(resumed.as_mut(), &go_on()).unwrap();
+    let again = disturbed.run(resumed.as_mut(), &go_on()).unwrap();
     assert_eq!(bytes(resumed.as_ref()), bytes(undisturbed.as_ref()));
-    let (one, two) = (folder.path().join("one"), folder.path().join("two"));
-    history.save(&one).unwrap();
-    again.save(&two).unwrap();
-    assert_eq!(fs_err::read(one).unwrap(), fs_err::read(two).unwrap());
+    history.save(&one.join("history")).unwrap();
+    again.save(&two.join("history")).unwrap();
+    assert!(files(&one) == files(&two) && files(&one).keys().any(|path| path.starts_with("step-0000006")));
     history
 }
 
@@ -146,6 +188,32 @@ fn a_killed_joint_training_ends_with_the_same_bytes() {
         Box::new(Joint::new(joint_config(9), data, supernet(), Device::Cpu).unwrap())
     };
     resumed_equals_undisturbed(9, &make);
+}
+
+#[test]
+fn what_would_make_tables_untrue_is_not_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let digits = digits(folder.path());
+    let fault = |train: &Index, questions: &Questions, supernet: Supernet| {
+        let data = Data { digits: &digits, train, validation: &index(), questions };
+        Joint::new(joint_config(9), data, supernet, Device::Cpu)
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default()
+    };
+    assert_eq!(fault(&index(), &questions(), supernet()), "");
+    let test = Index { split: SampleSplit::Test, ..index() };
+    assert!(fault(&test, &questions(), supernet()).contains("test digits"));
+    let unseen = Questions { seen: vec![true, false], ..questions() };
+    assert!(fault(&index(), &unseen, supernet()).contains("the task `not below`, which `tasks` calls unseen"));
+    let mut foreign = index();
+    foreign.digits[7][3] = 200;
+    assert!(fault(&foreign, &questions(), supernet()).contains("names digit 200, but there are 200"));
+    let config =
+        Config { layout: vec![1, 1], widths: vec![8, 16], classes: 10, ..Config::preset("resnet-tiny").unwrap() };
+    let network = config.build().unwrap();
+    let model = Model { weights: Weights::init(&network, 1), network };
+    assert!(fault(&index(), &questions(), Supernet { model, ..supernet() }).contains("`classes: 2`"));
 }
 
 #[test]
@@ -178,11 +246,12 @@ fn joint_training_learns_and_closes_gates() {
     let data = Data { digits: &digits, train: &index, validation: &index, questions: &questions };
     let config = JointConfig { batch: 64, limits: (0.2, 0.6), ..joint_config(160) };
     let mut work = Joint::new(config, data, supernet(), Device::Cpu).unwrap();
-    let history = session(160, None).run(&mut work, &StopAfter(Cell::new(-1))).unwrap();
+    let history = session(160).run(&mut work, &StopAfter(Cell::new(-1))).unwrap();
     assert!(history.last("accuracy").unwrap() > 0.8, "{:?}", history.last("accuracy"));
     assert!(history.last("ratio").unwrap() < 0.7, "λ closes gates: {:?}", history.last("ratio"));
-    let (accuracy, ratio) = work.validate(0.5, 200).unwrap();
+    let (accuracy, ratio) = work.validate(0.5, 200).unwrap().unwrap();
     assert!(accuracy > 0.8 && ratio <= 0.5, "{accuracy} {ratio}");
+    assert_eq!(work.validate(0.5, 0).unwrap(), None, "no samples tell nothing");
 }
 
 #[test]

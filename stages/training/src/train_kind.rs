@@ -6,6 +6,7 @@ use std::time::Duration;
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
 use nnf_net::{Model, Network};
 use nnf_results::Cost;
+use nnf_results::statistics::percent;
 use nnf_supernet::{AssemblerConfig, Augmentation, Digits, Encoding, Index, Questions, Supernet, build_assembler};
 use serde::Deserialize;
 
@@ -130,6 +131,10 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     if p.limit_min > p.limit_max {
         return Err(StageError::failed(format!("`limit_min` {} is above `limit_max` {}", p.limit_min, p.limit_max)));
     }
+    if p.lambda_from > p.lambda_to {
+        let why = format!("`lambda_from` {} is above `lambda_to` {}", p.lambda_from, p.lambda_to);
+        return Err(StageError::failed(why));
+    }
     let place = PlaceParameters { precision: p.precision.clone(), device: p.device.clone() };
     let (device, precision) = place::choose(stage, &place)?;
     let digits = Digits::load(stage.input("digits")?).map_err(StageError::failed)?;
@@ -171,18 +176,19 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         .on_gpu(device.is_cuda())
         .save(stage.output("cost")?)
         .map_err(StageError::failed)?;
+    if p.snapshots > 0 {
+        copy(&kept, stage.output("snapshots")?).map_err(StageError::failed)?;
+    }
+    work.supernet().save(stage.output("supernet")?).map_err(StageError::failed)?;
     for limit in p.validation_limits {
-        let (accuracy, ratio) = work.validate(limit, p.validation_samples)?;
-        let name = format!("{}%", limit * 100.0);
+        let Some((accuracy, ratio)) = work.validate(limit, p.validation_samples)? else { continue };
+        let name = format!("{}%", percent(limit));
         stage.metrics(
             None,
             &[(&format!("validation accuracy at {name}"), accuracy), (&format!("ratio at {name}"), ratio)],
         );
     }
-    if p.snapshots > 0 {
-        copy(&kept, stage.output("snapshots")?).map_err(StageError::failed)?;
-    }
-    work.supernet().save(stage.output("supernet")?).map_err(StageError::failed)
+    Ok(())
 }
 
 /// The supernet before the first step.

@@ -19,7 +19,7 @@ fn every_offered_setting_changes_a_preset_that_has_it() {
     assert!(fault("vit-numvqa", json!({ "heads": 7 })).contains("128 channels do not divide into 7 heads"));
     assert!(fault("mobilenet-numvqa", json!({ "strides": [1] })).contains("[7, 7, 7, 1] items"));
     assert!(fault("resnet-huge", json!({})).contains("no preset `resnet-huge`; there are resnet18,"));
-    // Each setting that is offered is known to a preset, in the type that is offered.
+    // Each setting that is offered is known to a preset.
     for parameter in offers().remove(0).kind.parameters.into_iter().filter(|p| p.name != "preset") {
         let has = presets().into_iter().any(|preset| {
             let answer = build(preset, &changes(json!({ parameter.name.clone(): null })));

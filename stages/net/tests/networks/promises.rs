@@ -49,6 +49,16 @@ fn a_model_reloads_to_the_same_bytes_and_numbers() {
     let bytes = fs_err::read(folder.path().join("weights.safetensors")).unwrap();
     again.save(folder.path()).unwrap();
     assert_eq!(fs_err::read(folder.path().join("weights.safetensors")).unwrap(), bytes);
+    let with = |value: Tensor| {
+        let mut weights = again.weights.copied();
+        weights.insert("fc.bias", value);
+        weights.save(&folder.path().join("weights.safetensors")).unwrap();
+        Model::load(folder.path()).map(|model| model.weights.get("fc.bias").unwrap().kind()).map_err(|e| e.to_string())
+    };
+    let bias = again.weights.get("fc.bias").unwrap();
+    assert_eq!(with(bias.to_kind(Kind::Half)).unwrap(), Kind::Float, "half precision becomes float32");
+    assert!(with(bias * f64::NAN).unwrap_err().contains("`fc.bias` has numbers that are not finite"));
+    assert!(with(bias.to_kind(Kind::Int64)).unwrap_err().contains("not a floating one"));
     fs_err::write(folder.path().join("weights.safetensors"), &bytes[..bytes.len() - 9]).unwrap();
     assert!(Model::load(folder.path()).unwrap_err().to_string().contains("weights.safetensors"));
     fs_err::write(folder.path().join("network.json"), "{\"format\": \"nnf.network\"").unwrap();
@@ -138,6 +148,21 @@ fn misfits_are_told() {
     assert!(pointless(vec![input.clone(), node("input", Op::Relu, &["input"])], "input").contains("same name"));
     let conv = Op::Conv2d { out: 4, kernel: 9, stride: 1, padding: 0, groups: 1, bias: false };
     assert!(pointless(vec![input.clone(), node("c", conv, &["input"])], "c").contains("does not fit into 8 pixels"));
+    // Numbers that nothing can compute with.
+    for (kernel, padding) in [(3, 1 << 62), (i64::MAX, 0), ((1 << 24) - 1, (1 << 24) - 1)] {
+        let conv = Op::Conv2d { out: 4, kernel, stride: 1, padding, groups: 1, bias: false };
+        assert!(Network::new("n", vec![input.clone(), node("c", conv, &["input"])], &["c".to_owned()]).is_err());
+        let pool = Op::MaxPool { kernel: 2, stride: 1, padding };
+        assert!(
+            padding == 0
+                || Network::new("n", vec![input.clone(), node("p", pool, &["input"])], &["p".to_owned()]).is_err()
+        );
+    }
+    let vast = node("input", Op::Input { shape: vec![1 << 20, 1 << 20] }, &[]);
+    assert!(pointless(vec![vast], "input").contains("no shape"));
+    let flat = node("input", Op::Input { shape: vec![1 << 20] }, &[]);
+    let dense = Op::Linear { out: 1 << 20, bias: true };
+    assert!(pointless(vec![flat, node("f", dense, &["input"])], "f").contains("too many weights"));
     // A gate on a value that others read beside the gate cannot be sliced.
     let conv = Op::Conv2d { out: 4, kernel: 3, stride: 1, padding: 1, groups: 1, bias: false };
     let nodes = vec![

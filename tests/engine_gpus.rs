@@ -16,7 +16,7 @@ fn spawn(project: &Project, arguments: &[&str], variables: &[(&str, &str)]) -> s
     let locks = project.path("../locks");
     fs_err::create_dir_all(&locks).unwrap();
     let mut command = project.command(arguments);
-    command.env("TMPDIR", locks).envs(variables.iter().copied());
+    command.env("NNF_LOCKS", locks).envs(variables.iter().copied());
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
@@ -153,7 +153,7 @@ fn two_runs_get_different_ones_or_wait() {
         fs_err::create_dir_all(one.path("../locks")).unwrap();
         let start = |project: &Project| {
             let mut command = project.command(&["run"]);
-            command.env("TMPDIR", &locks).env("NNF_GPUS", gpus).stdout(Stdio::piped()).stderr(Stdio::piped());
+            command.env("NNF_LOCKS", &locks).env("NNF_GPUS", gpus).stdout(Stdio::piped()).stderr(Stdio::piped());
             command.spawn().unwrap()
         };
         let mark = |project: &Project, name: &str| project.path("").parent().unwrap().join("marks").join(name);

@@ -42,7 +42,7 @@ pub(crate) fn run(command: &AuditCommand, common: &Common) -> Result<(), Failure
         memory: machine::memory_bytes(),
         environment: context.environment.clone(),
         gpus: Gpus::visible(&context.environment, context.machine.gpus.len(), amd_gpus()),
-        locks: std::env::temp_dir(),
+        locks: context.locks(),
         confiner: confine::confiner(),
         keep: command.keep.clone(),
     };

@@ -1,7 +1,7 @@
 //! What commands need of the world: the loaded pipeline, the store, the machine, the environment.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -51,6 +51,12 @@ impl Context {
         store.expect(&loaded.name);
         let path = search_path();
         Ok(Context { loaded, store, machine: this_machine(), environment, url, path })
+    }
+
+    /// Where the locks lie that are this machine's: one place for all users and jobs, whatever their own `TMPDIR` is.
+    pub(crate) fn locks(&self) -> PathBuf {
+        let named = self.environment.get(OsStr::new("NNF_LOCKS")).filter(|named| !named.is_empty());
+        named.map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
     }
 
     /// The URL of the remote tier.

@@ -49,7 +49,7 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
         environment: context.environment.clone(),
         remote: url_digest(common, context.loaded.store.as_ref()),
         gpus: Gpus::visible(&context.environment, context.machine.gpus.len(), amd_gpus()),
-        locks: std::env::temp_dir(),
+        locks: context.locks(),
         confiner: confine::confiner(),
     };
     let executor = Local::default();

@@ -58,10 +58,8 @@ pub(crate) fn parse(text: &str) -> Result<Reference, String> {
 /// Parts `STAGE.OUTPUT` or `STAGE[AXIS=LABEL].OUTPUT` into the instance as it is named and the output.
 #[must_use]
 pub fn instance_and_output(text: &str) -> Option<(&str, &str)> {
-    let stage = parse(text).ok().filter(|reference| matches!(reference, Reference::Stage { .. }));
-    // Labels and names of outputs may contain dots, names of stages do not.
-    let labels = stage.and(text.find('[').and_then(|_| text.find(']')).or(Some(0)))?;
-    let dot = labels + text[labels..].find('.')?;
+    let Ok(Reference::Stage { output, .. }) = parse(text) else { return None };
+    let dot = text.len() - output.len() - 1;
     Some((&text[..dot], &text[dot + 1..]))
 }
 

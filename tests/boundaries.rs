@@ -82,7 +82,10 @@ const PARTS: &[(&str, &[&str])] = &[
     ("pipeline", &["diagnostic", "digest", "gpus", "graph", "programs", "yaml"]),
     ("store", &["digest", "key", "processes", "record"]),
     ("plan", &["digest", "graph", "key", "programs", "record", "store", "why"]),
-    ("run", &["digest", "executor", "gpus", "graph", "machine", "pipeline", "plan", "record", "store", "why"]),
+    (
+        "run",
+        &["digest", "executor", "gpus", "graph", "machine", "pipeline", "plan", "programs", "record", "store", "why"],
+    ),
     ("reporter", &["run"]),
     ("page", &["digest", "executor", "graph", "key", "pipeline", "record", "reporter", "run", "store", "why"]),
 ];

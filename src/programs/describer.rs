@@ -2,13 +2,12 @@
 //!
 //! It does not know the environment: where programs lie is said to it.
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
 use crate::programs::ask::ask;
+use crate::programs::code::code_digest;
 use crate::programs::memory::{recall, remember, stamps};
 use crate::programs::{Listed, Offered, ProgramError, ProgramResolver};
 
@@ -80,101 +79,4 @@ pub fn find_program(word: &str, root: &Path, beside: Option<&Path>, path: &OsStr
 fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     fs_err::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-}
-
-/// Digest of the files that a program is made of: what they hold, and where they lie in the folders that are listed.
-fn code_digest(code: &[PathBuf]) -> Result<Option<Digest>, ProgramError> {
-    if code.is_empty() {
-        return Ok(None);
-    }
-    let mut walk = Walk::default();
-    for path in code {
-        let name = Path::new(path.file_name().unwrap_or_default());
-        walk.add(path, name).map_err(|e| ProgramError { message: e.to_string(), hint: None })?;
-    }
-    Ok(Some(walk.hasher.finalize().into()))
-}
-
-/// A walk over files of code.
-#[derive(Default)]
-struct Walk {
-    hasher: blake3::Hasher,
-    /// Folders that were entered: links may lead into them again.
-    entered: BTreeSet<PathBuf>,
-}
-
-impl Walk {
-    /// Adds a file, or a folder with all that is in it, under a name.
-    fn add(&mut self, path: &Path, name: &Path) -> io::Result<()> {
-        let is_link = fs_err::symlink_metadata(path)?.is_symlink();
-        // A link may lead nowhere.
-        let meta = fs_err::metadata(path).ok();
-        if meta.as_ref().is_some_and(|meta| meta.is_file()) {
-            self.say("file", name, &fs_err::read(path)?);
-            return Ok(());
-        }
-        // Python's own copies come and go.
-        if name.ends_with("__pycache__") {
-            return Ok(());
-        }
-        if meta.is_some_and(|meta| meta.is_dir()) && self.entered.insert(fs_err::canonicalize(path)?) {
-            let mut names = fs_err::read_dir(path)?.map(|e| e.map(|e| e.file_name())).collect::<Result<Vec<_>, _>>()?;
-            names.sort();
-            return names.iter().try_for_each(|inner| self.add(&path.join(inner), &name.join(inner)));
-        }
-        if is_link {
-            self.say("link", name, fs_err::read_link(path)?.as_os_str().as_encoded_bytes());
-        }
-        Ok(())
-    }
-
-    fn say(&mut self, what: &str, name: &Path, content: &[u8]) {
-        for part in [what.as_bytes(), name.as_os_str().as_encoded_bytes(), content] {
-            self.hasher.update(&(part.len() as u64).to_le_bytes());
-            self.hasher.update(part);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-    use super::*;
-
-    #[test]
-    fn code_counts_with_its_place_and_without_what_python_leaves() {
-        let root = tempfile::tempdir().unwrap();
-        let code = root.path().join("code");
-        let write = |name: &str, text: &str| {
-            fs_err::create_dir_all(code.join(name).parent().unwrap()).unwrap();
-            fs_err::write(code.join(name), text).unwrap();
-        };
-        let link = |target: &str, name: &str| fs_err::os::unix::fs::symlink(target, code.join(name)).unwrap();
-        let digest = || code_digest(std::slice::from_ref(&code)).unwrap().unwrap();
-        write("a/x.py", "one");
-        write("b/y.py", "two");
-        let mut known = BTreeSet::from([digest().to_string()]);
-        let changes: [(&str, &dyn Fn()); 8] = [
-            ("other content", &|| write("a/x.py", "1")),
-            ("another folder", &|| fs_err::rename(code.join("a/x.py"), code.join("b/x.py")).unwrap()),
-            ("another name", &|| fs_err::rename(code.join("b/x.py"), code.join("b/z.py")).unwrap()),
-            ("a link around", &|| link("..", "b/around")),
-            ("a link to itself", &|| link("self", "self")),
-            ("a link to nothing", &|| link("nothing", "nowhere")),
-            ("a link to a folder elsewhere", &|| {
-                fs_err::create_dir(root.path().join("elsewhere")).unwrap();
-                fs_err::write(root.path().join("elsewhere/x.py"), "one").unwrap();
-                link("../elsewhere", "elsewhere");
-            }),
-            ("content elsewhere", &|| fs_err::write(root.path().join("elsewhere/x.py"), "two").unwrap()),
-        ];
-        for (what, change) in changes {
-            change();
-            assert!(known.insert(digest().to_string()), "{what}");
-        }
-        let before = digest();
-        write("a/__pycache__/x.pyc", "bytecode");
-        assert_eq!(digest(), before);
-        assert!(code_digest(&[root.path().join("none")]).is_err());
-    }
 }

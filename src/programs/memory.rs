@@ -16,7 +16,7 @@ use crate::programs::{Listed, ProgramError};
 struct Remembered {
     version: u32,
     stamps: Vec<Stamp>,
-    /// Digest of the files under `code`: a folder looks the same when a file in it is changed.
+    /// Digest of the files under `code`.
     code: Option<Digest>,
     program: Program,
 }
@@ -31,11 +31,11 @@ pub(super) struct Stamp {
     changed: (i64, i64),
 }
 
-/// What the program's files look like: the program, and words and code that are files.
+/// What the program's files look like: the program, and words that are files. Of its code there is a digest.
 pub(super) fn stamps(program: &Path, listed: &Listed) -> Result<Vec<Stamp>, ProgramError> {
     let words = listed.words.iter().skip(1).map(|word| listed.root.join(word)).filter(|path| path.is_file());
-    let files = std::iter::once(program.to_owned()).chain(words).chain(listed.code.iter().cloned());
-    files
+    std::iter::once(program.to_owned())
+        .chain(words)
         .map(|path| {
             let meta = fs_err::metadata(&path).map_err(|e| ProgramError { message: e.to_string(), hint: None })?;
             let modified = meta.modified().ok().and_then(|time| jiff::Timestamp::try_from(time).ok());

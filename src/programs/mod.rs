@@ -4,6 +4,7 @@
 
 mod ask;
 mod catalogue;
+pub(crate) mod code;
 mod describer;
 mod memory;
 

@@ -3,16 +3,18 @@
 //! Their fingerprints were asked before that, so what another program makes must not be recorded under them. It does not
 //! know what fingerprints are made from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::graph::{Graph, Instance, Work};
+use crate::programs::code;
 
 use super::worker::{Assignment, Failure};
 
-/// What files look like: path, inode, length, and when content and anything else of each was changed.
-type Look = Vec<(PathBuf, u64, u64, (i64, i64), (i64, i64))>;
+/// What a file looks like: path, inode, length, and when its content and anything else of it was changed.
+type Seen = (PathBuf, u64, u64, (i64, i64), (i64, i64));
+type Look = Vec<Seen>;
 
 /// What the programs of kinds, and their code, looked like when the run began.
 pub(crate) struct Programs<'a> {
@@ -53,31 +55,17 @@ fn made_of(instance: &Instance) -> Option<(&[String], &[PathBuf])> {
     }
 }
 
-fn look(root: &Path, program: &[String], files: &[PathBuf]) -> Look {
-    let (mut found, mut entered) = (Look::new(), BTreeSet::new());
+/// What cannot be looked at is left out: that it is gone, or back, is a difference too.
+fn look(root: &Path, program: &[String], code: &[PathBuf]) -> Look {
     // A word may name a script. One that names a folder says where to work, not what the program is made of.
-    for path in program.iter().map(|word| root.join(word)).filter(|path| path.is_file()) {
-        look_at(&path, &mut entered, &mut found);
-    }
-    files.iter().for_each(|path| look_at(path, &mut entered, &mut found));
-    found
+    let words = program.iter().map(|word| root.join(word)).filter(|path| path.is_file());
+    let files = code::files(code).unwrap_or_default().into_iter().map(|(_, path, _)| path);
+    words.chain(files).filter_map(look_at).collect()
 }
 
-/// What cannot be looked at is left out: that it is gone, or back, is a difference too. Links may lead into folders that
-/// were entered already.
-fn look_at(path: &Path, entered: &mut BTreeSet<(u64, u64)>, found: &mut Look) {
-    let Ok(meta) = fs_err::metadata(path) else { return };
-    if !meta.is_dir() {
-        let (modified, changed) = ((meta.mtime(), meta.mtime_nsec()), (meta.ctime(), meta.ctime_nsec()));
-        found.push((path.to_owned(), meta.ino(), meta.len(), modified, changed));
-        return;
-    }
-    // Python's own copies come and go.
-    if path.ends_with("__pycache__") || !entered.insert((meta.dev(), meta.ino())) {
-        return;
-    }
-    let entries = fs_err::read_dir(path).into_iter().flatten().flatten();
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    paths.sort();
-    paths.iter().for_each(|path| look_at(path, entered, found));
+fn look_at(path: PathBuf) -> Option<Seen> {
+    // A link that leads nowhere looks like itself.
+    let meta = fs_err::metadata(&path).or_else(|_| fs_err::symlink_metadata(&path)).ok()?;
+    let (modified, changed) = ((meta.mtime(), meta.mtime_nsec()), (meta.ctime(), meta.ctime_nsec()));
+    Some((path, meta.ino(), meta.len(), modified, changed))
 }

@@ -2,6 +2,8 @@
 //!
 //! It does not know tables.
 
+use nnf_results::statistics;
+
 /// What stands where there is no value.
 pub(crate) const NONE: &str = "–";
 
@@ -17,8 +19,7 @@ pub(crate) fn percent(share: Option<f64>, decimals: usize) -> String {
 
 /// A share as per cent by its shortest decimal, for limits that somebody chose: 2.5 % is not 2 %.
 pub(crate) fn limit(share: f64) -> String {
-    // Without the last digits of the product: 0.07 · 100 is 7.
-    or_none(Some(share), |share| format!("{} %", (share * 1e10).round() / 1e8))
+    or_none(Some(share), |share| format!("{} %", statistics::percent(share)))
 }
 
 /// An interval of a share.

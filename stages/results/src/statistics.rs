@@ -30,7 +30,7 @@ pub fn half_interval(values: &[f64]) -> Option<f64> {
 /// A share in per cent, as few decimals as tell it: 0.07 is 7.
 #[must_use]
 pub fn percent(share: f64) -> f64 {
-    (share * 1e8).round() / 1e6
+    (share * 1e10).round() / 1e8
 }
 
 /// A quantile, between neighbours in proportion.

@@ -39,8 +39,7 @@ impl Given {
         };
         given.train.check_to_learn()?;
         for index in [&given.train, &given.validation, &given.samples] {
-            given.questions.check(index)?;
-            given.digits.check(index)?;
+            index.check(&given.digits, &given.questions)?;
         }
         Ok(given)
     }

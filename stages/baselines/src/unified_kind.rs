@@ -74,8 +74,9 @@ fn train(stage: &Stage) -> Result<(), BaselineError> {
     let questions = Questions::load(stage.input("tasks")?)?;
     let train = Index::load(stage.input("train")?)?;
     train.check_to_learn()?;
-    questions.check(&train)?;
+    train.check(&digits, &questions)?;
     let validation = only_trained(Index::load(stage.input("validation")?)?, &train);
+    validation.check(&digits, &questions)?;
     let all = Samples::of((&digits, &train), None, usize::MAX, "train on")?;
     let watched = Samples::of((&digits, &validation), None, tuning.validation_samples, "watch by")?;
     let config = tuning.config(precision, p.sparsity);

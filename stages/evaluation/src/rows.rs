@@ -35,8 +35,7 @@ impl Asked {
         let index = Index::load(stage.input("samples")?).map_err(StageError::failed)?;
         let questions = Questions::load(stage.input("tasks")?).map_err(StageError::failed)?;
         let digits = Digits::load(stage.input("digits")?).map_err(StageError::failed)?;
-        questions.check(&index).map_err(StageError::failed)?;
-        digits.check(&index).map_err(StageError::failed)?;
+        index.check(&digits, &questions).map_err(StageError::failed)?;
         Ok(Asked { digits, index, questions })
     }
 

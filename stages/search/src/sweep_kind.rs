@@ -162,15 +162,9 @@ fn read(stage: &Stage) -> Result<Given, StageError> {
     let testbed = Testbed::of(stage, &predictor.conditions)?;
     let index = Index::load(stage.input("samples")?).map_err(StageError::failed)?;
     let questions = Questions::load(stage.input("tasks")?).map_err(StageError::failed)?;
-    questions.check(&index).map_err(StageError::failed)?;
-    Ok(Given {
-        digits: Digits::load(stage.input("digits")?).map_err(StageError::failed)?,
-        index,
-        questions,
-        supernet,
-        predictor,
-        testbed,
-    })
+    let digits = Digits::load(stage.input("digits")?).map_err(StageError::failed)?;
+    index.check(&digits, &questions).map_err(StageError::failed)?;
+    Ok(Given { digits, index, questions, supernet, predictor, testbed })
 }
 
 /// Slices a candidate out of the supernet, keeps it in a folder, and asks it the task's samples.

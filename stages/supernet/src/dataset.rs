@@ -78,13 +78,10 @@ impl Digits {
         }
     }
 
-    /// Checks that samples are of these digits.
-    ///
-    /// # Errors
-    /// When a sample names a digit that there is not.
-    pub fn check(&self, samples: &Index) -> Result<(), SupernetError> {
-        let count = self.labels(samples.split).len();
-        match samples.digits.iter().flatten().find(|row| usize::try_from(**row).is_ok_and(|row| row >= count)) {
+    /// Checks that there are the digits that samples name.
+    fn check(&self, split: SampleSplit, rows: &[[u32; 4]]) -> Result<(), SupernetError> {
+        let count = self.labels(split).len();
+        match rows.iter().flatten().find(|row| usize::try_from(**row).is_ok_and(|row| row >= count)) {
             None => Ok(()),
             Some(row) => Err(SupernetError::Misfit(format!(
                 "a sample names digit {row}, but there are {count}: samples and digits do not belong together"
@@ -117,14 +114,9 @@ impl Digits {
 
     /// The digits of rows `[B · 4, 28, 28]`.
     fn tiles(&self, split: SampleSplit, rows: &[[u32; 4]], device: Device) -> Result<Tensor, SupernetError> {
+        self.check(split, rows)?;
         let images = if split == SampleSplit::Train { &self.train.0 } else { &self.test.0 };
         let flat: Vec<i64> = rows.iter().flatten().map(|row| i64::from(*row)).collect();
-        let count = images.size()[0];
-        if let Some(row) = flat.iter().find(|row| **row >= count) {
-            return Err(SupernetError::Misfit(format!(
-                "a sample names digit {row}, but there are {count}: index and digits do not belong together"
-            )));
-        }
         Ok(images.index_select(0, &Tensor::from_slice(&flat)).to_device(device))
     }
 }
@@ -190,6 +182,15 @@ impl Index {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.task.is_empty()
+    }
+
+    /// Checks that they are of these digits and tasks.
+    ///
+    /// # Errors
+    /// When a sample names a digit or a task that there is not.
+    pub fn check(&self, digits: &Digits, questions: &Questions) -> Result<(), SupernetError> {
+        questions.check(self)?;
+        digits.check(self.split, &self.digits)
     }
 
     /// Checks that they may be learnt from.
@@ -264,11 +265,8 @@ impl Questions {
         Ok(Questions { names: text("name")?, bits, seen: flags("seen")?, further })
     }
 
-    /// Checks that samples are of these tasks.
-    ///
-    /// # Errors
-    /// When a sample names a task that there is not.
-    pub fn check(&self, samples: &Index) -> Result<(), SupernetError> {
+    /// Checks that there are the tasks that samples name.
+    fn check(&self, samples: &Index) -> Result<(), SupernetError> {
         match samples.task.iter().find(|task| usize::from(**task) >= self.names.len()) {
             None => Ok(()),
             Some(task) => {

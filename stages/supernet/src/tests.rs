@@ -262,26 +262,27 @@ fn tables_that_were_changed_on_the_way_are_refused() {
         nnf_results::table::write(frame.unwrap(), &path).unwrap();
         Index::load(&path).map_err(|error| error.to_string())
     };
-    let index = samples(&[0, 1], Some(3), &[0, 1]).unwrap();
-    good.check(&index).unwrap();
-    assert!(samples(&[0, 1], None, &[0, 1]).unwrap_err().contains("no `d3`"));
-    assert!(samples(&[0, 1], Some(-3), &[0, 1]).is_err());
-    assert!(samples(&[0, 1], Some(3), &[0, 2]).unwrap_err().contains("neither 0 nor 1"));
-    let pixels = Tensor::zeros([3, 28, 28], (Kind::Uint8, Device::Cpu));
     let digits = |labels: &[u8]| {
+        let pixels = Tensor::zeros([labels.len() as i64, 28, 28], (Kind::Uint8, Device::Cpu));
         let labels = Tensor::from_slice(labels);
         let tensors =
             [("train.images", &pixels), ("train.labels", &labels), ("test.images", &pixels), ("test.labels", &labels)];
         Tensor::write_safetensors(&tensors, &path).unwrap();
         Digits::load(&path).map_err(|error| error.to_string())
     };
+    let index = samples(&[0, 1], Some(3), &[0, 1]).unwrap();
+    let whole = digits(&[0, 1, 9, 3]).unwrap();
+    index.check(&whole, &good).unwrap();
+    assert!(samples(&[0, 1], None, &[0, 1]).unwrap_err().contains("no `d3`"));
+    assert!(samples(&[0, 1], Some(-3), &[0, 1]).is_err());
+    assert!(samples(&[0, 1], Some(3), &[0, 2]).unwrap_err().contains("neither 0 nor 1"));
     assert!(digits(&[0, 10, 9]).unwrap_err().contains("the label 10, which is no digit"));
-    let few = digits(&[0, 1, 9]).unwrap().check(&index).unwrap_err().to_string();
+    let few = index.check(&digits(&[0, 1, 9]).unwrap(), &good).unwrap_err().to_string();
     assert!(few.contains("names digit 3, but there are 3"), "{few}");
     index.check_to_learn().unwrap();
     let test = Index { split: SampleSplit::Test, ..index };
     assert!(test.check_to_learn().unwrap_err().to_string().contains("test digits"));
 
     let other = samples(&[0, 2], Some(3), &[0, 1]).unwrap();
-    assert!(good.check(&other).unwrap_err().to_string().contains("names task 2, but there are 2"));
+    assert!(other.check(&whole, &good).unwrap_err().to_string().contains("names task 2, but there are 2"));
 }

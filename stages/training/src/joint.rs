@@ -82,8 +82,7 @@ impl<'a> Joint<'a> {
         }
         data.train.check_to_learn()?;
         for samples in [data.train, data.validation] {
-            data.questions.check(samples)?;
-            data.digits.check(samples)?;
+            samples.check(data.digits, data.questions)?;
         }
         if let Some(task) = data.train.task.iter().find(|task| !data.questions.seen[usize::from(**task)]) {
             return Err(TrainingError::Misfit(format!(

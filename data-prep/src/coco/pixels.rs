@@ -11,7 +11,7 @@ use crate::coco::instances::Instances;
 use crate::coco::named::{Colour, NamedColours, colour};
 use crate::coco::photo::{Photo, PhotoError};
 use crate::coco::reason::Reason;
-use crate::coco::region::{self, Centre, Pixel, RegionError};
+use crate::coco::region::{Centre, Outline, Pixel, RegionError};
 
 /// When pixels speak and when they do not.
 #[derive(Clone, Copy, Debug)]
@@ -101,18 +101,19 @@ fn see(
         Ok(place) => place,
         Err(reason) => return nothing(reason),
     };
-    let told = |why| PixelsError::Region { annotation: object.id, why };
+    let outline =
+        Outline::of(&object.segmentation, size).map_err(|why| PixelsError::Region { annotation: object.id, why })?;
     // Only with a photo is the size known to be true: one that the file makes up may be larger than any memory.
-    let Some(photo) = photo else {
-        region::check(&object.segmentation, size).map_err(told)?;
-        return nothing(Reason::NoPhoto);
+    let photo = match photo {
+        None => return nothing(Reason::NoPhoto),
+        Some(photo) if photo.greyscale => return nothing(Reason::Greyscale),
+        Some(photo) => photo,
     };
-    let region = region::pixels(&object.segmentation, place, size, rules.centre).map_err(told)?;
-    match region.len() {
-        _ if photo.greyscale => nothing(Reason::Greyscale),
-        few if few < rules.least_pixels.max(1) => nothing(Reason::FewPixels),
-        _ => Ok(judge(&photo.pixels, &region, names, rules)),
+    let region = outline.pixels(place, size, rules.centre);
+    if region.len() < rules.least_pixels.max(1) {
+        return nothing(Reason::FewPixels);
     }
+    Ok(judge(&photo.pixels, &region, names, rules))
 }
 
 fn judge(photo: &RgbImage, region: &[Pixel], names: &NamedColours, rules: Rules) -> Seen {

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use crate::coco::rle::{self, RleError};
+use crate::coco::rle::{RleError, Runs};
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RegionError {
@@ -30,50 +30,55 @@ pub(crate) struct Centre {
     pub(crate) of_outline: f64,
 }
 
-/// Checks the form of an outline without working out its pixels.
-pub(crate) fn check(segmentation: &Value, (width, height): (u32, u32)) -> Result<(), RegionError> {
-    match segmentation {
-        Value::Null => Ok(()),
-        Value::Array(list) => list.iter().try_for_each(|value| polygon(value).map(drop)),
-        Value::Object(mask) => Ok(rle::runs(mask, width, height).map(drop)?),
-        _ => Err(RegionError::Form),
-    }
+/// The outline of an object. Its form is checked, its pixels are not worked out.
+#[derive(Debug)]
+pub(crate) enum Outline {
+    /// None, or polygons none of which has three corners.
+    None,
+    Polygons(Vec<Vec<(f64, f64)>>),
+    Mask(Runs),
 }
 
-/// The pixels of an object in a photo of `width` × `height`, row by row.
-pub(crate) fn pixels(
-    segmentation: &Value,
-    place: [f64; 4],
-    (width, height): (u32, u32),
-    centre: Centre,
-) -> Result<Vec<Pixel>, RegionError> {
-    let outline = match segmentation {
-        Value::Null => None,
-        Value::Array(list) => polygons(list, width, height)?,
-        Value::Object(mask) => Some(rle::pixels(mask, width, height)?),
-        _ => return Err(RegionError::Form),
-    };
-    let share = if outline.is_some() { centre.of_outline } else { centre.of_box };
-    let (columns, rows) = middle(place, (width, height), share);
-    Ok(match outline {
+impl Outline {
+    /// The outline in a photo of `width` × `height`.
+    pub(crate) fn of(segmentation: &Value, (width, height): (u32, u32)) -> Result<Self, RegionError> {
+        match segmentation {
+            Value::Null => Ok(Outline::None),
+            Value::Array(list) => {
+                let mut polygons = list.iter().map(polygon).collect::<Result<Vec<_>, _>>()?;
+                polygons.retain(|corners| corners.len() >= 3);
+                Ok(if polygons.is_empty() { Outline::None } else { Outline::Polygons(polygons) })
+            }
+            Value::Object(mask) => Ok(Outline::Mask(Runs::of(mask, width, height)?)),
+            _ => Err(RegionError::Form),
+        }
+    }
+
+    /// The pixels of the object in that photo, row by row.
+    pub(crate) fn pixels(&self, place: [f64; 4], (width, height): (u32, u32), centre: Centre) -> Vec<Pixel> {
+        let inside = match self {
+            Outline::None => {
+                let (columns, rows) = middle(place, (width, height), centre.of_box);
+                return rows.flat_map(|y| columns.clone().map(move |x| (x, y))).collect();
+            }
+            Outline::Polygons(polygons) => inside(polygons, width, height),
+            Outline::Mask(runs) => runs.pixels(),
+        };
         // A whole outline counts even where it leaves its box.
-        Some(inside) if share >= 1.0 => inside,
-        Some(inside) => inside.into_iter().filter(|(x, y)| columns.contains(x) && rows.contains(y)).collect(),
-        None => rows.flat_map(|y| columns.clone().map(move |x| (x, y))).collect(),
-    })
+        if centre.of_outline >= 1.0 {
+            return inside;
+        }
+        let (columns, rows) = middle(place, (width, height), centre.of_outline);
+        inside.into_iter().filter(|(x, y)| columns.contains(x) && rows.contains(y)).collect()
+    }
 }
 
-/// The pixels inside of any of the polygons; nothing if none of them has three corners.
-fn polygons(list: &[Value], width: u32, height: u32) -> Result<Option<Vec<Pixel>>, RegionError> {
-    let mut polygons = list.iter().map(polygon).collect::<Result<Vec<_>, _>>()?;
-    polygons.retain(|corners| corners.len() >= 3);
-    if polygons.is_empty() {
-        return Ok(None);
-    }
+/// The pixels inside of any of the polygons.
+fn inside(polygons: &[Vec<(f64, f64)>], width: u32, height: u32) -> Vec<Pixel> {
     let mut inside: Vec<Pixel> = polygons.iter().flat_map(|corners| fill(corners, width, height)).collect();
     inside.sort_unstable_by_key(|(x, y)| (*y, *x));
     inside.dedup();
-    Ok(Some(inside))
+    inside
 }
 
 fn polygon(value: &Value) -> Result<Vec<(f64, f64)>, RegionError> {

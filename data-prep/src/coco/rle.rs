@@ -14,40 +14,49 @@ pub(crate) enum RleError {
     Cover(u64, u64),
 }
 
-/// The runs of a mask, which cover an image of that size.
-pub(crate) fn runs(mask: &Map<String, Value>, width: u32, height: u32) -> Result<Vec<u64>, RleError> {
-    let size = mask.get("size").and_then(Value::as_array).ok_or(RleError::Form)?;
-    let [rows, columns] = size.iter().filter_map(Value::as_u64).collect::<Vec<_>>()[..] else {
-        return Err(RleError::Form);
-    };
-    if (columns, rows) != (u64::from(width), u64::from(height)) {
-        return Err(RleError::Size(columns, rows, width, height));
-    }
-    let runs = match mask.get("counts") {
-        Some(Value::Array(counts)) => counts.iter().map(Value::as_u64).collect::<Option<Vec<u64>>>(),
-        Some(Value::String(text)) => unpack(text),
-        _ => None,
-    };
-    let runs = runs.ok_or(RleError::Form)?;
-    let all = rows * columns;
-    let covered = runs.iter().fold(0_u64, |sum, run| sum.saturating_add(*run));
-    if covered == all { Ok(runs) } else { Err(RleError::Cover(covered, all)) }
+/// The runs of a mask; they cover its image.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Runs {
+    runs: Vec<u64>,
+    /// Pixels of a column.
+    rows: u64,
 }
 
-/// The pixels inside, as column and row, row by row.
-pub(crate) fn pixels(mask: &Map<String, Value>, width: u32, height: u32) -> Result<Vec<(u32, u32)>, RleError> {
-    let (runs, rows) = (runs(mask, width, height)?, u64::from(height));
-    let mut inside = Vec::new();
-    let mut at = 0;
-    for (position, run) in runs.into_iter().enumerate() {
-        if position % 2 == 1 {
-            let place = |at: u64| Some((u32::try_from(at / rows).ok()?, u32::try_from(at % rows).ok()?));
-            inside.extend((at..at + run).filter_map(place));
+impl Runs {
+    /// The runs of a mask of an image of `width` × `height`.
+    pub(crate) fn of(mask: &Map<String, Value>, width: u32, height: u32) -> Result<Self, RleError> {
+        let size = mask.get("size").and_then(Value::as_array).ok_or(RleError::Form)?;
+        let [rows, columns] = size.iter().filter_map(Value::as_u64).collect::<Vec<_>>()[..] else {
+            return Err(RleError::Form);
+        };
+        if (columns, rows) != (u64::from(width), u64::from(height)) {
+            return Err(RleError::Size(columns, rows, width, height));
         }
-        at += run;
+        let runs = match mask.get("counts") {
+            Some(Value::Array(counts)) => counts.iter().map(Value::as_u64).collect::<Option<Vec<u64>>>(),
+            Some(Value::String(text)) => unpack(text),
+            _ => None,
+        };
+        let runs = runs.ok_or(RleError::Form)?;
+        let all = rows * columns;
+        let covered = runs.iter().fold(0_u64, |sum, run| sum.saturating_add(*run));
+        if covered == all { Ok(Runs { runs, rows }) } else { Err(RleError::Cover(covered, all)) }
     }
-    inside.sort_unstable_by_key(|(x, y)| (*y, *x));
-    Ok(inside)
+
+    /// The pixels inside, as column and row, row by row.
+    pub(crate) fn pixels(&self) -> Vec<(u32, u32)> {
+        let mut inside = Vec::new();
+        let mut at = 0;
+        for (position, run) in self.runs.iter().enumerate() {
+            if position % 2 == 1 {
+                let place = |at: u64| Some((u32::try_from(at / self.rows).ok()?, u32::try_from(at % self.rows).ok()?));
+                inside.extend((at..at + run).filter_map(place));
+            }
+            at += run;
+        }
+        inside.sort_unstable_by_key(|(x, y)| (*y, *x));
+        inside
+    }
 }
 
 /// The counts of a packed mask: numbers of five bits a letter, lowest first; from the fourth on, each is the difference to

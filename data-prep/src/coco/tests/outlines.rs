@@ -4,15 +4,18 @@ use serde_json::{Value, json};
 
 use super::super::attribute::Attribute;
 use super::super::named::{NamedColours, colour};
+use super::super::region::{self, Outline};
 use super::super::synonyms::Synonyms;
-use super::super::{photo, region, rle};
+use super::super::{photo, rle};
 use super::Small;
 
 #[test]
 fn outlines_say_which_pixels_count() {
     let place = [0.0, 0.0, 4.0, 4.0];
     let whole = region::Centre { of_box: 0.5, of_outline: 1.0 };
-    let pixels = |outline: Value| region::pixels(&outline, place, (4, 4), whole);
+    let of =
+        |outline: Value, centre| Outline::of(&outline, (4, 4)).map(|outline| outline.pixels(place, (4, 4), centre));
+    let pixels = |outline: Value| of(outline, whole);
     let middle = vec![(1, 1), (2, 1), (1, 2), (2, 2)];
     assert_eq!(pixels(json!([])).unwrap(), middle);
     assert_eq!(pixels(Value::Null).unwrap(), middle);
@@ -20,7 +23,7 @@ fn outlines_say_which_pixels_count() {
     assert_eq!(pixels(json!([[0, 0, 2, 0, 2, 1, 0, 1], [1, 0, 3, 0, 3, 1, 1, 1]])).unwrap(), [(0, 0), (1, 0), (2, 0)]);
     assert_eq!(pixels(json!([[2, 2, 9, 2, 9, 9, 2, 9]])).unwrap(), [(2, 2), (3, 2), (2, 3), (3, 3)]);
     let half = region::Centre { of_box: 0.5, of_outline: 0.5 };
-    let corner = region::pixels(&json!([[2, 2, 9, 2, 9, 9, 2, 9]]), place, (4, 4), half);
+    let corner = of(json!([[2, 2, 9, 2, 9, 9, 2, 9]]), half);
     assert_eq!(corner.unwrap(), [(2, 2)], "what of the outline is in the middle of the box");
     assert_eq!(pixels(json!([[-9, -9, -1, -9, -1, -1]])).unwrap(), []);
     assert_eq!(pixels(json!([[1e300, 0, 2, 9, 0, 1]])).unwrap().len(), 11);
@@ -34,8 +37,10 @@ fn outlines_say_which_pixels_count() {
 
 #[test]
 fn masks_of_run_lengths() {
-    let mask =
-        |size: Value, counts: Value| rle::pixels(json!({"size": size, "counts": counts}).as_object().unwrap(), 3, 2);
+    let pixels = |mask: &Value, (width, height)| {
+        rle::Runs::of(mask.as_object().unwrap(), width, height).map(|runs| runs.pixels())
+    };
+    let mask = |size: Value, counts: Value| pixels(&json!({"size": size, "counts": counts}), (3, 2));
     // Two rows, three columns; runs go down the columns.
     let right = [(1, 0), (1, 1), (2, 1)];
     assert_eq!(mask(json!([2, 3]), json!([2, 2, 1, 1])).unwrap(), right);
@@ -43,7 +48,7 @@ fn masks_of_run_lengths() {
     assert_eq!(mask(json!([2, 3]), json!("221O")).unwrap(), right);
     let larger = json!({"size": [3, 6], "counts": "1150M100OO"});
     let inside = [(5, 0), (0, 1), (2, 1), (3, 1), (3, 2), (4, 2), (5, 2)];
-    assert_eq!(rle::pixels(larger.as_object().unwrap(), 6, 3).unwrap(), inside, "packed by pycocotools");
+    assert_eq!(pixels(&larger, (6, 3)).unwrap(), inside, "packed by pycocotools");
     assert_eq!(mask(json!([3, 2]), json!([6])).unwrap_err(), rle::RleError::Size(2, 3, 3, 2));
     assert_eq!(mask(json!([2, 3]), json!([2, 5])).unwrap_err(), rle::RleError::Cover(7, 6));
     for counts in [json!([2, -1]), json!("2\u{1}"), json!("PPPPPPPPPPPPPPP"), json!("Q"), json!(7)] {

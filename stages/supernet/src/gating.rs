@@ -56,8 +56,8 @@ impl Pruning {
         places.zip(&self.essential).filter(|((_, width), essential)| **essential && *width > 0).map(|(place, _)| place)
     }
 
-    /// Hard gates `[B, N]` for logits `[B, N]`, no sample with more than its limit allows, but for logits that are equal where
-    /// the limit cuts. `limits` has one share for each row.
+    /// Hard gates `[B, N]` for logits `[B, N]`, no sample with more than its limit allows, but for logits that are equal
+    /// where the limit cuts. `limits` has one share for each row.
     pub fn batch(&self, logits: &Tensor, limits: &[f64]) -> Tensor {
         let long = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let ranked = logits.detach().copy();

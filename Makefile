@@ -7,7 +7,11 @@ SHELL := bash
 PREFIX ?= $(HOME)/.local
 BIN = $(DESTDIR)$(PREFIX)/bin
 LIB = $(DESTDIR)$(PREFIX)/lib/nn-factory
-ENVIRONMENT = settings=$$(stages/libtorch.sh) && eval "$$settings"
+# Cargo tells our packages in one clone from those in another by the times of files alone, so a build folder that served
+# another clone forgets them. Outside packages stay.
+OWN = here=$$(pwd -P) && mark="$$CARGO_TARGET_DIR/clone" && { [ "$$(cat "$$mark" 2>/dev/null)" = "$$here" ] \
+  || { cargo clean --quiet --locked --workspace && mkdir -p "$$CARGO_TARGET_DIR" && printf '%s\n' "$$here" > "$$mark"; }; }
+ENVIRONMENT = settings=$$(stages/libtorch.sh) && eval "$$settings" && $(OWN)
 
 .PHONY: help build demo test lint doc install uninstall bench
 

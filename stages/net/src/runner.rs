@@ -51,7 +51,8 @@ pub struct Run<'a> {
     pub gates: Gates<'a>,
     /// Number format.
     pub precision: Precision,
-    /// Whether batch norms use, and update, the statistics of the batch.
+    /// Whether batch norms use, and update, the statistics of the batch, and attention is computed in the way whose
+    /// derivative is quick.
     pub training: bool,
 }
 

@@ -185,6 +185,28 @@ fn all_number_formats_run_and_learn() {
 }
 
 #[test]
+fn attention_in_training_is_the_same_function() {
+    one_thread();
+    for preset in ["vit-b-16", "vit-numvqa"] {
+        let network = small(preset);
+        let weights = trained_like(&network, 1).to(Kind::Double, Device::Cpu);
+        let batch = Random::of(1, &[]).normal_tensor(&[&[3], network.input_shape()].concat(), 1.0);
+        let scores_and_derivative = |training| {
+            let batch = batch.to_kind(Kind::Double).set_requires_grad(true);
+            let run = Run { precision: Precision::Float64, training, ..Run::default() };
+            let scores = forward(&network, &weights, &batch, &run, &[]).unwrap().remove(0);
+            scores.square().sum(Kind::Double).backward();
+            [scores.detach(), batch.grad()]
+        };
+        let [used, trained] = [false, true].map(scores_and_derivative);
+        for (used, trained) in used.iter().zip(&trained) {
+            assert!(used.abs().max().double_value(&[]) > 1e-3, "{preset}");
+            assert!(difference(used, trained) < 1e-10, "{preset}");
+        }
+    }
+}
+
+#[test]
 fn weights_begin_as_is_customary() {
     let network = build("vit-b-16", &changes(json!({ "depth": 1 }))).unwrap();
     let weights = Weights::init(&network, 1);

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use nnf_contract::StageError;
-use nnf_device::Estimator;
+use nnf_device::{DeviceError, Estimator};
 use nnf_net::GateVector;
 use nnf_supernet::{Requirement, Supernet};
 use rayon::prelude::*;
@@ -17,6 +17,8 @@ use crate::choose::Candidate;
 pub(crate) struct Candidates {
     pub(crate) gates: Vec<GateVector>,
     pub(crate) candidates: Vec<Candidate>,
+    /// Whether importance pruning removed modules from what the assembler made.
+    pub(crate) cut: Vec<bool>,
 }
 
 /// So many limits from the least one to 1, each by the same factor above the one before: small networks, of which budgets
@@ -35,14 +37,18 @@ pub(crate) fn candidates(
 ) -> Result<Candidates, StageError> {
     let requirements: Vec<Requirement> =
         limits.iter().map(|limit| Requirement { bits: bits.to_vec(), limit: *limit }).collect();
-    let made = supernet.assemble(&requirements).map_err(StageError::failed)?;
+    let made = supernet.assemble_with_generated(&requirements).map_err(StageError::failed)?;
     let mut seen: BTreeSet<Vec<bool>> = BTreeSet::new();
-    let different = |(vector, _): &(GateVector, f64)| seen.insert(vector.flat());
-    let made: Vec<(GateVector, f64)> = made.into_iter().zip(limits.iter().copied()).filter(different).collect();
-    let cost = |(vector, limit): &(GateVector, f64)| {
-        let (latency, memory) = estimator.cost(vector)?;
-        Ok(Candidate { limit: *limit, kept: vector.kept(), latency, memory })
-    };
-    let candidates = made.par_iter().map(cost).collect::<Result<Vec<Candidate>, nnf_device::DeviceError>>()?;
-    Ok(Candidates { gates: made.into_iter().map(|(vector, _)| vector).collect(), candidates })
+    let different = |((vector, _), _): &((GateVector, f64), f64)| seen.insert(vector.flat());
+    let made: Vec<((GateVector, f64), f64)> = made.into_iter().zip(limits.iter().copied()).filter(different).collect();
+    let cost = |((vector, _), limit): &((GateVector, f64), f64)| candidate(estimator, vector, *limit);
+    let candidates = made.par_iter().map(cost).collect::<Result<Vec<Candidate>, DeviceError>>()?;
+    let cut = made.iter().map(|((vector, generated), _)| vector.ratio() < *generated).collect();
+    Ok(Candidates { gates: made.into_iter().map(|((vector, _), _)| vector).collect(), candidates, cut })
+}
+
+/// A gate vector's costs.
+pub(crate) fn candidate(estimator: &Estimator, gates: &GateVector, limit: f64) -> Result<Candidate, DeviceError> {
+    let (latency, memory) = estimator.cost(gates)?;
+    Ok(Candidate { limit, kept: gates.kept(), latency, memory })
 }

@@ -29,7 +29,7 @@ pub enum Choice {
 }
 
 /// How far a candidate is beyond a budget: 1 is just within, 2 twice the budget.
-fn excess(candidate: &Candidate, budget: &Budget) -> f64 {
+pub(crate) fn excess(candidate: &Candidate, budget: &Budget) -> f64 {
     let latency = budget.latency.map_or(0.0, |budget| candidate.latency.0 / budget.0.max(1e-9));
     let memory = budget.memory.map_or(0.0, |budget| candidate.memory.0 as f64 / budget.0.max(1) as f64);
     latency.max(memory)

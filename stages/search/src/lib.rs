@@ -4,7 +4,9 @@
 
 mod candidates;
 mod choose;
+mod fit;
 mod results;
+mod scenario;
 mod sweep_kind;
 
 pub use choose::{Candidate, Choice, choose};

@@ -18,12 +18,14 @@ pub(crate) struct Chosen {
     pub(crate) task: usize,
     pub(crate) candidate: Candidate,
     pub(crate) found: Accuracy,
+    /// Whether it was made to fit.
+    pub(crate) fitted: bool,
     /// Modules that the supernet has.
     pub(crate) modules: usize,
     pub(crate) counts: Counts,
     /// Its folder within the output.
     pub(crate) folder: String,
-    /// What it took to look at all limits, to slice the subnet out, and to write it.
+    /// What it took to look at all limits and to make it fit, to slice the subnet out, and to write it.
     pub(crate) search_ms: f64,
     pub(crate) extract_ms: f64,
     pub(crate) save_ms: f64,
@@ -66,6 +68,7 @@ impl Found<'_> {
             "latency_budget_us" => options(&|row| row.budget.latency.map(|latency| latency.0)),
             "memory_budget_bytes" => options(&|row| row.budget.memory.map(|memory| memory.0 as f64)),
             "fits" => self.rows.iter().map(|row| row.fits).collect::<Vec<bool>>(),
+            "fitted" => self.of_subnets(&|one| one.fitted),
             "limit" => floats(&|one| one.candidate.limit),
             "kept" => counts(&|one| one.candidate.kept as u64),
             "modules" => counts(&|one| one.modules as u64),

@@ -17,9 +17,10 @@ use nnf_results::table;
 use nnf_supernet::{Digits, Index, Questions, Supernet};
 use serde::Deserialize;
 
-use crate::candidates::{Candidates, candidates, limits};
-use crate::choose::{Choice, choose};
+use crate::candidates::limits;
+use crate::choose::Choice;
 use crate::results::{Chosen, Found, Row};
+use crate::scenario::Search;
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -27,6 +28,7 @@ struct Parameters {
     limits: usize,
     limit_min: f64,
     samples: usize,
+    fit: bool,
 }
 
 /// What a sweep reads.
@@ -41,45 +43,39 @@ struct Given {
 
 pub(crate) fn offer() -> Offer {
     let parquet = table::PARQUET;
-    let kind =
-        Kind::new("sweep", "For every task and budget on a device: the subnet to deploy, its cost and its accuracy")
-            .inputs([
-                Input::new("supernet", "inode/directory", "a trained supernet"),
-                Input::new("predictor", "application/json", "the device's latency predictor"),
-                Input::new("digits", "application/vnd.safetensors", "images and labels of digits"),
-                Input::new("samples", parquet, "samples to answer"),
-                Input::new("tasks", parquet, "the tasks with their property bits"),
-            ])
-            .outputs([
-                Output::new(
-                    "results",
-                    parquet,
-                    "a row for each scenario: chosen gates, predicted and measured cost, accuracy",
-                ),
-                Output::new("subnets", "inode/directory", "the chosen networks, a folder each"),
-            ])
-            .parameters([
-                Parameter::list("tasks", ParameterType::String, "names of the tasks"),
-                Parameter::int(
-                    "limits",
-                    2,
-                    1_000,
-                    "limits to look at, from `limit_min` to 1, evenly spaced in logarithm",
-                )
-                .default(100),
-                Parameter::float(
-                    "limit_min",
-                    1e-3,
-                    1.0,
-                    "least limit to look at: the least that the supernet was trained for",
-                )
-                .default(0.01),
-                Parameter::int("samples", 1, 100_000_000, "samples of a task at most").default(1_000),
-            ])
-            .parameters(BudgetParameters::parameters())
-            .parameters(Timing::parameters())
-            .measures()
-            .all_cpus();
+    let kind = Kind::new(
+        "sweep",
+        "For every task and budget on a device: the subnet to deploy, its cost and its accuracy",
+    )
+    .inputs([
+        Input::new("supernet", "inode/directory", "a trained supernet"),
+        Input::new("predictor", "application/json", "the device's latency predictor"),
+        Input::new("digits", "application/vnd.safetensors", "images and labels of digits"),
+        Input::new("samples", parquet, "samples to answer"),
+        Input::new("tasks", parquet, "the tasks with their property bits"),
+    ])
+    .outputs([
+        Output::new("results", parquet, "a row for each scenario: chosen gates, predicted and measured cost, accuracy"),
+        Output::new("subnets", "inode/directory", "the chosen networks, a folder each"),
+    ])
+    .parameters([
+        Parameter::list("tasks", ParameterType::String, "names of the tasks"),
+        Parameter::int("limits", 2, 1_000, "limits to look at, from `limit_min` to 1, evenly spaced in logarithm")
+            .default(100),
+        Parameter::float("limit_min", 1e-3, 1.0, "least limit to look at: the least that the supernet was trained for")
+            .default(0.01),
+        Parameter::bool(
+            "fit",
+            "whether a subnet is made to fit, by what its modules cost, where those of the assembler fit only after \
+                     importance pruning, or not at all; the paper does not",
+        )
+        .default(true),
+        Parameter::int("samples", 1, 100_000_000, "samples of a task at most").default(1_000),
+    ])
+    .parameters(BudgetParameters::parameters())
+    .parameters(Timing::parameters())
+    .measures()
+    .all_cpus();
     Offer { kind, run }
 }
 
@@ -125,13 +121,16 @@ fn search(
     for task in tasks {
         stage.go_on()?;
         let begin = Instant::now();
-        let found = candidates(&given.supernet, &estimator, &given.questions.bits[*task], &limits)?;
-        let search_ms = milliseconds(begin);
-        searching.push(search_ms);
+        let mut found = Search::new(&given.supernet, &estimator, &given.questions.bits[*task], &limits)?;
+        let all_limits_ms = milliseconds(begin);
+        searching.push(all_limits_ms);
         // Budgets often come to the same subnet; it is extracted, asked and measured once.
         let mut extracted: BTreeMap<usize, usize> = BTreeMap::new();
         for budget in budgets {
-            let (at, fits) = match choose(&found.candidates, budget, margin) {
+            let begin = Instant::now();
+            let choice = found.choose(budget, margin, p.fit)?;
+            let search_ms = all_limits_ms + milliseconds(begin);
+            let (at, fits) = match choice {
                 Some(Choice::Fits(at)) => (at, true),
                 Some(Choice::Nearest(at)) => (at, false),
                 None => continue,
@@ -171,16 +170,16 @@ fn read(stage: &Stage) -> Result<Given, StageError> {
 fn extract(
     given: &Given,
     task: usize,
-    (found, at): (&Candidates, usize),
+    (found, at): (&Search, usize),
     search_ms: f64,
     p: &Parameters,
     folder: &Path,
 ) -> Result<Chosen, StageError> {
-    let (gates, candidate) = (&found.gates[at], found.candidates[at]);
+    let (gates, candidate) = found.at(at);
     let begin = Instant::now();
     let subnet = Subnet::of(&given.supernet, gates)?;
     let extract_ms = milliseconds(begin);
-    let name = folder_name(&given.questions.names[task], candidate.limit);
+    let name = folder_name(&given.questions.names[task], candidate.limit, found.fitted(at));
     let begin = Instant::now();
     subnet.model.save(&folder.join(&name)).map_err(StageError::failed)?;
     let save_ms = milliseconds(begin);
@@ -189,12 +188,25 @@ fn extract(
     let answers = accuracy(&subnet.model, &given.digits, &given.index, &rows)?;
     let modules = gates.modules();
     let counts = subnet.counts;
-    Ok(Chosen { task, candidate, found: answers, modules, counts, folder: name, search_ms, extract_ms, save_ms })
+    let fitted = found.fitted(at).is_some();
+    Ok(Chosen {
+        task,
+        candidate,
+        found: answers,
+        fitted,
+        modules,
+        counts,
+        folder: name,
+        search_ms,
+        extract_ms,
+        save_ms,
+    })
 }
 
-/// A folder for each task and limit; limits are told in units of 10⁻⁸.
-pub(crate) fn folder_name(task: &str, limit: f64) -> String {
-    format!("{}-{:09}", file_name(task), (limit * 1e8).round())
+/// A folder for each task and limit, told in units of 10⁻⁸, and for each subnet that was made to fit.
+pub(crate) fn folder_name(task: &str, limit: f64, fitted: Option<usize>) -> String {
+    let fitted = fitted.map(|number| format!("-fitted-{number}")).unwrap_or_default();
+    format!("{}-{:09}{fitted}", file_name(task), (limit * 1e8).round())
 }
 
 fn milliseconds(begin: Instant) -> f64 {

@@ -4,12 +4,13 @@
 
 use std::time::Instant;
 
-use nnf_device::{Conditions, Predictor, Timing};
+use nnf_device::{Budget, Conditions, Micros, Predictor, Timing};
 use nnf_evaluation::Subnet;
 use nnf_net::{GateVector, Model, Weights, resnet::Config};
 use nnf_supernet::{AssemblerConfig, Encoding, Supernet, build_assembler};
 
 use crate::candidates::{candidates, limits};
+use crate::scenario::Search;
 
 fn supernet(preset: &str) -> Supernet {
     let network = Config::preset(preset).unwrap().build().unwrap();
@@ -82,6 +83,13 @@ fn speed() {
         let (assembling, _) = timed(9, || supernet.assemble(&requirements).unwrap());
         let (searching, found) = timed(9, || candidates(&supernet, &estimator, &bits, &limits).unwrap());
         println!("{preset}: assembling {assembling:.1} ms, search {searching:.1} ms, {} subnets", found.gates.len());
+        let least = found.candidates.iter().map(|one| one.latency.0).fold(f64::INFINITY, f64::min);
+        for share in [0.98, 0.9] {
+            let budget = Budget { latency: Some(Micros(least * share)), memory: None };
+            let mut offered = Search::new(&supernet, &estimator, &bits, &limits).unwrap();
+            let (fitting, choice) = timed(5, || offered.choose(&budget, 0.0, true).unwrap());
+            println!("  fitting into {share} of the least latency: {fitting:.1} ms, {choice:?}");
+        }
         let open = GateVector::open(&supernet.model.network.gate_layers());
         let near = |wanted: f64| {
             let limit = |at: &usize| found.candidates[*at].limit;

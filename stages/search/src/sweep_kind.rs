@@ -67,9 +67,9 @@ pub(crate) fn offer() -> Offer {
         Parameter::bool(
             "fit",
             "whether a subnet is made to fit, by what its modules cost, where those of the assembler fit only after \
-                     importance pruning, or not at all; the paper does not",
+             importance pruning, or not at all; the paper does not, and a little trained supernet may not bear it",
         )
-        .default(true),
+        .default(false),
         Parameter::int("samples", 1, 100_000_000, "samples of a task at most").default(1_000),
     ])
     .parameters(BudgetParameters::parameters())

@@ -65,7 +65,15 @@ stages:
       digits: digits.digits
       samples: questions.test
       tasks: questions.tasks
-    with: { tasks: [has 0], latency_shares: "${params.shares}", warm_up: 0, runs: 1, rounds: 2 }
+      validation: questions.validation
+    with:
+      tasks: [has 0]
+      latency_shares: "${params.shares}"
+      fit: true
+      calibrate: 1
+      warm_up: 0
+      runs: 1
+      rounds: 2
   table: { use: report.scenarios, in: { sweeps: "sweep[*].results" } }
 "#;
 

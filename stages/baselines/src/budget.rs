@@ -59,7 +59,7 @@ impl Target<'_> {
             (Some(most), Scope::All) => ranking
                 .least_removed(&mut |removed| Ok(small(removed)? && self.measured(&network(removed)?)? <= most))?,
             (Some(most), Scope::Gated) => {
-                let estimator = self.predictor.estimator(self.network);
+                let estimator = self.predictor.estimator(self.network)?;
                 let cost = |removed: usize| estimator.cost(&ranking.gates(self.network, removed));
                 first(ranking.removable(), |removed| Ok(cost(removed)?.0 <= most && small(removed)?))?
             }
@@ -69,7 +69,7 @@ impl Target<'_> {
 
     /// Predicted latency after so many gated channels are gone.
     pub(crate) fn predicted(&self, ranking: &Ranking, removed: usize) -> Result<Micros, BaselineError> {
-        Ok(self.predictor.estimator(self.network).cost(&ranking.gates(self.network, removed))?.0)
+        Ok(self.predictor.estimator(self.network)?.cost(&ranking.gates(self.network, removed))?.0)
     }
 
     /// Median latency of an architecture on this machine.

@@ -85,7 +85,7 @@ fn prune_tune(stage: &Stage) -> Result<(), BaselineError> {
     let testbed = Testbed::of(stage, &predictor.conditions)?;
     let target = Target { network: &network, predictor: &predictor, testbed, timing, margin: asked.margin };
     let budgets =
-        budgets(&asked.budgets(predictor.estimator(&network).whole()?)?, &p.macs_shares, Counts::of(&network).macs)?;
+        budgets(&asked.budgets(predictor.estimator(&network)?.whole()?)?, &p.macs_shares, Counts::of(&network).macs)?;
     let units = Units::of(stage);
     let pruned = Pruner { stage, units: &units, target, model: &model }.all(&p.methods, &budgets)?;
     let samples = p.samples;

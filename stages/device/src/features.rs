@@ -6,53 +6,56 @@
 
 use std::collections::HashMap;
 
-use nnf_net::{ChannelGroups, Counts, GateVector, Network, fold_network, slice_network};
+use nnf_net::{ChannelGroups, Counts, GateVector, NetError, Network, Slicer, fold_network};
 
-use crate::error::DeviceError;
-
-/// Channels of one block in libtorch's CPU convolutions.
-const BLOCK: usize = 16;
+/// Channels of one block in libtorch's CPU convolutions: a whole number of blocks may be cheaper than fewer channels.
+pub const BLOCK: usize = 16;
 
 /// Sizes of weights in KiB from which on more of them may miss a cache.
 const CACHES: [u32; 9] = [256, 512, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15, 1 << 16];
 
+/// Names of the features of a network's gate vectors, in the order of a predictor's coefficients.
+pub(crate) fn names(network: &Network) -> Vec<String> {
+    let layers = network.gate_layers();
+    let mut names: Vec<String> = layers
+        .iter()
+        .flat_map(|layer| ["kept", "blocks", "any", "one"].map(|part| format!("{}.{part}", layer.name)))
+        .collect();
+    names.extend(varying(network).iter().map(|name| format!("{name}.macs")));
+    names.extend((1..BLOCK).map(|filled| format!("only-block.{filled}")));
+    names.extend((1..BLOCK).map(|filled| format!("last-block.{filled}")));
+    names.extend(CACHES.map(|size| format!("weights.above-{size}-KiB")));
+    names.push("macs".into());
+    names
+}
+
 /// The features of a network's gate vectors; what is the same for all vectors is found once.
 #[derive(Debug)]
 pub(crate) struct Features<'a> {
-    network: &'a Network,
+    slicer: Slicer<'a>,
     /// Names of the nodes whose multiply–accumulates depend on gates.
     varying: Vec<&'a str>,
 }
 
 impl<'a> Features<'a> {
-    pub(crate) fn of(network: &'a Network) -> Self {
-        let varying = varying(network).into_iter().map(|id| network.nodes()[id].name.as_str()).collect();
-        Features { network, varying }
-    }
-
-    /// Their names, in the order of a predictor's coefficients.
-    pub(crate) fn names(&self) -> Vec<String> {
-        let layers = self.network.gate_layers();
-        let mut names: Vec<String> = layers
-            .iter()
-            .flat_map(|layer| ["kept", "blocks", "any", "one"].map(|part| format!("{}.{part}", layer.name)))
-            .collect();
-        names.extend(self.varying.iter().map(|name| format!("{name}.macs")));
-        names.extend((1..BLOCK).map(|filled| format!("only-block.{filled}")));
-        names.extend((1..BLOCK).map(|filled| format!("last-block.{filled}")));
-        names.extend(CACHES.map(|size| format!("weights.above-{size}-KiB")));
-        names.push("macs".into());
-        names
+    /// For a network that can be sliced.
+    pub(crate) fn of(network: &'a Network) -> Result<Self, NetError> {
+        Ok(Features { slicer: Slicer::of(network)?, varying: varying(network) })
     }
 
     /// Values of the features for a gate vector, in the order of the names.
-    pub(crate) fn values(&self, gates: &GateVector) -> Result<Vec<f64>, DeviceError> {
-        let sliced = slice_network(self.network, gates)?;
-        Ok(self.of_slice(gates, &sliced, &Counts::of(&fold_network(&sliced)?)))
+    pub(crate) fn values(&self, gates: &GateVector) -> Result<Vec<f64>, NetError> {
+        Ok(self.values_and_counts(gates)?.0)
     }
 
-    /// The same where the slice is at hand, and the counts of the network as it is deployed.
-    pub(crate) fn of_slice(&self, gates: &GateVector, sliced: &Network, deployed: &Counts) -> Vec<f64> {
+    /// The same, and what the subnet costs as it is deployed.
+    pub(crate) fn values_and_counts(&self, gates: &GateVector) -> Result<(Vec<f64>, Counts), NetError> {
+        let sliced = self.slicer.network(gates)?;
+        let deployed = Counts::of(&fold_network(&sliced)?);
+        Ok((self.of_slice(gates, &sliced, &deployed), deployed))
+    }
+
+    fn of_slice(&self, gates: &GateVector, sliced: &Network, deployed: &Counts) -> Vec<f64> {
         let kept = gates.0.iter().map(|layer| layer.iter().filter(|kept| **kept).count());
         let one = |holds: bool| f64::from(u8::from(holds));
         let mut values: Vec<f64> = kept
@@ -90,8 +93,9 @@ fn fillings(sliced: &Network, macs: &[f64]) -> Vec<f64> {
     values
 }
 
-/// Nodes whose multiply–accumulates depend on gates.
-fn varying(network: &Network) -> Vec<usize> {
+/// Names of the nodes whose multiply–accumulates depend on gates.
+fn varying(network: &Network) -> Vec<&str> {
     let gated = ChannelGroups::of(network).gated(network);
-    gated.into_iter().filter(|id| network.macs_of(*id).0 > 0).collect()
+    let counted = gated.into_iter().filter(|id| network.macs_of(*id).0 > 0);
+    counted.map(|id| network.nodes()[id].name.as_str()).collect()
 }

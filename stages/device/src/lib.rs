@@ -25,6 +25,7 @@ mod testbed;
 
 pub use budget::{Budget, BudgetParameters};
 pub use error::DeviceError;
+pub use features::BLOCK;
 pub use measure::{Latency, Measured, Meter, Micros, Timing, architecture};
 pub use predictor::{Conditions, Estimator, Predictor};
 pub use speed::reference;

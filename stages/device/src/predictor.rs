@@ -4,11 +4,11 @@
 
 use std::path::Path;
 
-use nnf_net::{Bytes, Counts, GateLayer, GateVector, Network, fold_network, slice_network};
+use nnf_net::{Bytes, GateLayer, GateVector, Network};
 use serde::{Deserialize, Serialize};
 
 use crate::error::DeviceError;
-use crate::features::Features;
+use crate::features::{self, Features};
 use crate::fit::linear;
 use crate::measure::{Micros, Timing};
 
@@ -79,13 +79,15 @@ impl Predictor {
     /// Names of the features that a predictor for a network has.
     #[must_use]
     pub fn feature_names(network: &Network) -> Vec<String> {
-        Features::of(network).names()
+        features::names(network)
     }
 
     /// Predicts for many gate vectors of one network.
-    #[must_use]
-    pub fn estimator<'a>(&'a self, network: &'a Network) -> Estimator<'a> {
-        Estimator { predictor: self, network, features: Features::of(network) }
+    ///
+    /// # Errors
+    /// When a gate of the network stands where its channels cannot be removed.
+    pub fn estimator<'a>(&'a self, network: &'a Network) -> Result<Estimator<'a>, DeviceError> {
+        Ok(Estimator { predictor: self, network, features: Features::of(network)? })
     }
 
     pub(crate) fn of_features(&self, values: &[f64]) -> Micros {
@@ -146,9 +148,7 @@ impl Estimator<'_> {
     /// # Errors
     /// When the gates do not fit.
     pub fn cost(&self, gates: &GateVector) -> Result<(Micros, Bytes), DeviceError> {
-        let sliced = slice_network(self.network, gates)?;
-        let deployed = Counts::of(&fold_network(&sliced)?);
-        let latency = self.predictor.of_features(&self.features.of_slice(gates, &sliced, &deployed));
-        Ok((latency, deployed.memory()))
+        let (values, deployed) = self.features.values_and_counts(gates)?;
+        Ok((self.predictor.of_features(&values), deployed.memory()))
     }
 }

@@ -75,7 +75,7 @@ impl Profile {
                 profile.latencies.len()
             )));
         }
-        let features = Features::of(network);
+        let features = Features::of(network)?;
         let rows = set.gates.iter().map(|gates| features.values(gates)).collect::<Result<Vec<_>, _>>()?;
         // A vector's last feature is its multiply–accumulates, which the profile counted too.
         if let Some(at) = (0..rows.len()).find(|at| rows[*at].last() != profile.macs.get(*at)) {

@@ -41,9 +41,9 @@ fn conditions() -> Conditions {
 #[test]
 fn least_squares_finds_a_linear_law() {
     let network = network();
-    let features = Features::of(&network);
+    let features = Features::of(&network).unwrap();
     let rows: Vec<Vec<f64>> = (0..200).map(|seed| features.values(&gates(&network, seed)).unwrap()).collect();
-    assert_eq!(rows[0].len(), features.names().len());
+    assert_eq!(rows[0].len(), Predictor::feature_names(&network).len());
     let last = rows[0].len() - 1;
     let law = |row: &Vec<f64>| 150.0 + 2.5e-4 * row[last] + 3.0 * row[0];
     let latencies: Vec<f64> = rows.iter().map(law).collect();
@@ -74,8 +74,8 @@ fn features_tell_how_blocks_are_filled() {
     let layers = network.gate_layers();
     let keep =
         |kept: usize| GateVector(layers.iter().map(|layer| (0..layer.width).map(|at| at < kept).collect()).collect());
-    let features = Features::of(&network);
-    let names = features.names();
+    let features = Features::of(&network).unwrap();
+    let names = Predictor::feature_names(&network);
     let value = |kept: usize, name: &str| {
         let at = names.iter().position(|one| one == name).unwrap();
         features.values(&keep(kept)).unwrap()[at]
@@ -135,7 +135,7 @@ fn predictors_reload_and_refuse_other_networks() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("predictor.json");
     let network = network();
-    let names = Features::of(&network).names();
+    let names = Predictor::feature_names(&network);
     let predictor = Predictor {
         format: "nnf.predictor".into(),
         version: 1,
@@ -150,7 +150,7 @@ fn predictors_reload_and_refuse_other_networks() {
     let again = Predictor::load(&path, &network).unwrap();
     assert_eq!(again, predictor);
     let gates = gates(&network, 1);
-    let cost = |predictor: &Predictor| predictor.estimator(&network).cost(&gates).unwrap();
+    let cost = |predictor: &Predictor| predictor.estimator(&network).unwrap().cost(&gates).unwrap();
     assert_eq!(cost(&again), cost(&predictor));
     let deployed = architecture(&network, &gates).unwrap();
     assert_eq!(cost(&predictor).1, Counts::of(&deployed.network).memory(), "as it is deployed");
@@ -226,7 +226,7 @@ fn profiles_are_compared_at_one_speed() {
 #[test]
 fn a_learning_curve_falls_and_repeats_draw_other_subsets() {
     let network = network();
-    let features = Features::of(&network);
+    let features = Features::of(&network).unwrap();
     let rows = |from: u64, to: u64| -> (Vec<Vec<f64>>, Vec<f64>) {
         let rows: Vec<Vec<f64>> = (from..to).map(|seed| features.values(&gates(&network, seed)).unwrap()).collect();
         let last = rows[0].len() - 1;

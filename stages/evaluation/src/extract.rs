@@ -3,7 +3,7 @@
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, Stage, StageError};
 use nnf_net::Counts;
 use nnf_results::table;
-use nnf_supernet::{Questions, Requirement, Supernet};
+use nnf_supernet::{Assembled, Questions, Requirement, Supernet};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -38,9 +38,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let questions = Questions::load(stage.input("tasks")?).map_err(StageError::failed)?;
     let task = questions.position(&p.task).map_err(StageError::failed)?;
     let requirement = Requirement { bits: questions.bits[task].clone(), limit: p.limit };
-    let made = supernet.assemble_with_generated(&[requirement]).map_err(StageError::failed)?;
-    let (gates, generated) =
-        made.into_iter().next().ok_or_else(|| StageError::failed("the assembler made no gates"))?;
+    let Assembled { gates, generated, .. } = supernet.assembled_for(requirement).map_err(StageError::failed)?;
     let subnet = Subnet::of(&supernet, &gates)?;
     subnet.model.save(stage.output("model")?).map_err(StageError::failed)?;
     let whole = Counts::of(&supernet.model.network);

@@ -4,7 +4,7 @@
 
 use nnf_contract::{Stage, StageError};
 use nnf_net::{Counts, Random};
-use nnf_supernet::{Digits, Index, Questions, Requirement, Supernet};
+use nnf_supernet::{Assembled, Digits, Index, Questions, Requirement, Supernet};
 use polars::prelude::*;
 
 use crate::accuracy::{Accuracy, accuracy};
@@ -80,9 +80,7 @@ impl Asked {
         samples: usize,
     ) -> Result<Row, EvaluationError> {
         let requirement = Requirement { bits: self.questions.bits[task].clone(), limit };
-        let made = supernet.assemble_with_generated(&[requirement])?;
-        let (gates, generated) =
-            made.into_iter().next().ok_or_else(|| EvaluationError::Misfit("the assembler made no gates".into()))?;
+        let Assembled { gates, generated, .. } = supernet.assembled_for(requirement)?;
         let subnet = Subnet::of(supernet, &gates)?;
         let mut rows = self.index.of_task(task);
         rows.truncate(samples);

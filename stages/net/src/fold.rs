@@ -42,40 +42,31 @@ struct Folded {
 fn without_norms(network: &Network) -> Result<(Network, Vec<Folded>), NetError> {
     let mut nodes: Vec<Node> = Vec::new();
     let mut folded: Vec<Folded> = Vec::new();
+    // For each node of the network, which of the new ones answers for it.
+    let mut place: Vec<usize> = Vec::new();
+    let readers = network.reader_counts();
     for (id, node) in network.nodes().iter().enumerate() {
-        let mut node = node.clone();
-        for input in &mut node.inputs {
-            *input = renamed(&folded, input);
-        }
-        let Op::BatchNorm { eps, .. } = node.op else {
-            nodes.push(node);
-            continue;
-        };
-        let layer = network.inputs_of(id).first().copied().filter(|layer| foldable(network, *layer));
-        let Some(layer) = layer.map(|layer| network.nodes()[layer].name.clone()) else {
-            nodes.push(node);
-            continue;
-        };
-        for made in nodes.iter_mut().filter(|made| made.name == layer) {
-            if let Op::Conv2d { bias, .. } | Op::Linear { bias, .. } = &mut made.op {
+        let layer = network.inputs_of(id).first().copied().filter(|layer| foldable(network, *layer, readers[*layer]));
+        if let (Op::BatchNorm { eps, .. }, Some(layer)) = (&node.op, layer) {
+            let at = place[layer];
+            if let Op::Conv2d { bias, .. } | Op::Linear { bias, .. } = &mut nodes[at].op {
                 *bias = true;
             }
+            folded.push(Folded { layer: nodes[at].name.clone(), norm: node.name.clone(), eps: *eps });
+            place.push(at);
+            continue;
         }
-        folded.push(Folded { layer, norm: node.name, eps });
+        let inputs = network.inputs_of(id).iter().map(|input| nodes[place[*input]].name.clone()).collect();
+        place.push(nodes.len());
+        nodes.push(Node { name: node.name.clone(), op: node.op.clone(), inputs });
     }
-    let outputs: Vec<String> =
-        network.outputs().iter().map(|id| renamed(&folded, &network.nodes()[*id].name)).collect();
+    let outputs: Vec<String> = network.outputs().iter().map(|id| nodes[place[*id]].name.clone()).collect();
     Ok((Network::new(network.name(), nodes, &outputs)?, folded))
 }
 
-/// Who answers for a node now.
-fn renamed(folded: &[Folded], name: &str) -> String {
-    folded.iter().find(|one| one.norm == name).map_or(name, |one| one.layer.as_str()).to_owned()
-}
-
-fn foldable(network: &Network, layer: usize) -> bool {
+fn foldable(network: &Network, layer: usize, readers: usize) -> bool {
     let is_layer = matches!(network.nodes()[layer].op, Op::Conv2d { .. } | Op::Linear { .. });
-    is_layer && network.readers_of(layer).len() == 1 && !network.outputs().contains(&layer)
+    is_layer && readers == 1 && !network.outputs().contains(&layer)
 }
 
 /// w·s and (b − mean)·s + offset, with s = factor / √(variance + eps).

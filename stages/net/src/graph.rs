@@ -2,7 +2,7 @@
 //!
 //! It does not know tensors, nor which backbone it is.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -54,9 +54,9 @@ impl Network {
     /// # Errors
     /// For names that clash or are not before their use, and for nodes that do not fit what they read.
     pub fn new(name: impl Into<String>, nodes: Vec<Node>, outputs: &[String]) -> Result<Self, NetError> {
-        let mut ids: BTreeMap<&str, usize> = BTreeMap::new();
-        let mut inputs: Vec<Vec<usize>> = Vec::new();
-        let mut shapes: Vec<Vec<i64>> = Vec::new();
+        let mut ids: HashMap<&str, usize> = HashMap::with_capacity(nodes.len());
+        let mut inputs: Vec<Vec<usize>> = Vec::with_capacity(nodes.len());
+        let mut shapes: Vec<Vec<i64>> = Vec::with_capacity(nodes.len());
         for (id, node) in nodes.iter().enumerate() {
             if node.name.is_empty() {
                 return Err(NetError::node("", format!("node {id} has no name")));
@@ -145,6 +145,13 @@ impl Network {
     #[must_use]
     pub fn readers_of(&self, id: usize) -> Vec<usize> {
         (0..self.nodes.len()).filter(|reader| self.inputs[*reader].contains(&id)).collect()
+    }
+
+    /// How often each node is read.
+    pub(crate) fn reader_counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.nodes.len()];
+        self.inputs.iter().flatten().for_each(|input| counts[*input] += 1);
+        counts
     }
 
     /// For each node the values that end there: those that nothing reads after it and nobody wants.

@@ -42,7 +42,7 @@ pub use parameter::{Parameter, Role};
 pub use random::Random;
 pub use remove::remove_channels;
 pub use runner::{Gates, Precision, Run, forward};
-pub use slice::{slice, slice_network};
+pub use slice::{Slicer, slice, slice_network};
 pub use weights::Weights;
 
 /// The kinds of stage that this crate offers.

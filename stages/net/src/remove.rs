@@ -3,8 +3,6 @@
 //! The one place where a network gets smaller: slicing by gates and pruning by importance both come here. A layer of
 //! which nothing is left becomes a per-channel constant. It does not know who chose the channels.
 
-use std::collections::BTreeSet;
-
 use tch::Tensor;
 
 use crate::compute::compute;
@@ -38,7 +36,16 @@ pub fn remove_channels(
     weights: Option<&Weights>,
     keep: &[Option<Vec<i64>>],
 ) -> Result<(Network, Option<Weights>), NetError> {
-    let groups = ChannelGroups::of(network);
+    remove(network, weights, &ChannelGroups::of(network), keep)
+}
+
+/// The same where the groups are at hand.
+pub(crate) fn remove(
+    network: &Network,
+    weights: Option<&Weights>,
+    groups: &ChannelGroups,
+    keep: &[Option<Vec<i64>>],
+) -> Result<(Network, Option<Weights>), NetError> {
     if keep.len() != groups.groups().len() {
         let (named, own) = (keep.len(), groups.groups().len());
         return Err(NetError::Gates(format!("{named} groups are named, the network has {own}")));
@@ -81,9 +88,10 @@ fn check(network: &Network, group: &ChannelGroup, kept: &[i64]) -> Result<(), Ne
 struct Remover<'a> {
     network: &'a Network,
     weights: Option<&'a Weights>,
-    groups: ChannelGroups,
+    groups: &'a ChannelGroups,
     keep: &'a [Option<Vec<i64>>],
-    nodes: Vec<Node>,
+    /// What is left, with its position in the old network.
+    nodes: Vec<(usize, Node)>,
     fates: Vec<Fate>,
     new: Weights,
 }
@@ -118,11 +126,12 @@ impl Remover<'_> {
             }
             let mut shape = network.shape_of(id).to_vec();
             shape[channel_axis(network.shape_of(id))] = self.channels(id);
-            self.nodes.push(Node { name: node.name.clone(), op: Op::Constant { shape }, inputs: Vec::new() });
+            let op = Op::Constant { shape };
+            self.nodes.push((id, Node { name: node.name.clone(), op, inputs: Vec::new() }));
             return Ok(Fate::Constant);
         }
         let op = self.narrowed(id, &node.op);
-        self.nodes.push(Node { name: node.name.clone(), op, inputs: node.inputs.clone() });
+        self.nodes.push((id, Node { name: node.name.clone(), op, inputs: node.inputs.clone() }));
         Ok(if matches!(node.op, Op::Constant { .. }) { Fate::Constant } else { Fate::Here })
     }
 
@@ -203,19 +212,21 @@ impl Remover<'_> {
 
     /// Leaves out what nothing reads any more.
     fn finish(self) -> Result<(Network, Option<Weights>), NetError> {
-        let outputs: Vec<String> =
-            self.network.outputs().iter().map(|id| self.network.nodes()[*id].name.clone()).collect();
-        let mut wanted: BTreeSet<&str> = outputs.iter().map(String::as_str).collect();
-        let mut used = vec![false; self.nodes.len()];
-        for (position, node) in self.nodes.iter().enumerate().rev() {
-            if wanted.contains(node.name.as_str()) || matches!(node.op, Op::Input { .. }) {
-                used[position] = true;
-                wanted.extend(node.inputs.iter().map(String::as_str));
+        let old = self.network;
+        let mut wanted = vec![false; old.nodes().len()];
+        old.outputs().iter().for_each(|id| wanted[*id] = true);
+        let mut kept: Vec<Node> = Vec::with_capacity(self.nodes.len());
+        for (id, node) in self.nodes.into_iter().rev() {
+            if wanted[id] || matches!(node.op, Op::Input { .. }) {
+                // A constant reads nothing any more.
+                let reads: &[usize] = if node.inputs.is_empty() { &[] } else { old.inputs_of(id) };
+                reads.iter().for_each(|input| wanted[*input] = true);
+                kept.push(node);
             }
         }
-        let kept: Vec<Node> =
-            self.nodes.iter().zip(&used).filter(|(_, used)| **used).map(|(node, _)| node.clone()).collect();
-        let network = Network::new(self.network.name(), kept, &outputs)?;
+        kept.reverse();
+        let outputs: Vec<String> = old.outputs().iter().map(|id| old.nodes()[*id].name.clone()).collect();
+        let network = Network::new(old.name(), kept, &outputs)?;
         let Some(_) = self.weights else { return Ok((network, None)) };
         let mut weights = Weights::default();
         for parameter in network.parameters() {

@@ -2,48 +2,70 @@
 //!
 //! The subnet computes what the supernet computes with those gates. It does not know weights' meaning or who chose.
 
-use std::collections::BTreeMap;
-
 use crate::error::NetError;
 use crate::gates::GateVector;
 use crate::graph::{Network, Node};
 use crate::groups::ChannelGroups;
 use crate::op::Op;
-use crate::remove::remove_channels;
+use crate::remove::remove;
 use crate::weights::Weights;
+
+/// Slices one network by many gate vectors: what is the same for all of them is found and checked once.
+#[derive(Debug)]
+pub struct Slicer<'a> {
+    network: &'a Network,
+    groups: ChannelGroups,
+    /// Group of each gate layer's channels.
+    gated: Vec<usize>,
+}
+
+impl<'a> Slicer<'a> {
+    /// For a network.
+    ///
+    /// # Errors
+    /// When a gate stands where its channels cannot be removed.
+    pub fn of(network: &'a Network) -> Result<Self, NetError> {
+        let groups = ChannelGroups::of(network);
+        let gates = (0..network.nodes().len()).filter(|id| network.nodes()[*id].op == Op::Gate);
+        let gated = gates.map(|id| check_gate(network, &groups, id).map(|()| groups.of_node(id)));
+        let gated = gated.collect::<Result<Vec<usize>, NetError>>()?;
+        Ok(Slicer { network, groups, gated })
+    }
+
+    /// The subnet's architecture alone: what a profiler measures.
+    ///
+    /// # Errors
+    /// When the vector does not fit.
+    pub fn network(&self, gates: &GateVector) -> Result<Network, NetError> {
+        Ok(self.cut(None, gates)?.0)
+    }
+
+    fn cut(&self, weights: Option<&Weights>, gates: &GateVector) -> Result<(Network, Option<Weights>), NetError> {
+        gates.check(self.network)?;
+        let mut keep: Vec<Option<Vec<i64>>> = vec![None; self.groups.groups().len()];
+        for (group, kept) in self.gated.iter().zip(gates.kept_positions()) {
+            keep[*group] = Some(kept);
+        }
+        let (network, weights) = remove(self.network, weights, &self.groups, &keep)?;
+        Ok((without_gates(&network)?, weights))
+    }
+}
 
 /// The subnet that a gate vector asks for, with its weights.
 ///
 /// # Errors
-/// When the vector does not fit, or a gate stands where its channels cannot be removed.
+/// As [`slice_network`].
 pub fn slice(network: &Network, weights: &Weights, gates: &GateVector) -> Result<(Network, Weights), NetError> {
-    let (network, weights) = cut(network, Some(weights), gates)?;
+    let (network, weights) = Slicer::of(network)?.cut(Some(weights), gates)?;
     Ok((network, weights.unwrap_or_default()))
 }
 
-/// The subnet's architecture alone: what a profiler measures.
+/// The architecture of one subnet; for many of them, [`Slicer`].
 ///
 /// # Errors
-/// As [`slice()`].
+/// When the vector does not fit, or a gate stands where its channels cannot be removed.
 pub fn slice_network(network: &Network, gates: &GateVector) -> Result<Network, NetError> {
-    Ok(cut(network, None, gates)?.0)
-}
-
-fn cut(
-    network: &Network,
-    weights: Option<&Weights>,
-    gates: &GateVector,
-) -> Result<(Network, Option<Weights>), NetError> {
-    gates.check(network)?;
-    let groups = ChannelGroups::of(network);
-    let mut keep: Vec<Option<Vec<i64>>> = vec![None; groups.groups().len()];
-    let layers = (0..network.nodes().len()).filter(|id| network.nodes()[*id].op == Op::Gate);
-    for (id, kept) in layers.zip(gates.kept_positions()) {
-        check_gate(network, &groups, id)?;
-        keep[groups.of_node(id)] = Some(kept);
-    }
-    let (network, weights) = remove_channels(network, weights, &keep)?;
-    Ok((without_gates(&network)?, weights))
+    Slicer::of(network)?.network(gates)
 }
 
 /// A channel may go with its gate if nothing sees it but through the gate, and nothing behind the gate makes something
@@ -93,16 +115,23 @@ fn check_consumers(network: &Network, groups: &ChannelGroups, gate: usize) -> Re
 
 /// The same network with open gates taken out.
 fn without_gates(network: &Network) -> Result<Network, NetError> {
-    let places: BTreeMap<&str, usize> = network.nodes().iter().map(|node| node.name.as_str()).zip(0..).collect();
-    let source = |name: &String| {
-        let mut id = places.get(name.as_str()).copied();
-        while let Some(at) = id.filter(|at| network.nodes()[*at].op == Op::Gate) {
-            id = network.inputs_of(at).first().copied();
+    let is_gate = |id: usize| network.nodes()[id].op == Op::Gate;
+    let source = |id: &usize| {
+        let mut id = *id;
+        while let Some(from) = network.inputs_of(id).first().filter(|_| is_gate(id)) {
+            id = *from;
         }
-        id.map_or_else(|| name.clone(), |id| network.nodes()[id].name.clone())
+        network.nodes()[id].name.clone()
     };
-    let rewired = |node: &Node| Node { inputs: node.inputs.iter().map(source).collect(), ..node.clone() };
-    let nodes = network.nodes().iter().filter(|node| node.op != Op::Gate).map(rewired).collect();
-    let outputs: Vec<String> = network.outputs().iter().map(|id| source(&network.nodes()[*id].name)).collect();
+    let rewired = |id: usize| {
+        let node = &network.nodes()[id];
+        Node {
+            name: node.name.clone(),
+            op: node.op.clone(),
+            inputs: network.inputs_of(id).iter().map(source).collect(),
+        }
+    };
+    let nodes = (0..network.nodes().len()).filter(|id| !is_gate(*id)).map(rewired).collect();
+    let outputs: Vec<String> = network.outputs().iter().map(source).collect();
     Network::new(network.name(), nodes, &outputs)
 }

@@ -199,8 +199,9 @@ pub(crate) fn document(methods: &[Method], preparation: &Preparation, parts: &[f
     let mut document = Document::new("Preparation time (once) and customisation time (for each scenario)")
         .table("", Table::new(TITLES, methods.iter().map(row).collect()))
         .text(
-            "Customisation of NN-Factory is the mean over scenarios of search over all limits, extraction and saving; of a \
-             baseline, the mean time of pruning and of training until it is within 0.1 point of its best validation \
+            "Customisation of NN-Factory is the mean over scenarios of search over all limits (with making a subnet fit and \
+             asking it validation samples, where it does so), extraction and saving; of a baseline, the mean time of \
+             pruning and of training until it is within 0.1 point of its best validation \
              accuracy, without the time of looking at validation samples; the network that is compared elsewhere is of the \
              least validation loss, which may come later.",
         )

@@ -7,18 +7,23 @@ use std::collections::BTreeSet;
 use nnf_contract::StageError;
 use nnf_device::{DeviceError, Estimator};
 use nnf_net::GateVector;
-use nnf_supernet::{Requirement, Supernet};
+use nnf_supernet::{Assembled, Requirement, Supernet};
 use rayon::prelude::*;
 
 use crate::choose::Candidate;
 
-/// Gate vectors, each with its costs.
+/// Different subnets, each with its costs.
 #[derive(Debug, Default)]
 pub(crate) struct Candidates {
-    pub(crate) gates: Vec<GateVector>,
+    pub(crate) made: Vec<Assembled>,
     pub(crate) candidates: Vec<Candidate>,
+}
+
+impl Candidates {
     /// Whether importance pruning removed modules from what the assembler made.
-    pub(crate) cut: Vec<bool>,
+    pub(crate) fn is_cut(&self, at: usize) -> bool {
+        self.made[at].gates.ratio() < self.made[at].generated
+    }
 }
 
 /// So many limits from the least one to 1, each by the same factor above the one before: small networks, of which budgets
@@ -37,14 +42,13 @@ pub(crate) fn candidates(
 ) -> Result<Candidates, StageError> {
     let requirements: Vec<Requirement> =
         limits.iter().map(|limit| Requirement { bits: bits.to_vec(), limit: *limit }).collect();
-    let made = supernet.assemble_with_generated(&requirements).map_err(StageError::failed)?;
+    let made = supernet.assembled(&requirements).map_err(StageError::failed)?;
     let mut seen: BTreeSet<Vec<bool>> = BTreeSet::new();
-    let different = |((vector, _), _): &((GateVector, f64), f64)| seen.insert(vector.flat());
-    let made: Vec<((GateVector, f64), f64)> = made.into_iter().zip(limits.iter().copied()).filter(different).collect();
-    let cost = |((vector, _), limit): &((GateVector, f64), f64)| candidate(estimator, vector, *limit);
-    let candidates = made.par_iter().map(cost).collect::<Result<Vec<Candidate>, DeviceError>>()?;
-    let cut = made.iter().map(|((vector, generated), _)| vector.ratio() < *generated).collect();
-    Ok(Candidates { gates: made.into_iter().map(|((vector, _), _)| vector).collect(), candidates, cut })
+    let (made, limits): (Vec<Assembled>, Vec<f64>) =
+        made.into_iter().zip(limits.iter().copied()).filter(|(one, _)| seen.insert(one.gates.flat())).unzip();
+    let costs = made.par_iter().zip(&limits).map(|(one, limit)| candidate(estimator, &one.gates, *limit));
+    let candidates = costs.collect::<Result<Vec<Candidate>, DeviceError>>()?;
+    Ok(Candidates { made, candidates })
 }
 
 /// A gate vector's costs.

@@ -3,15 +3,12 @@
 //! Importance pruning (paper §5.2) removes modules whatever they cost: one channel less may save nothing, or even take
 //! longer. Here the importance that is lost is weighed against what is saved. It does not know what costs are.
 
+use nnf_device::BLOCK;
 use nnf_net::GateVector;
 use rayon::prelude::*;
 
-/// Channels of one block in CPU convolutions: a whole number of them may be cheaper than fewer channels.
-const BLOCK: usize = 16;
 /// Modules fewer that are tried for a layer, beside whole blocks and none.
 const FEW: usize = 8;
-/// How far a round goes before costs are asked anew, as a share of the way that is left.
-const PART: f64 = 0.125;
 
 /// The open modules of a layer.
 struct Layer {
@@ -26,11 +23,11 @@ struct Layer {
 }
 
 /// A layer with fewer modules.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Move {
-    layer: usize,
     kept: usize,
-    saved: f64,
+    /// Share of the budget that is used then.
+    used: f64,
     /// Importance lost for each unit saved, as far as the saving is of use.
     price: f64,
 }
@@ -38,8 +35,8 @@ struct Move {
 /// Gates with fewer modules of which `excess`, the share of a budget that is used, is 1 at most; `None` if no removal
 /// leads there. `logits` are of all modules, side by side; an essential layer keeps a module.
 ///
-/// In each round the cheapest removals go, one for each layer at most, until an eighth of the way is gone; then costs are
-/// asked anew.
+/// The cheapest removal goes, again and again. What one costs depends on other layers a little, so it is asked anew only
+/// for the layer that is the cheapest as far as known (lazy greedy, Minoux 1978).
 ///
 /// # Errors
 /// When `excess` fails.
@@ -50,22 +47,29 @@ pub(crate) fn fit<E: Send>(
     excess: &(impl Fn(&GateVector) -> Result<f64, E> + Sync),
 ) -> Result<Option<GateVector>, E> {
     let mut layers = layers(gates, logits, essential);
-    let mut over = excess(gates)? - 1.0;
-    while over > 0.0 {
-        let mut moves = cheapest(&layers, over, excess)?;
-        moves.sort_by(|a, b| a.price.total_cmp(&b.price));
-        if moves.is_empty() {
-            return Ok(None);
-        }
-        let mut saved = 0.0;
-        for one in moves {
-            if saved >= over * PART {
-                break;
+    let mut used = excess(gates)?;
+    let mut known: Vec<Option<Move>> = vec![None; layers.len()];
+    // Whether all that is known is of the present gates.
+    let mut fresh = false;
+    while used > 1.0 {
+        let price = |at: usize| known[at].map_or(f64::INFINITY, |one| one.price);
+        let least = (0..layers.len()).filter(|at| known[*at].is_some()).min_by(|a, b| price(*a).total_cmp(&price(*b)));
+        let Some(at) = least else {
+            if fresh {
+                return Ok(None);
             }
-            layers[one.layer].kept = one.kept;
-            saved += one.saved;
+            let all = (0..layers.len()).into_par_iter().map(|at| cheapest(&layers, at, used, excess));
+            known = all.collect::<Result<_, E>>()?;
+            fresh = true;
+            continue;
+        };
+        let others = (0..layers.len()).filter(|other| *other != at).map(price).fold(f64::INFINITY, f64::min);
+        known[at] = cheapest(&layers, at, used, excess)?;
+        if let Some(one) = known[at].filter(|one| one.price <= others) {
+            layers[at].kept = one.kept;
+            used = one.used;
+            fresh = false;
         }
-        over = excess(&kept(&layers, None))? - 1.0;
     }
     Ok(Some(kept(&layers, None)))
 }
@@ -99,30 +103,24 @@ fn kept(layers: &[Layer], other: Option<(usize, usize)>) -> GateVector {
     GateVector(layers.iter().enumerate().map(one).collect())
 }
 
-/// The cheapest removal of each layer that saves something.
+/// The cheapest removal of a layer's modules that saves something.
 fn cheapest<E: Send>(
     layers: &[Layer],
-    over: f64,
+    at: usize,
+    used: f64,
     excess: &(impl Fn(&GateVector) -> Result<f64, E> + Sync),
-) -> Result<Vec<Move>, E> {
-    let fewer = |(number, layer): (usize, &Layer)| {
-        let mut counts: Vec<usize> = (1..=FEW).filter_map(|less| layer.kept.checked_sub(less)).collect();
-        counts.extend([layer.kept.saturating_sub(1) / BLOCK * BLOCK, layer.least]);
-        counts.retain(|kept| (layer.least..layer.kept).contains(kept));
-        counts.sort_unstable();
-        counts.dedup();
-        counts.into_iter().map(move |kept| (number, kept)).collect::<Vec<_>>()
-    };
-    let tried: Vec<(usize, usize)> = layers.iter().enumerate().flat_map(fewer).collect();
-    let moves = tried.par_iter().map(|(number, count)| {
-        let saved = over + 1.0 - excess(&kept(layers, Some((*number, *count))))?;
-        let layer = &layers[*number];
+) -> Result<Option<Move>, E> {
+    let layer = &layers[at];
+    let mut counts: Vec<usize> = (1..=FEW).filter_map(|less| layer.kept.checked_sub(less)).collect();
+    counts.extend([layer.kept.saturating_sub(1) / BLOCK * BLOCK, layer.least]);
+    counts.retain(|kept| (layer.least..layer.kept).contains(kept));
+    counts.sort_unstable();
+    counts.dedup();
+    let moves = counts.par_iter().map(|count| {
+        let less = excess(&kept(layers, Some((at, *count))))?;
         let lost = layer.importance[layer.kept] - layer.importance[*count];
-        Ok(Move { layer: *number, kept: *count, saved, price: lost / saved.min(over) })
+        Ok(Move { kept: *count, used: less, price: lost / (used - less).min(used - 1.0) })
     });
-    let mut moves: Vec<Move> = moves.collect::<Result<_, E>>()?;
-    moves.retain(|one| one.saved > 1e-9);
-    moves.sort_by(|a, b| a.layer.cmp(&b.layer).then(a.price.total_cmp(&b.price)));
-    moves.dedup_by_key(|one| one.layer);
-    Ok(moves)
+    let moves = moves.collect::<Result<Vec<Move>, E>>()?;
+    Ok(moves.into_iter().filter(|one| used - one.used > 1e-9).min_by(|a, b| a.price.total_cmp(&b.price)))
 }

@@ -2,9 +2,12 @@
 //!
 //! It does not know how the supernet was trained or the predictor fitted.
 
+mod calibration;
 mod candidates;
 mod choose;
 mod fit;
+mod given;
+mod judge;
 mod results;
 mod scenario;
 mod sweep_kind;
@@ -18,6 +21,10 @@ pub fn offers() -> Vec<nnf_contract::Offer> {
 }
 
 #[cfg(test)]
+mod judge_tests;
+#[cfg(test)]
 mod speed;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod toy;

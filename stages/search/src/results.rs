@@ -25,8 +25,7 @@ pub(crate) struct Chosen {
     pub(crate) counts: Counts,
     /// Its folder within the output.
     pub(crate) folder: String,
-    /// What it took to look at all limits and to make it fit, to slice the subnet out, and to write it.
-    pub(crate) search_ms: f64,
+    /// What it took to slice the subnet out, and to write it.
     pub(crate) extract_ms: f64,
     pub(crate) save_ms: f64,
 }
@@ -37,6 +36,8 @@ pub(crate) struct Row {
     pub(crate) chosen: usize,
     pub(crate) budget: Budget,
     pub(crate) fits: bool,
+    /// What it took to look at all limits, and where a subnet was made to fit, to do so and to judge it.
+    pub(crate) search_ms: f64,
 }
 
 /// All that was found.
@@ -85,7 +86,7 @@ impl Found<'_> {
             "low" => floats(&|one| one.found.interval().0),
             "high" => floats(&|one| one.found.interval().1),
             "samples" => counts(&|one| one.found.samples),
-            "search_ms" => floats(&|one| one.search_ms),
+            "search_ms" => self.rows.iter().map(|row| row.search_ms).collect::<Vec<f64>>(),
             "extract_ms" => floats(&|one| one.extract_ms),
             "save_ms" => floats(&|one| one.save_ms),
             "subnet" => texts(&|one| one.folder.clone()),

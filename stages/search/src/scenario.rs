@@ -5,75 +5,92 @@
 
 use nnf_contract::StageError;
 use nnf_device::{Budget, DeviceError, Estimator};
-use nnf_net::{GateVector, NetError};
-use nnf_supernet::{Requirement, Supernet};
-use tch::Kind;
+use nnf_net::GateVector;
+use nnf_supernet::Supernet;
 
 use crate::candidates::{Candidates, candidate, candidates};
 use crate::choose::{Candidate, Choice, choose, excess};
 use crate::fit::fit;
+use crate::judge::Judge;
+
+/// Whether subnets are made to fit where the assembler's are cut by importance or do not fit.
+pub(crate) enum Fitting<'a> {
+    /// They are not.
+    Never,
+    /// They are taken unseen.
+    Always,
+    /// They are taken if they answer no worse than the cut one, or, where none fits, better than a guess.
+    Judged(Judge<'a>),
+}
 
 /// All that is on offer for a task.
 pub(crate) struct Search<'a> {
-    supernet: &'a Supernet,
     estimator: &'a Estimator<'a>,
-    bits: &'a [bool],
+    essential: Vec<bool>,
+    fitting: Fitting<'a>,
     found: Candidates,
-    /// How many of them the assembler made; those that were made to fit follow.
-    made: usize,
+    /// Those that were made to fit; their positions follow the others'.
+    fitted: Vec<(GateVector, Candidate)>,
 }
 
 impl<'a> Search<'a> {
     pub(crate) fn new(
-        supernet: &'a Supernet,
+        supernet: &Supernet,
         estimator: &'a Estimator<'a>,
-        bits: &'a [bool],
+        bits: &[bool],
         limits: &[f64],
+        fitting: Fitting<'a>,
     ) -> Result<Self, StageError> {
         let found = candidates(supernet, estimator, bits, limits)?;
-        Ok(Search { supernet, estimator, bits, made: found.candidates.len(), found })
+        let essential = supernet.model.network.essential_layers();
+        Ok(Search { estimator, essential, fitting, found, fitted: Vec::new() })
     }
 
     /// The gates and costs at a position.
     pub(crate) fn at(&self, at: usize) -> (&GateVector, Candidate) {
-        (&self.found.gates[at], self.found.candidates[at])
+        match at.checked_sub(self.found.made.len()) {
+            None => (&self.found.made[at].gates, self.found.candidates[at]),
+            Some(at) => (&self.fitted[at].0, self.fitted[at].1),
+        }
     }
 
     /// The how-manieth one that was made to fit, from 1; `None` for one that the assembler made.
     pub(crate) fn fitted(&self, at: usize) -> Option<usize> {
-        (at + 1).checked_sub(self.made).filter(|number| *number > 0)
+        (at + 1).checked_sub(self.found.made.len()).filter(|number| *number > 0)
     }
 
-    /// The position of the subnet for a budget; `None` if nothing is on offer. With `to_fit` a cut one, and one that does
-    /// not fit, gives way to one that is made to fit.
-    pub(crate) fn choose(&mut self, budget: &Budget, margin: f64, to_fit: bool) -> Result<Option<Choice>, StageError> {
-        let choice = choose(&self.found.candidates[..self.made], budget, margin);
-        let good = matches!(choice, Some(Choice::Fits(at)) if !self.found.cut[at]);
-        if good || !to_fit {
+    /// The position of the subnet for a budget of which a share is left free; `None` if nothing is on offer.
+    pub(crate) fn choose(&mut self, budget: &Budget, margin: f64) -> Result<Option<Choice>, StageError> {
+        let choice = choose(&self.found.candidates, budget, margin);
+        let good = matches!(choice, Some(Choice::Fits(at)) if !self.found.is_cut(at));
+        if good || matches!(self.fitting, Fitting::Never) {
             return Ok(choice);
         }
-        Ok(self.make(&budget.leaving(margin))?.map(Choice::Fits).or(choice))
+        let Some(made) = self.make(&budget.leaving(margin))? else { return Ok(choice) };
+        let gates = |at: usize| self.at(at).0;
+        let taken = match (&self.fitting, choice) {
+            (Fitting::Judged(judge), Some(Choice::Fits(cut))) => judge.prefers(gates(made), gates(cut))?,
+            (Fitting::Judged(judge), _) => judge.finds_useful(gates(made))?,
+            (Fitting::Always | Fitting::Never, _) => true,
+        };
+        Ok(if taken { Some(Choice::Fits(made)) } else { choice })
     }
 
     /// Makes the assembler's own subnet that is nearest to a budget fit.
     fn make(&mut self, budget: &Budget) -> Result<Option<usize>, StageError> {
         let over = |at: &usize| excess(&self.found.candidates[*at], budget);
-        let own = (0..self.made).filter(|at| !self.found.cut[*at]);
+        let own = (0..self.found.made.len()).filter(|at| !self.found.is_cut(*at));
         let Some(start) = own.min_by(|a, b| over(a).total_cmp(&over(b))) else { return Ok(None) };
-        let limit = self.found.candidates[start].limit;
-        let asked = Requirement { bits: self.bits.to_vec(), limit };
-        let logits = self.supernet.logits(&[asked]).map_err(StageError::failed)?.to_kind(Kind::Double).view([-1]);
-        let logits = Vec::<f64>::try_from(logits).map_err(NetError::Torch).map_err(StageError::failed)?;
-        let essential = self.supernet.model.network.essential_layers();
-        let used = |gates: &GateVector| -> Result<f64, DeviceError> {
-            Ok(excess(&candidate(self.estimator, gates, limit)?, budget))
-        };
-        let Some(gates) = fit(&self.found.gates[start], &logits, &essential, &used)? else { return Ok(None) };
-        if let Some(known) = self.found.gates.iter().position(|known| *known == gates) {
+        let (start, limit) = (&self.found.made[start], self.found.candidates[start].limit);
+        let cost = |gates: &GateVector| candidate(self.estimator, gates, limit);
+        let used = |gates: &GateVector| Ok::<f64, DeviceError>(excess(&cost(gates)?, budget));
+        let Some(gates) = fit(&start.gates, &start.logits, &self.essential, &used)? else { return Ok(None) };
+        let all = self.found.made.len() + self.fitted.len();
+        if let Some(known) = (0..all).find(|at| *self.at(*at).0 == gates) {
             return Ok(Some(known));
         }
-        self.found.candidates.push(candidate(self.estimator, &gates, limit)?);
-        self.found.gates.push(gates);
-        Ok(Some(self.found.gates.len() - 1))
+        let cost = cost(&gates)?;
+        self.fitted.push((gates, cost));
+        Ok(Some(all))
     }
 }

@@ -4,51 +4,13 @@
 
 use std::time::Instant;
 
-use nnf_device::{Budget, Conditions, Micros, Predictor, Timing};
+use nnf_device::DeviceError;
 use nnf_evaluation::Subnet;
-use nnf_net::{GateVector, Model, Weights, resnet::Config};
-use nnf_supernet::{AssemblerConfig, Encoding, Supernet, build_assembler};
+use nnf_net::GateVector;
 
-use crate::candidates::{candidates, limits};
-use crate::scenario::Search;
-
-fn supernet(preset: &str) -> Supernet {
-    let network = Config::preset(preset).unwrap().build().unwrap();
-    let encoding = Encoding { task_bits: 16, limit_dims: 20 };
-    // Open enough that pruning to the limit decides, so that every limit gives another subnet.
-    let sizes = AssemblerConfig { encoder: vec![64, 128, 256, 256], gater: 128, experts: 1, open: 3.0 };
-    let (assembler, weights) = build_assembler(&network.gate_layers(), encoding, &sizes, 1).unwrap();
-    let model = Model { weights: Weights::init(&network, 1), network };
-    Supernet { model, assembler: Model { network: assembler, weights }, encoding }
-}
-
-/// A predictor whose figures mean nothing: as many features as the real one has.
-fn predictor(supernet: &Supernet) -> Predictor {
-    let features = Predictor::feature_names(&supernet.model.network);
-    let timing = Timing { warm_up: 1, runs: 1, rounds: 1 };
-    let conditions = Conditions {
-        device: "d".into(),
-        cpu: "c".into(),
-        platform: "p".into(),
-        threads: 1,
-        runtime: "libtorch".into(),
-        governor: "unknown".into(),
-        precision: "float32".into(),
-        batch: 1,
-        timing,
-        reference: None,
-    };
-    Predictor {
-        format: "nnf.predictor".into(),
-        version: 1,
-        conditions,
-        layers: supernet.model.network.gate_layers(),
-        coefficients: vec![1e-3; features.len()],
-        features,
-        intercept: 1.0,
-        floor: 0.0,
-    }
-}
+use crate::candidates::{candidate, candidates, limits};
+use crate::fit::fit;
+use crate::toy::{predictor, supernet};
 
 fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
@@ -74,28 +36,22 @@ fn speed() {
     tch::set_num_threads(1);
     for preset in ["resnet-numvqa", "resnet50"] {
         let supernet = supernet(preset);
-        let predictor = predictor(&supernet);
-        let estimator = predictor.estimator(&supernet.model.network);
+        // Its figures mean nothing, but it has as many features as a real one.
+        let predictor = predictor(&supernet, |_| 1e-3);
+        let estimator = predictor.estimator(&supernet.model.network).unwrap();
         let limits = limits(100, 0.01);
         let bits = [true; 16];
         let requirements: Vec<nnf_supernet::Requirement> =
             limits.iter().map(|limit| nnf_supernet::Requirement { bits: bits.to_vec(), limit: *limit }).collect();
         let (assembling, _) = timed(9, || supernet.assemble(&requirements).unwrap());
         let (searching, found) = timed(9, || candidates(&supernet, &estimator, &bits, &limits).unwrap());
-        println!("{preset}: assembling {assembling:.1} ms, search {searching:.1} ms, {} subnets", found.gates.len());
-        let least = found.candidates.iter().map(|one| one.latency.0).fold(f64::INFINITY, f64::min);
-        for share in [0.98, 0.9] {
-            let budget = Budget { latency: Some(Micros(least * share)), memory: None };
-            let mut offered = Search::new(&supernet, &estimator, &bits, &limits).unwrap();
-            let (fitting, choice) = timed(5, || offered.choose(&budget, 0.0, true).unwrap());
-            println!("  fitting into {share} of the least latency: {fitting:.1} ms, {choice:?}");
-        }
+        println!("{preset}: assembling {assembling:.1} ms, search {searching:.1} ms, {} subnets", found.made.len());
         let open = GateVector::open(&supernet.model.network.gate_layers());
         let near = |wanted: f64| {
             let limit = |at: &usize| found.candidates[*at].limit;
             let nearer = |a: &usize, b: &usize| (limit(a) - wanted).abs().total_cmp(&(limit(b) - wanted).abs());
-            let at = (0..found.gates.len()).min_by(nearer).unwrap();
-            (format!("{:.1} %", found.candidates[at].limit * 100.0), &found.gates[at])
+            let at = (0..found.made.len()).min_by(nearer).unwrap();
+            (format!("{:.1} %", found.candidates[at].limit * 100.0), &found.made[at].gates)
         };
         for (name, gates) in [near(0.05), near(0.5), ("all modules".to_owned(), &open)] {
             let (extracting, subnet) = timed(5, || Subnet::of(&supernet, gates).unwrap());
@@ -103,6 +59,20 @@ fn speed() {
             println!(
                 "  {name}: extract {extracting:.1} ms, save {saving:.1} ms, {} parameters",
                 subnet.counts.parameters
+            );
+        }
+        let (essential, logits) = (supernet.model.network.essential_layers(), &found.made[0].logits);
+        for (start, share) in [(0.05, 0.95), (0.05, 0.9), (0.2, 0.9)] {
+            let (name, gates) = near(start);
+            let whole = candidate(&estimator, gates, start).unwrap().latency.0;
+            let used = |gates: &GateVector| -> Result<f64, DeviceError> {
+                Ok(candidate(&estimator, gates, start)?.latency.0 / (whole * share))
+            };
+            let (fitting, fitted) = timed(5, || fit(gates, logits, &essential, &used).unwrap());
+            let kept = fitted.map(|fitted| fitted.kept());
+            println!(
+                "  {name}, made to fit {share} of its latency: {fitting:.1} ms, {kept:?} of {} kept",
+                gates.kept()
             );
         }
     }

@@ -9,18 +9,19 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
-use nnf_device::{Budget, BudgetParameters, Latency, Meter, Predictor, Testbed, Timing};
-use nnf_evaluation::{Subnet, accuracy, file_name, named};
+use nnf_device::{Budget, BudgetParameters, Estimator, Latency, Meter, Micros, Timing};
+use nnf_evaluation::{Subnet, accuracy, file_name};
 use nnf_net::{GateVector, Model};
 use nnf_results::statistics::quantile;
 use nnf_results::table;
-use nnf_supernet::{Digits, Index, Questions, Supernet};
 use serde::Deserialize;
 
+use crate::calibration::calibrated;
 use crate::candidates::limits;
 use crate::choose::Choice;
+use crate::given::Given;
 use crate::results::{Chosen, Found, Row};
-use crate::scenario::Search;
+use crate::scenario::{Fitting, Search};
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -29,16 +30,8 @@ struct Parameters {
     limit_min: f64,
     samples: usize,
     fit: bool,
-}
-
-/// What a sweep reads.
-struct Given {
-    supernet: Supernet,
-    digits: Digits,
-    index: Index,
-    questions: Questions,
-    predictor: Predictor,
-    testbed: Testbed,
+    validation_samples: usize,
+    calibrate: usize,
 }
 
 pub(crate) fn offer() -> Offer {
@@ -53,6 +46,8 @@ pub(crate) fn offer() -> Offer {
         Input::new("digits", "application/vnd.safetensors", "images and labels of digits"),
         Input::new("samples", parquet, "samples to answer"),
         Input::new("tasks", parquet, "the tasks with their property bits"),
+        Input::new("validation", parquet, "samples to judge subnets by that are made to fit; without it none is judged")
+            .optional(),
     ])
     .outputs([
         Output::new("results", parquet, "a row for each scenario: chosen gates, predicted and measured cost, accuracy"),
@@ -67,10 +62,21 @@ pub(crate) fn offer() -> Offer {
         Parameter::bool(
             "fit",
             "whether a subnet is made to fit, by what its modules cost, where those of the assembler fit only after \
-             importance pruning, or not at all; the paper does not, and a little trained supernet may not bear it",
+             importance pruning, or not at all; the paper does not. With `validation` one is taken only if it answers \
+             no worse than the pruned one, or, where none fits, better than a guess",
         )
         .default(false),
+        Parameter::int("validation_samples", 1, 100_000_000, "samples of a task at most by which subnets are judged")
+            .default(32),
         Parameter::int("samples", 1, 100_000_000, "samples of a task at most").default(1_000),
+        Parameter::int(
+            "calibrate",
+            0,
+            1_000,
+            "tasks whose picks are measured beforehand, on the device itself; where they take longer than predicted, more \
+             than `margin` is left free of that budget, so that nine of ten keep it",
+        )
+        .default(0),
     ])
     .parameters(BudgetParameters::parameters())
     .parameters(Timing::parameters())
@@ -81,23 +87,22 @@ pub(crate) fn offer() -> Offer {
 
 fn run(stage: &Stage) -> Result<(), StageError> {
     let (p, timing): (Parameters, Timing) = (stage.parameters()?, stage.parameters()?);
-    let given = read(stage)?;
-    let tasks = named(&given.questions, &p.tasks)?;
-    if let Some(task) = tasks.iter().find(|task| given.index.of_task(**task).is_empty()) {
-        return Err(StageError::failed(format!(
-            "there are no samples of the task `{}` to answer: list it under `tasks` of the stage that makes the samples",
-            given.questions.names[*task]
-        )));
-    }
+    let given = Given::read(stage)?;
+    let tasks = given.tasks(&p.tasks)?;
     let asked: BudgetParameters = stage.parameters()?;
-    let budgets = asked.budgets(given.predictor.estimator(&given.supernet.model.network).whole()?)?;
+    let estimator = given.predictor.estimator(&given.supernet.model.network)?;
+    let budgets = asked.budgets(estimator.whole()?)?;
     if budgets.is_empty() {
         return Err(StageError::failed("no budget is given: `latency_ms`, `latency_shares` or `memory_mb`"));
     }
     let folder = stage.output("subnets")?;
     fs_err::create_dir_all(folder).map_err(StageError::failed)?;
     given.testbed.set_threads();
-    let (rows, chosen) = search(stage, &given, &tasks, (&budgets, asked.margin), &p, folder)?;
+    let scenarios =
+        Scenarios { given: &given, p: &p, tasks: &tasks, limits: limits(p.limits, p.limit_min), estimator: &estimator };
+    let margins = scenarios.margins(stage, (&budgets, asked.margin, timing))?;
+    let budgets: Vec<(Budget, f64)> = budgets.into_iter().zip(margins).collect();
+    let (rows, chosen) = scenarios.search(stage, &budgets, folder)?;
     let open = GateVector::open(&given.supernet.model.network.gate_layers());
     let whole = Rc::new(Subnet::of(&given.supernet, &open)?.model);
     let meter = given.testbed.meter(&given.supernet.model.network, chosen.len() + 1, timing)?;
@@ -106,64 +111,87 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     found.write(&given.questions, &given.predictor.conditions, stage.output("results")?).map_err(StageError::failed)
 }
 
-/// The subnets to deploy, kept in a folder, and for each task and budget which of them it is.
-fn search(
-    stage: &Stage,
-    given: &Given,
-    tasks: &[usize],
-    (budgets, margin): (&[Budget], f64),
-    p: &Parameters,
-    folder: &Path,
-) -> Result<(Vec<Row>, Vec<Chosen>), StageError> {
-    let limits = limits(p.limits, p.limit_min);
-    let estimator = given.predictor.estimator(&given.supernet.model.network);
-    let (mut rows, mut chosen, mut searching) = (Vec::new(), Vec::new(), Vec::new());
-    for task in tasks {
-        stage.go_on()?;
-        let begin = Instant::now();
-        let mut found = Search::new(&given.supernet, &estimator, &given.questions.bits[*task], &limits)?;
-        let all_limits_ms = milliseconds(begin);
-        searching.push(all_limits_ms);
-        // Budgets often come to the same subnet; it is extracted, asked and measured once.
-        let mut extracted: BTreeMap<usize, usize> = BTreeMap::new();
-        for budget in budgets {
-            let begin = Instant::now();
-            let choice = found.choose(budget, margin, p.fit)?;
-            let search_ms = all_limits_ms + milliseconds(begin);
-            let (at, fits) = match choice {
-                Some(Choice::Fits(at)) => (at, true),
-                Some(Choice::Nearest(at)) => (at, false),
-                None => continue,
-            };
-            if let Entry::Vacant(place) = extracted.entry(at) {
-                place.insert(chosen.len());
-                chosen.push(extract(given, *task, (&found, at), search_ms, p, folder)?);
-            }
-            rows.push(Row { chosen: extracted[&at], budget: *budget, fits });
-            stage.progress(rows.len() as u64, (tasks.len() * budgets.len()) as u64, "scenarios");
-        }
-    }
-    let fitting = rows.iter().filter(|row| row.fits).count();
-    stage.metrics(
-        None,
-        &[
-            ("scenarios", rows.len() as f64),
-            ("of these fit", fitting as f64),
-            ("median search of one task, ms", quantile(&searching, 0.5)),
-        ],
-    );
-    Ok((rows, chosen))
+/// What is asked for, but for the budgets.
+struct Scenarios<'a> {
+    given: &'a Given,
+    p: &'a Parameters,
+    tasks: &'a [usize],
+    limits: Vec<f64>,
+    estimator: &'a Estimator<'a>,
 }
 
-fn read(stage: &Stage) -> Result<Given, StageError> {
-    let supernet = Supernet::load(stage.input("supernet")?).map_err(StageError::failed)?;
-    let predictor = Predictor::load(stage.input("predictor")?, &supernet.model.network)?;
-    let testbed = Testbed::of(stage, &predictor.conditions)?;
-    let index = Index::load(stage.input("samples")?).map_err(StageError::failed)?;
-    let questions = Questions::load(stage.input("tasks")?).map_err(StageError::failed)?;
-    let digits = Digits::load(stage.input("digits")?).map_err(StageError::failed)?;
-    index.check(&digits, &questions).map_err(StageError::failed)?;
-    Ok(Given { digits, index, questions, supernet, predictor, testbed })
+impl Scenarios<'_> {
+    /// All that is on offer for a task.
+    fn of(&self, task: usize) -> Result<Search<'_>, StageError> {
+        let Scenarios { given, p, .. } = self;
+        let fitting = if p.fit { given.fitting(task, p.validation_samples) } else { Fitting::Never };
+        Search::new(&given.supernet, self.estimator, &given.questions.bits[task], &self.limits, fitting)
+    }
+
+    /// The share to leave free of each budget.
+    fn margins(
+        &self,
+        stage: &Stage,
+        (budgets, margin, timing): (&[Budget], f64, Timing),
+    ) -> Result<Vec<f64>, StageError> {
+        if self.p.calibrate == 0 || !self.given.testbed.is_device() {
+            return Ok(vec![margin; budgets.len()]);
+        }
+        let searches = self.tasks.iter().take(self.p.calibrate).map(|task| self.of(*task));
+        let margins = calibrated(stage, self.given, searches, (budgets, margin, timing))?;
+        for (budget, margin) in budgets.iter().zip(&margins) {
+            if let Some(Micros(latency)) = budget.latency {
+                stage.note(format!("budget of {:.3} ms: {:.1} % of it are left free", latency / 1e3, margin * 100.0));
+            }
+        }
+        Ok(margins)
+    }
+
+    /// The subnets to deploy, kept in a folder, and for each task and budget which of them it is.
+    fn search(
+        &self,
+        stage: &Stage,
+        budgets: &[(Budget, f64)],
+        folder: &Path,
+    ) -> Result<(Vec<Row>, Vec<Chosen>), StageError> {
+        let Scenarios { given, p, tasks, .. } = self;
+        let (mut rows, mut chosen, mut searching) = (Vec::new(), Vec::new(), Vec::new());
+        for task in *tasks {
+            stage.go_on()?;
+            let begin = Instant::now();
+            let mut found = self.of(*task)?;
+            let all_limits_ms = milliseconds(begin);
+            searching.push(all_limits_ms);
+            // Budgets often come to the same subnet; it is extracted, asked and measured once.
+            let mut extracted: BTreeMap<usize, usize> = BTreeMap::new();
+            for (budget, margin) in budgets {
+                let begin = Instant::now();
+                let choice = found.choose(budget, *margin)?;
+                let search_ms = all_limits_ms + milliseconds(begin);
+                let (at, fits) = match choice {
+                    Some(Choice::Fits(at)) => (at, true),
+                    Some(Choice::Nearest(at)) => (at, false),
+                    None => continue,
+                };
+                if let Entry::Vacant(place) = extracted.entry(at) {
+                    place.insert(chosen.len());
+                    chosen.push(extract(given, *task, (&found, at), p, folder)?);
+                }
+                rows.push(Row { chosen: extracted[&at], budget: *budget, fits, search_ms });
+                stage.progress(rows.len() as u64, (tasks.len() * budgets.len()) as u64, "scenarios");
+            }
+        }
+        let fitting = rows.iter().filter(|row| row.fits).count();
+        stage.metrics(
+            None,
+            &[
+                ("scenarios", rows.len() as f64),
+                ("of these fit", fitting as f64),
+                ("median search of one task, ms", quantile(&searching, 0.5)),
+            ],
+        );
+        Ok((rows, chosen))
+    }
 }
 
 /// Slices a candidate out of the supernet, keeps it in a folder, and asks it the task's samples.
@@ -171,7 +199,6 @@ fn extract(
     given: &Given,
     task: usize,
     (found, at): (&Search, usize),
-    search_ms: f64,
     p: &Parameters,
     folder: &Path,
 ) -> Result<Chosen, StageError> {
@@ -189,18 +216,7 @@ fn extract(
     let modules = gates.modules();
     let counts = subnet.counts;
     let fitted = found.fitted(at).is_some();
-    Ok(Chosen {
-        task,
-        candidate,
-        found: answers,
-        fitted,
-        modules,
-        counts,
-        folder: name,
-        search_ms,
-        extract_ms,
-        save_ms,
-    })
+    Ok(Chosen { task, candidate, found: answers, fitted, modules, counts, folder: name, extract_ms, save_ms })
 }
 
 /// A folder for each task and limit, told in units of 10⁻⁸, and for each subnet that was made to fit.

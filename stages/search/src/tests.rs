@@ -4,6 +4,7 @@
 use nnf_device::{Budget, Micros};
 use nnf_net::{Bytes, GateVector, Random};
 
+use crate::calibration::widened;
 use crate::candidates::limits;
 use crate::choose::{Candidate, Choice, choose};
 use crate::fit::fit;
@@ -41,6 +42,16 @@ fn a_margin_is_left_where_a_subnet_allows_it() {
     assert_eq!(choose(&offered, &most(100.0), 0.04), Some(Choice::Fits(2)));
     assert_eq!(choose(&offered, &most(81.0), 0.04), Some(Choice::Fits(0)), "none leaves it, and the nearest fits");
     assert_eq!(choose(&offered, &most(79.0), 0.04), Some(Choice::Nearest(0)));
+}
+
+#[test]
+fn a_margin_grows_with_how_far_picks_are_above_what_was_predicted() {
+    assert_eq!(widened(0.02, &[0.9, 0.95, 1.0]), 0.02, "what is measured below its prediction needs no more");
+    assert_eq!(widened(0.02, &[]), 0.02);
+    // Nine of ten are 5 % above at most: of 100 the search may use 98 / 1.05.
+    let errors: Vec<f64> =
+        (0..=10).map(|tenth| if tenth < 10 { 1.0 + f64::from(tenth) * 0.05 / 9.0 } else { 2.0 }).collect();
+    assert!((widened(0.02, &errors) - (1.0 - 0.98 / 1.05)).abs() < 1e-9, "{}", widened(0.02, &errors));
 }
 
 #[test]

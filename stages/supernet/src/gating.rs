@@ -89,15 +89,14 @@ impl Pruning {
                 *best += FIRST;
             }
         }
-        let mut open: Vec<usize> = (0..ranked.len()).filter(|at| ranked[*at] > 0.0).collect();
+        let mut open: Vec<(f64, usize)> = ranked.iter().copied().zip(0..).filter(|(logit, _)| *logit > 0.0).collect();
         let most = allowed(limit, ranked.len());
         if open.len() > most {
-            let larger = |a: &usize, b: &usize| ranked[*b].total_cmp(&ranked[*a]).then(a.cmp(b));
-            open.select_nth_unstable_by(most, larger);
+            open.select_nth_unstable_by(most, |a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
             open.truncate(most);
         }
         let mut flat = vec![false; ranked.len()];
-        for at in open {
+        for (_, at) in open {
             flat[at] = true;
         }
         GateVector::from_flat(&self.layers, &flat)

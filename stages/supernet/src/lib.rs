@@ -16,7 +16,7 @@ pub use augment::Augmentation;
 pub use dataset::{Digits, Index, Questions, SampleSplit};
 pub use error::SupernetError;
 pub use requirement::{Encoding, Requirement};
-pub use supernet::Supernet;
+pub use supernet::{Assembled, Supernet};
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use nnf_net::{GateSet, GateVector, Model, NetError, Run, forward};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
@@ -21,6 +22,17 @@ pub struct Supernet {
     pub assembler: Model,
     /// How requirements become vectors.
     pub encoding: Encoding,
+}
+
+/// What the assembler makes for a requirement.
+#[derive(Clone, Debug)]
+pub struct Assembled {
+    /// The gates, within the limit.
+    pub gates: GateVector,
+    /// Share of the modules that it opened, before importance pruning.
+    pub generated: f64,
+    /// Logits of all modules, layers side by side: their importance.
+    pub logits: Vec<f64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -102,28 +114,34 @@ impl Supernet {
     /// # Errors
     /// When a requirement does not fit.
     pub fn assemble(&self, requirements: &[Requirement]) -> Result<Vec<GateVector>, SupernetError> {
-        Ok(self.assemble_with_generated(requirements)?.into_iter().map(|(gates, _)| gates).collect())
+        Ok(self.assembled(requirements)?.into_iter().map(|one| one.gates).collect())
     }
 
-    /// The gates for requirements, and the ratio that the assembler generated before importance pruning.
+    /// The gates for requirements, and what they were made from.
     ///
     /// # Errors
     /// When a requirement does not fit.
-    pub fn assemble_with_generated(
-        &self,
-        requirements: &[Requirement],
-    ) -> Result<Vec<(GateVector, f64)>, SupernetError> {
+    pub fn assembled(&self, requirements: &[Requirement]) -> Result<Vec<Assembled>, SupernetError> {
         if requirements.is_empty() {
             return Ok(Vec::new());
         }
         let logits =
             Vec::<Vec<f64>>::try_from(self.logits(requirements)?.to_kind(Kind::Double)).map_err(NetError::Torch)?;
         let pruning = gating::Pruning::of(&self.model.network);
-        let one = |(row, requirement): (&Vec<f64>, &Requirement)| {
-            let generated = row.iter().filter(|w| **w > 0.0).count() as f64 / row.len().max(1) as f64;
-            (pruning.vector(row, requirement.limit), generated)
+        let one = |(logits, requirement): (Vec<f64>, &Requirement)| {
+            let generated = logits.iter().filter(|w| **w > 0.0).count() as f64 / logits.len().max(1) as f64;
+            Assembled { gates: pruning.vector(&logits, requirement.limit), generated, logits }
         };
-        Ok(logits.iter().zip(requirements).map(one).collect())
+        Ok(logits.into_par_iter().zip(requirements).map(one).collect())
+    }
+
+    /// The gates for one requirement, and what they were made from.
+    ///
+    /// # Errors
+    /// When the requirement does not fit.
+    pub fn assembled_for(&self, requirement: Requirement) -> Result<Assembled, SupernetError> {
+        let made = self.assembled(&[requirement])?.pop();
+        made.ok_or_else(|| SupernetError::Misfit("the assembler made no gates".into()))
     }
 
     /// The gates for requirements as a set, with the tasks that they were made for.

@@ -125,11 +125,12 @@ fn a_limit_is_never_exceeded() {
             limit: f64::from(percent) / 100.0,
         })
         .collect();
-    for ((gates, generated), requirement) in
-        supernet.assemble_with_generated(&requirements).unwrap().iter().zip(&requirements)
+    for (Assembled { gates, generated, logits }, requirement) in
+        supernet.assembled(&requirements).unwrap().iter().zip(&requirements)
     {
         assert!(gates.ratio() <= requirement.limit && gates.kept() <= allowed(requirement.limit, modules));
         assert!(gates.ratio() <= *generated);
+        assert_eq!(logits.len(), modules);
     }
 }
 

@@ -112,7 +112,7 @@ fn a_budget_of_predicted_latency_is_met_and_just_so() {
     let target = target(&network, &predictor);
     let ranking = Ranking::of(&network, &weights, Scope::Gated).unwrap();
     // 72 gated channels: the whole takes 172 µs, half of that is 86 µs, which 100 µs without any channel do not allow.
-    assert_eq!(predictor.estimator(&network).whole().unwrap(), Micros(172.0));
+    assert_eq!(predictor.estimator(&network).unwrap().whole().unwrap(), Micros(172.0));
     let fit = target.fit(&ranking, Scope::Gated, &of_latency(150.0)).unwrap();
     assert_eq!((fit.removed, fit.fits), (22, true));
     assert_eq!(target.predicted(&ranking, fit.removed).unwrap().0, 150.0);

@@ -1,0 +1,64 @@
+//! Finds how far the predictor errs on the subnets that a search picks: those that its errors make look better than they
+//! are come first.
+//!
+//! It does not know what is done with the margins.
+
+use nnf_contract::{Stage, StageError};
+use nnf_device::{Budget, Timing, architecture};
+use nnf_net::{GateVector, Model};
+use nnf_results::statistics::quantile;
+
+use crate::choose::Choice;
+use crate::given::Given;
+use crate::scenario::Search;
+
+/// Share of the picks that are to be within their budget.
+const WITHIN: f64 = 0.9;
+
+/// What was picked for a budget.
+struct Pick {
+    budget: usize,
+    gates: GateVector,
+    predicted: f64,
+}
+
+/// For each budget, with the share that was asked to be left free, the share to leave free so that nine of ten subnets
+/// keep it when they are measured: judged by the picks of some searches.
+pub(crate) fn calibrated<'a>(
+    stage: &Stage,
+    given: &Given,
+    searches: impl Iterator<Item = Result<Search<'a>, StageError>>,
+    (budgets, margin, timing): (&[Budget], f64, Timing),
+) -> Result<Vec<f64>, StageError> {
+    let mut picks: Vec<Pick> = Vec::new();
+    for search in searches {
+        stage.go_on()?;
+        let mut search = search?;
+        for (number, budget) in budgets.iter().enumerate().filter(|(_, budget)| budget.latency.is_some()) {
+            if let Some(Choice::Fits(at) | Choice::Nearest(at)) = search.choose(budget, margin)? {
+                let (gates, candidate) = search.at(at);
+                picks.push(Pick { budget: number, gates: gates.clone(), predicted: candidate.latency.0 });
+            }
+        }
+    }
+    if picks.is_empty() {
+        return Ok(vec![margin; budgets.len()]);
+    }
+    let network = &given.supernet.model.network;
+    let measured =
+        given.testbed.meter(network, picks.len(), timing)?.measure(|number| -> Result<Model, StageError> {
+            stage.go_on()?;
+            Ok(architecture(network, &picks[number].gates)?)
+        })?;
+    let errors = |budget: usize| {
+        let own = picks.iter().zip(&measured.latencies).filter(move |(pick, _)| pick.budget == budget);
+        own.map(|(pick, latency)| latency.median.0 / pick.predicted).collect::<Vec<f64>>()
+    };
+    Ok((0..budgets.len()).map(|budget| widened(margin, &errors(budget))).collect())
+}
+
+/// The share of a budget to leave free, where measured latencies are so many times the predicted ones.
+pub(crate) fn widened(margin: f64, errors: &[f64]) -> f64 {
+    let worst = quantile(errors, WITHIN);
+    if worst > 1.0 { 1.0 - (1.0 - margin) / worst } else { margin }
+}

@@ -68,9 +68,10 @@ pub(crate) fn figure(all: &[Made], scale: &str) -> Result<Figure, ReportError> {
         .text(
             "Each method's network for a task, a device and its budgets: Δ is by how much of the budget measured latency, or \
              counted memory, is above it; an asterisk marks what is over. NN-Factory's network is chosen by its predicted \
-             latency, and is the nearest where none is predicted to fit. Retrain keeps the full architecture whatever the \
-             budget. Prune&Tune removes channels that NN-Factory gates, until the predicted latency fits; Prune&Tune \
-             (unrestricted) removes any, until the latency measured on the device itself fits, which NN-Factory never asks.",
+             latency, and is the nearest where none is predicted to fit; a sweep with `calibrate` measures some choices \
+             beforehand, and keeps more of a budget free where they take longer than predicted. Retrain keeps the full \
+             architecture whatever the budget. Prune&Tune removes channels that NN-Factory gates, until the predicted \
+             latency fits; Prune&Tune (unrestricted) removes any, until the latency measured on the device itself fits.",
         )
         .table("Scenarios", table(&scenarios, &methods))
         .text(differing_samples(&scenarios, &methods))

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::fit;
 use crate::judged::{Judged, Tests};
-use crate::predictor::{Conditions, FORMAT, Predictor, VERSION};
+use crate::predictor::{Conditions, Predictor};
 use crate::profile::Profile;
 
 #[derive(Debug, Deserialize)]
@@ -52,16 +52,8 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let conditions = Conditions::load(stage.input("conditions")?)?;
     let (rows, profile) = Profile::of(&network, stage.input("gates")?, stage.input("profile")?)?;
     let linear = fit::least_squares(&rows, &profile.latencies, p.ridge)?;
-    let predictor = Predictor {
-        format: FORMAT.into(),
-        version: VERSION,
-        conditions,
-        layers: network.gate_layers(),
-        features: Predictor::feature_names(&network),
-        coefficients: linear.coefficients,
-        intercept: linear.intercept,
-        floor: profile.latencies.iter().copied().fold(f64::INFINITY, f64::min),
-    };
+    let floor = profile.latencies.iter().copied().fold(f64::INFINITY, f64::min);
+    let predictor = Predictor::new(conditions, &network, linear.coefficients, (linear.intercept, floor));
     predictor.save(stage.output("predictor")?)?;
     let predict = |rows: &[Vec<f64>]| rows.iter().map(|row| predictor.of_features(row).0).collect::<Vec<f64>>();
     let fitted = Judged {

@@ -39,6 +39,24 @@ pub struct Conditions {
 }
 
 impl Conditions {
+    /// Float32, one input at a time, by this build's libtorch, on a machine of which only the name is told.
+    #[must_use]
+    pub fn new(device: &str, threads: usize, timing: Timing) -> Self {
+        let unknown = || "unknown".to_owned();
+        Conditions {
+            device: device.into(),
+            cpu: unknown(),
+            platform: unknown(),
+            threads,
+            runtime: format!("libtorch {}", env!("NNF_LIBTORCH_VERSION")),
+            governor: unknown(),
+            precision: "float32".into(),
+            batch: 1,
+            timing,
+            reference: None,
+        }
+    }
+
     /// Reads the JSON file.
     ///
     /// # Errors
@@ -49,9 +67,9 @@ impl Conditions {
 }
 
 /// What the file says that it is.
-pub(crate) const FORMAT: &str = "nnf.predictor";
+const FORMAT: &str = "nnf.predictor";
 /// Version of its format.
-pub(crate) const VERSION: u32 = 1;
+const VERSION: u32 = 1;
 
 /// A fitted predictor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,6 +94,26 @@ pub struct Predictor {
 }
 
 impl Predictor {
+    /// A predictor for a network, of one coefficient for each feature, in their order.
+    #[must_use]
+    pub fn new(
+        conditions: Conditions,
+        network: &Network,
+        coefficients: Vec<f64>,
+        (intercept, floor): (f64, f64),
+    ) -> Self {
+        Predictor {
+            format: FORMAT.into(),
+            version: VERSION,
+            conditions,
+            layers: network.gate_layers(),
+            features: Self::feature_names(network),
+            coefficients,
+            intercept,
+            floor,
+        }
+    }
+
     /// Names of the features that a predictor for a network has.
     #[must_use]
     pub fn feature_names(network: &Network) -> Vec<String> {

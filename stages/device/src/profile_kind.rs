@@ -71,16 +71,11 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let disturbed = rows.iter().map(|(latency, _)| latency.disturbed).sum::<f64>() / rows.len().max(1) as f64;
     stage.metrics(None, &[("share of runs disturbed by other programs", disturbed)]);
     let conditions = Conditions {
-        device: p.device,
         cpu: machine.cpu.clone(),
         platform: machine.platform.clone(),
-        threads: p.threads,
-        runtime: format!("libtorch {}", env!("NNF_LIBTORCH_VERSION")),
         governor: governor(),
-        precision: "float32".into(),
-        batch: 1,
-        timing,
         reference,
+        ..Conditions::new(&p.device, p.threads, timing)
     };
     let text = serde_json::to_string_pretty(&conditions).map_err(StageError::failed)?;
     fs_err::write(stage.output("conditions")?, text + "\n").map_err(StageError::failed)?;

@@ -24,18 +24,8 @@ fn gates(network: &nnf_net::Network, seed: u64) -> GateVector {
 }
 
 fn conditions() -> Conditions {
-    Conditions {
-        device: "d".into(),
-        cpu: "c".into(),
-        platform: "p".into(),
-        threads: 1,
-        runtime: "libtorch".into(),
-        governor: "unknown".into(),
-        precision: "float32".into(),
-        batch: 1,
-        timing: Timing { warm_up: 1, runs: 3, rounds: 1 },
-        reference: Some(Micros(3.0)),
-    }
+    let timing = Timing { warm_up: 1, runs: 3, rounds: 1 };
+    Conditions { reference: Some(Micros(3.0)), ..Conditions::new("d", 1, timing) }
 }
 
 #[test]
@@ -136,16 +126,8 @@ fn predictors_reload_and_refuse_other_networks() {
     let path = folder.path().join("predictor.json");
     let network = network();
     let names = Predictor::feature_names(&network);
-    let predictor = Predictor {
-        format: "nnf.predictor".into(),
-        version: 1,
-        conditions: conditions(),
-        layers: network.gate_layers(),
-        coefficients: (0..names.len()).map(|at| at as f64 * 0.125).collect(),
-        features: names,
-        intercept: 20.0,
-        floor: 1.0,
-    };
+    let coefficients = (0..names.len()).map(|at| at as f64 * 0.125).collect();
+    let predictor = Predictor::new(conditions(), &network, coefficients, (20.0, 1.0));
     predictor.save(&path).unwrap();
     let again = Predictor::load(&path, &network).unwrap();
     assert_eq!(again, predictor);

@@ -1,5 +1,5 @@
 //! How long a search, an extraction and saving take on ResNet-50; run by hand:
-//! `cargo test --workspace -p nnf-search speed -- --ignored --nocapture`.
+//! `cargo test --locked --workspace --lib speed -- --ignored --nocapture`.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark that prints")]
 
 use std::time::Instant;

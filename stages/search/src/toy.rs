@@ -17,28 +17,8 @@ pub(crate) fn supernet(preset: &str) -> Supernet {
 
 /// A predictor of 1 µs, and of what each feature costs.
 pub(crate) fn predictor(supernet: &Supernet, cost: impl Fn(&str) -> f64) -> Predictor {
-    let features = Predictor::feature_names(&supernet.model.network);
-    let timing = Timing { warm_up: 1, runs: 1, rounds: 1 };
-    let conditions = Conditions {
-        device: "d".into(),
-        cpu: "c".into(),
-        platform: "p".into(),
-        threads: 1,
-        runtime: "libtorch".into(),
-        governor: "unknown".into(),
-        precision: "float32".into(),
-        batch: 1,
-        timing,
-        reference: None,
-    };
-    Predictor {
-        format: "nnf.predictor".into(),
-        version: 1,
-        conditions,
-        layers: supernet.model.network.gate_layers(),
-        coefficients: features.iter().map(|name| cost(name)).collect(),
-        features,
-        intercept: 1.0,
-        floor: 0.0,
-    }
+    let network = &supernet.model.network;
+    let coefficients = Predictor::feature_names(network).iter().map(|name| cost(name)).collect();
+    let conditions = Conditions::new("d", 1, Timing { warm_up: 1, runs: 1, rounds: 1 });
+    Predictor::new(conditions, network, coefficients, (1.0, 0.0))
 }

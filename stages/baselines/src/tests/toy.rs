@@ -147,29 +147,10 @@ impl Toy {
 
 /// A device on which a network takes 100 µs, and 1 µs more for each kept channel of a gated layer.
 pub(super) fn predictor(network: &Network) -> Predictor {
-    let features = Predictor::feature_names(network);
-    let coefficients = features.iter().map(|name| f64::from(u8::from(name.ends_with(".kept")))).collect();
-    Predictor {
-        format: "nnf.predictor".into(),
-        version: 1,
-        conditions: Conditions {
-            device: "toy".into(),
-            cpu: "test".into(),
-            platform: "test".into(),
-            threads: 1,
-            runtime: "libtorch".into(),
-            governor: "unknown".into(),
-            precision: "float32".into(),
-            batch: 1,
-            timing: Timing { warm_up: 1, runs: 2, rounds: 1 },
-            reference: None,
-        },
-        layers: network.gate_layers(),
-        features,
-        coefficients,
-        intercept: 100.0,
-        floor: 1.0,
-    }
+    let cost = |name: &String| f64::from(u8::from(name.ends_with(".kept")));
+    let coefficients = Predictor::feature_names(network).iter().map(cost).collect();
+    let conditions = Conditions::new("toy", 1, Timing { warm_up: 1, runs: 2, rounds: 1 });
+    Predictor::new(conditions, network, coefficients, (100.0, 1.0))
 }
 
 /// The machine that all toys run on.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use nnf_contract::Parameter;
 use nnf_net::Precision;
 use nnf_supernet::Augmentation;
-use nnf_training::{AdamWConfig, place};
+use nnf_training::{OptimiserParameters, place};
 use serde::Deserialize;
 
 use crate::convergence::Rule;
@@ -19,8 +19,8 @@ pub(crate) struct TuningParameters {
     pub(crate) steps: u64,
     batch: usize,
     learning_rate: f64,
-    weight_decay: f64,
-    clip: f64,
+    #[serde(flatten)]
+    optimiser: OptimiserParameters,
     warm_up_steps: u64,
     evaluate_every: u64,
     patience: u32,
@@ -56,8 +56,6 @@ pub(crate) fn parameters(defaults: &Defaults) -> Vec<Parameter> {
         Parameter::int("steps", 1, 10_000_000, "steps of a training at most").unit("steps").default(defaults.steps),
         Parameter::int("batch", 2, 65_536, "samples of a step").default(128),
         Parameter::float("learning_rate", 1e-8, 10.0, "learning rate after warm-up").default(1e-3),
-        Parameter::float("weight_decay", 0.0, 1.0, "of AdamW").default(0.01),
-        Parameter::float("clip", 0.0, 1e6, "greatest norm of the gradient; 0 for none").default(5.0),
         Parameter::int("warm_up_steps", 0, 1_000_000, "steps in which the learning rate rises")
             .unit("steps")
             .default(20),
@@ -77,6 +75,7 @@ pub(crate) fn parameters(defaults: &Defaults) -> Vec<Parameter> {
         Parameter::int("seed", 0, i64::MAX, "seed of weights and draws").default(1),
         Parameter::int("checkpoint_seconds", 1, 86_400, "time between checkpoints").unit("s").default(60).unkeyed(),
     ];
+    all.extend(OptimiserParameters::parameters());
     all.extend(Augmentation::parameters());
     all.extend(place::parameters());
     all
@@ -103,7 +102,7 @@ impl TuningParameters {
             augmentation: self.augmentation,
             seed: self.seed,
             precision,
-            optimiser: AdamWConfig { betas: (0.9, 0.999), eps: 1e-8, weight_decay: self.weight_decay, clip: self.clip },
+            optimiser: self.optimiser.config(),
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use nnf_net::{Model, Precision, Random, Run, Weights, forward};
 use nnf_supernet::Augmentation;
-use nnf_training::{AdamWConfig, Learner, TrainingError, Work};
+use nnf_training::{Learner, OptimiserConfig, TrainingError, Work};
 use tch::{Device, Kind, Tensor};
 
 use crate::convergence::{Convergence, Evaluation, Rule};
@@ -36,7 +36,7 @@ pub(crate) struct TuningConfig {
     pub(crate) augmentation: Augmentation,
     pub(crate) seed: u64,
     pub(crate) precision: Precision,
-    pub(crate) optimiser: AdamWConfig,
+    pub(crate) optimiser: OptimiserConfig,
 }
 
 /// The training of one network.

@@ -11,9 +11,9 @@ use nnf_net::{Model, Network, Node, Op, Precision, Random, Run, Weights, forward
 use nnf_supernet::{Augmentation, Digits, SampleSplit};
 use tch::{Device, Kind, Tensor};
 
-use crate::adamw::AdamWConfig;
 use crate::error::TrainingError;
 use crate::learner::Learner;
+use crate::optimiser::OptimiserConfig;
 use crate::schedule::one_cycle;
 use crate::session::Work;
 
@@ -28,7 +28,7 @@ pub(crate) struct CountingConfig {
     pub(crate) augmentation: Augmentation,
     pub(crate) seed: u64,
     pub(crate) precision: Precision,
-    pub(crate) optimiser: AdamWConfig,
+    pub(crate) optimiser: OptimiserConfig,
 }
 
 /// Rows of digits by label.

@@ -11,9 +11,9 @@ use nnf_supernet::gating::{self, Pruning};
 use nnf_supernet::{Augmentation, Digits, Encoding, Index, Questions, Requirement, Supernet};
 use tch::{Device, Kind, Tensor};
 
-use crate::adamw::AdamWConfig;
 use crate::error::TrainingError;
 use crate::learner::Learner;
+use crate::optimiser::OptimiserConfig;
 use crate::schedule::{limit_range, one_cycle, ramp};
 use crate::session::Work;
 
@@ -39,7 +39,7 @@ pub(crate) struct JointConfig {
     pub(crate) augmentation: Augmentation,
     pub(crate) seed: u64,
     pub(crate) precision: Precision,
-    pub(crate) optimiser: AdamWConfig,
+    pub(crate) optimiser: OptimiserConfig,
 }
 
 /// What is learnt from.

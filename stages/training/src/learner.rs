@@ -3,13 +3,15 @@
 //! Convolutions' weights lie there as libtorch's kernels for channels-last images read them: else each step would copy
 //! them to and fro. It does not know the loss.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use nnf_net::{Model, Role, Weights};
+use nnf_net::{Model, Network, Op, Parameter, Role, Weights};
 use tch::{Device, Kind, Tensor};
 
-use crate::adamw::{AdamW, AdamWConfig, flattened};
+use crate::adamw::Span;
 use crate::error::TrainingError;
+use crate::muon::Matrix;
+use crate::optimiser::{Layout, Method, Optimiser, OptimiserConfig};
 
 /// Models in training.
 pub struct Learner {
@@ -17,7 +19,7 @@ pub struct Learner {
     pub models: Vec<Model>,
     flat: Tensor,
     leaves: Vec<Tensor>,
-    optimiser: AdamW,
+    optimiser: Optimiser,
 }
 
 impl Learner {
@@ -25,34 +27,39 @@ impl Learner {
     ///
     /// # Errors
     /// When weights are missing.
-    pub fn new(models: Vec<Model>, device: Device, config: AdamWConfig) -> Result<Self, TrainingError> {
+    pub fn new(models: Vec<Model>, device: Device, config: OptimiserConfig) -> Result<Self, TrainingError> {
         let mut models: Vec<Model> = models
             .into_iter()
             .map(|model| Model { weights: model.weights.to(Kind::Float, device).copied(), network: model.network })
             .collect();
-        let mut places: Vec<(usize, String, Vec<i64>)> = Vec::new();
-        let mut decaying = 0;
+        let mut places: Vec<(usize, Parameter)> = Vec::new();
         for role in [Role::Weight, Role::Offset] {
             for (at, model) in models.iter().enumerate() {
                 let own = model.network.parameters().into_iter().filter(|parameter| parameter.role == role);
-                places.extend(own.map(|parameter| (at, parameter.name, parameter.shape)));
-            }
-            if role == Role::Weight {
-                decaying = places.iter().map(|(_, _, shape)| shape.iter().product::<i64>()).sum();
+                places.extend(own.map(|parameter| (at, parameter)));
             }
         }
-        let parts = places.iter().map(|(at, name, _)| Ok(flat_order(models[*at].weights.get(name)?).reshape([-1])));
+        let parts = places.iter().map(|(at, p)| Ok(flat_order(models[*at].weights.get(&p.name)?).reshape([-1])));
         let flat = Tensor::cat(&parts.collect::<Result<Vec<Tensor>, TrainingError>>()?, 0);
-        let mut leaves = Vec::new();
+        let hidden: Vec<BTreeSet<String>> = match config.method {
+            Method::AdamW => vec![BTreeSet::new(); models.len()],
+            Method::Muon => models.iter().map(|model| hidden_matrices(&model.network)).collect(),
+        };
+        let (mut leaves, mut layout) = (Vec::new(), Layout::default());
         let mut from = 0;
-        for (at, name, shape) in places {
+        for (at, Parameter { name, shape, role, .. }) in places {
             let length = shape.iter().product::<i64>();
             let leaf = shaped(&flat.narrow(0, from, length), &shape).detach().set_requires_grad(true);
+            if hidden[at].contains(&name) {
+                layout.matrices.push(Matrix { from, rows: shape[0], columns: length / shape[0] });
+            } else {
+                layout.span(Span { from, length, decays: role == Role::Weight });
+            }
             models[at].weights.insert(name, leaf.shallow_clone());
             leaves.push(leaf);
             from += length;
         }
-        let optimiser = AdamW::new(&flat, decaying, config);
+        let optimiser = Optimiser::new(&flat, layout, config);
         Ok(Learner { models, flat, leaves, optimiser })
     }
 
@@ -122,6 +129,22 @@ impl Learner {
     }
 }
 
+/// All gradients as one flat tensor.
+fn flattened(gradients: &[Tensor]) -> Tensor {
+    let flat: Vec<Tensor> = gradients.iter().map(|gradient| gradient.to_kind(Kind::Float).reshape([-1])).collect();
+    Tensor::cat(&flat, 0)
+}
+
+/// Weights that mix the channels of one hidden layer into those of another: neither from the input nor to an output, whose
+/// entries differ in kind, and not of depthwise convolutions.
+fn hidden_matrices(network: &Network) -> BTreeSet<String> {
+    let is_input = |id: &usize| matches!(network.nodes()[*id].op, Op::Input { .. });
+    let inner = (0..network.nodes().len())
+        .filter(|id| !network.outputs().contains(id) && !network.inputs_of(*id).iter().any(is_input));
+    let weights = inner.flat_map(|id| network.parameters_of(id));
+    weights.filter(|p| p.role == Role::Weight && p.in_axis.is_some()).map(|p| p.name).collect()
+}
+
 /// A parameter with its elements in the order of the flat tensor: `[out, in, height, width]` as `[out, height, width, in]`.
 fn flat_order(parameter: &Tensor) -> Tensor {
     if parameter.dim() == 4 { parameter.permute([0, 2, 3, 1]) } else { parameter.shallow_clone() }
@@ -139,16 +162,19 @@ fn shaped(part: &Tensor, shape: &[i64]) -> Tensor {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
-    use nnf_net::{Network, Run, forward, resnet::Config};
+    use nnf_net::{Run, build, forward, resnet::Config};
+
+    use crate::adamw::AdamW;
 
     #[test]
     fn parameters_and_gradients_have_one_order() {
         let config = Config { layout: vec![1], widths: vec![8], ..Config::preset("resnet-tiny").unwrap() };
         let network: Network = config.build().unwrap();
         let weights = Weights::init(&network, 3);
-        let adam = AdamWConfig { betas: (0.0, 0.0), eps: 1e-12, weight_decay: 0.0, clip: 0.0 };
+        let adamw = AdamW { betas: (0.0, 0.0), eps: 1e-12 };
+        let config = OptimiserConfig { method: Method::AdamW, adamw, weight_decay: 0.0, clip: 0.0 };
         let model = Model { network: network.clone(), weights: weights.copied() };
-        let mut learner = Learner::new(vec![model], Device::Cpu, adam).unwrap();
+        let mut learner = Learner::new(vec![model], Device::Cpu, config).unwrap();
         let same = |name: &str, tensor: &Tensor| learner.weights(0).get(name).unwrap().equal(tensor);
         assert!(weights.iter().all(|(name, tensor)| same(name, tensor)), "nothing is lost on the way");
         // The gradient by libtorch itself, on parameters that lie as they were made.
@@ -177,5 +203,20 @@ mod tests {
             let wrong = (moved - gradient.sign() * 0.5).abs().gt(1e-3).logical_and(&clear).any().int64_value(&[]);
             assert_eq!(wrong, 0, "{name}");
         }
+    }
+    #[test]
+    fn muon_steps_hidden_layers_and_adamw_all_else() {
+        let of = |preset: &str| hidden_matrices(&build(preset, &nnf_net::Changes::default()).unwrap());
+        let block = "encoder.layers.encoder_layer_0";
+        let vit = of("vit-numvqa");
+        assert_eq!(vit.len(), 5 * 6);
+        for part in ["self_attention.q", "self_attention.out_proj", "mlp.0", "mlp.3"] {
+            assert!(vit.contains(&format!("{block}.{part}.weight")), "{part} of {vit:?}");
+        }
+        // Neither the first convolution nor the classifier, nor depthwise convolutions.
+        assert!(!vit.contains("conv_proj.weight") && !vit.contains("heads.head.weight"));
+        let mobilenet = of("mobilenet-numvqa");
+        assert!(mobilenet.contains("features.2.conv.0.0.weight"), "{mobilenet:?}");
+        assert!(!mobilenet.contains("features.2.conv.1.0.weight"), "{mobilenet:?}");
     }
 }

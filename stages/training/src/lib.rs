@@ -11,6 +11,8 @@ mod error;
 mod initial;
 mod joint;
 mod learner;
+mod muon;
+mod optimiser;
 pub mod place;
 mod pretrain_kind;
 mod progress;
@@ -18,10 +20,11 @@ mod schedule;
 mod session;
 mod train_kind;
 
-pub use adamw::AdamWConfig;
+pub use adamw::AdamW;
 pub use error::TrainingError;
 pub use initial::initial;
 pub use learner::Learner;
+pub use optimiser::{Method, OptimiserConfig, OptimiserParameters};
 pub use progress::Watch;
 pub use session::{History, Session, Work};
 

@@ -8,8 +8,8 @@ use nnf_results::Cost;
 use nnf_supernet::{Augmentation, Digits};
 use serde::Deserialize;
 
-use crate::adamw::AdamWConfig;
 use crate::counting::{Counting, CountingConfig, Pool};
+use crate::optimiser::OptimiserParameters;
 use crate::place::{self, PlaceParameters};
 use crate::session::Session;
 
@@ -18,8 +18,8 @@ struct Parameters {
     steps: u64,
     batch: usize,
     learning_rate: f64,
-    weight_decay: f64,
-    clip: f64,
+    #[serde(flatten)]
+    optimiser: OptimiserParameters,
     repeated: f64,
     validation_digits: usize,
     #[serde(flatten)]
@@ -51,8 +51,6 @@ pub(crate) fn offer() -> Offer {
                 .default(600),
             Parameter::int("batch", 2, 65_536, "pictures of a step").default(128),
             Parameter::float("learning_rate", 1e-8, 10.0, "peak of the one-cycle schedule").default(3e-3),
-            Parameter::float("weight_decay", 0.0, 1.0, "of AdamW").default(0.01),
-            Parameter::float("clip", 0.0, 1e6, "greatest norm of the gradient; 0 for none").default(5.0),
             Parameter::float(
                 "repeated",
                 0.0,
@@ -65,6 +63,7 @@ pub(crate) fn offer() -> Offer {
             Parameter::int("seed", 0, i64::MAX, "seed of weights and draws").default(1),
             Parameter::int("checkpoint_seconds", 1, 86_400, "time between checkpoints").unit("s").default(60).unkeyed(),
         ])
+        .parameters(OptimiserParameters::parameters())
         .parameters(Augmentation::parameters())
         .parameters(place::parameters())
         .resumes()
@@ -93,7 +92,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         augmentation: p.augmentation,
         seed: p.seed,
         precision,
-        optimiser: AdamWConfig { betas: (0.9, 0.999), eps: 1e-8, weight_decay: p.weight_decay, clip: p.clip },
+        optimiser: p.optimiser.config(),
     };
     let mut work = Counting::new(config, network, &digits, (Pool::new(labels, 0..cut)?, held_out), device)?;
     let session = Session {

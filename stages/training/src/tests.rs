@@ -12,16 +12,16 @@ use nnf_supernet::{
 };
 use tch::{Device, Kind, Tensor};
 
-use crate::adamw::{AdamW, AdamWConfig};
+use crate::adamw::{AdamW, Span};
 use crate::counting::{Counting, CountingConfig, Pool};
 use crate::error::TrainingError;
 use crate::joint::{Data, Joint, JointConfig};
+use crate::optimiser::{Layout, Method, Optimiser, OptimiserConfig};
 use crate::progress::Watch;
 use crate::schedule::{limit_range, one_cycle, ramp};
 use crate::session::{History, Session, Work};
 
 const AUGMENTATION: Augmentation = Augmentation { rotation: 10.0, translation: 2.0, scaling: 0.1 };
-const OPTIMISER: AdamWConfig = AdamWConfig { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.01, clip: 5.0 };
 
 /// Asks the training to stop once, after some steps.
 struct StopAfter(Cell<i64>);
@@ -106,7 +106,7 @@ fn joint_config(steps: u64) -> JointConfig {
         augmentation: AUGMENTATION,
         seed: 7,
         precision: Precision::Float32,
-        optimiser: OPTIMISER,
+        optimiser: OptimiserConfig::default(),
     }
 }
 
@@ -230,7 +230,7 @@ fn a_killed_pretraining_ends_with_the_same_bytes() {
             augmentation: AUGMENTATION,
             seed: 3,
             precision,
-            optimiser: OPTIMISER,
+            optimiser: OptimiserConfig { method: Method::Muon, ..OptimiserConfig::default() },
         };
         let labels = digits.labels(SampleSplit::Train);
         let pools = (Pool::new(labels, 0..200).unwrap(), Pool::new(labels, 0..200).ok());
@@ -263,10 +263,15 @@ fn a_damaged_checkpoint_begins_anew() {
 
 #[test]
 fn the_optimiser_is_adamw() {
-    let config = AdamWConfig { betas: (0.9, 0.99), eps: 1e-3, weight_decay: 0.1, clip: 1.0 };
+    let adamw = AdamW { betas: (0.9, 0.99), eps: 1e-3 };
+    let config = OptimiserConfig { method: Method::AdamW, adamw, weight_decay: 0.1, clip: 1.0 };
     // Two parameters decay, one does not.
     let parameters = Tensor::from_slice(&[1.0_f32, -2.0, 0.5]);
-    let mut optimiser = AdamW::new(&parameters, 2, config);
+    let mut layout = Layout::default();
+    for (from, decays) in [(0, true), (1, true), (2, false)] {
+        layout.span(Span { from, length: 1, decays });
+    }
+    let mut optimiser = Optimiser::new(&parameters, layout, config);
     let (mut p, mut m, mut v) = ([1.0, -2.0, 0.5], [0.0; 3], [0.0; 3]);
     for (step, gradient) in (1..).zip([[0.3_f64, -0.2, 0.1], [3.0, 1.0, -2.0], [0.0, 0.1, 0.4]]) {
         optimiser.step(&parameters, Tensor::from_slice(&gradient).to_kind(Kind::Float), 0.05);

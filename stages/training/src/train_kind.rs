@@ -10,10 +10,10 @@ use nnf_results::statistics::percent;
 use nnf_supernet::{AssemblerConfig, Augmentation, Digits, Encoding, Index, Questions, Supernet, build_assembler};
 use serde::Deserialize;
 
-use crate::adamw::AdamWConfig;
 use crate::error::TrainingError;
 use crate::initial::initial;
 use crate::joint::{Data, Joint, JointConfig};
+use crate::optimiser::OptimiserParameters;
 use crate::place::{self, PlaceParameters};
 use crate::session::Session;
 
@@ -22,8 +22,8 @@ struct Parameters {
     steps: u64,
     batch: usize,
     learning_rate: f64,
-    weight_decay: f64,
-    clip: f64,
+    #[serde(flatten)]
+    optimiser: OptimiserParameters,
     lambda: f64,
     lambda_from: f64,
     lambda_to: f64,
@@ -74,6 +74,7 @@ pub(crate) fn offer() -> Offer {
                     .optional(),
             ])
             .parameters(constants())
+            .parameters(OptimiserParameters::parameters())
             .parameters(Augmentation::parameters())
             .parameters(place::parameters())
             .resumes()
@@ -88,8 +89,6 @@ fn constants() -> Vec<Parameter> {
         Parameter::int("steps", 1, 10_000_000, "steps of training").unit("steps").default(2_000),
         Parameter::int("batch", 2, 65_536, "samples of a step").default(128),
         Parameter::float("learning_rate", 1e-8, 10.0, "peak of the one-cycle schedule").default(3e-3),
-        share("weight_decay", "of AdamW").default(0.01),
-        Parameter::float("clip", 0.0, 1e6, "greatest norm of the gradient; 0 for none").default(5.0),
         Parameter::float("lambda", 0.0, 1e6, "weight of the gate loss at its greatest").default(100.0),
         share("lambda_from", "share of the steps at which λ begins to rise from 0").default(0.1),
         share("lambda_to", "share of the steps at which λ is at its greatest").default(0.5),
@@ -156,7 +155,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         augmentation: p.augmentation,
         seed: p.seed,
         precision,
-        optimiser: AdamWConfig { betas: (0.9, 0.999), eps: 1e-8, weight_decay: p.weight_decay, clip: p.clip },
+        optimiser: p.optimiser.config(),
     };
     let data = Data { digits: &digits, train: &train, validation: &validation, questions: &questions };
     let mut work = Joint::new(config, data, supernet, device)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nnf_net::{ChannelGroups, Model, Precision, Weights};
 use nnf_supernet::Augmentation;
-use nnf_training::{AdamWConfig, Session, TrainingError, Watch, Work};
+use nnf_training::{OptimiserConfig, Session, TrainingError, Watch, Work};
 use tch::{Device, Tensor};
 
 use super::toy::{self, Toy};
@@ -97,7 +97,7 @@ fn config() -> TuningConfig {
         augmentation: Augmentation { rotation: 10.0, translation: 2.0, scaling: 0.1 },
         seed: 4,
         precision: Precision::Float32,
-        optimiser: AdamWConfig { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.01, clip: 5.0 },
+        optimiser: OptimiserConfig::default(),
     }
 }
 

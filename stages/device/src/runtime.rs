@@ -25,19 +25,9 @@ pub(crate) struct Loaded<'a> {
 }
 
 impl<'a> Loaded<'a> {
-    /// Lays the weights of convolutions out with their channels last, as libtorch's kernels for such images read them.
-    /// Otherwise libtorch does it at every run, which takes longer than the convolution where images are small and
-    /// channels many.
+    /// Lays its weights out once, not at every run.
     pub(crate) fn of(network: &'a Network, mut weights: Weights) -> Self {
-        let kernels = weights.iter().filter(|(_, tensor)| tensor.dim() == 4);
-        let kernels: Vec<String> = kernels.map(|(name, _)| name.to_owned()).collect();
-        for name in kernels {
-            // One after the other: two copies of all would count as memory that the network needs.
-            if let Ok(tensor) = weights.get(&name) {
-                let tensor = tensor.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]);
-                weights.insert(name, tensor);
-            }
-        }
+        weights.lay_channels_last();
         let mut shape = vec![1];
         shape.extend(network.input_shape());
         let input = Tensor::full(shape.as_slice(), 0.5, (Kind::Float, Device::Cpu));

@@ -39,6 +39,16 @@ impl Weights {
         Weights(self.0.iter().map(|(name, tensor)| (name.clone(), tensor.detach().copy())).collect())
     }
 
+    /// Lays the weights of convolutions out with their channels last, as libtorch's kernels for such images read them.
+    /// Otherwise libtorch does it at every run, which takes longer than the convolution where images are small and
+    /// channels many.
+    pub fn lay_channels_last(&mut self) {
+        // One after the other: two copies of all would count as memory that the network needs.
+        for tensor in self.0.values_mut().filter(|tensor| tensor.dim() == 4) {
+            *tensor = tensor.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]);
+        }
+    }
+
     /// A copy in another type on another device.
     #[must_use]
     pub fn to(&self, kind: Kind, device: Device) -> Self {

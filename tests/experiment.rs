@@ -184,6 +184,31 @@ fn a_change_reruns_what_depends_on_it_and_nothing_else() {
     assert_eq!(experiment.ran(), set(&["pretrain", "train"]), "equal weights leave what is below fresh");
 }
 
+/// A predictor that says a hundredth of what was measured: only who looks beforehand sees that nothing fits.
+#[test]
+fn a_calibrated_sweep_trusts_the_device_rather_than_the_predictor() {
+    let experiment = Experiment::new();
+    experiment.lines(&["run", "predictor"]);
+    let fitted = experiment.project.path("artifacts/latest/experiment/predictor[device=one]/predictor.json");
+    let mut predictor: Value = serde_json::from_slice(&fs_err::read(fitted).unwrap()).unwrap();
+    let hundredth = |value: &Value| Value::from(value.as_f64().unwrap() / 100.0);
+    for name in ["intercept", "floor"] {
+        predictor[name] = hundredth(&predictor[name]);
+    }
+    predictor["coefficients"] = predictor["coefficients"].as_array().unwrap().iter().map(hundredth).collect();
+    experiment.project.write("hasty.json", predictor.to_string());
+    experiment.edit("predictor: predictor.predictor", "predictor: \"file:hasty.json\"");
+    experiment.edit("fit: true", "fit: false");
+    let fitting = || {
+        let lines = experiment.lines(&["run", "sweep"]);
+        let told = lines.iter().find_map(|line| line["values"]["of these fit"].as_f64());
+        told.unwrap()
+    };
+    assert_eq!(fitting(), 0.0);
+    experiment.edit("calibrate: 1", "calibrate: 0");
+    assert_eq!(fitting(), 1.0);
+}
+
 /// Every pipeline of this repository is one that the programs understand, with all its kinds, parameters and outputs.
 #[test]
 fn shipped_pipelines_can_be_planned() {

@@ -1,7 +1,7 @@
 //! Finds how far the predictor errs on the subnets that a search picks: those that its errors make look better than they
 //! are come first.
 //!
-//! It does not know what is done with the margins.
+//! It does not know what is done about it.
 
 use nnf_contract::{Stage, StageError};
 use nnf_device::{Budget, Timing, architecture};
@@ -22,9 +22,9 @@ struct Pick {
     predicted: f64,
 }
 
-/// For each budget, with the share that was asked to be left free, the share to leave free so that nine of ten subnets
-/// keep it when they are measured: judged by the picks of some searches.
-pub(crate) fn calibrated<'a>(
+/// For each budget, how many times as long as predicted nine of ten subnets take at most, and no less than once: judged by
+/// the picks of some searches, which leave a share of each budget free.
+pub(crate) fn slowness<'a>(
     stage: &Stage,
     given: &Given,
     searches: impl Iterator<Item = Result<Search<'a>, StageError>>,
@@ -42,7 +42,7 @@ pub(crate) fn calibrated<'a>(
         }
     }
     if picks.is_empty() {
-        return Ok(vec![margin; budgets.len()]);
+        return Ok(vec![1.0; budgets.len()]);
     }
     let network = &given.supernet.model.network;
     let measured =
@@ -54,11 +54,10 @@ pub(crate) fn calibrated<'a>(
         let own = picks.iter().zip(&measured.latencies).filter(move |(pick, _)| pick.budget == budget);
         own.map(|(pick, latency)| latency.median.0 / pick.predicted).collect::<Vec<f64>>()
     };
-    Ok((0..budgets.len()).map(|budget| widened(margin, &errors(budget))).collect())
+    Ok((0..budgets.len()).map(|budget| at_most(&errors(budget))).collect())
 }
 
-/// The share of a budget to leave free, where measured latencies are so many times the predicted ones.
-pub(crate) fn widened(margin: f64, errors: &[f64]) -> f64 {
-    let worst = quantile(errors, WITHIN);
-    if worst > 1.0 { 1.0 - (1.0 - margin) / worst } else { margin }
+/// What nine of ten measured latencies are at most, in predicted ones, and no less than 1.
+pub(crate) fn at_most(errors: &[f64]) -> f64 {
+    quantile(errors, WITHIN).max(1.0)
 }

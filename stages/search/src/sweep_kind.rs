@@ -16,7 +16,7 @@ use nnf_results::statistics::quantile;
 use nnf_results::table;
 use serde::Deserialize;
 
-use crate::calibration::calibrated;
+use crate::calibration::slowness;
 use crate::candidates::limits;
 use crate::choose::Choice;
 use crate::given::Given;
@@ -73,8 +73,8 @@ pub(crate) fn offer() -> Offer {
             "calibrate",
             0,
             1_000,
-            "tasks whose picks are measured beforehand, on the device itself; where they take longer than predicted, more \
-             than `margin` is left free of that budget, so that nine of ten keep it",
+            "tasks whose picks are measured beforehand, on the device itself; where they take longer than predicted, all \
+             subnets are taken to do so at that budget, so that nine of ten keep it",
         )
         .default(0),
     ])
@@ -100,15 +100,28 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     given.testbed.set_threads();
     let scenarios =
         Scenarios { given: &given, p: &p, tasks: &tasks, limits: limits(p.limits, p.limit_min), estimator: &estimator };
-    let margins = scenarios.margins(stage, (&budgets, asked.margin, timing))?;
-    let budgets: Vec<(Budget, f64)> = budgets.into_iter().zip(margins).collect();
-    let (rows, chosen) = scenarios.search(stage, &budgets, folder)?;
+    let slowness = scenarios.slowness(stage, (&budgets, asked.margin, timing))?;
+    let budgets: Vec<Allowed> = budgets.into_iter().zip(slowness).map(|(budget, by)| Allowed::of(budget, by)).collect();
+    let (rows, chosen) = scenarios.search(stage, (&budgets, asked.margin), folder)?;
     let open = GateVector::open(&given.supernet.model.network.gate_layers());
     let whole = Rc::new(Subnet::of(&given.supernet, &open)?.model);
     let meter = given.testbed.meter(&given.supernet.model.network, chosen.len() + 1, timing)?;
     let (measured, whole) = measure(stage, &chosen, folder, &whole, meter)?;
     let found = Found { rows: &rows, chosen: &chosen, measured: &measured, whole };
     found.write(&given.questions, &given.predictor.conditions, stage.output("results")?).map_err(StageError::failed)
+}
+
+/// A budget, and what predictions are held against.
+struct Allowed {
+    budget: Budget,
+    predicted: Budget,
+}
+
+impl Allowed {
+    /// Where subnets take so many times as long as predicted.
+    fn of(budget: Budget, slowness: f64) -> Self {
+        Allowed { budget, predicted: budget.leaving(1.0 - 1.0 / slowness) }
+    }
 }
 
 /// What is asked for, but for the budgets.
@@ -128,30 +141,34 @@ impl Scenarios<'_> {
         Search::new(&given.supernet, self.estimator, &given.questions.bits[task], &self.limits, fitting)
     }
 
-    /// The share to leave free of each budget.
-    fn margins(
+    /// How many times as long as predicted subnets take that are chosen for each budget.
+    fn slowness(
         &self,
         stage: &Stage,
         (budgets, margin, timing): (&[Budget], f64, Timing),
     ) -> Result<Vec<f64>, StageError> {
         if self.p.calibrate == 0 || !self.given.testbed.is_device() {
-            return Ok(vec![margin; budgets.len()]);
+            return Ok(vec![1.0; budgets.len()]);
         }
         let searches = self.tasks.iter().take(self.p.calibrate).map(|task| self.of(*task));
-        let margins = calibrated(stage, self.given, searches, (budgets, margin, timing))?;
-        for (budget, margin) in budgets.iter().zip(&margins) {
+        let slowness = slowness(stage, self.given, searches, (budgets, margin, timing))?;
+        for (budget, slowness) in budgets.iter().zip(&slowness) {
             if let Some(Micros(latency)) = budget.latency {
-                stage.note(format!("budget of {:.3} ms: {:.1} % of it are left free", latency / 1e3, margin * 100.0));
+                let more = (slowness - 1.0) * 100.0;
+                stage.note(format!(
+                    "budget of {:.3} ms: its subnets take {more:.1} % longer than predicted",
+                    latency / 1e3
+                ));
             }
         }
-        Ok(margins)
+        Ok(slowness)
     }
 
     /// The subnets to deploy, kept in a folder, and for each task and budget which of them it is.
     fn search(
         &self,
         stage: &Stage,
-        budgets: &[(Budget, f64)],
+        (budgets, margin): (&[Allowed], f64),
         folder: &Path,
     ) -> Result<(Vec<Row>, Vec<Chosen>), StageError> {
         let Scenarios { given, p, tasks, .. } = self;
@@ -164,9 +181,9 @@ impl Scenarios<'_> {
             searching.push(all_limits_ms);
             // Budgets often come to the same subnet; it is extracted, asked and measured once.
             let mut extracted: BTreeMap<usize, usize> = BTreeMap::new();
-            for (budget, margin) in budgets {
+            for Allowed { budget, predicted } in budgets {
                 let begin = Instant::now();
-                let choice = found.choose(budget, *margin)?;
+                let choice = found.choose(predicted, margin)?;
                 let search_ms = all_limits_ms + milliseconds(begin);
                 let (at, fits) = match choice {
                     Some(Choice::Fits(at)) => (at, true),

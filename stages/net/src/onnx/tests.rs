@@ -1,0 +1,228 @@
+//! What is exported computes what the network does. Operations are computed here as ONNX's reference tells, with tch;
+//! `tests/peer/onnx_runtime.py` asks ONNX Runtime.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeMap;
+
+use prost::Message;
+use tch::{Kind, Tensor};
+
+use super::onnx;
+use super::proto::{AttributeProto, FLOAT, ModelProto, NodeProto, TensorProto};
+use crate::{Changes, GateVector, Model, Network, Node, Op, Random, Run, Weights, build, forward};
+
+fn constant(tensor: &TensorProto) -> Tensor {
+    let flat = match tensor.data_type == FLOAT {
+        true => Tensor::from_slice(
+            &tensor.raw_data.chunks(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect::<Vec<_>>(),
+        ),
+        false => Tensor::from_slice(
+            &tensor.raw_data.chunks(8).map(|eight| i64::from_le_bytes(eight.try_into().unwrap())).collect::<Vec<_>>(),
+        ),
+    };
+    flat.view(tensor.dims.as_slice())
+}
+
+/// One operation; panics at one that no export makes.
+fn computed(node: &NodeProto, inputs: &[&Tensor]) -> Tensor {
+    let attribute = |name: &str| node.attribute.iter().find(|attribute| attribute.name == name);
+    let ints = |name: &str| attribute(name).map(|a: &AttributeProto| a.ints.clone()).unwrap();
+    let int = |name: &str| attribute(name).and_then(|a| a.i).unwrap();
+    let float = |name: &str| f64::from(attribute(name).and_then(|a| a.f).unwrap());
+    let longs = |tensor: &Tensor| Vec::<i64>::try_from(tensor).unwrap();
+    let x = inputs[0];
+    match node.op_type.as_str() {
+        "Conv" => {
+            let (step, pad) = (ints("strides"), ints("pads"));
+            x.conv2d(inputs[1], inputs.get(2).copied(), &step[..], &pad[..2], [1, 1], int("group"))
+        }
+        "Gemm" => x.linear(inputs[1], inputs.get(2).copied()),
+        "MatMul" => x.matmul(inputs[1]),
+        "BatchNormalization" => {
+            let [weight, bias, mean, variance] = [1, 2, 3, 4].map(|at| Some(inputs[at]));
+            x.batch_norm(weight, bias, mean, variance, false, 0.0, float("epsilon"), false)
+        }
+        "LayerNormalization" => {
+            assert_eq!(int("axis"), -1);
+            x.layer_norm(inputs[1].size(), Some(inputs[1]), Some(inputs[2]), float("epsilon"), false)
+        }
+        "Relu" => x.relu(),
+        "Clip" => x.clamp_tensor(Some(inputs[1]), Some(inputs[2])),
+        "MaxPool" => {
+            let (kernel, step, pad) = (ints("kernel_shape"), ints("strides"), ints("pads"));
+            x.max_pool2d(&kernel[..], &step[..], &pad[..2], [1, 1], false)
+        }
+        "ReduceMean" => x.mean_dim(&ints("axes")[..], int("keepdims") == 1, Kind::Float),
+        "Reshape" => {
+            // Where the shape has a 0, the size stays.
+            let kept =
+                longs(inputs[1]).into_iter().zip(0..).map(|(size, at)| if size == 0 { x.size()[at] } else { size });
+            x.reshape(kept.collect::<Vec<_>>().as_slice())
+        }
+        "Transpose" => x.permute(ints("perm").as_slice()),
+        "Expand" => x.expand(longs(inputs[1]).as_slice(), true),
+        "Shape" => Tensor::from_slice(&x.size()[int("start") as usize..int("end") as usize]),
+        "Concat" => Tensor::cat(inputs, int("axis")),
+        "Gather" => x.select(int("axis"), inputs[1].int64_value(&[])),
+        "Softmax" => x.softmax(int("axis"), Kind::Float),
+        "Erf" => x.erf(),
+        "Add" => x + inputs[1],
+        "Mul" => x * inputs[1],
+        "Div" => x / inputs[1],
+        "Sum" => inputs[1..].iter().fold(x.shallow_clone(), |sum, other| sum + *other),
+        "Identity" => x.shallow_clone(),
+        other => panic!("{other}"),
+    }
+}
+
+/// The outputs of a file for a batch.
+fn ran(bytes: &[u8], batch: &Tensor) -> Vec<Tensor> {
+    let file = ModelProto::decode(bytes).unwrap();
+    assert_eq!((file.ir_version, file.opset_import[0].version), (8, 17));
+    let graph = file.graph.unwrap();
+    let mut values: BTreeMap<String, Tensor> = BTreeMap::new();
+    for tensor in &graph.initializer {
+        assert!(values.insert(tensor.name.clone(), constant(tensor)).is_none(), "{} twice", tensor.name);
+    }
+    values.insert(graph.input[0].name.clone(), batch.shallow_clone());
+    for node in &graph.node {
+        let inputs: Vec<&Tensor> = node.input.iter().map(|name| &values[name]).collect();
+        let value = computed(node, &inputs);
+        assert!(values.insert(node.output[0].clone(), value).is_none(), "{} twice", node.name);
+    }
+    let outputs = graph.output.iter().map(|output| {
+        let tensor = output.r#type.as_ref().unwrap().tensor_type.as_ref().unwrap();
+        let told: Vec<i64> =
+            tensor.shape.as_ref().unwrap().dim[1..].iter().map(|axis| axis.dim_value.unwrap()).collect();
+        let value = values[&output.name].shallow_clone();
+        assert_eq!(value.size()[0], batch.size()[0]);
+        assert_eq!(value.size()[1..], told);
+        value
+    });
+    outputs.collect()
+}
+
+/// Weights of which none is what it is at the start.
+fn noisy(network: Network, seed: u64) -> Model {
+    let mut weights = Weights::init(&network, seed);
+    for parameter in network.parameters() {
+        let noise = Random::named(seed, &parameter.name).uniform_tensor(&parameter.shape, 0.2);
+        let changed = weights.get(&parameter.name).unwrap() + noise;
+        weights.insert(parameter.name, changed);
+    }
+    Model { network, weights }
+}
+
+/// A batch, and what a network makes of it.
+fn example(model: &Model) -> (Tensor, Tensor) {
+    let batch = Random::of(4, &[]).normal_tensor(&[&[3], model.network.input_shape()].concat(), 1.0);
+    let answers = forward(&model.network, &model.weights, &batch, &Run::default(), &[]).unwrap().remove(0);
+    (batch, answers)
+}
+
+fn compare(model: &Model) {
+    let (batch, own) = example(model);
+    let exported = ran(&onnx(model).unwrap(), &batch).remove(0);
+    let wrong = (&own - exported).abs().max().double_value(&[]) / own.abs().max().double_value(&[]);
+    assert!(wrong < 1e-5, "{}: {wrong}", model.network.name());
+}
+
+/// Each backbone whole, with gates and batch norms.
+fn wholes() -> Vec<Model> {
+    let settings = [
+        ("resnet-tiny", serde_json::json!({})),
+        ("mobilenet-numvqa", serde_json::json!({ "input": [1, 28, 28] })),
+        ("vit-numvqa", serde_json::json!({ "depth": 2 })),
+        ("vit-b-16", serde_json::json!({ "input": [3, 64, 64], "depth": 1, "dim": 48, "heads": 4, "ffn": 96 })),
+    ];
+    let model = |(preset, settings): (&str, serde_json::Value)| {
+        noisy(build(preset, &Changes(settings.as_object().cloned().unwrap())).unwrap(), 3)
+    };
+    settings.into_iter().map(model).collect()
+}
+
+/// Each backbone as it is deployed, without a module in every third of the layers that may be empty.
+fn subnets() -> Vec<Model> {
+    let subnet = |preset: &str| {
+        let model = noisy(build(preset, &Changes::default()).unwrap(), 1);
+        let essential = model.network.essential_layers();
+        let mut random = Random::of(2, &[]);
+        let mut gates = GateVector::open(&model.network.gate_layers());
+        for (layer, gates) in gates.0.iter_mut().enumerate() {
+            let full = essential[layer] || layer % 3 > 0;
+            gates.iter_mut().for_each(|kept| *kept = full && random.unit() < 0.5);
+        }
+        model.deployed(&gates).unwrap()
+    };
+    ["resnet-tiny", "mobilenet-numvqa", "vit-numvqa"].map(subnet).into()
+}
+
+/// A network whose answer is the same for every input.
+fn constant_network() -> Model {
+    let nodes = vec![
+        node("input", Op::Input { shape: vec![1, 4, 4] }, &[]),
+        node("same", Op::Constant { shape: vec![6, 4] }, &[]),
+        node("first", Op::ClassToken, &["same"]),
+        node("act", Op::Relu6, &["first"]),
+        node("taken", Op::SelectToken { index: 2 }, &["act"]),
+        node("out", Op::Linear { out: 2, bias: true }, &["taken"]),
+    ];
+    noisy(Network::new("constant", nodes, &["out".to_owned()]).unwrap(), 5)
+}
+
+fn node(name: &str, op: Op, inputs: &[&str]) -> Node {
+    Node { name: name.into(), op, inputs: inputs.iter().map(|input| (*input).to_owned()).collect() }
+}
+
+#[test]
+fn every_backbone_computes_the_same_from_onnx() {
+    tch::set_num_threads(1);
+    wholes().iter().for_each(compare);
+}
+
+#[test]
+fn subnets_with_empty_layers_compute_the_same_from_onnx() {
+    tch::set_num_threads(1);
+    let subnets = subnets();
+    let constants = |model: &Model| model.network.nodes().iter().any(|node| matches!(node.op, Op::Constant { .. }));
+    assert!(subnets.iter().any(constants), "an empty layer leaves a constant");
+    subnets.iter().for_each(compare);
+}
+
+#[test]
+fn what_depends_on_no_input_is_given_for_each() {
+    compare(&constant_network());
+}
+
+/// Needs a `python3` (or `PYTHON`) that has onnx and onnxruntime.
+#[test]
+#[ignore = "needs ONNX Runtime"]
+fn onnx_runtime_agrees() {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, model) in wholes().into_iter().chain(subnets()).chain([constant_network()]).enumerate() {
+        let own = folder.path().join(format!("{number} {}", model.network.name()));
+        fs_err::create_dir(&own).unwrap();
+        let (batch, answers) = example(&model);
+        fs_err::write(own.join("model.onnx"), onnx(&model).unwrap()).unwrap();
+        batch.contiguous().write_npy(own.join("input.npy")).unwrap();
+        answers.contiguous().write_npy(own.join("output.npy")).unwrap();
+    }
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/peer/onnx_runtime.py");
+    let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
+    assert!(std::process::Command::new(python).arg(script).arg(folder.path()).status().unwrap().success());
+}
+
+#[test]
+fn what_onnx_cannot_hold_is_refused() {
+    let nodes = vec![
+        node("input", Op::Input { shape: vec![2] }, &[]),
+        node("scores", Op::Linear { out: 2, bias: true }, &["input"]),
+        node("mixed", Op::Mixture, &["scores", "input", "scores"]),
+    ];
+    let network = Network::new("experts", nodes, &["mixed".to_owned()]).unwrap();
+    let model = Model { weights: Weights::init(&network, 1), network };
+    let fault = onnx(&model).unwrap_err().to_string();
+    assert_eq!(fault, "node `mixed`: a mixture of experts is not exported to ONNX");
+    let lacking = Model { weights: Weights::default(), network: build("resnet-tiny", &Changes::default()).unwrap() };
+    assert!(onnx(&lacking).unwrap_err().to_string().contains("it is missing"));
+}

@@ -9,6 +9,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "nnf-net",
         "nnf-training",
         "nnf-evaluation",
+        "nnf-export",
         "nnf-device",
         "nnf-baselines",
         "nnf-search",

@@ -18,6 +18,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     ("nnf-supernet", &["nnf-contract", "nnf-results", "nnf-net"], FAR_FROM_ENGINE),
     ("nnf-training", &["nnf-contract", "nnf-results", "nnf-net", "nnf-supernet"], FAR_FROM_ENGINE),
     ("nnf-evaluation", &["nnf-contract", "nnf-results", "nnf-net", "nnf-supernet"], FAR_FROM_ENGINE),
+    ("nnf-export", &["nnf-contract", "nnf-net"], FAR_FROM_ENGINE),
     ("nnf-device", &["nnf-contract", "nnf-fingerprint", "nnf-results", "nnf-net"], FAR_FROM_ENGINE),
     (
         "nnf-baselines",
@@ -43,6 +44,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
             "nnf-net",
             "nnf-training",
             "nnf-evaluation",
+            "nnf-export",
             "nnf-device",
             "nnf-baselines",
             "nnf-search",

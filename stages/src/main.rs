@@ -12,6 +12,7 @@ fn main() -> ExitCode {
         ("nnf-net", nnf_net::offers()),
         ("nnf-training", nnf_training::offers()),
         ("nnf-evaluation", nnf_evaluation::offers()),
+        ("nnf-export", nnf_export::offers()),
         ("nnf-device", nnf_device::offers()),
         ("nnf-baselines", nnf_baselines::offers()),
         ("nnf-search", nnf_search::offers()),

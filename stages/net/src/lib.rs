@@ -1,7 +1,7 @@
 //! The network as data: a graph of nodes with named parameters and known shapes, and short walks over it.
 //!
 //! Builders ([`resnet`], [`mobilenet_v2`], [`vit`]) make a [`Network`]; everything else ([`forward`], [`Counts`], [`ChannelGroups`], [`slice()`],
-//! [`fold_batch_norms`], [`onnx()`], [`Model`]) is one transform or walk over the graph and knows no backbone. It does not know
+//! [`fold_batch_norms`], [`Model`]) is one transform or walk over the graph and knows no backbone. It does not know
 //! tasks, limits or how a network is trained.
 
 mod builder;
@@ -19,8 +19,6 @@ mod kind;
 mod load_kind;
 pub mod mobilenet_v2;
 mod model;
-mod onnx;
-mod onnx_kind;
 mod op;
 mod parameter;
 mod random;
@@ -39,7 +37,6 @@ pub use gates::{GateLayer, GateSet, GateVector};
 pub use graph::{Network, Node};
 pub use groups::{ChannelGroup, ChannelGroups};
 pub use model::Model;
-pub use onnx::onnx;
 pub use op::Op;
 pub use parameter::{Parameter, Role};
 pub use random::Random;
@@ -51,5 +48,5 @@ pub use weights::Weights;
 /// The kinds of stage that this crate offers.
 #[must_use]
 pub fn offers() -> Vec<nnf_contract::Offer> {
-    vec![kind::offer(), load_kind::offer(), onnx_kind::offer()]
+    vec![kind::offer(), load_kind::offer()]
 }

@@ -4,12 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use nnf_net::{Changes, GateVector, Model, Network, Node, Op, Random, Run, Weights, build, forward};
 use prost::Message;
 use tch::{Kind, Tensor};
 
-use super::onnx;
-use super::proto::{AttributeProto, FLOAT, ModelProto, NodeProto, TensorProto};
-use crate::{Changes, GateVector, Model, Network, Node, Op, Random, Run, Weights, build, forward};
+use crate::onnx;
+use crate::proto::{AttributeProto, FLOAT, ModelProto, NodeProto, TensorProto};
 
 fn constant(tensor: &TensorProto) -> Tensor {
     let flat = match tensor.data_type == FLOAT {
@@ -25,10 +25,13 @@ fn constant(tensor: &TensorProto) -> Tensor {
 
 /// One operation; panics at one that no export makes.
 fn computed(node: &NodeProto, inputs: &[&Tensor]) -> Tensor {
-    let attribute = |name: &str| node.attribute.iter().find(|attribute| attribute.name == name);
-    let ints = |name: &str| attribute(name).map(|a: &AttributeProto| a.ints.clone()).unwrap();
-    let int = |name: &str| attribute(name).and_then(|a| a.i).unwrap();
-    let float = |name: &str| f64::from(attribute(name).and_then(|a| a.f).unwrap());
+    // Of the kind that ONNX numbers so.
+    let attribute = |name: &str, kind: i32| -> &AttributeProto {
+        node.attribute.iter().find(|attribute| attribute.name == name && attribute.r#type == kind).unwrap()
+    };
+    let float = |name: &str| f64::from(attribute(name, 1).f.unwrap());
+    let int = |name: &str| attribute(name, 2).i.unwrap();
+    let ints = |name: &str| attribute(name, 7).ints.clone();
     let longs = |tensor: &Tensor| Vec::<i64>::try_from(tensor).unwrap();
     let x = inputs[0];
     match node.op_type.as_str() {
@@ -36,7 +39,10 @@ fn computed(node: &NodeProto, inputs: &[&Tensor]) -> Tensor {
             let (step, pad) = (ints("strides"), ints("pads"));
             x.conv2d(inputs[1], inputs.get(2).copied(), &step[..], &pad[..2], [1, 1], int("group"))
         }
-        "Gemm" => x.linear(inputs[1], inputs.get(2).copied()),
+        "Gemm" => {
+            assert_eq!(int("transB"), 1);
+            x.linear(inputs[1], inputs.get(2).copied())
+        }
         "MatMul" => x.matmul(inputs[1]),
         "BatchNormalization" => {
             let [weight, bias, mean, variance] = [1, 2, 3, 4].map(|at| Some(inputs[at]));
@@ -75,8 +81,8 @@ fn computed(node: &NodeProto, inputs: &[&Tensor]) -> Tensor {
     }
 }
 
-/// The outputs of a file for a batch.
-fn ran(bytes: &[u8], batch: &Tensor) -> Vec<Tensor> {
+/// The outputs of a file for a batch, by name.
+fn ran(bytes: &[u8], batch: &Tensor) -> Vec<(String, Tensor)> {
     let file = ModelProto::decode(bytes).unwrap();
     assert_eq!((file.ir_version, file.opset_import[0].version), (8, 17));
     let graph = file.graph.unwrap();
@@ -97,7 +103,7 @@ fn ran(bytes: &[u8], batch: &Tensor) -> Vec<Tensor> {
         let value = values[&output.name].shallow_clone();
         assert_eq!(value.size()[0], batch.size()[0]);
         assert_eq!(value.size()[1..], told);
-        value
+        (output.name.clone(), value)
     });
     outputs.collect()
 }
@@ -121,10 +127,16 @@ fn example(model: &Model) -> (Tensor, Tensor) {
 }
 
 fn compare(model: &Model) {
-    let (batch, own) = example(model);
-    let exported = ran(&onnx(model).unwrap(), &batch).remove(0);
-    let wrong = (&own - exported).abs().max().double_value(&[]) / own.abs().max().double_value(&[]);
-    assert!(wrong < 1e-5, "{}: {wrong}", model.network.name());
+    let network = &model.network;
+    let (batch, _) = example(model);
+    let own = forward(network, &model.weights, &batch, &Run::default(), &[]).unwrap();
+    let exported = ran(&onnx(model).unwrap(), &batch);
+    assert_eq!(own.len(), exported.len());
+    for ((own, id), (name, exported)) in own.iter().zip(network.outputs()).zip(&exported) {
+        assert_eq!(*name, network.nodes()[*id].name);
+        let wrong = (own - exported).abs().max().double_value(&[]) / own.abs().max().double_value(&[]);
+        assert!(wrong < 1e-5, "{} {name}: {wrong}", network.name());
+    }
 }
 
 /// Each backbone whole, with gates and batch norms.
@@ -157,17 +169,23 @@ fn subnets() -> Vec<Model> {
     ["resnet-tiny", "mobilenet-numvqa", "vit-numvqa"].map(subnet).into()
 }
 
-/// A network whose answer is the same for every input.
-fn constant_network() -> Model {
+/// A network of which one answer is the same for every input.
+fn with_constant() -> Model {
     let nodes = vec![
-        node("input", Op::Input { shape: vec![1, 4, 4] }, &[]),
+        node("picture", Op::Input { shape: vec![1, 4, 4] }, &[]),
         node("same", Op::Constant { shape: vec![6, 4] }, &[]),
         node("first", Op::ClassToken, &["same"]),
         node("act", Op::Relu6, &["first"]),
-        node("taken", Op::SelectToken { index: 2 }, &["act"]),
-        node("out", Op::Linear { out: 2, bias: true }, &["taken"]),
+        node("plain", Op::Linear { out: 4, bias: false }, &["act"]),
+        node("taken", Op::SelectToken { index: 2 }, &["plain"]),
+        node("norm", Op::BatchNorm { eps: 1e-5, momentum: 0.1 }, &["taken"]),
+        node("second", Op::LayerNorm { eps: 1e-5 }, &["norm"]),
+        node("out", Op::Linear { out: 2, bias: true }, &["second"]),
+        node("pool", Op::GlobalAveragePool, &["picture"]),
+        node("other", Op::Linear { out: 2, bias: false }, &["pool"]),
+        node("both", Op::Add, &["out", "other"]),
     ];
-    noisy(Network::new("constant", nodes, &["out".to_owned()]).unwrap(), 5)
+    noisy(Network::new("constant", nodes, &["out".to_owned(), "both".to_owned()]).unwrap(), 5)
 }
 
 fn node(name: &str, op: Op, inputs: &[&str]) -> Node {
@@ -191,7 +209,7 @@ fn subnets_with_empty_layers_compute_the_same_from_onnx() {
 
 #[test]
 fn what_depends_on_no_input_is_given_for_each() {
-    compare(&constant_network());
+    compare(&with_constant());
 }
 
 /// Needs a `python3` (or `PYTHON`) that has onnx and onnxruntime.
@@ -199,7 +217,7 @@ fn what_depends_on_no_input_is_given_for_each() {
 #[ignore = "needs ONNX Runtime"]
 fn onnx_runtime_agrees() {
     let folder = tempfile::tempdir().unwrap();
-    for (number, model) in wholes().into_iter().chain(subnets()).chain([constant_network()]).enumerate() {
+    for (number, model) in wholes().into_iter().chain(subnets()).chain([with_constant()]).enumerate() {
         let own = folder.path().join(format!("{number} {}", model.network.name()));
         fs_err::create_dir(&own).unwrap();
         let (batch, answers) = example(&model);
@@ -212,17 +230,45 @@ fn onnx_runtime_agrees() {
     assert!(std::process::Command::new(python).arg(script).arg(folder.path()).status().unwrap().success());
 }
 
+/// A file that Python's `onnx` wrote is read to the last field, and written to the same bytes.
+#[test]
+fn messages_are_those_of_onnx() {
+    let golden = include_bytes!("../golden/messages.onnx");
+    let file = ModelProto::decode(golden.as_slice()).unwrap();
+    assert_eq!(file.encode_to_vec(), golden);
+    let graph = file.graph.unwrap();
+    assert_eq!((file.producer_name.as_str(), file.ir_version, file.opset_import[0].version), ("nnf", 8, 17));
+    let conv = &graph.node[0];
+    assert_eq!((conv.op_type.as_str(), conv.name.as_str(), conv.output[0].as_str()), ("Conv", "conv", "conv"));
+    assert_eq!(conv.input, ["input", "conv.weight"]);
+    assert_eq!(conv.attribute[0], AttributeProto::ints("strides", &[1, 2]));
+    assert_eq!(conv.attribute[1], AttributeProto::int("group", 1));
+    assert_eq!(graph.node[1].attribute, [AttributeProto::float("alpha", 0.25)]);
+    assert_eq!(graph.initializer[0].dims, [1, 1, 1, 2]);
+    assert!(constant(&graph.initializer[0]).flatten(0, -1).equal(&Tensor::from_slice(&[1.5_f32, -2.0])));
+    assert!(constant(&graph.initializer[1]).equal(&Tensor::from_slice(&[-1_i64, 3])));
+    assert_eq!(graph.input[0].name, "input");
+    let tensor = graph.output[0].r#type.as_ref().unwrap().tensor_type.as_ref().unwrap();
+    let axes = &tensor.shape.as_ref().unwrap().dim;
+    assert_eq!((tensor.elem_type, axes[0].dim_param.as_deref(), axes[1].dim_value), (FLOAT, Some("batch"), Some(1)));
+}
+
 #[test]
 fn what_onnx_cannot_hold_is_refused() {
-    let nodes = vec![
-        node("input", Op::Input { shape: vec![2] }, &[]),
-        node("scores", Op::Linear { out: 2, bias: true }, &["input"]),
-        node("mixed", Op::Mixture, &["scores", "input", "scores"]),
-    ];
-    let network = Network::new("experts", nodes, &["mixed".to_owned()]).unwrap();
-    let model = Model { weights: Weights::init(&network, 1), network };
-    let fault = onnx(&model).unwrap_err().to_string();
-    assert_eq!(fault, "node `mixed`: a mixture of experts is not exported to ONNX");
+    let fault = |nodes: Vec<Node>, outputs: &[&str]| {
+        let outputs: Vec<String> = outputs.iter().map(|name| (*name).to_owned()).collect();
+        let network = Network::new("odd", nodes, &outputs).unwrap();
+        onnx(&Model { weights: Weights::init(&network, 1), network }).unwrap_err().to_string()
+    };
+    let input = || node("input", Op::Input { shape: vec![2] }, &[]);
+    let linear = |name: &str| node(name, Op::Linear { out: 2, bias: true }, &["input"]);
+    let mixed = node("mixed", Op::Mixture, &["scores", "input", "scores"]);
+    let mixture = fault(vec![input(), linear("scores"), mixed], &["mixed"]);
+    assert_eq!(mixture, "node `mixed`: a mixture of experts is not exported to ONNX");
+    let twice = fault(vec![input(), linear("out")], &["out", "out"]);
+    assert_eq!(twice, "node `out`: it is an output twice, and ONNX gives an output once");
+    let clash = fault(vec![input(), linear("fc"), linear("fc.weight")], &["fc"]);
+    assert!(clash.contains("`fc.weight`: two values would have this name"), "{clash}");
     let lacking = Model { weights: Weights::default(), network: build("resnet-tiny", &Changes::default()).unwrap() };
     assert!(onnx(&lacking).unwrap_err().to_string().contains("it is missing"));
 }

@@ -5,9 +5,9 @@
 use std::path::{Path, PathBuf};
 
 use nnf_contract::{Input, Kind, Offer, Output, Stage, StageError};
+use nnf_net::Model;
 
-use crate::error::NetError;
-use crate::model::Model;
+use crate::error::ExportError;
 use crate::onnx::onnx;
 
 /// The file that makes a folder a model's.
@@ -25,44 +25,46 @@ pub(crate) fn offer() -> Offer {
 }
 
 fn run(stage: &Stage) -> Result<(), StageError> {
-    let models = models(stage.input("models")?).map_err(StageError::failed)?;
     let folder = stage.output("onnx")?;
     fs_err::create_dir_all(folder).map_err(StageError::failed)?;
+    let models = models(stage.input("models")?).map_err(StageError::failed)?;
     for (done, (name, path)) in models.iter().enumerate() {
         stage.go_on()?;
-        let bytes = Model::load(path).and_then(|model| onnx(&model)).map_err(StageError::failed)?;
-        fs_err::write(folder.join(format!("{name}.onnx")), bytes).map_err(StageError::failed)?;
+        export(path, &folder.join(name).with_added_extension("onnx")).map_err(StageError::failed)?;
         stage.progress(done as u64 + 1, models.len() as u64, "models");
     }
     Ok(())
 }
 
-/// Names and folders of models: the folder itself, or those in it.
-fn models(folder: &Path) -> Result<Vec<(String, PathBuf)>, NetError> {
+fn export(folder: &Path, file: &Path) -> Result<(), ExportError> {
+    let bytes = Model::load(folder).map_err(ExportError::from).and_then(|model| onnx(&model));
+    let bytes = bytes
+        .map_err(|source| ExportError::Model { folder: folder.display().to_string(), source: Box::new(source) })?;
+    Ok(fs_err::write(file, bytes)?)
+}
+
+/// Names and folders of models, sorted: the folder itself, or those in it.
+fn models(folder: &Path) -> Result<Vec<(PathBuf, PathBuf)>, ExportError> {
     if folder.join(NETWORK).exists() {
         return Ok(vec![("model".into(), folder.to_owned())]);
     }
     let mut models = Vec::new();
     for entry in fs_err::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
-        if let Some(name) = name.filter(|_| path.join(NETWORK).exists()) {
-            models.push((name, path));
+        let entry = entry?;
+        if entry.path().join(NETWORK).exists() {
+            models.push((entry.file_name().into(), entry.path()));
         }
     }
-    if models.is_empty() {
-        let why = format!("it has no `{NETWORK}`, and no folder in it has: it holds no models");
-        return Err(NetError::unfit(folder, why));
-    }
     models.sort();
-    Ok(models)
+    if models.is_empty() { Err(ExportError::NoModels(folder.display().to_string())) } else { Ok(models) }
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
+    use nnf_net::{Changes, Weights, build};
+
     use super::*;
-    use crate::{Changes, Weights, build};
 
     #[test]
     fn a_model_and_a_folder_of_models_are_told_apart() {
@@ -70,13 +72,19 @@ mod tests {
         let network = build("resnet-tiny", &Changes::default()).unwrap();
         let model = Model { weights: Weights::init(&network, 1), network };
         let fault = models(folder.path()).unwrap_err().to_string();
-        assert!(fault.contains("it holds no models"), "{fault}");
-        for name in ["b-2", "a 1"] {
+        assert!(fault.contains("holds no models: give the `model` of a stage"), "{fault}");
+        for name in ["b-0.5", "a 1"] {
             model.save(&folder.path().join(name)).unwrap();
         }
         fs_err::write(folder.path().join("notes"), "none").unwrap();
         let names = |path: &Path| models(path).unwrap().into_iter().map(|(name, _)| name).collect::<Vec<_>>();
-        assert_eq!(names(folder.path()), ["a 1", "b-2"]);
-        assert_eq!(names(&folder.path().join("b-2")), ["model"]);
+        assert_eq!(names(folder.path()), [Path::new("a 1"), Path::new("b-0.5")]);
+        assert_eq!(names(&folder.path().join("b-0.5")), [Path::new("model")]);
+        let file = folder.path().join("out.onnx");
+        export(&folder.path().join("a 1"), &file).unwrap();
+        assert_eq!(fs_err::read(&file).unwrap(), onnx(&model).unwrap());
+        fs_err::remove_file(folder.path().join("b-0.5/weights.safetensors")).unwrap();
+        let fault = export(&folder.path().join("b-0.5"), &file).unwrap_err().to_string();
+        assert!(fault.contains("b-0.5: ") && fault.contains("weights.safetensors"), "{fault}");
     }
 }

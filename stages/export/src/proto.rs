@@ -34,8 +34,8 @@ pub(crate) struct ModelProto {
 /// Which operators are used; the standard ones have an empty domain.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct OperatorSetIdProto {
-    #[prost(string, tag = "1")]
-    pub(crate) domain: String,
+    #[prost(string, optional, tag = "1")]
+    pub(crate) domain: Option<String>,
     #[prost(int64, tag = "2")]
     pub(crate) version: i64,
 }

@@ -135,14 +135,27 @@ fn flattened(gradients: &[Tensor]) -> Tensor {
     Tensor::cat(&flat, 0)
 }
 
-/// Weights that mix the channels of one hidden layer into those of another: neither from the input nor to an output, whose
-/// entries differ in kind, and not of depthwise convolutions.
+/// Weights that mix the channels of one hidden layer into those of another: not of depthwise convolutions, and neither of
+/// the first layers, which read what is given, nor of the last, which make the answers: their entries differ in kind.
 fn hidden_matrices(network: &Network) -> BTreeSet<String> {
-    let is_input = |id: &usize| matches!(network.nodes()[*id].op, Op::Input { .. });
-    let inner = (0..network.nodes().len())
-        .filter(|id| !network.outputs().contains(id) && !network.inputs_of(*id).iter().any(is_input));
-    let weights = inner.flat_map(|id| network.parameters_of(id));
-    weights.filter(|p| p.role == Role::Weight && p.in_axis.is_some()).map(|p| p.name).collect()
+    let matrix = |id: usize| {
+        network.parameters_of(id).into_iter().find(|p| p.role == Role::Weight && p.in_axis.is_some()).map(|p| p.name)
+    };
+    let count = network.nodes().len();
+    // Whether nothing that mixes channels lies between a node's value and the input, or an output.
+    let (mut early, mut late) = (vec![false; count], vec![false; count]);
+    for id in 0..count {
+        let input = matches!(network.nodes()[id].op, Op::Input { .. });
+        early[id] = input || matrix(id).is_none() && network.inputs_of(id).iter().any(|read| early[*read]);
+    }
+    for id in (0..count).rev() {
+        late[id] |= network.outputs().contains(&id);
+        if late[id] && matrix(id).is_none() {
+            network.inputs_of(id).iter().for_each(|read| late[*read] = true);
+        }
+    }
+    let inner = (0..count).filter(|id| !late[*id] && !network.inputs_of(*id).iter().any(|read| early[*read]));
+    inner.filter_map(matrix).collect()
 }
 
 /// A parameter with its elements in the order of the flat tensor: `[out, in, height, width]` as `[out, height, width, in]`.
@@ -163,6 +176,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use nnf_net::{Run, build, forward, resnet::Config};
+    use nnf_supernet::{AssemblerConfig, Encoding, build_assembler};
 
     use crate::adamw::AdamW;
 
@@ -204,8 +218,9 @@ mod tests {
             assert_eq!(wrong, 0, "{name}");
         }
     }
+
     #[test]
-    fn muon_steps_hidden_layers_and_adamw_all_else() {
+    fn first_and_last_layers_and_depthwise_convolutions_are_not_hidden() {
         let of = |preset: &str| hidden_matrices(&build(preset, &nnf_net::Changes::default()).unwrap());
         let block = "encoder.layers.encoder_layer_0";
         let vit = of("vit-numvqa");
@@ -213,10 +228,51 @@ mod tests {
         for part in ["self_attention.q", "self_attention.out_proj", "mlp.0", "mlp.3"] {
             assert!(vit.contains(&format!("{block}.{part}.weight")), "{part} of {vit:?}");
         }
-        // Neither the first convolution nor the classifier, nor depthwise convolutions.
         assert!(!vit.contains("conv_proj.weight") && !vit.contains("heads.head.weight"));
         let mobilenet = of("mobilenet-numvqa");
         assert!(mobilenet.contains("features.2.conv.0.0.weight"), "{mobilenet:?}");
         assert!(!mobilenet.contains("features.2.conv.1.0.weight"), "{mobilenet:?}");
+        // Experts' outputs are mixed, and still the last layers.
+        let layers = build("resnet-tiny", &nnf_net::Changes::default()).unwrap().gate_layers();
+        let encoding = Encoding { task_bits: 8, limit_dims: 4 };
+        let config = |experts| AssemblerConfig { encoder: vec![8, 16, 16], gater: 8, experts, open: 1.0 };
+        let hidden = |experts| hidden_matrices(&build_assembler(&layers, encoding, &config(experts), 1).unwrap().0);
+        assert!(hidden(1).len() >= 2 + layers.len(), "{:?}", hidden(1));
+        assert_eq!(hidden(2).len(), hidden(1).len() + layers.len(), "{:?}", hidden(2));
+    }
+
+    #[test]
+    fn muon_steps_hidden_layers_and_adamw_all_else() {
+        let config = Config { layout: vec![1], widths: vec![8], ..Config::preset("resnet-tiny").unwrap() };
+        let network: Network = config.build().unwrap();
+        let weights = Weights::init(&network, 3);
+        let batch = nnf_net::Random::of(1, &[]).normal_tensor(&[4, 1, 56, 56], 1.0);
+        let learner = |method| {
+            // Without means of the past, and of what AdamW steps without a size either, a step is plain to tell.
+            let adamw = AdamW { betas: (0.0, 0.0), eps: 1e-12 };
+            let config = OptimiserConfig { method, adamw, weight_decay: 0.0, clip: 0.0 };
+            let model = Model { network: network.clone(), weights: weights.copied() };
+            let mut learner = Learner::new(vec![model], Device::Cpu, config).unwrap();
+            let run = Run { training: true, ..Run::default() };
+            let out = forward(&network, &learner.models[0].weights, &batch, &run, &[]).unwrap();
+            learner.descend(&out[0].square().mean(Kind::Float), 0.5);
+            learner.weights(0)
+        };
+        let (by_muon, by_adamw) = (learner(Method::Muon), learner(Method::AdamW));
+        let hidden = hidden_matrices(&network);
+        assert!(!hidden.is_empty());
+        for parameter in network.parameters().into_iter().filter(|parameter| parameter.role != Role::Buffer) {
+            let of = |weights: &Weights| weights.get(&parameter.name).unwrap().shallow_clone();
+            if !hidden.contains(&parameter.name) {
+                assert!(of(&by_muon).equal(&of(&by_adamw)), "{}", parameter.name);
+                continue;
+            }
+            // A matrix [out, in · places], however it lies in memory, moved by a nearly orthogonal one.
+            let moved = (of(&by_muon) - of(&weights)).flatten(1, -1).to_kind(Kind::Double);
+            let long = moved.size().into_iter().max().unwrap();
+            let (_, values, _) = (moved / (0.5 * 0.2 * (long as f64).sqrt())).svd(true, true);
+            assert!(values.max().double_value(&[]) < 1.25, "{}: {values}", parameter.name);
+            assert!(values.min().double_value(&[]) > 0.05, "{}: {values}", parameter.name);
+        }
     }
 }

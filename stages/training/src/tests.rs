@@ -1,4 +1,4 @@
-//! Promises of the crate: the optimiser is AdamW, and a killed training ends with the same bytes as an undisturbed one.
+//! Promises of the crate: AdamW is the published one, and a killed training ends with the same bytes as an undisturbed one.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::cell::Cell;

@@ -7,7 +7,7 @@
 mod ran;
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -199,14 +199,49 @@ fn a_calibrated_sweep_trusts_the_device_rather_than_the_predictor() {
     experiment.project.write("hasty.json", predictor.to_string());
     experiment.edit("predictor: predictor.predictor", "predictor: \"file:hasty.json\"");
     experiment.edit("fit: true", "fit: false");
-    let fitting = || {
-        let lines = experiment.lines(&["run", "sweep"]);
-        let told = lines.iter().find_map(|line| line["values"]["of these fit"].as_f64());
-        told.unwrap()
+    // How many scenarios fit, and the row of the table.
+    let found = || {
+        let lines = experiment.lines(&["run", "table"]);
+        let fitting = lines.iter().find_map(|line| line["values"]["of these fit"].as_f64()).unwrap();
+        let table = experiment.project.path("artifacts/latest/experiment/table/csv.csv");
+        let table = fs_err::read_to_string(table).unwrap();
+        let (titles, row) = table.trim().split_once('\n').unwrap();
+        let cells: BTreeMap<String, String> =
+            titles.split(',').map(str::to_owned).zip(row.split(',').map(str::to_owned)).collect();
+        let number = |name: &str| cells[name].parse::<f64>().unwrap();
+        (fitting, number("predicted_us") / number("latency_budget_us"))
     };
-    assert_eq!(fitting(), 0.0);
+    let (fitting, used) = found();
+    assert!(fitting == 0.0 && used > 1.0, "{fitting} {used}");
     experiment.edit("calibrate: 1", "calibrate: 0");
-    assert_eq!(fitting(), 1.0);
+    let (fitting, used) = found();
+    assert!(fitting == 1.0 && used <= 1.0, "{fitting} {used}");
+}
+
+#[test]
+fn a_model_becomes_an_onnx_file() {
+    let stages = programs().join("nnf-stages");
+    let project = Project::new(&format!(
+        r#"
+version: 1
+name: exported
+programs: {{ stages: {} }}
+stages:
+  network: {{ use: network.build, with: {{ preset: resnet-tiny }} }}
+  model:
+    use: network.load_weights
+    in: {{ network: network.network, weights: "file:none.safetensors" }}
+    with: {{ missing: initialise }}
+  onnx: {{ use: network.export_onnx, in: {{ models: model.model }} }}
+"#,
+        stages.display()
+    ));
+    project.write("none.safetensors", b"\x02\0\0\0\0\0\0\0{}");
+    assert_eq!(ran(&project, &[]).stages.len(), 3);
+    let folder = project.path("artifacts/latest/exported/onnx/onnx");
+    let files: Vec<_> = fs_err::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(files, ["model.onnx"]);
+    assert!(fs_err::metadata(folder.join("model.onnx")).unwrap().len() > 100_000);
 }
 
 /// Every pipeline of this repository is one that the programs understand, with all its kinds, parameters and outputs.

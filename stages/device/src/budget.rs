@@ -25,6 +25,12 @@ impl Budget {
     pub fn leaving(&self, margin: f64) -> Self {
         Budget { latency: self.latency.map(|latency| Micros(latency.0 * (1.0 - margin))), ..*self }
     }
+
+    /// What predictions are to be held against where subnets take so many times as long as predicted.
+    #[must_use]
+    pub fn if_slower(&self, slowness: f64) -> Self {
+        Budget { latency: self.latency.map(|latency| Micros(latency.0 / slowness)), ..*self }
+    }
 }
 
 /// Budgets as parameters of a kind.

@@ -69,7 +69,7 @@ pub(crate) fn figure(all: &[Made], scale: &str) -> Result<Figure, ReportError> {
             "Each method's network for a task, a device and its budgets: Δ is by how much of the budget measured latency, or \
              counted memory, is above it; an asterisk marks what is over. NN-Factory's network is chosen by its predicted \
              latency, and is the nearest where none is predicted to fit; a sweep with `calibrate` measures some choices \
-             beforehand, and keeps more of a budget free where they take longer than predicted. Retrain keeps the full \
+             beforehand, and where they take longer than predicted, expects that of all. Retrain keeps the full \
              architecture whatever the budget. Prune&Tune removes channels that NN-Factory gates, until the predicted \
              latency fits; Prune&Tune (unrestricted) removes any, until the latency measured on the device itself fits.",
         )

@@ -24,7 +24,7 @@ struct Pick {
 
 /// For each budget, how many times as long as predicted nine of ten subnets take at most, and no less than once: judged by
 /// the picks of some searches, which leave a share of each budget free.
-pub(crate) fn slowness<'a>(
+pub(crate) fn measured_slowness<'a>(
     stage: &Stage,
     given: &Given,
     searches: impl Iterator<Item = Result<Search<'a>, StageError>>,

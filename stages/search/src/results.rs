@@ -35,6 +35,8 @@ pub(crate) struct Row {
     /// Position of the chosen subnet.
     pub(crate) chosen: usize,
     pub(crate) budget: Budget,
+    /// How many times as long as predicted subnets are taken to take, as far as was measured beforehand.
+    pub(crate) slowness: f64,
     pub(crate) fits: bool,
     /// What it took to look at all limits, and where a subnet was made to fit, to do so and to judge it.
     pub(crate) search_ms: f64,
@@ -73,7 +75,8 @@ impl Found<'_> {
             "limit" => floats(&|one| one.candidate.limit),
             "kept" => counts(&|one| one.candidate.kept as u64),
             "modules" => counts(&|one| one.modules as u64),
-            "predicted_us" => floats(&|one| one.candidate.latency.0),
+            "slowness" => self.rows.iter().map(|row| row.slowness).collect::<Vec<f64>>(),
+            "predicted_us" => self.predicted(),
             "measured_us" => latencies(&|latency| latency.median.0),
             "measured_lower_us" => latencies(&|latency| latency.lower.0),
             "measured_upper_us" => latencies(&|latency| latency.upper.0),
@@ -92,6 +95,11 @@ impl Found<'_> {
             "subnet" => texts(&|one| one.folder.clone()),
         )?;
         table::write(frame, path)
+    }
+
+    /// What each row's subnet is taken to take.
+    fn predicted(&self) -> Vec<f64> {
+        self.rows.iter().map(|row| self.chosen[row.chosen].candidate.latency.0 * row.slowness).collect()
     }
 
     /// Something of each row's subnet.

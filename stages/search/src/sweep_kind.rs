@@ -16,7 +16,7 @@ use nnf_results::statistics::quantile;
 use nnf_results::table;
 use serde::Deserialize;
 
-use crate::calibration::slowness;
+use crate::calibration::measured_slowness;
 use crate::candidates::limits;
 use crate::choose::Choice;
 use crate::given::Given;
@@ -101,7 +101,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let scenarios =
         Scenarios { given: &given, p: &p, tasks: &tasks, limits: limits(p.limits, p.limit_min), estimator: &estimator };
     let slowness = scenarios.slowness(stage, (&budgets, asked.margin, timing))?;
-    let budgets: Vec<Allowed> = budgets.into_iter().zip(slowness).map(|(budget, by)| Allowed::of(budget, by)).collect();
+    let budgets: Vec<(Budget, f64)> = budgets.into_iter().zip(slowness).collect();
     let (rows, chosen) = scenarios.search(stage, (&budgets, asked.margin), folder)?;
     let open = GateVector::open(&given.supernet.model.network.gate_layers());
     let whole = Rc::new(Subnet::of(&given.supernet, &open)?.model);
@@ -109,19 +109,6 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let (measured, whole) = measure(stage, &chosen, folder, &whole, meter)?;
     let found = Found { rows: &rows, chosen: &chosen, measured: &measured, whole };
     found.write(&given.questions, &given.predictor.conditions, stage.output("results")?).map_err(StageError::failed)
-}
-
-/// A budget, and what predictions are held against.
-struct Allowed {
-    budget: Budget,
-    predicted: Budget,
-}
-
-impl Allowed {
-    /// Where subnets take so many times as long as predicted.
-    fn of(budget: Budget, slowness: f64) -> Self {
-        Allowed { budget, predicted: budget.leaving(1.0 - 1.0 / slowness) }
-    }
 }
 
 /// What is asked for, but for the budgets.
@@ -151,24 +138,24 @@ impl Scenarios<'_> {
             return Ok(vec![1.0; budgets.len()]);
         }
         let searches = self.tasks.iter().take(self.p.calibrate).map(|task| self.of(*task));
-        let slowness = slowness(stage, self.given, searches, (budgets, margin, timing))?;
-        for (budget, slowness) in budgets.iter().zip(&slowness) {
+        let all = measured_slowness(stage, self.given, searches, (budgets, margin, timing))?;
+        for (budget, slowness) in budgets.iter().zip(&all) {
             if let Some(Micros(latency)) = budget.latency {
                 let more = (slowness - 1.0) * 100.0;
                 stage.note(format!(
-                    "budget of {:.3} ms: its subnets take {more:.1} % longer than predicted",
+                    "budget of {:.3} ms: nine of ten subnets take up to {more:.1} % longer than predicted",
                     latency / 1e3
                 ));
             }
         }
-        Ok(slowness)
+        Ok(all)
     }
 
     /// The subnets to deploy, kept in a folder, and for each task and budget which of them it is.
     fn search(
         &self,
         stage: &Stage,
-        (budgets, margin): (&[Allowed], f64),
+        (budgets, margin): (&[(Budget, f64)], f64),
         folder: &Path,
     ) -> Result<(Vec<Row>, Vec<Chosen>), StageError> {
         let Scenarios { given, p, tasks, .. } = self;
@@ -181,9 +168,9 @@ impl Scenarios<'_> {
             searching.push(all_limits_ms);
             // Budgets often come to the same subnet; it is extracted, asked and measured once.
             let mut extracted: BTreeMap<usize, usize> = BTreeMap::new();
-            for Allowed { budget, predicted } in budgets {
+            for (budget, slowness) in budgets {
                 let begin = Instant::now();
-                let choice = found.choose(predicted, margin)?;
+                let choice = found.choose(&budget.if_slower(*slowness), margin)?;
                 let search_ms = all_limits_ms + milliseconds(begin);
                 let (at, fits) = match choice {
                     Some(Choice::Fits(at)) => (at, true),
@@ -194,7 +181,7 @@ impl Scenarios<'_> {
                     place.insert(chosen.len());
                     chosen.push(extract(given, *task, (&found, at), p, folder)?);
                 }
-                rows.push(Row { chosen: extracted[&at], budget: *budget, fits, search_ms });
+                rows.push(Row { chosen: extracted[&at], budget: *budget, slowness: *slowness, fits, search_ms });
                 stage.progress(rows.len() as u64, (tasks.len() * budgets.len()) as u64, "scenarios");
             }
         }

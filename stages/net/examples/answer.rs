@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! magick four.png -resize '56x56!' -depth 8 gray:four.raw
-//! eval "$(stages/libtorch.sh)"; cargo run --locked -p nnf-net --example answer -- FOLDER four.raw
+//! make build; eval "$(stages/libtorch.sh)"; ~/.cache/nn-factory/target/debug/examples/answer FOLDER four.raw
 //! ```
 //!
 //! `FOLDER` holds `network.json` and `weights.safetensors`. `four.raw` has one byte for each pixel, row by row, 0 for black:

@@ -149,7 +149,8 @@ impl Toy {
 pub(super) fn predictor(network: &Network) -> Predictor {
     let cost = |name: &String| f64::from(u8::from(name.ends_with(".kept")));
     let coefficients = Predictor::feature_names(network).iter().map(cost).collect();
-    let conditions = Conditions::new("toy", 1, Timing { warm_up: 1, runs: 2, rounds: 1 });
+    let timing = Timing { warm_up: 1, runs: 2, rounds: 1 };
+    let conditions = Conditions { cpu: "test".into(), platform: "test".into(), ..Conditions::new("toy", 1, timing) };
     Predictor::new(conditions, network, coefficients, (100.0, 1.0))
 }
 

@@ -37,8 +37,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
 }
 
 fn export(folder: &Path, file: &Path) -> Result<(), ExportError> {
-    let bytes = Model::load(folder).map_err(ExportError::from).and_then(|model| onnx(&model));
-    let bytes = bytes
+    let bytes = onnx(&Model::load(folder)?)
         .map_err(|source| ExportError::Model { folder: folder.display().to_string(), source: Box::new(source) })?;
     Ok(fs_err::write(file, bytes)?)
 }
@@ -85,6 +84,6 @@ mod tests {
         assert_eq!(fs_err::read(&file).unwrap(), onnx(&model).unwrap());
         fs_err::remove_file(folder.path().join("b-0.5/weights.safetensors")).unwrap();
         let fault = export(&folder.path().join("b-0.5"), &file).unwrap_err().to_string();
-        assert!(fault.contains("b-0.5: ") && fault.contains("weights.safetensors"), "{fault}");
+        assert!(fault.contains("b-0.5/weights.safetensors") && fault.contains("No such file"), "{fault}");
     }
 }

@@ -102,6 +102,8 @@ impl Weights {
     /// # Errors
     /// When it cannot be read or is none, or a number in it is not finite.
     pub fn load(path: &Path) -> Result<Self, NetError> {
+        // Tells plainly where there is no such file, or none that may be read.
+        fs_err::File::open(path)?;
         let tensors = Tensor::read_safetensors(path).map_err(|e| NetError::unfit(path, e))?;
         let usable = |(name, tensor): (String, Tensor)| match tensor.kind() {
             kind if !floating(kind) => Ok((name, tensor)),

@@ -147,7 +147,7 @@ fn gated(value: &Tensor, factor: &Tensor) -> Tensor {
     }
 }
 
-/// Images with their channels last in memory; the shape stays `[B, C, H, W]`.
+/// Images, or kernels, with their channels last in memory; the shape stays `[B, C, H, W]`.
 pub(crate) fn channels_last(batch: &Tensor) -> Tensor {
     if batch.dim() != 4 {
         return batch.shallow_clone();

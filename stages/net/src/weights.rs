@@ -9,6 +9,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::error::NetError;
 use crate::graph::Network;
+use crate::runner::channels_last;
 
 /// Tensors by name.
 #[derive(Debug, Default)]
@@ -44,8 +45,8 @@ impl Weights {
     /// channels many.
     pub fn lay_channels_last(&mut self) {
         // One after the other: two copies of all would count as memory that the network needs.
-        for tensor in self.0.values_mut().filter(|tensor| tensor.dim() == 4) {
-            *tensor = tensor.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]);
+        for tensor in self.0.values_mut() {
+            *tensor = channels_last(tensor);
         }
     }
 

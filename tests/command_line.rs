@@ -265,6 +265,25 @@ fn logs_and_runs() {
 }
 
 #[test]
+fn the_log_of_a_silent_success_is_not_that_of_an_earlier_failure() {
+    let project = Project::new(
+        "stages: { find: { run: [sh, -c, 'grep fig {in.words} > {out.found} || { echo no fig >&2; exit 1; }'],
+           in: { words: 'file:words.txt' }, out: { found: text/plain } } }",
+    );
+    project.write("words.txt", "pear\n");
+    assert_eq!(project.nnf(&["run"]).code, Some(1));
+    assert_eq!(ok(&project, &["log", "find"]), "no fig\n");
+    project.write("words.txt", "fig\n");
+    ok(&project, &["run"]);
+    let silent = project.nnf(&["log", "find"]);
+    assert_eq!((silent.code, silent.out.as_str()), (Some(0), ""));
+    assert_eq!(silent.err, "note: `find` wrote nothing; its metrics are in its record: `nnf get find.record`\n");
+    project.write("words.txt", "apple\n");
+    assert_eq!(project.nnf(&["run"]).code, Some(1));
+    assert_eq!(ok(&project, &["log", "find"]), "no fig\n");
+}
+
+#[test]
 fn the_pipeline_is_found_or_named() {
     let project = project();
     fs_err::rename(project.path("pipeline.yaml"), project.path("study.yaml")).unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nnf::executor::copy;
 use nnf::graph::InstanceId;
@@ -10,8 +10,9 @@ use nnf::plan::Status;
 use nnf::record::Record;
 
 use crate::cli::Failure;
-use crate::cli::args::{Common, LogCommand, split};
+use crate::cli::args::{Common, LogCommand, named, split};
 use crate::cli::context::Context;
+use crate::cli::render::note;
 
 pub(crate) fn run(command: &LogCommand, common: &Common) -> Result<(), Failure> {
     let (pipeline, words) = split(&command.words);
@@ -21,34 +22,58 @@ pub(crate) fn run(command: &LogCommand, common: &Common) -> Result<(), Failure> 
     let context = Context::open(&pipeline, common)?;
     let id = context.instance(stage)?;
     let name = &context.loaded.graph.get(id).name;
-    let stored = match live(&context, name, command)? {
-        Some(mut attempts) => {
-            let last = || attempts.keys().next_back().copied();
-            let path = command.attempt.or_else(last).and_then(|attempt| attempts.remove(&attempt));
-            if let Some(path) = path {
-                return copy(&path, &mut std::io::stdout()).map_err(|error| Failure::Store(error.to_string()));
-            }
-            None
+    let live = live(&context, name, command)?;
+    let record = recorded(&context, id, command);
+    match (live, record) {
+        // What a stage that is fresh wrote last is not what an earlier attempt left.
+        (Some(live), Ok(Some(record))) if (live.run.as_str(), live.attempt) < made_by(&record, name) => {
+            print(&context, &pipeline, name, &record)
         }
-        None => stored(&context, id, command)?,
-    };
-    let bytes = stored.ok_or_else(|| {
-        let attempt = command.attempt.map_or(String::new(), |attempt| format!("attempt {attempt} of "));
-        let run = command.run.as_ref().map_or(String::new(), |run| format!(" in run {run}"));
-        Failure::wrong_with_hint(format!("there is no log of {attempt}`{name}`{run}"), "`nnf runs` lists the runs")
-    })?;
-    std::io::stdout().write_all(&bytes).map_err(|error| Failure::Store(error.to_string()))
+        (Some(live), _) => copy(&live.path, &mut std::io::stdout()).map_err(|error| Failure::Store(error.to_string())),
+        (None, record) => match record? {
+            Some(record) => print(&context, &pipeline, name, &record),
+            None => {
+                let attempt = command.attempt.map_or(String::new(), |attempt| format!("attempt {attempt} of "));
+                let run = command.run.as_ref().map_or(String::new(), |run| format!(" in run {run}"));
+                let message = format!("there is no log of {attempt}`{name}`{run}");
+                Err(Failure::wrong_with_hint(message, "`nnf runs` lists the runs"))
+            }
+        },
+    }
 }
 
-/// The logs of all attempts in the folder of the newest run that has any.
-fn live(context: &Context, name: &str, command: &LogCommand) -> Result<Option<BTreeMap<u32, PathBuf>>, Failure> {
+/// An attempt's log in the folder of its run.
+struct Live {
+    run: String,
+    attempt: u32,
+    path: PathBuf,
+}
+
+/// The run and the attempt that a record is of.
+fn made_by<'a>(record: &'a Record, name: &str) -> (&'a str, u32) {
+    let run = record.nonce.strip_suffix(name).and_then(|run| run.strip_suffix('-')).unwrap_or(&record.nonce);
+    (run, record.attempts)
+}
+
+/// Writes the log that a record names. Most kinds write none: they report to the run.
+fn print(context: &Context, pipeline: &Path, name: &str, record: &Record) -> Result<(), Failure> {
+    let Some(log) = &record.log else {
+        let pipeline = named(pipeline);
+        note(&format!("`{name}` wrote nothing; its metrics are in its record: `nnf get {pipeline}{name}.record`"));
+        return Ok(());
+    };
+    std::io::stdout().write_all(&context.store.read(log)?).map_err(|error| Failure::Store(error.to_string()))
+}
+
+/// The asked or last attempt that has a log in the folder of the newest run with any.
+fn live(context: &Context, name: &str, command: &LogCommand) -> Result<Option<Live>, Failure> {
     for run in context.store.runs()? {
         let asked = command.run.as_ref().is_none_or(|asked| run.id.starts_with(asked.as_str()));
         if run.pipeline != context.loaded.name || !asked {
             continue;
         }
         let logs = context.store.root().join("runs/v1").join(&run.id).join("logs");
-        let attempts: BTreeMap<u32, PathBuf> = fs_err::read_dir(logs)
+        let mut attempts: BTreeMap<u32, PathBuf> = fs_err::read_dir(logs)
             .into_iter()
             .flatten()
             .flatten()
@@ -58,16 +83,17 @@ fn live(context: &Context, name: &str, command: &LogCommand) -> Result<Option<BT
                 Some((number, entry.path()))
             })
             .collect();
-        if !attempts.is_empty() {
-            return Ok(Some(attempts));
+        let last = attempts.keys().next_back().copied();
+        if last.is_some() {
+            let found = command.attempt.or(last).and_then(|attempt| attempts.remove_entry(&attempt));
+            return Ok(found.map(|(attempt, path)| Live { run: run.id, attempt, path }));
         }
     }
     Ok(None)
 }
 
-/// The log in the record, when the run's folder is gone or was on another machine. The record tells by its attempts and
-/// its nonce whether it is the one that was asked for.
-fn stored(context: &Context, id: InstanceId, command: &LogCommand) -> Result<Option<Vec<u8>>, Failure> {
+/// The record of a stage that is fresh, if it is of what was asked for; its log outlives the run's folder.
+fn recorded(context: &Context, id: InstanceId, command: &LogCommand) -> Result<Option<Record>, Failure> {
     let graph = &context.loaded.graph;
     let plan = context.around().plan(graph, &graph.needed_for(&[id]), &|_| false, &Default::default());
     let state = plan.map_err(Failure::from)?.remove(id.index());
@@ -76,6 +102,5 @@ fn stored(context: &Context, id: InstanceId, command: &LogCommand) -> Result<Opt
         command.attempt.is_none_or(|attempt| record.attempts == attempt)
             && command.run.as_ref().is_none_or(|run| record.nonce.starts_with(run.as_str()))
     };
-    let log = context.store.record(&known.key)?.filter(asked).and_then(|record| record.log);
-    Ok(log.map(|log| context.store.read(&log)).transpose()?)
+    Ok(context.store.record(&known.key)?.filter(asked))
 }

@@ -207,6 +207,31 @@ mod tests {
     }
 
     #[test]
+    fn a_map_takes_over_entries() {
+        let json = |text: &str| parse(source(text)).unwrap().to_json();
+        let text = "a: &a { x: 1, y: [2], z: 3 }\nb: &b { y: 4, w: 5 }\n";
+        assert_eq!(json(&format!("{text}c: {{ x: 0, <<: *a, z: ~ }}"))["c"], json!({ "x": 0, "y": [2], "z": null }));
+        assert_eq!(json(&format!("{text}c: {{ <<: [*b, *a] }}"))["c"], json!({ "x": 1, "y": 4, "z": 3, "w": 5 }));
+        assert_eq!(json("a: { <<: { x: 1 }, y: 2 }")["a"], json!({ "x": 1, "y": 2 }));
+        assert_eq!(json(&format!("{text}c: &c {{ <<: *a, v: 6 }}\nd: {{ <<: *c, y: 7 }}"))["d"], {
+            json!({ "x": 1, "y": 7, "z": 3, "v": 6 })
+        });
+        assert_eq!(json("{ '<<': 1 }"), json!({ "<<": 1 }), "in quotes it is a word like others");
+        let wrong = "`<<` takes the entries of a map, or of a list of maps";
+        assert_eq!(faults("a: { <<: 1, b: 2 }\nc: { <<: [{ x: 1 }, y, [z]] }"), [wrong, wrong, wrong]);
+        assert_eq!(faults("a: { <<: { x: 1 }, <<: { y: 1 } }"), ["the key `<<` stands twice"]);
+    }
+
+    #[test]
+    fn a_bomb_of_maps_is_refused() {
+        let entries: String = (0..50_000).map(|i| format!("k{i}: 0, ")).collect();
+        assert_eq!(
+            faults(&format!("a: &a {{ {entries} }}\nb: {{ <<: *a }}\nc: {{ <<: *a }}")),
+            ["aliases expand to more than 100000 values"]
+        );
+    }
+
+    #[test]
     fn a_bomb_is_refused() {
         let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
         for i in 1..12 {
@@ -226,7 +251,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic(text in "[ \\n\\ta-c:,*&{}\\[\\]'\"0-9#|>%@-]{0,200}") {
+        fn no_text_makes_it_panic(text in "[ \\n\\ta-c:,*&<{}\\[\\]'\"0-9#|>%@-]{0,200}") {
             let _ = parse(source(&text));
         }
     }

@@ -15,6 +15,8 @@ use crate::yaml::{Entry, Node, Value};
 const MAX_DEPTH: usize = 64;
 /// Nodes that aliases may add. An alias of aliases grows without bound otherwise.
 const MAX_ALIASED: usize = 100_000;
+/// The key by which a map takes over the entries of others (YAML 1.1's merge key).
+const MERGE: &str = "<<";
 
 /// Reads a text.
 ///
@@ -169,26 +171,62 @@ impl Reader<'_> {
     fn map<'e>(&mut self, events: &mut Events<'e>, depth: usize) -> Result<(Vec<Entry>, usize), Fault> {
         let (mut entries, mut size) = (Vec::<Entry>::new(), 1);
         let mut seen: HashMap<String, usize> = HashMap::new();
+        let mut merged: Option<Entry> = None;
         loop {
             let (event, span) = self.next(events)?;
             if matches!(event, Event::MappingEnd) {
-                return Ok((entries, size));
+                break;
             }
             let place = self.place(span);
-            let key = match event {
-                Event::Scalar(text, ..) => text.into_owned(),
+            let (key, merges) = match event {
+                Event::Scalar(text, style, ..) => {
+                    let merges = text == MERGE && matches!(style, ScalarStyle::Plain);
+                    (text.into_owned(), merges)
+                }
                 _ => return Err(Box::new(Diagnostic::new("a key must be a plain word").at(&place))),
             };
             let (event, span) = self.next(events)?;
             let (value, value_size) = self.node(event, span, events, depth + 1)?;
             size += value_size + 1;
-            if let Some(first) = seen.get(&key) {
-                let fault = Diagnostic::new(format!("the key `{key}` stands twice")).at(&place);
-                self.faults.push(fault.related(&entries[*first].place, "it stands here first"));
+            let first = if merges { merged.as_ref() } else { seen.get(&key).map(|&first| &entries[first]) };
+            if let Some(first) = first {
+                let mut fault = Diagnostic::new(format!("the key `{key}` stands twice")).at(&place);
+                if merges {
+                    fault = fault.hint("`<<: [*one, *two]` takes the entries of several maps");
+                }
+                self.faults.push(fault.related(&first.place, "it stands here first"));
+            } else if merges {
+                merged = Some(Entry { key, place, value });
             } else {
                 seen.insert(key.clone(), entries.len());
                 entries.push(Entry { key, place, value });
             }
         }
+        for entry in merged.map_or_else(Vec::new, |merged| self.entries(merged.value)) {
+            if !seen.contains_key(&entry.key) {
+                seen.insert(entry.key.clone(), entries.len());
+                entries.push(entry);
+            }
+        }
+        Ok((entries, size))
+    }
+
+    /// The entries of the map, or of the maps of the list, that a map takes over.
+    fn entries(&mut self, node: Node) -> Vec<Entry> {
+        let maps = match node.value {
+            Value::List(maps) => maps,
+            value => vec![Node { value, place: node.place }],
+        };
+        let mut entries = Vec::new();
+        for map in maps {
+            match map.value {
+                Value::Map(inner) => entries.extend(inner),
+                _ => {
+                    let fault = Diagnostic::new("`<<` takes the entries of a map, or of a list of maps").at(&map.place);
+                    self.faults.push(fault.hint("mark a map with `&name` and take it with `<<: *name`"));
+                }
+            }
+        }
+        entries
     }
 }

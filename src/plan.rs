@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use nnf_contract::Machine;
@@ -28,6 +28,8 @@ pub enum Status {
         key: Key,
         /// Why.
         reason: Reason,
+        /// What went into its key.
+        document: Box<KeyDocument>,
     },
     /// An input is not known yet.
     Pending,
@@ -66,13 +68,15 @@ pub struct Surroundings<'a> {
     pub path: &'a OsString,
     /// Programs found in the search path: thousands of stages ask for the same few.
     found: Mutex<BTreeMap<String, PathBuf>>,
+    /// The files in the project that programs from elsewhere lead to, if they do.
+    led: Mutex<BTreeMap<PathBuf, Option<PathBuf>>>,
 }
 
 impl<'a> Surroundings<'a> {
     /// The surroundings of one command of the engine.
     #[must_use]
     pub fn new(store: &'a Store, root: &'a Path, machine: &'a Machine, path: &'a OsString) -> Self {
-        Surroundings { store, root, machine, path, found: Mutex::default() }
+        Surroundings { store, root, machine, path, found: Mutex::default(), led: Mutex::default() }
     }
 
     /// Computes the key of an instance whose producers are all `known`.
@@ -98,14 +102,14 @@ impl<'a> Surroundings<'a> {
             code.insert(name.clone(), file.digest);
             files.push(file);
         }
-        let program = match self.program(instance) {
-            Some(path) if path.starts_with(self.root) => {
+        let program = match self.program(instance).and_then(|program| self.own(&program)) {
+            Some(path) => {
                 let file = self.store.file(&path)?;
                 let digest = file.digest;
                 files.push(file);
                 Some(digest)
             }
-            _ => None,
+            None => None,
         };
         let machine = instance.measures.then(|| self.machine.clone());
         let document = KeyDocument::new(instance, Contents { inputs, code, program, machine });
@@ -173,6 +177,18 @@ impl<'a> Surroundings<'a> {
         Some(program)
     }
 
+    /// The file in the project that a program is, behind links and `..` too; none for one from elsewhere.
+    fn own(&self, program: &Path) -> Option<PathBuf> {
+        let detour = program.components().any(|part| part == Component::ParentDir);
+        if program.starts_with(self.root) && !detour {
+            return Some(program.to_owned());
+        }
+        let real = |path: &Path| fs_err::canonicalize(path).ok();
+        let lead = || Some(self.root.join(real(program)?.strip_prefix(real(self.root)?).ok()?));
+        let mut led = self.led.lock().unwrap_or_else(PoisonError::into_inner);
+        led.entry(program.to_owned()).or_insert_with(lead).clone()
+    }
+
     /// Why an instance with this document must run: it is compared with its own last record.
     ///
     /// # Errors
@@ -223,12 +239,13 @@ impl<'a> Surroundings<'a> {
     ) -> Result<Status, StoreError> {
         let Some(looked) = self.look(instance, known)? else { return Ok(Status::Pending) };
         let key = looked.key;
-        if forced {
-            return Ok(Status::Stale { key, reason: Reason::Forced });
-        }
-        match self.store.look_up(&key)? {
-            Some(known) => Ok(Status::Fresh(known)),
-            None => Ok(Status::Stale { key, reason: self.reason(last, &looked.document)? }),
-        }
+        let reason = match forced {
+            true => Reason::Forced,
+            false => match self.store.look_up(&key)? {
+                Some(known) => return Ok(Status::Fresh(known)),
+                None => self.reason(last, &looked.document)?,
+            },
+        };
+        Ok(Status::Stale { key, reason, document: Box::new(looked.document) })
     }
 }

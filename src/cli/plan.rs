@@ -44,7 +44,7 @@ fn print_json(graph: &Graph, plan: &[Option<Status>]) {
         let line = match state {
             None => continue,
             Some(Status::Fresh(known)) => json!({ "stage": instance.name, "state": "fresh", "key": known.key }),
-            Some(Status::Stale { key, reason }) => {
+            Some(Status::Stale { key, reason, .. }) => {
                 json!({ "stage": instance.name, "state": "stale", "key": key, "reason": reason, "because": reason.cause() })
             }
             Some(Status::Pending) => json!({ "stage": instance.name, "state": "pending" }),

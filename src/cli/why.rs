@@ -26,7 +26,7 @@ pub(crate) fn run(command: &StageCommand, common: &Common) -> Result<(), Failure
             Some(Status::Fresh(known)) if common.json => {
                 render::out(&json!({ "stage": name, "state": "fresh", "key": known.key }).to_string());
             }
-            Some(Status::Stale { key, reason }) if common.json => {
+            Some(Status::Stale { key, reason, .. }) if common.json => {
                 render::out(&json!({ "stage": name, "state": "stale", "key": key, "reason": reason }).to_string());
             }
             _ if common.json => render::out(&json!({ "stage": name, "state": "pending" }).to_string()),
@@ -36,12 +36,15 @@ pub(crate) fn run(command: &StageCommand, common: &Common) -> Result<(), Failure
                     render::out(&document(&record.document));
                 }
             }
-            Some(Status::Stale { key, reason }) => {
+            Some(Status::Stale { key, reason, document: own }) => {
                 render::out(&format!("`{name}` must run: {} (key {})", sentence(reason), key.short()));
-                if let Reason::Changed(differences) = reason {
-                    for difference in differences {
-                        render::out(&format!("  {}", difference.in_full()));
+                match reason {
+                    Reason::Changed(differences) => {
+                        for difference in differences {
+                            render::out(&format!("  {}", difference.in_full()));
+                        }
                     }
+                    _ => render::out(&document(&own.canonical())),
                 }
             }
             _ => {

@@ -284,6 +284,40 @@ fn the_log_of_a_silent_success_is_not_that_of_an_earlier_failure() {
 }
 
 #[test]
+fn a_copy_is_whole_or_not_there_and_a_reader_may_leave() {
+    let project = Project::new(
+        "stages:
+  tree: { run: [sh, -c, 'mkdir -p {out.x}/a; echo one > {out.x}/a/one; echo two > {out.x}/two'], out: { x: inode/directory } }
+  talk: { run: [sh, -c, 'yes word | head -c 1000000; echo > {out.y}'], out: { y: text/plain } }
+",
+    );
+    ok(&project, &["run"]);
+    for place in ["none/copy", "none/deep/copy"] {
+        let outcome = project.nnf(&["get", "tree.x", "-o", place]);
+        assert_eq!(outcome.code, Some(2), "{outcome:?}");
+        assert!(outcome.err.starts_with(&format!("error: `{place}` cannot be written: ")), "{}", outcome.err);
+    }
+    let blobs = std::process::Command::new("grep")
+        .args(["-rlx", "one", "artifacts/blobs"])
+        .current_dir(project.path(""))
+        .output()
+        .unwrap();
+    let one = project.path(String::from_utf8(blobs.stdout).unwrap().trim());
+    fs_err::rename(&one, project.path("aside")).unwrap();
+    assert_ne!(project.nnf(&["get", "tree.x", "-o", "copy"]).code, Some(0));
+    fs_err::rename(project.path("aside"), &one).unwrap();
+    ok(&project, &["get", "tree.x", "-o", "copy"]);
+    assert_eq!(fs_err::read_to_string(project.path("copy/a/one")).unwrap(), "one\n");
+    let left: Vec<_> = fs_err::read_dir(project.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with(".get")), "{left:?}");
+
+    let script = format!("{{ {} log talk; echo code $? >&2; }} | head -c 4", env!("CARGO_BIN_EXE_nnf"));
+    let output = std::process::Command::new("sh").args(["-c", &script]).current_dir(project.path("")).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "code 0\n");
+    assert_eq!(output.stdout, b"word");
+}
+
+#[test]
 fn the_pipeline_is_found_or_named() {
     let project = project();
     fs_err::rename(project.path("pipeline.yaml"), project.path("study.yaml")).unwrap();

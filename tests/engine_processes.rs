@@ -135,6 +135,31 @@ fn an_interruption_stops_stages_cleanly() {
     assert!(project.nnf(&["runs"]).out.lines().all(|line| line.contains("interrupted")));
 }
 
+/// `nohup` says that a run is to outlive its terminal.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_loss_of_the_terminal_interrupts_unless_it_is_to_be_ignored() {
+    let project = project("while ! test -e ${params.marks}/go; do sleep 0.02; done; echo > {out.x}", "");
+    for (with, expected) in [("--default-signal=HUP", 130), ("--ignore-signal=HUP", 0)] {
+        let _ = fs_err::remove_dir_all(mark(&project, ""));
+        fs_err::create_dir(mark(&project, "")).unwrap();
+        let own = project.command(&["run"]);
+        let mut command = std::process::Command::new("env");
+        command.arg(with).arg(own.get_program()).args(own.get_args()).current_dir(project.path(""));
+        command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        process(&project, "grandchild");
+        process(&project, "child");
+        signal(&run, Signal::HUP);
+        if expected == 0 {
+            fs_err::write(mark(&project, "go"), "").unwrap();
+        }
+        let (code, said) = end(run);
+        assert_eq!(code, Some(expected), "{with}: {said}");
+        assert_all_end(&project);
+    }
+}
+
 #[test]
 fn a_second_interruption_kills_what_does_not_end() {
     let project = project("trap \"\" TERM; while :; do sleep 0.02; done", "");

@@ -1,6 +1,5 @@
 //! `nnf get`.
 
-use std::io::Write;
 use std::path::Path;
 
 use nnf::digest::Key;
@@ -9,9 +8,9 @@ use nnf::plan::Status;
 use nnf::record::{Artifact, Form, Produced};
 use nnf::store::StoreError;
 
-use crate::cli::Failure;
 use crate::cli::args::{Common, GetCommand, named, split};
 use crate::cli::context::Context;
+use crate::cli::{Failure, render};
 
 /// Longest content that goes to a terminal unasked.
 const SHORT: u64 = 1 << 20;
@@ -66,7 +65,7 @@ fn deliver(
     match to {
         Some(to) => {
             check_target(to)?;
-            context.store.copy_out(artifact, to).map_err(again)
+            copy_out(context, artifact, to, again)
         }
         None if artifact.form == Form::Folder || artifact.size > SHORT => Err(Failure::wrong_with_hint(
             format!("`{word}` is a folder or long; it needs a place to go"),
@@ -74,6 +73,21 @@ fn deliver(
         )),
         None => deliver_text(&context.store.read(artifact).map_err(again)?, None),
     }
+}
+
+/// Copies content to a place: whole or not at all.
+fn copy_out(
+    context: &Context,
+    artifact: &Artifact,
+    to: &Path,
+    explained: impl Fn(StoreError) -> Failure,
+) -> Result<(), Failure> {
+    let cannot = |error: std::io::Error| Failure::wrong(format!("`{}` cannot be written: {error}", to.display()));
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let aside = tempfile::Builder::new().prefix(".get-").tempdir_in(folder).map_err(cannot)?;
+    let copy = aside.path().join("copy");
+    context.store.copy_out(artifact, &copy).map_err(explained)?;
+    fs_err::rename(&copy, to).map_err(cannot)
 }
 
 fn check_target(to: &Path) -> Result<(), Failure> {
@@ -104,12 +118,8 @@ fn not_there(named: &str, stage: &str) -> Failure {
 }
 
 fn deliver_text(bytes: &[u8], to: Option<&Path>) -> Result<(), Failure> {
-    let written = match to {
-        Some(to) => {
-            check_target(to)?;
-            fs_err::write(to, bytes)
-        }
-        None => std::io::stdout().write_all(bytes),
-    };
-    written.map_err(|error| Failure::Store(error.to_string()))
+    let Some(to) = to else { return render::bytes(bytes) };
+    check_target(to)?;
+    let written = fs_err::write(to, bytes);
+    written.map_err(|error| Failure::wrong(format!("`{}` cannot be written: {error}", to.display())))
 }

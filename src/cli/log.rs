@@ -1,7 +1,6 @@
 //! `nnf log`.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use nnf::executor::copy;
@@ -12,7 +11,7 @@ use nnf::record::Record;
 use crate::cli::Failure;
 use crate::cli::args::{Common, LogCommand, named, split};
 use crate::cli::context::Context;
-use crate::cli::render::note;
+use crate::cli::render;
 
 pub(crate) fn run(command: &LogCommand, common: &Common) -> Result<(), Failure> {
     let (pipeline, words) = split(&command.words);
@@ -29,7 +28,7 @@ pub(crate) fn run(command: &LogCommand, common: &Common) -> Result<(), Failure> 
         (Some(live), Ok(Some(record))) if (live.run.as_str(), live.attempt) < made_by(&record, name) => {
             print(&context, &pipeline, name, &record)
         }
-        (Some(live), _) => copy(&live.path, &mut std::io::stdout()).map_err(|error| Failure::Store(error.to_string())),
+        (Some(live), _) => render::gone_or_done(copy(&live.path, &mut std::io::stdout())),
         (None, record) => match record? {
             Some(record) => print(&context, &pipeline, name, &record),
             None => {
@@ -59,10 +58,12 @@ fn made_by<'a>(record: &'a Record, name: &str) -> (&'a str, u32) {
 fn print(context: &Context, pipeline: &Path, name: &str, record: &Record) -> Result<(), Failure> {
     let Some(log) = &record.log else {
         let pipeline = named(pipeline);
-        note(&format!("`{name}` wrote nothing; its metrics are in its record: `nnf get {pipeline}{name}.record`"));
+        render::note(&format!(
+            "`{name}` wrote nothing; its metrics are in its record: `nnf get {pipeline}{name}.record`"
+        ));
         return Ok(());
     };
-    std::io::stdout().write_all(&context.store.read(log)?).map_err(|error| Failure::Store(error.to_string()))
+    render::bytes(&context.store.read(log)?)
 }
 
 /// The asked or last attempt that has a log in the folder of the newest run with any.

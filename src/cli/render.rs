@@ -5,6 +5,8 @@ use std::io::{IsTerminal, Write as _};
 
 use nnf::diagnostic::{Diagnostic, Place};
 
+use crate::cli::Failure;
+
 /// Most faults that are shown, and the most characters of one of their sentences and of a line of the file.
 const MOST_FAULTS: usize = 100;
 const MOST_WORDS: usize = 20_000;
@@ -55,6 +57,19 @@ pub(crate) fn failures(failures: &[Diagnostic]) {
 /// Writes a line to standard output. A reader that has gone away is no fault.
 pub(crate) fn out(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Writes bytes to standard output. A reader that has gone away is no fault.
+pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
+    gone_or_done(std::io::stdout().write_all(bytes))
+}
+
+/// What writing to standard output came to.
+pub(crate) fn gone_or_done(written: std::io::Result<()>) -> Result<(), Failure> {
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Store(error.to_string())),
+        _ => Ok(()),
+    }
 }
 
 /// Writes a remark to standard error.

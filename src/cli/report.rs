@@ -87,7 +87,7 @@ fn find(context: &Context, pipeline: &Path, asked: Option<&String>) -> Result<Ru
 /// Writes the page: whole or not at all.
 fn deliver(html: &str, to: &Path) -> Result<(), Failure> {
     if to == Path::new("-") {
-        return std::io::stdout().write_all(html.as_bytes()).map_err(|error| Failure::Store(error.to_string()));
+        return render::bytes(html.as_bytes());
     }
     let cannot =
         |error: &dyn std::fmt::Display| Failure::wrong(format!("`{}` cannot be written: {error}", to.display()));

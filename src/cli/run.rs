@@ -14,7 +14,7 @@ use nnf::pipeline::Recalled;
 use nnf::reporter::{JsonLines, Plain, Terminal, duration};
 use nnf::run::{Interrupter, Reporter, Run, RunEvent, RunOptions, Summary, settled};
 use nnf::store::{Store, StoreOptions};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::cli::args::{Common, RunCommand, named, split};
 use crate::cli::bound::{bound_of, keep_within};
@@ -108,9 +108,10 @@ fn reporter(json: bool) -> Box<dyn Reporter> {
     }
 }
 
-/// Ctrl-C, and the signal by which services are stopped, interrupt the run.
+/// Ctrl-C, the signal by which services are stopped, and the loss of the terminal interrupt the run.
 pub(crate) fn listen(interrupter: Interrupter) -> Result<(), Failure> {
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])
+    let hang_up = (!ignores_hang_up()).then_some(SIGHUP);
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM].into_iter().chain(hang_up))
         .map_err(|error| Failure::Store(format!("cannot listen for signals: {error}")))?;
     std::thread::spawn(move || {
         for count in signals.forever().scan(0, |count, _| {
@@ -125,6 +126,15 @@ pub(crate) fn listen(interrupter: Interrupter) -> Result<(), Failure> {
         }
     });
     Ok(())
+}
+
+/// Whether `nohup`, or another that started this program, wants it to outlive its terminal; taken to be so where it is not
+/// known.
+fn ignores_hang_up() -> bool {
+    let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_none_or(|mask| mask >> (SIGHUP - 1) & 1 == 1)
 }
 
 /// Keeps failures, to be explained once the run is over.

@@ -49,6 +49,38 @@ fn another_machine_runs_nothing_and_fetches_what_it_reads() {
     assert_eq!(get(&here, &["use.y", "--store", &url, "--set", "params.tail=finis"]), "made\nfinis\n");
 }
 
+#[test]
+fn what_was_pulled_is_shown() {
+    let here = Project::new(PIPELINE);
+    let url = url(&here);
+    ran(&here, &["--store", &url]);
+    let there = Project::new(&format!("store: {url}\n{PIPELINE}"));
+    let shown = there.path("artifacts/latest/pipeline/make/x/file");
+    assert_eq!(ran(&there, &[]).stages.len(), 0);
+    assert!(!shown.exists(), "what is in the folder is far away");
+    assert_eq!(there.nnf(&["pull"]).code, Some(0));
+    assert_eq!(ran(&there, &[]).stages.len(), 0);
+    assert_eq!(fs_err::read_to_string(shown).unwrap(), "made\n");
+}
+
+#[test]
+fn the_first_record_of_a_key_stays_and_the_second_is_not_said_to_be_sent() {
+    let pipeline = "stages: { draw: { run: [sh, -c, 'od -An -N8 -tx8 /dev/urandom > {out.x}'], out: { x: } } }\n";
+    let (here, there) = (Project::new(pipeline), Project::new(pipeline));
+    let url = url(&here);
+    for project in [&here, &there] {
+        ran(project, &[]);
+    }
+    let push = |project: &Project| project.nnf(&["push", "--store", &url]);
+    let [first, second] = [push(&here), push(&there)];
+    assert_eq!((first.code, second.code), (Some(0), Some(0)));
+    assert!(first.out.contains("sent 1 result"), "{first:?}");
+    assert!(second.out.contains("1 there already"), "{second:?}");
+    let third = Project::new(&format!("store: {url}\n{pipeline}"));
+    assert_eq!(ran(&third, &[]).stages.len(), 0);
+    assert_eq!(get(&third, &["draw.x"]), get(&here, &["draw.x"]));
+}
+
 fn walk(folder: &std::path::Path) -> Vec<PathBuf> {
     let Ok(entries) = fs_err::read_dir(folder) else { return Vec::new() };
     let paths = entries.map(|entry| entry.unwrap().path());

@@ -73,8 +73,11 @@ pub(crate) fn publish(
         write_atomically(&note, &serde_json::to_vec(shown).unwrap_or_default()).map_err(&doing)
     };
     write(&same)?;
+    let mut partly: BTreeSet<&String> = BTreeSet::new();
     for (instance, known) in outputs.iter().filter(|(name, _)| !same.contains_key(*name)) {
-        show(root, blobs, &folder, instance, known)?;
+        if !show(root, blobs, &folder, instance, known)? {
+            partly.insert(instance);
+        }
     }
     for entry in fs_err::read_dir(&folder).map_err(&doing)?.flatten() {
         let name = entry.file_name();
@@ -82,7 +85,8 @@ pub(crate) fn publish(
             remove(&entry.path()).map_err(&doing)?;
         }
     }
-    write(&wanted)?;
+    // What is shown in part is looked at again once the rest may be here.
+    write(&wanted.iter().filter(|(name, _)| !partly.contains(name)).map(|(n, s)| (n.clone(), s.clone())).collect())?;
     Ok(folder)
 }
 
@@ -108,19 +112,21 @@ fn state(known: &Known) -> String {
     Digest::of(&serde_json::to_vec(&known.outputs).unwrap_or_default()).to_string()
 }
 
-/// Puts the links of one instance in place of those that are there.
-fn show(root: &Path, blobs: &Blobs, folder: &Path, instance: &str, known: &Known) -> Result<(), StoreError> {
+/// Puts the links of one instance in place of those that are there; tells whether all of it is shown.
+fn show(root: &Path, blobs: &Blobs, folder: &Path, instance: &str, known: &Known) -> Result<bool, StoreError> {
     let doing = StoreError::io("link the latest results");
     let (fresh, shown) = (folder.join(format!(".new-{instance}")), folder.join(instance));
     remove(&fresh).map_err(&doing)?;
     fs_err::create_dir(&fresh).map_err(&doing)?;
+    let mut whole = true;
     for (name, produced) in &known.outputs {
         if let Produced::Artifact(artifact) = produced {
-            link(blobs, artifact, &fresh.join(file_name(name, artifact)), &root.join("latest"), &shown)?;
+            whole &= link(blobs, artifact, &fresh.join(file_name(name, artifact)), &root.join("latest"), &shown)?;
         }
     }
     remove(&shown).map_err(&doing)?;
-    fs_err::rename(&fresh, &shown).map_err(doing)
+    fs_err::rename(&fresh, &shown).map_err(doing)?;
+    Ok(whole)
 }
 
 fn file_name(output: &str, artifact: &Artifact) -> String {
@@ -135,9 +141,9 @@ fn file_name(output: &str, artifact: &Artifact) -> String {
     }
 }
 
-/// Links a file, or makes a folder of links. `final_folder` is where the link will lie in the end: one that is relative
-/// survives moving the project.
-fn link(blobs: &Blobs, artifact: &Artifact, at: &Path, latest: &Path, final_folder: &Path) -> Result<(), StoreError> {
+/// Links a file, or makes a folder of links, and tells whether it could: what is in a folder may be in the remote tier
+/// alone. `final_folder` is where the link will lie in the end: one that is relative survives moving the project.
+fn link(blobs: &Blobs, artifact: &Artifact, at: &Path, latest: &Path, final_folder: &Path) -> Result<bool, StoreError> {
     let doing = StoreError::io("link the latest results");
     let depth = final_folder.strip_prefix(latest).map_or(2, |rest| rest.components().count());
     let target = |digest: &Digest, deeper: usize| {
@@ -147,10 +153,9 @@ fn link(blobs: &Blobs, artifact: &Artifact, at: &Path, latest: &Path, final_fold
         up.join(inside.unwrap_or(blob))
     };
     if artifact.form != Form::Folder {
-        return fs_err::os::unix::fs::symlink(target(&artifact.digest, 0), at).map_err(doing);
+        return fs_err::os::unix::fs::symlink(target(&artifact.digest, 0), at).map_err(doing).map(|()| true);
     }
-    // The blobs of a fresh result may be in the remote tier alone; then there is nothing to show here.
-    let Ok(tree) = tree::read(blobs, &artifact.digest) else { return Ok(()) };
+    let Ok(tree) = tree::read(blobs, &artifact.digest) else { return Ok(false) };
     fs_err::create_dir(at).map_err(&doing)?;
     for (path, entry) in &tree.entries {
         let to = at.join(path);
@@ -164,7 +169,7 @@ fn link(blobs: &Blobs, artifact: &Artifact, at: &Path, latest: &Path, final_fold
         }
         .map_err(&doing)?;
     }
-    Ok(())
+    Ok(true)
 }
 
 fn remove(path: &Path) -> io::Result<()> {

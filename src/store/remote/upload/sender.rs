@@ -137,24 +137,25 @@ impl Shared {
         if !complete {
             return self.lost(&key);
         }
-        match guarded(|| if parcel.there { Ok(()) } else { self.send_record(&parcel.record) }) {
-            Ok(()) => {
+        match guarded(|| Ok(!parcel.there && self.send_record(&parcel.record)?)) {
+            Ok(sent) => {
                 lock(&self.sent).add(key);
-                self.close(&key, |queue| match parcel.there && !parcel.moved() {
-                    true => queue.moved.there += 1,
-                    false => queue.moved.results += 1,
+                self.close(&key, |queue| match sent || parcel.there && parcel.moved() {
+                    true => queue.moved.results += 1,
+                    false => queue.moved.there += 1,
                 });
             }
             Err(error) => self.fail(&key, error),
         }
     }
 
-    fn send_record(&self, record: &Record) -> Result<(), StoreError> {
+    /// Whether it was sent: the first record of a key stays.
+    fn send_record(&self, record: &Record) -> Result<bool, StoreError> {
         let name = names::record(&record.key);
         if record.supersedes.is_some() {
             self.remote.delete(&name)?;
         }
-        self.remote.create(&name, &records::to_bytes(record)).map(|_| ())
+        self.remote.create(&name, &records::to_bytes(record))
     }
 
     fn note(&self, error: StoreError) {

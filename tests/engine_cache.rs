@@ -165,6 +165,8 @@ fn stages_that_do_the_same_work_run_once() {
     let ran = ran(&project, &["-j", "4"]);
     assert_eq!((ran.stages.join(" "), ran.fresh), ("a c".to_owned(), 1));
     assert_eq!(get(&project, "c.x"), "x\nx\n");
+    let forced = self::ran(&project, &["-j", "4", "--force", "a", "--force", "b"]);
+    assert_eq!((forced.stages.join(" "), forced.fresh), ("a".to_owned(), 2), "forced once for both");
 }
 
 #[test]

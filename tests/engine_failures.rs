@@ -188,6 +188,23 @@ fn a_stage_that_changes_its_input_fails_and_the_input_is_made_again() {
     assert_eq!(project.nnf(&["get", "copy.y"]).out, "made\n");
 }
 
+/// What was altered is gone from the store, and comes out otherwise each time it is made.
+#[test]
+fn a_run_ends_where_a_stage_alters_what_is_never_made_twice() {
+    let project = Project::new(
+        "stages:
+  make: { run: [sh, -c, 'od -An -N16 -tx1 /dev/urandom > {out.x}'], out: { x: text/plain } }
+  spoil: { run: [sh, -c, 'chmod u+w {in.x}; echo more >> {in.x}; false'], in: { x: make.x }, out: { y: }, retries: 2 }
+  use: { run: [sh, -c, 'cat {in.x} {in.x} > {out.y}'], in: { x: make.x }, out: { y: text/plain } }
+",
+    );
+    let outcome = project.nnf(&["run", "-k", "-j1"]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    let made = project.nnf(&["get", "make.x"]).out;
+    assert_eq!(project.nnf(&["get", "use.y"]).out, made.repeat(2));
+    assert_eq!(made.lines().count(), 1, "{made}");
+}
+
 #[test]
 fn the_end_of_a_long_log_is_shown_and_its_middle_left_out_of_the_store() {
     let flood = r#"yes flood | head -c 3000000; echo; printf "the\tlast words\n"; exit ${params.code}"#;

@@ -63,6 +63,24 @@ fn what_changes_while_a_stage_runs_leaves_no_record() {
 }
 
 #[test]
+fn a_checkpoint_that_rests_on_other_content_is_not_gone_on_from() {
+    for (what, end) in [("it fails", "exit 1"), ("it ends well", "cp data {out.x}; exit 0")] {
+        let project = one(
+            &format!(
+                "cd ${{params.here}}; test -e second || {{ touch second; cp data keep; echo two > data; \
+                 cp data $NNF_CHECKPOINT/seen; cat keep > data; {end}; }}; \
+                 test -e $NNF_CHECKPOINT/seen || cp data $NNF_CHECKPOINT/seen; cp $NNF_CHECKPOINT/seen {{out.x}}"
+            ),
+            "    in: { data: 'file:data' }\n    out: { x: text/plain }\n    resumes: true\n",
+        );
+        project.write("data", "one\n");
+        assert!(run(&project, 1).err.contains("its input `data` was changed while it ran"), "{what}");
+        run(&project, 0);
+        assert_eq!(project.nnf(&["get", "a.x"]).out, "one\n", "{what}");
+    }
+}
+
+#[test]
 fn an_edit_of_the_pipeline_while_it_runs_is_for_the_next_run() {
     let project =
         one("echo old > {out.x}; sed -i s/old/new/ ${params.here}/pipeline.yaml", "    out: { x: text/plain }\n");

@@ -80,7 +80,7 @@ impl History {
                 told.retries.retain(|(failed, _)| *failed < attempt);
             }
             RunEvent::Waiting { stage, what } => self.of(stage).waited = Some(what),
-            RunEvent::Progress { stage, .. } => self.of(stage).waited = None,
+            RunEvent::Waited { stage } | RunEvent::Progress { stage, .. } => self.of(stage).waited = None,
             RunEvent::Metrics { stage, values, .. } => {
                 let told = self.of(stage);
                 told.waited = None;

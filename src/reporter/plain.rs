@@ -58,6 +58,7 @@ impl<W: Write> Reporter for Plain<W> {
                 self.line(&format!("  start {stage} ({because}{again}{last})"));
             }
             RunEvent::Waiting { stage, what } => self.line(&format!("  {stage} waits for {what}")),
+            RunEvent::Waited { stage } => self.line(&format!("  {stage} begins")),
             RunEvent::Progress { stage, done, total, unit } => self.progress(stage, *done, *total, unit),
             RunEvent::Metrics { stage, values, .. } => {
                 let shown = values.iter().take(6).map(|(name, value)| format!("{name} {}", number(*value)));

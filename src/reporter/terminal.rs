@@ -129,6 +129,13 @@ impl Reporter for Terminal {
                     running.show(stage);
                 }
             }
+            RunEvent::Waited { stage } => {
+                if let Some(running) = self.running.get_mut(stage) {
+                    running.progress.clear();
+                    running.began = Instant::now();
+                    running.show(stage);
+                }
+            }
             RunEvent::Note { stage, text } if stage.is_empty() => self.say(text),
             RunEvent::Note { stage, text } => self.say(&format!("  {stage}: {text}")),
             RunEvent::Retrying { stage, attempt, error } => {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::gpus::Gpus;
 use crate::store::StoreError;
 
-use super::worker::{Assignment, Failure, Message};
+use super::worker::{Assignment, Failure};
 
 impl Assignment<'_> {
     /// The locks of the GPUs that are this stage's.
@@ -37,7 +37,7 @@ impl Assignment<'_> {
                 Err(TryLockError::WouldBlock) => {}
             }
             if !std::mem::replace(&mut said, true) {
-                let _ = self.messages.send(Message::Waiting(self.id, whom.to_owned()));
+                self.waits_for(whom.to_owned());
             }
             std::thread::sleep(Duration::from_millis(100));
         }

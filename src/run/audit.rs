@@ -2,6 +2,7 @@
 //!
 //! Inputs come from the real store, in which nothing is recorded. It does not know the terminal.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -206,7 +207,8 @@ impl<'a> Going<'a> {
             let producers = graph.producers(id).into_iter();
             let producers = producers.filter_map(|from| Some((from, self.stored.get(&from)?.clone()))).collect();
             let messages = messages.clone();
-            works.push(Assignment { id, instance, looked, producers, share, again: true, context, messages });
+            let (again, waited) = (true, Cell::default());
+            works.push(Assignment { id, instance, looked, producers, share, again, context, messages, waited });
         }
         works
     }

@@ -50,6 +50,11 @@ pub enum RunEvent {
         /// For what.
         what: String,
     },
+    /// An instance does not wait any more, and begins.
+    Waited {
+        /// Name of the instance.
+        stage: String,
+    },
     /// How far a stage is.
     Progress {
         /// Name of the instance.

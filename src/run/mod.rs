@@ -182,6 +182,8 @@ struct State<'a> {
     stages: Vec<Stage>,
     /// Instances whose record is to be made again, forced or because content is gone.
     again: BTreeMap<InstanceId, Reason>,
+    /// How often each was made again because its content was gone.
+    remade: BTreeMap<InstanceId, u32>,
     /// Keys that run now, and who runs them.
     working: BTreeMap<Key, InstanceId>,
     /// Who may wait for a key that runs.

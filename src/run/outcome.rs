@@ -12,6 +12,9 @@ use crate::why::Reason;
 use super::worker::{Message, Outcome};
 use super::{Ran, RunEvent, Stage, State};
 
+/// How often in a run a result is made again whose content has gone.
+const MOST_REMADE: u32 = 5;
+
 impl State<'_> {
     pub(super) fn take(&mut self, message: Message) {
         match message {
@@ -27,6 +30,7 @@ impl State<'_> {
             Message::Retrying(id, attempt, error) => {
                 self.tell(RunEvent::Retrying { stage: self.stage_name(id), attempt, error });
             }
+            Message::Waited(id) => self.tell(RunEvent::Waited { stage: self.stage_name(id) }),
             Message::Storing(id) => self.stored_beside_others(id),
             Message::Over(id, outcome) => self.over(id, outcome),
             Message::Interrupt => {
@@ -72,6 +76,12 @@ impl State<'_> {
                 } else {
                     self.summary.ran.push(Ran { stage, seconds, because });
                 }
+                // What was forced has been done for all that are the same work.
+                for twin in self.twins.get(&key).into_iter().flatten() {
+                    if matches!(self.again.get(twin), Some(Reason::Forced)) {
+                        self.again.remove(twin);
+                    }
+                }
                 self.wake_twins(key);
                 self.done(id, known);
             }
@@ -107,6 +117,15 @@ impl State<'_> {
         for producer in producers {
             if self.again.contains_key(producer) && !matches!(self.stages[producer.index()], Stage::Done(_)) {
                 continue;
+            }
+            let times = self.remade.entry(*producer).or_default();
+            *times += 1;
+            if *times > MOST_REMADE {
+                let name = self.stage_name(*producer);
+                let error =
+                    format!("{what}, also after `{name}` made it again {MOST_REMADE} times: another stage alters it");
+                self.fail(id, None, error, 0.0, Vec::new(), false);
+                return;
             }
             let text = format!("{what}; `{}` runs again", self.stage_name(*producer));
             self.tell(RunEvent::Note { stage: self.stage_name(*producer), text });
@@ -155,13 +174,19 @@ impl State<'_> {
         store: bool,
     ) {
         let stage = self.stage_name(id);
-        if let Stage::Queued(looked, _) = &self.stages[id.index()] {
-            self.working.remove(&looked.key);
-        }
+        let queued = match &self.stages[id.index()] {
+            Stage::Queued(looked, _) => Some(looked.key),
+            _ => None,
+        };
         self.summary.failed.push(stage.clone());
         self.summary.store_failed |= store;
         self.stages[id.index()] = Stage::Failed;
         self.tell(RunEvent::Failed { stage, key, error, seconds, log_end, store });
         self.closing |= !self.options.keep_going || store;
+        // The same work may yet be done elsewhere, with other needs.
+        if let Some(key) = queued {
+            self.working.remove(&key);
+            self.wake_twins(key);
+        }
     }
 }

@@ -105,11 +105,11 @@ impl Assignment<'_> {
         })
     }
 
-    /// The first record wins; one whose content is gone or damaged is replaced.
+    /// The first record wins; one whose content is gone or damaged is replaced, also where this run made it before.
     pub(super) fn commit(&self, mut record: Record) -> Result<Record, Failure> {
         let store = self.context.store;
         let standing = store.commit(&record)?;
-        if standing.nonce == record.nonce {
+        if standing.nonce == record.nonce && standing.outputs == record.outputs {
             return Ok(standing);
         }
         let whole = standing.outputs.values().all(|produced| match produced {

@@ -48,6 +48,7 @@ impl<'a> State<'a> {
             reporter,
             stages,
             again: options.forced.iter().map(|id| (*id, Reason::Forced)).collect(),
+            remade: BTreeMap::new(),
             working: BTreeMap::new(),
             twins: BTreeMap::new(),
             ready,

@@ -2,6 +2,7 @@
 //!
 //! It does not know how a worker works.
 
+use std::cell::Cell;
 use std::ops::Bound;
 use std::sync::mpsc::Sender;
 
@@ -79,6 +80,7 @@ impl<'a> State<'a> {
             again: self.again.contains_key(&id),
             context: self.context,
             messages: messages.clone(),
+            waited: Cell::default(),
         })
     }
 }

@@ -3,6 +3,7 @@
 //! It does not know the graph, the budget, or what else runs.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,6 +34,8 @@ pub(crate) enum Message {
     Said(InstanceId, Event),
     /// It waits for something.
     Waiting(InstanceId, String),
+    /// It does not wait any more.
+    Waited(InstanceId),
     /// An attempt failed and another follows.
     Retrying(InstanceId, u32, String),
     /// Its process has ended, and no other attempt follows; what it left is being stored.
@@ -67,6 +70,8 @@ pub(crate) struct Assignment<'a> {
     pub(crate) again: bool,
     pub(crate) context: &'a Context<'a>,
     pub(crate) messages: Sender<Message>,
+    /// Whether it waited for another run.
+    pub(crate) waited: Cell<bool>,
 }
 
 /// What all workers of a run share.
@@ -104,8 +109,9 @@ pub(super) enum Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unfit { .. } | StoreError::Altered(_) => Failure::Stage(error.to_string()),
-            StoreError::Input { .. } => Failure::Final(error.to_string()),
+            StoreError::Unfit { .. } => Failure::Stage(error.to_string()),
+            // What was altered is out of the store: another attempt would find no input.
+            StoreError::Altered(_) | StoreError::Input { .. } => Failure::Final(error.to_string()),
             error => Failure::Store(error),
         }
     }
@@ -116,36 +122,38 @@ impl Assignment<'_> {
     pub(crate) fn run(mut self, idle: &AtomicUsize) {
         let began = Instant::now();
         // Without word of its end, the loop would wait for it for ever.
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.outcome(began))).unwrap_or_else(|panic| Outcome::Failed {
-            error: format!("nnf itself failed at it, which is a defect of nnf: {}", words(&*panic)),
-            seconds: began.elapsed().as_secs_f64(),
-            log_end: Vec::new(),
-            store: false,
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.outcome(began))).unwrap_or_else(|panic| {
+            let error = format!("nnf itself failed at it, which is a defect of nnf: {}", words(&*panic));
+            failed(began, error, Vec::new(), false)
         });
         idle.fetch_add(1, Ordering::SeqCst);
         let _ = self.messages.send(Message::Over(self.id, outcome));
     }
 
+    /// Says what it waits for.
+    pub(super) fn waits_for(&self, what: String) {
+        self.waited.set(true);
+        let _ = self.messages.send(Message::Waiting(self.id, what));
+    }
+
     fn outcome(&mut self, began: Instant) -> Outcome {
-        let failed = |error: String, log_end, store| Outcome::Failed {
-            error,
-            seconds: began.elapsed().as_secs_f64(),
-            log_end,
-            store,
-        };
         let _locks = match self.lock() {
             Ok(Ok(locks)) => locks,
             Ok(Err(known)) => return Outcome::Done { known, seconds: 0.0, adopted: true },
             Err(Failure::Stopped) => return Outcome::Stopped,
-            Err(Failure::Store(error)) => return failed(error.to_string(), Vec::new(), true),
-            Err(_) => return failed("its lock could not be taken".into(), Vec::new(), true),
+            Err(Failure::Store(error)) => return failed(began, error.to_string(), Vec::new(), true),
+            Err(_) => return failed(began, "its lock could not be taken".into(), Vec::new(), true),
         };
         let _alone = match self.alone() {
             Ok(locks) => locks,
             Err(Failure::Stopped) => return Outcome::Stopped,
-            Err(Failure::Store(error)) => return failed(error.to_string(), Vec::new(), true),
-            Err(_) => return failed("the machine's locks could not be taken".into(), Vec::new(), true),
+            Err(Failure::Store(error)) => return failed(began, error.to_string(), Vec::new(), true),
+            Err(_) => return failed(began, "the machine's locks could not be taken".into(), Vec::new(), true),
         };
+        if self.waited.get() {
+            let _ = self.messages.send(Message::Waited(self.id));
+        }
+        let began = Instant::now();
         let attempts = self.instance.retries.saturating_add(1);
         for attempt in 1..=attempts {
             let failure = match self.attempt(attempt) {
@@ -161,14 +169,14 @@ impl Assignment<'_> {
                 }
                 Failure::Stage(error) | Failure::Final(error) => {
                     let log = self.context.run.log(&self.instance.name, attempt);
-                    return failed(error, tail(&log, 8), false);
+                    return failed(began, error, tail(&log, 8), false);
                 }
-                Failure::Store(error) => return failed(error.to_string(), Vec::new(), true),
+                Failure::Store(error) => return failed(began, error.to_string(), Vec::new(), true),
                 Failure::Missing(producers, what) => return Outcome::Missing { producers, what },
                 Failure::Stopped => return Outcome::Stopped,
             }
         }
-        failed("it was never attempted".into(), Vec::new(), false)
+        failed(began, "it was never attempted".into(), Vec::new(), false)
     }
 
     /// Takes the lock of the key, or the record that another run wrote meanwhile.
@@ -183,8 +191,7 @@ impl Assignment<'_> {
                 return Err(Failure::Stopped);
             }
             if !std::mem::replace(&mut said, true) {
-                let what = "another run, which does the same work".to_owned();
-                let _ = self.messages.send(Message::Waiting(self.id, what));
+                self.waits_for("another run, which does the same work".to_owned());
             }
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -207,8 +214,7 @@ impl Assignment<'_> {
                 Claimed::Others(host) => host,
             };
             if !std::mem::replace(&mut said, true) {
-                let what = format!("another run on {host}, which does the same work");
-                let _ = self.messages.send(Message::Waiting(self.id, what));
+                self.waits_for(format!("another run on {host}, which does the same work"));
             }
             let until = Instant::now() + pause;
             while Instant::now() < until {
@@ -251,24 +257,34 @@ impl Assignment<'_> {
         let ended = self.context.executor.execute(job, self.context.stop, &mut listener).map_err(Failure::Final)?;
         let metrics = listener.into_metrics();
         let seconds = began.elapsed().as_secs_f64();
-        if ended != Ended::Success {
-            if let Some(checkpoint) = &checkpoint {
-                checkpoint.add_seconds(seconds)?;
+        let failure = match ended {
+            Ended::Success => None,
+            Ended::Stopped => Some(Failure::Stopped),
+            Ended::TimedOut => {
+                let limit = self.instance.timeout.unwrap_or_default().as_secs_f64();
+                Some(Failure::Stage(format!("it took longer than its timeout of {limit} s and was ended")))
             }
-            return Err(match ended {
-                Ended::Stopped => Failure::Stopped,
-                Ended::TimedOut => {
-                    let limit = self.instance.timeout.unwrap_or_default().as_secs_f64();
-                    Failure::Stage(format!("it took longer than its timeout of {limit} s and was ended"))
-                }
-                Ended::Failure(how) => Failure::Stage(how),
-                Ended::Success => Failure::Final("it ended well and yet did not".into()),
-            });
-        }
-        if attempt > self.instance.retries {
+            Ended::Failure(how) => Some(Failure::Stage(how)),
+        };
+        if failure.is_none() && attempt > self.instance.retries {
             let _ = self.messages.send(Message::Storing(self.id));
         }
-        self.look_again(&handed_out)?;
+        let same = self.look_again(&handed_out);
+        if let Some(checkpoint) = &checkpoint {
+            if failure.is_some() {
+                checkpoint.add_seconds(seconds)?;
+            }
+            // It may rest on content that is not the key's.
+            if matches!(same, Err(Failure::Final(_))) {
+                checkpoint.clear()?;
+            }
+        }
+        match failure {
+            Some(Failure::Stopped) => return Err(Failure::Stopped),
+            // That its input was altered explains more than how it ended.
+            Some(failure) => return Err(same.err().unwrap_or(failure)),
+            None => same?,
+        }
         let outputs = self.outputs(&folder)?;
         let total = seconds + checkpoint.as_ref().map_or(0.0, Checkpoint::seconds);
         let record = self.record(outputs, metrics, (started, total), attempt)?;
@@ -278,6 +294,10 @@ impl Assignment<'_> {
         }
         Ok((standing, total))
     }
+}
+
+fn failed(began: Instant, error: String, log_end: Vec<String>, store: bool) -> Outcome {
+    Outcome::Failed { error, seconds: began.elapsed().as_secs_f64(), log_end, store }
 }
 
 /// What a panic said.

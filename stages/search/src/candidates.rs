@@ -1,16 +1,16 @@
 //! The different subnets that an assembler offers for a task at all limits, with their predicted costs.
 //!
-//! It does not know budgets.
+//! It does not know which of them is taken.
 
 use std::collections::BTreeSet;
 
 use nnf_contract::StageError;
-use nnf_device::{DeviceError, Estimator};
+use nnf_device::{Budget, DeviceError, Estimator};
 use nnf_net::GateVector;
 use nnf_supernet::{Assembled, Requirement, Supernet};
 use rayon::prelude::*;
 
-use crate::choose::Candidate;
+use crate::choose::{Candidate, excess};
 
 /// Different subnets, each with its costs.
 #[derive(Debug, Default)]
@@ -23,6 +23,13 @@ impl Candidates {
     /// Whether importance pruning removed modules from what the assembler made.
     pub(crate) fn is_cut(&self, at: usize) -> bool {
         self.made[at].gates.ratio() < self.made[at].generated
+    }
+
+    /// Of what the assembler made and nothing cut, the nearest of those beyond a budget.
+    pub(crate) fn nearest_beyond(&self, budget: &Budget) -> Option<usize> {
+        let over = |at: &usize| excess(&self.candidates[*at], budget);
+        let beyond = (0..self.made.len()).filter(|at| !self.is_cut(*at) && over(at) > 1.0);
+        beyond.min_by(|a, b| over(a).total_cmp(&over(b)))
     }
 }
 

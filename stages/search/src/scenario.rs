@@ -66,7 +66,13 @@ impl<'a> Search<'a> {
         if good || matches!(self.fitting, Fitting::Never) {
             return Ok(choice);
         }
-        let Some(made) = self.make(&budget.leaving(margin))? else { return Ok(choice) };
+        let made = match (self.make(&budget.leaving(margin))?, &choice) {
+            (None, Some(Choice::Fits(_))) => None,
+            // Rather within the budget with nothing left free than beyond it.
+            (None, _) => self.make(budget)?,
+            (made, _) => made,
+        };
+        let Some(made) = made else { return Ok(choice) };
         let gates = |at: usize| self.at(at).0;
         let taken = match (&self.fitting, choice) {
             (Fitting::Judged(judge), Some(Choice::Fits(cut))) => judge.prefers(gates(made), gates(cut))?,
@@ -76,11 +82,9 @@ impl<'a> Search<'a> {
         Ok(if taken { Some(Choice::Fits(made)) } else { choice })
     }
 
-    /// Makes the assembler's own subnet that is nearest to a budget fit.
+    /// Makes the assembler's own subnet fit that is the nearest of those beyond a budget.
     fn make(&mut self, budget: &Budget) -> Result<Option<usize>, StageError> {
-        let over = |at: &usize| excess(&self.found.candidates[*at], budget);
-        let own = (0..self.found.made.len()).filter(|at| !self.found.is_cut(*at));
-        let Some(start) = own.min_by(|a, b| over(a).total_cmp(&over(b))) else { return Ok(None) };
+        let Some(start) = self.found.nearest_beyond(budget) else { return Ok(None) };
         let (start, limit) = (&self.found.made[start], self.found.candidates[start].limit);
         let cost = |gates: &GateVector| candidate(self.estimator, gates, limit);
         let used = |gates: &GateVector| Ok::<f64, DeviceError>(excess(&cost(gates)?, budget));

@@ -34,9 +34,13 @@ impl<'a> Samples<'a> {
         let mut rows = task.map_or_else(|| (0..index.len()).collect(), |(task, _)| index.of_task(task));
         rows.truncate(most);
         if rows.is_empty() {
-            let of = task.map_or_else(String::new, |(_, name)| format!(" of the task `{name}`"));
-            let hint = "list it under `tasks`, and not under `unseen`, where samples are made";
-            return Err(BaselineError::Misfit(format!("there are no samples{of} to {what}; {hint}")));
+            return Err(BaselineError::Misfit(match task {
+                Some((_, name)) => format!(
+                    "there are no samples of the task `{name}` to {what}; list it under `tasks`, and not under `unseen`, \
+                     where samples are made"
+                ),
+                None => format!("there are no samples to {what} of the tasks that are trained"),
+            }));
         }
         Ok(Samples { digits, index, rows })
     }

@@ -37,7 +37,8 @@ impl Given {
             samples: Index::load(stage.input("samples")?)?,
             questions: Questions::load(stage.input("tasks")?)?,
         };
-        given.train.check_to_learn()?;
+        given.train.check_to_learn("train")?;
+        given.validation.check_to_learn("validation")?;
         for index in [&given.train, &given.validation, &given.samples] {
             index.check(&given.digits, &given.questions)?;
         }

@@ -73,9 +73,10 @@ fn train(stage: &Stage) -> Result<(), BaselineError> {
     let digits = Digits::load(stage.input("digits")?)?;
     let questions = Questions::load(stage.input("tasks")?)?;
     let train = Index::load(stage.input("train")?)?;
-    train.check_to_learn()?;
+    train.check_to_learn("train")?;
     train.check(&digits, &questions)?;
     let validation = only_trained(Index::load(stage.input("validation")?)?, &train);
+    validation.check_to_learn("validation")?;
     validation.check(&digits, &questions)?;
     let all = Samples::of((&digits, &train), None, usize::MAX, "train on")?;
     let watched = Samples::of((&digits, &validation), None, tuning.validation_samples, "watch by")?;

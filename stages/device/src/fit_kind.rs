@@ -41,7 +41,7 @@ pub(crate) fn offer() -> Offer {
                 Output::new("predictions", parquet, "predicted and measured latency of the vectors to judge by")
                     .optional(),
             ])
-            .parameters([Parameter::float("ridge", 0.0, 1.0, "penalty that keeps features apart that hardly differ")
+            .parameters([Parameter::float("ridge", 1e-9, 1.0, "penalty that keeps features apart that hardly differ")
                 .default(1e-3)]);
     Offer { kind, run }
 }

@@ -64,26 +64,32 @@ impl Tests {
             measured: self.profile.at_speed_of(fitted),
             retest: self.again.as_ref().map(|again| again.at_speed_of(fitted)),
         };
-        if self.slowness(fitted) == [1.0, 1.0] { vec![judged] } else { vec![judged, as_it_was] }
+        if self.is_at_speed_of(fitted) { vec![judged] } else { vec![judged, as_it_was] }
     }
 
-    /// Of the first and the second measurement.
-    fn slowness(&self, fitted: &Profile) -> [f64; 2] {
-        [Some(&self.profile), self.again.as_ref()].map(|one| one.map_or(1.0, |one| one.slowness(fitted)))
+    /// Of the first and, if there is one, the second measurement.
+    fn slowness(&self, fitted: &Profile) -> (f64, Option<f64>) {
+        (self.profile.slowness(fitted), self.again.as_ref().map(|again| again.slowness(fitted)))
+    }
+
+    fn is_at_speed_of(&self, fitted: &Profile) -> bool {
+        let (once, again) = self.slowness(fitted);
+        once == 1.0 && again.is_none_or(|again| again == 1.0)
     }
 
     /// Tells how fast the machine was while the vectors were measured, once and again.
     pub(crate) fn speeds(&self, stage: &Stage, fitted: &Profile) -> String {
-        let slowness = self.slowness(fitted);
-        stage.metrics(None, &[("time of the reference subnet when judging, by its time when fitting", slowness[0])]);
-        if slowness == [1.0, 1.0] {
+        let (once, again) = self.slowness(fitted);
+        stage.metrics(None, &[("time of the reference subnet when judging, by its time when fitting", once)]);
+        if self.is_at_speed_of(fitted) {
             return String::new();
         }
-        let [once, again] = slowness.map(|slowness| format!("{slowness:.3}"));
+        let again = again
+            .map_or_else(String::new, |again| format!(", and {again:.3} times as long when they were measured again"));
         format!(
-            "\nA shared machine's speed varies: a reference subnet, measured all along, took {once} times as long while the \
-             judging vectors were measured as while the fitted ones were, and {again} times as long when they were measured \
-             again. Latencies are compared at the speed of the fitted ones.\n"
+            "\nA shared machine's speed varies: a reference subnet, measured all along, took {once:.3} times as long while \
+             the judging vectors were measured as while the fitted ones were{again}. Latencies are compared at the speed of \
+             the fitted ones.\n"
         )
     }
 }

@@ -43,7 +43,7 @@ pub(crate) fn offer() -> Offer {
             )
             .default(serde_json::json!([10, 20, 50, 100, 200, 300, 500, 1000, 2000])),
             Parameter::int("repeats", 1, 1_000, "random subsets of each size").default(10),
-            Parameter::float("ridge", 0.0, 1.0, "penalty that keeps features apart that hardly differ").default(1e-3),
+            Parameter::float("ridge", 1e-9, 1.0, "penalty that keeps features apart that hardly differ").default(1e-3),
             Parameter::int("seed", 0, i64::MAX, "seed of the subsets").default(1),
         ]);
     Offer { kind, run }

@@ -51,11 +51,14 @@ impl Profile {
         let frame = table::read(path).map_err(unfit)?;
         let column = |name: &str| numbers(&frame, name, path);
         let reference = match frame.column("reference_us") {
-            Ok(column) => column.cast(&DataType::Float64).map_err(unfit)?.f64().map_err(unfit)?.first(),
+            Ok(column) => column.cast(&DataType::Float64).map_err(unfit)?.f64().map_err(unfit)?.iter().next().flatten(),
             Err(_) => None,
         };
         if reference.is_some_and(|reference| !reference.is_finite() || reference <= 0.0) {
             return Err(DeviceError::unfit(path, "`reference_us` is no positive latency"));
+        }
+        if frame.height() == 0 {
+            return Err(DeviceError::unfit(path, "it has no rows"));
         }
         Ok(Profile { latencies: column("latency_us")?, macs: column("macs")?, reference })
     }

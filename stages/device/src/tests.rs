@@ -198,6 +198,7 @@ fn profiles_are_compared_at_one_speed() {
         again: Some(profile("e", Some(80.0), &[40.0, 56.0]).unwrap()),
     };
     let judged = tests.judge(vec![50.0, 70.0], &fast);
+    assert!(profile("g", None, &[]).err().unwrap().to_string().contains("it has no rows"));
     assert_eq!(judged.len(), 2);
     assert!(judged[0].retest.is_some() && judged[1].retest.is_none(), "at other speeds there is nothing to compare");
     let unknown = profile("d", None, &[50.0, 70.0]).unwrap();

@@ -31,6 +31,9 @@ impl Given {
         let digits = Digits::load(stage.input("digits")?).map_err(StageError::failed)?;
         let validation =
             stage.optional_input("validation")?.map(Index::load).transpose().map_err(StageError::failed)?;
+        if let Some(index) = &validation {
+            index.check_to_learn("validation").map_err(StageError::failed)?;
+        }
         for index in std::iter::once(&index).chain(&validation) {
             index.check(&digits, &questions).map_err(StageError::failed)?;
         }

@@ -163,10 +163,11 @@ impl Index {
         let label: Option<Vec<u8>> = label.collect();
         let label = label.ok_or_else(|| SupernetError::unfit(path, "a `label` is neither 0 nor 1"))?;
         let split = frame.column("split").map_err(unfit)?.str().map_err(unfit)?.unique().map_err(unfit)?;
-        let split = match (split.len(), split.get(0)) {
-            (1, Some("train")) => SampleSplit::Train,
-            (1, Some("test")) => SampleSplit::Test,
-            (0, _) => return Err(SupernetError::unfit(path, "it has no samples")),
+        let splits: Vec<Option<&str>> = split.iter().collect();
+        let split = match splits.as_slice() {
+            [Some("train")] => SampleSplit::Train,
+            [Some("test")] => SampleSplit::Test,
+            [] => return Err(SupernetError::unfit(path, "it has no samples")),
             _ => return Err(SupernetError::unfit(path, "`split` is neither all `train` nor all `test`")),
         };
         Ok(Index { task: narrow(whole("task")?), digits, label, split })
@@ -193,18 +194,17 @@ impl Index {
         digits.check(self.split, &self.digits)
     }
 
-    /// Checks that they may be learnt from.
+    /// Checks that a stage's input of this name holds samples that may be learnt from, or by which it may be chosen.
     ///
     /// # Errors
     /// When they are of test digits.
-    pub fn check_to_learn(&self) -> Result<(), SupernetError> {
+    pub fn check_to_learn(&self, input: &str) -> Result<(), SupernetError> {
         match self.split {
             SampleSplit::Train => Ok(()),
-            SampleSplit::Test => Err(SupernetError::Misfit(
-                "the samples to train on are of test digits, which only tables may be made with: give `train` a table of \
-                 training samples"
-                    .into(),
-            )),
+            SampleSplit::Test => Err(SupernetError::Misfit(format!(
+                "the samples of `{input}` are of test digits, which only tables may be made with: give `{input}` a table of \
+                 {input} samples"
+            ))),
         }
     }
 

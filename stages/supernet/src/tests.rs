@@ -272,6 +272,8 @@ fn tables_that_were_changed_on_the_way_are_refused() {
         Digits::load(&path).map_err(|error| error.to_string())
     };
     let index = samples(&[0, 1], Some(3), &[0, 1]).unwrap();
+    nnf_results::table::write(nnf_results::table::read(&path).unwrap().head(Some(0)), &path).unwrap();
+    assert!(Index::load(&path).unwrap_err().to_string().contains("it has no samples"));
     let whole = digits(&[0, 1, 9, 3]).unwrap();
     index.check(&whole, &good).unwrap();
     assert!(samples(&[0, 1], None, &[0, 1]).unwrap_err().contains("no `d3`"));
@@ -280,9 +282,10 @@ fn tables_that_were_changed_on_the_way_are_refused() {
     assert!(digits(&[0, 10, 9]).unwrap_err().contains("the label 10, which is no digit"));
     let few = index.check(&digits(&[0, 1, 9]).unwrap(), &good).unwrap_err().to_string();
     assert!(few.contains("names digit 3, but there are 3"), "{few}");
-    index.check_to_learn().unwrap();
+    index.check_to_learn("train").unwrap();
     let test = Index { split: SampleSplit::Test, ..index };
-    assert!(test.check_to_learn().unwrap_err().to_string().contains("test digits"));
+    let error = test.check_to_learn("validation").unwrap_err().to_string();
+    assert!(error.contains("`validation` are of test digits"), "{error}");
 
     let other = samples(&[0, 2], Some(3), &[0, 1]).unwrap();
     assert!(other.check(&whole, &good).unwrap_err().to_string().contains("names task 2, but there are 2"));

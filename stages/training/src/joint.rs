@@ -80,7 +80,7 @@ impl<'a> Joint<'a> {
         if data.train.is_empty() {
             return Err(TrainingError::Misfit("there are no samples to train on".into()));
         }
-        data.train.check_to_learn()?;
+        data.train.check_to_learn("train")?;
         for samples in [data.train, data.validation] {
             samples.check(data.digits, data.questions)?;
         }

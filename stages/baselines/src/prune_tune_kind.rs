@@ -110,6 +110,7 @@ fn prune_tune(stage: &Stage) -> Result<(), BaselineError> {
     let (seconds, steps) = tuned.values().fold((pruning, 0), |(s, n), one| (s + one.seconds, n + one.steps));
     Cost::new("baseline.prune_tune", seconds, steps, stage.task().cpus)
         .on_gpu(device.is_cuda())
+        .in_precision(precision.name())
         .save(stage.output("cost")?)
         .map_err(Into::into)
 }

@@ -101,6 +101,7 @@ fn retrain(stage: &Stage) -> Result<(), BaselineError> {
     let (seconds, steps) = rows.iter().fold((0.0, 0), |(s, n), (_, tuned)| (s + tuned.seconds, n + tuned.steps));
     Cost::new("baseline.retrain", seconds, steps, stage.task().cpus)
         .on_gpu(device.is_cuda())
+        .in_precision(precision.name())
         .save(stage.output("cost")?)
         .map_err(Into::into)
 }

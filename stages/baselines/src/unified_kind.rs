@@ -105,6 +105,7 @@ fn train(stage: &Stage) -> Result<(), BaselineError> {
     table::write(history(evaluations, samples)?, stage.output("history")?)?;
     Cost::new("baseline.unified", work.seconds(), steps, stage.task().cpus)
         .on_gpu(device.is_cuda())
+        .in_precision(precision.name())
         .save(stage.output("cost")?)
         .map_err(Into::into)
 }

@@ -33,6 +33,16 @@ impl Precision {
             Precision::BFloat16 => Kind::BFloat16,
         }
     }
+
+    /// Its name in parameters and records.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Precision::Float64 => "float64",
+            Precision::Float32 => "float32",
+            Precision::BFloat16 => "bfloat16",
+        }
+    }
 }
 
 /// The gates of a run.

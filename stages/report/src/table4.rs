@@ -34,6 +34,9 @@ pub(crate) fn offer() -> Offer {
                 Input::new("profiling", json, "costs of profiling devices, for NN-Factory and for Prune&Tune")
                     .many()
                     .optional(),
+                Input::new("calibration", json, "costs of the sweeps' measurements before they search")
+                    .many()
+                    .optional(),
                 Input::new("sweeps", PARQUET, "results of sweeps, with the time of each scenario").many(),
                 Input::new("paper", "text/csv", "the paper's rows"),
                 Input::new("retrain", PARQUET, "tables of Retrain").many().optional(),
@@ -65,7 +68,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         }
     }
     let preparation = Preparation {
-        ours: costs(stage, &["preparation", "profiling"])?,
+        ours: costs(stage, &["preparation", "profiling", "calibration"])?,
         retrain: costs(stage, &["retrain_preparation"])?,
         prune: costs(stage, &["prune_preparation", "profiling"])?,
         customisation: costs(stage, &["retraining", "tuning"])?,
@@ -200,10 +203,11 @@ pub(crate) fn document(methods: &[Method], preparation: &Preparation, parts: &[f
         .table("", Table::new(TITLES, methods.iter().map(row).collect()))
         .text(
             "Customisation of NN-Factory is the mean over scenarios of search over all limits (with making a subnet fit and \
-             asking it validation samples, where it does so), extraction and saving; of a baseline, the mean time of \
-             pruning and of training until it is within 0.1 point of its best validation \
-             accuracy, without the time of looking at validation samples; the network that is compared elsewhere is of the \
-             least validation loss, which may come later.",
+             asking it validation samples, where it does so), extraction and saving; what a sweep measures beforehand, \
+             once for a device and its budgets, is preparation. Customisation of a baseline is the mean time of pruning \
+             and of training until it is within 0.1 point of its best validation accuracy, without the time of looking at \
+             validation samples; the network that is compared elsewhere is of the least validation loss, which may come \
+             later.",
         )
         .table("Customisation of NN-Factory, mean over scenarios", split(parts))
         .table("Preparation", once(methods, preparation));
@@ -255,10 +259,11 @@ fn together(costs: &[Cost]) -> Table {
 }
 
 /// Titles of what is told of a cost.
-const COST: [&str; 4] = ["stage:", "time", "device:", "threads"];
+const COST: [&str; 5] = ["stage:", "time", "device:", "threads", "number format:"];
 
 fn told(cost: &Cost) -> Vec<String> {
-    vec![cost.stage.clone(), duration(Some(cost.seconds)), cost.device.clone(), cost.threads.to_string()]
+    let format = cost.precision.clone().unwrap_or_else(|| NONE.to_owned());
+    vec![cost.stage.clone(), duration(Some(cost.seconds)), cost.device.clone(), cost.threads.to_string(), format]
 }
 
 /// A remark where parts ran on unlike machines; nothing where they did not.

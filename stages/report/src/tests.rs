@@ -312,7 +312,7 @@ fn table_4_sets_times_beside_the_papers() {
     let mut preparation = table4::Preparation {
         prune: preparation[..1].to_vec(),
         ours: preparation.to_vec(),
-        retrain: vec![Cost::new("pretrain", 60.0, 3, 2)],
+        retrain: vec![Cost::new("pretrain", 60.0, 3, 2).in_precision("bfloat16")],
         customisation: Vec::new(),
     };
     let methods = table4::methods(&sweeps, Some(&baselines), &preparation, &paper).unwrap();
@@ -325,8 +325,8 @@ fn table_4_sets_times_beside_the_papers() {
     let parts = table4::parts(&sweeps).unwrap();
     let text = table4::document(&methods, &preparation, &parts).markdown();
     assert!(text.contains("4000.0×") && text.contains("1500.0×"), "{text}");
-    assert_eq!(cells(&text, "| profile ")[1..], ["profile", "30.0 min", "cpu", "2"]);
-    assert_eq!(cells(&text, "| Retrain            | pretrain")[2..], ["60.0 s", "cpu", "2"]);
+    assert_eq!(cells(&text, "| profile ")[1..], ["profile", "30.0 min", "cpu", "2", "–"]);
+    assert_eq!(cells(&text, "| Retrain            | pretrain")[2..], ["60.0 s", "cpu", "2", "bfloat16"]);
     assert_eq!(cells(&text, "| extraction ")[1..], ["0.8 s", "50.0 ms"]);
     assert_eq!(cells(&text, "| together ")[1..], ["3.6 s", "100.0 ms"]);
     assert!(!text.contains("Attention"), "{text}");

@@ -26,6 +26,9 @@ pub struct Cost {
     pub device: String,
     /// CPU threads.
     pub threads: u32,
+    /// Number format of a training's activations, such as `bfloat16`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<String>,
 }
 
 impl Cost {
@@ -40,7 +43,15 @@ impl Cost {
             steps,
             device: "cpu".into(),
             threads,
+            precision: None,
         }
+    }
+
+    /// The same of a training whose activations had a number format.
+    #[must_use]
+    pub fn in_precision(mut self, precision: &str) -> Self {
+        self.precision = Some(precision.into());
+        self
     }
 
     /// The same on a GPU, if it was one.
@@ -58,7 +69,7 @@ impl Cost {
         Output::new(
             "cost",
             "application/json",
-            "seconds that it took, steps, device; measured, so never the same twice",
+            "seconds that it took, steps, device, number format; measured, so never the same twice",
         )
     }
 
@@ -94,7 +105,7 @@ mod tests {
     fn a_cost_is_read_as_it_was_written_and_other_files_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cost.json");
-        let cost = Cost::new("supernet.train", 12.5, 100, 2).on_gpu(true);
+        let cost = Cost::new("supernet.train", 12.5, 100, 2).on_gpu(true).in_precision("bfloat16");
         cost.save(&path).unwrap();
         assert_eq!(Cost::load(&path).unwrap(), cost);
         let text = std::fs::read_to_string(&path).unwrap();

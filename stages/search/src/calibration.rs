@@ -22,14 +22,28 @@ struct Pick {
     predicted: f64,
 }
 
-/// For each budget, how many times as long as predicted nine of ten subnets take at most, and no less than once: judged by
-/// the picks of some searches, which leave a share of each budget free.
-pub(crate) fn measured_slowness<'a>(
+/// How a predictor errs on what a search picks.
+pub(crate) struct Calibration {
+    /// For each budget, how many times as long as predicted nine of ten subnets take at most, and no less than once.
+    pub(crate) slowness: Vec<f64>,
+    /// Subnets that were measured.
+    pub(crate) measured: usize,
+}
+
+impl Calibration {
+    /// Of budgets that nothing is measured for.
+    pub(crate) fn none(budgets: usize) -> Self {
+        Calibration { slowness: vec![1.0; budgets], measured: 0 }
+    }
+}
+
+/// Judges by the picks of some searches, which leave a share of each budget free.
+pub(crate) fn calibrate<'a>(
     stage: &Stage,
     given: &Given,
     searches: impl Iterator<Item = Result<Search<'a>, StageError>>,
     (budgets, margin, timing): (&[Budget], f64, Timing),
-) -> Result<Vec<f64>, StageError> {
+) -> Result<Calibration, StageError> {
     let mut picks: Vec<Pick> = Vec::new();
     for search in searches {
         stage.go_on()?;
@@ -42,7 +56,7 @@ pub(crate) fn measured_slowness<'a>(
         }
     }
     if picks.is_empty() {
-        return Ok(vec![1.0; budgets.len()]);
+        return Ok(Calibration::none(budgets.len()));
     }
     let network = &given.supernet.model.network;
     let measured =
@@ -54,7 +68,8 @@ pub(crate) fn measured_slowness<'a>(
         let own = picks.iter().zip(&measured.latencies).filter(move |(pick, _)| pick.budget == budget);
         own.map(|(pick, latency)| latency.median.0 / pick.predicted).collect::<Vec<f64>>()
     };
-    Ok((0..budgets.len()).map(|budget| at_most(&errors(budget))).collect())
+    let slowness = (0..budgets.len()).map(|budget| at_most(&errors(budget))).collect();
+    Ok(Calibration { slowness, measured: picks.len() })
 }
 
 /// What nine of ten measured latencies are at most, in predicted ones, and no less than 1.

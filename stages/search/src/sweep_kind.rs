@@ -13,10 +13,10 @@ use nnf_device::{Budget, BudgetParameters, Estimator, Latency, Meter, Micros, Ti
 use nnf_evaluation::{Subnet, accuracy, file_name};
 use nnf_net::{GateVector, Model};
 use nnf_results::statistics::quantile;
-use nnf_results::table;
+use nnf_results::{Cost, table};
 use serde::Deserialize;
 
-use crate::calibration::measured_slowness;
+use crate::calibration::{Calibration, calibrate};
 use crate::candidates::limits;
 use crate::choose::Choice;
 use crate::given::Given;
@@ -52,6 +52,7 @@ pub(crate) fn offer() -> Offer {
     .outputs([
         Output::new("results", parquet, "a row for each scenario: chosen gates, predicted and measured cost, accuracy"),
         Output::new("subnets", "inode/directory", "the chosen networks, a folder each"),
+        Output::new("cost", "application/json", "seconds that `calibrate` took, before the search; measured"),
     ])
     .parameters([
         Parameter::list("tasks", ParameterType::String, "names of the tasks"),
@@ -100,7 +101,13 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     given.testbed.set_threads();
     let scenarios =
         Scenarios { given: &given, p: &p, tasks: &tasks, limits: limits(p.limits, p.limit_min), estimator: &estimator };
-    let slowness = scenarios.slowness(stage, (&budgets, asked.margin, timing))?;
+    let begin = Instant::now();
+    let Calibration { slowness, measured } = scenarios.calibration(stage, (&budgets, asked.margin, timing))?;
+    let conditions = &given.predictor.conditions;
+    let threads = u32::try_from(conditions.threads).unwrap_or(u32::MAX);
+    Cost::new("sweep, calibration", begin.elapsed().as_secs_f64(), (measured * timing.rounds) as u64, threads)
+        .save(stage.output("cost")?)
+        .map_err(StageError::failed)?;
     let budgets: Vec<(Budget, f64)> = budgets.into_iter().zip(slowness).collect();
     let (rows, chosen) = scenarios.search(stage, (&budgets, asked.margin), folder)?;
     let open = GateVector::open(&given.supernet.model.network.gate_layers());
@@ -108,7 +115,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let meter = given.testbed.meter(&given.supernet.model.network, chosen.len() + 1, timing)?;
     let (measured, whole) = measure(stage, &chosen, folder, &whole, meter)?;
     let found = Found { rows: &rows, chosen: &chosen, measured: &measured, whole };
-    found.write(&given.questions, &given.predictor.conditions, stage.output("results")?).map_err(StageError::failed)
+    found.write(&given.questions, conditions, stage.output("results")?).map_err(StageError::failed)
 }
 
 /// What is asked for, but for the budgets.
@@ -128,18 +135,18 @@ impl Scenarios<'_> {
         Search::new(&given.supernet, self.estimator, &given.questions.bits[task], &self.limits, fitting)
     }
 
-    /// How many times as long as predicted subnets take that are chosen for each budget.
-    fn slowness(
+    /// What is known of the subnets that are chosen for each budget, after measuring some on the device itself.
+    fn calibration(
         &self,
         stage: &Stage,
         (budgets, margin, timing): (&[Budget], f64, Timing),
-    ) -> Result<Vec<f64>, StageError> {
+    ) -> Result<Calibration, StageError> {
         if self.p.calibrate == 0 || !self.given.testbed.is_device() {
-            return Ok(vec![1.0; budgets.len()]);
+            return Ok(Calibration::none(budgets.len()));
         }
         let searches = self.tasks.iter().take(self.p.calibrate).map(|task| self.of(*task));
-        let all = measured_slowness(stage, self.given, searches, (budgets, margin, timing))?;
-        for (budget, slowness) in budgets.iter().zip(&all) {
+        let found = calibrate(stage, self.given, searches, (budgets, margin, timing))?;
+        for (budget, slowness) in budgets.iter().zip(&found.slowness) {
             if let Some(Micros(latency)) = budget.latency {
                 let more = (slowness - 1.0) * 100.0;
                 stage.note(format!(
@@ -148,7 +155,7 @@ impl Scenarios<'_> {
                 ));
             }
         }
-        Ok(all)
+        Ok(found)
     }
 
     /// The subnets to deploy, kept in a folder, and for each task and budget which of them it is.

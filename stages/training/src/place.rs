@@ -54,7 +54,7 @@ pub fn choose(stage: &Stage, parameters: &PlaceParameters) -> Result<(Device, Pr
         _ if device.is_cuda() || multiplies_bfloat16() => Precision::BFloat16,
         _ => Precision::Float32,
     };
-    stage.note(format!("{threads} threads, {device:?}, {precision:?}"));
+    stage.note(format!("{threads} threads, {device:?}, {}", precision.name()));
     Ok((device, precision))
 }
 

@@ -107,6 +107,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     history.save(stage.output("history")?)?;
     Cost::new("supernet.pretrain", history.seconds, p.steps, stage.task().cpus.max(1))
         .on_gpu(device.is_cuda())
+        .in_precision(precision.name())
         .save(stage.output("cost")?)
         .map_err(StageError::failed)?;
     match work.validate(2048)? {

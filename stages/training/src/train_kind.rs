@@ -173,6 +173,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     history.save(stage.output("history")?)?;
     Cost::new("supernet.train", history.seconds, p.steps, stage.task().cpus.max(1))
         .on_gpu(device.is_cuda())
+        .in_precision(precision.name())
         .save(stage.output("cost")?)
         .map_err(StageError::failed)?;
     if p.snapshots > 0 {

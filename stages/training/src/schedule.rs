@@ -15,7 +15,7 @@ pub(crate) fn one_cycle(step: u64, steps: u64, peak: f64) -> f64 {
 /// Rises linearly from 0 at the share `from` of the steps to `peak` at the share `to`, at once where they are the same.
 pub(crate) fn ramp(step: u64, steps: u64, (from, to): (f64, f64), peak: f64) -> f64 {
     let at = step as f64 / steps.max(1) as f64;
-    peak * ((at - from) / (to - from).max(1e-9)).clamp(0.0, 1.0)
+    if at >= to { peak } else { peak * ((at - from) / (to - from).max(1e-9)).clamp(0.0, 1.0) }
 }
 
 /// The range of limits at a step: the least one falls, evenly on a logarithmic scale, from the greatest to its own value

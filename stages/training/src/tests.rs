@@ -155,13 +155,16 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     all
 }
 
-/// Runs undisturbed, and again with a stop in the middle and a death some steps later, past a snapshot; both end in the
-/// same state, history and snapshots.
+/// Runs undisturbed, again with a stop in the middle and a death some steps later, past a snapshot, and again with
+/// checkpoints all along and deaths that lose one step each; all end in the same state, history and snapshots.
 fn resumed_equals_undisturbed<'a>(steps: u64, make: &dyn Fn() -> Box<dyn Work + 'a>) -> History {
     let go_on = || StopAfter(Cell::new(-1));
     let folder = tempfile::tempdir().unwrap();
-    let [one, two, checkpoint] = ["one", "two", "checkpoint"].map(|name| folder.path().join(name));
-    fs_err::create_dir(&checkpoint).unwrap();
+    let [one, two, three, checkpoint, often] =
+        ["one", "two", "three", "checkpoint", "often"].map(|name| folder.path().join(name));
+    for folder in [&checkpoint, &often] {
+        fs_err::create_dir(folder).unwrap();
+    }
     let of = |snapshots| Session { snapshots: 3, snapshot_folder: Some(snapshots), ..session(steps) };
     let mut undisturbed = make();
     let history = of(&one).run(undisturbed.as_mut(), &go_on()).unwrap();
@@ -176,6 +179,17 @@ fn resumed_equals_undisturbed<'a>(steps: u64, make: &dyn Fn() -> Box<dyn Work + 
     history.save(&one.join("history")).unwrap();
     again.save(&two.join("history")).unwrap();
     assert!(files(&one) == files(&two) && files(&one).keys().any(|path| path.starts_with("step-0000006")));
+
+    let often = Session { checkpoint: Some(&often), checkpoint_every: Duration::ZERO, ..of(&three) };
+    for death in [0, 1, 7] {
+        assert!(matches!(often.run(&mut Mortal(make(), death), &go_on()), Err(TrainingError::Misfit(_))));
+    }
+    let (mut resumed, watch) = (make(), go_on());
+    let again = often.run(resumed.as_mut(), &watch).unwrap();
+    assert_eq!(watch.0.get(), -1 - (i64::try_from(steps).unwrap() - 7), "what was done before is not done again");
+    assert_eq!(bytes(resumed.as_ref()), bytes(undisturbed.as_ref()));
+    again.save(&three.join("history")).unwrap();
+    assert!(files(&one) == files(&three));
     history
 }
 
@@ -307,4 +321,7 @@ fn schedules_begin_peak_and_end_where_they_should() {
     let lambda = |step| ramp(step, 100, (0.1, 0.5), 100.0);
     assert_eq!((lambda(0), lambda(10), lambda(50), lambda(99)), (0.0, 0.0, 100.0, 100.0));
     assert!((lambda(30) - 50.0).abs() < 1e-9);
+    let at_once = |step| ramp(step, 100, (0.5, 0.5), 100.0);
+    assert_eq!((at_once(49), at_once(50)), (0.0, 100.0));
+    assert_eq!(ramp(0, 100, (0.0, 0.0), 100.0), 100.0, "no rise at all");
 }

@@ -185,7 +185,7 @@ fn secrets_are_neither_keyed_nor_recorded_nor_shown() {
     let project = Project::new(
         "stages:
   a: { run: [sh, -c, 'test -n \"$TOKEN\"; echo $? > {out.x}'], pass: [TOKEN], out: { x: text/plain } }
-  b: { run: [sh, -c, 'test \"$TOKEN\" = sesame-1; false'], pass: [TOKEN], in: { x: a.x }, out: { x: } }
+  b: { run: [sh, -c, 'case $TOKEN in *-1) exit 1;; esac; false'], pass: [TOKEN], in: { x: a.x }, out: { x: } }
 ",
     );
     let mut said = Vec::new();
@@ -206,9 +206,7 @@ fn secrets_are_neither_keyed_nor_recorded_nor_shown() {
     assert!(!said.contains("sesame"), "{said}");
     for file in files(&project.path("")) {
         let text = String::from_utf8_lossy(&fs_err::read(&file).unwrap()).into_owned();
-        let own = file == project.path("pipeline.yaml");
-        assert!(own || !text.contains("sesame-"), "{}", file.display());
-        assert!(!text.contains("sesame-2"), "{}", file.display());
+        assert!(!text.contains("sesame-"), "{}", file.display());
     }
 }
 

@@ -82,9 +82,8 @@ fn copy_out(
     to: &Path,
     explained: impl Fn(StoreError) -> Failure,
 ) -> Result<(), Failure> {
-    let cannot = |error: std::io::Error| Failure::wrong(format!("`{}` cannot be written: {error}", to.display()));
-    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let aside = tempfile::Builder::new().prefix(".get-").tempdir_in(folder).map_err(cannot)?;
+    let cannot = |error: std::io::Error| render::cannot_write(to, &error);
+    let aside = tempfile::Builder::new().prefix(".get-").tempdir_in(render::folder_of(to)).map_err(cannot)?;
     let copy = aside.path().join("copy");
     context.store.copy_out(artifact, &copy).map_err(explained)?;
     fs_err::rename(&copy, to).map_err(cannot)
@@ -120,6 +119,5 @@ fn not_there(named: &str, stage: &str) -> Failure {
 fn deliver_text(bytes: &[u8], to: Option<&Path>) -> Result<(), Failure> {
     let Some(to) = to else { return render::bytes(bytes) };
     check_target(to)?;
-    let written = fs_err::write(to, bytes);
-    written.map_err(|error| Failure::wrong(format!("`{}` cannot be written: {error}", to.display())))
+    fs_err::write(to, bytes).map_err(|error| render::cannot_write(to, &error))
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
+use std::path::Path;
 
 use nnf::diagnostic::{Diagnostic, Place};
 
@@ -62,6 +63,16 @@ pub(crate) fn out(line: &str) {
 /// Writes bytes to standard output. A reader that has gone away is no fault.
 pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
     gone_or_done(std::io::stdout().write_all(bytes))
+}
+
+/// The folder that a file or folder is to be made in.
+pub(crate) fn folder_of(to: &Path) -> &Path {
+    to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// That something cannot be written to a place that the user named.
+pub(crate) fn cannot_write(to: &Path, error: &dyn std::fmt::Display) -> Failure {
+    Failure::wrong(format!("`{}` cannot be written: {error}", to.display()))
 }
 
 /// What writing to standard output came to.

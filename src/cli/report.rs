@@ -89,9 +89,8 @@ fn deliver(html: &str, to: &Path) -> Result<(), Failure> {
     if to == Path::new("-") {
         return render::bytes(html.as_bytes());
     }
-    let cannot =
-        |error: &dyn std::fmt::Display| Failure::wrong(format!("`{}` cannot be written: {error}", to.display()));
-    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let cannot = |error: &dyn std::fmt::Display| render::cannot_write(to, error);
+    let folder = render::folder_of(to);
     let mut file = tempfile::Builder::new().prefix(".report-").tempfile_in(folder).map_err(|error| cannot(&error))?;
     file.write_all(html.as_bytes()).map_err(|error| cannot(&error))?;
     allow_reading(file.as_file()).map_err(|error| cannot(&error))?;

@@ -86,7 +86,8 @@ pub(crate) fn publish(
         }
     }
     // What is shown in part is looked at again once the rest may be here.
-    write(&wanted.iter().filter(|(name, _)| !partly.contains(name)).map(|(n, s)| (n.clone(), s.clone())).collect())?;
+    wanted.retain(|name, _| !partly.contains(name));
+    write(&wanted)?;
     Ok(folder)
 }
 

@@ -4,6 +4,7 @@
 
 mod support;
 
+use serde_json::Value;
 use support::{Outcome, Project};
 
 /// A pipeline of one stage.
@@ -66,6 +67,25 @@ fn keep_going_runs_all_that_does_not_need_what_failed() {
     assert!(exists(&project, "artifacts/latest/pipeline/after/x.txt"));
     let outcome = run(&project, &["-j", "1"], 1);
     assert!(outcome.err.contains(" 0 ran, 3 fresh, 1 failed\n"), "{}", outcome.err);
+}
+
+#[test]
+fn the_same_work_fails_once() {
+    let stage = "run: [sh, -c, 'exit 3'], out: { x: }";
+    let text = format!(
+        "stages:\n  a: {{ {stage} }}\n  b: {{ {stage} }}\n  c: {{ {stage}, timeout: 1h }}\n\
+         \x20 d: {{ run: [cp, '{{in.x}}', '{{out.x}}'], in: {{ x: b.x }}, out: {{ x: }} }}\n"
+    );
+    let project = Project::new(&text);
+    let outcome = run(&project, &["-k", "--json"], 1);
+    let events: Vec<Value> = outcome.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told = |event: &str, of: &str| {
+        let those = events.iter().filter(|one| one["event"] == event);
+        those.map(|one| one[of].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(told("started", "stage"), ["a", "c"], "c may take longer");
+    assert_eq!(told("failed", "stage"), ["a", "b", "c"]);
+    assert_eq!(told("failed", "error")[1], "it is the same work as `a`, which failed");
 }
 
 #[test]

@@ -166,6 +166,15 @@ impl From<Cpus> for CpuNeed {
     }
 }
 
+impl Instance {
+    /// Whether another one, that is the same work, would be run in the same way.
+    #[must_use]
+    pub fn runs_like(&self, other: &Instance) -> bool {
+        (self.needs, self.timeout, self.retries) == (other.needs, other.timeout, other.retries)
+            && (&self.with, &self.pass, &self.strict) == (&other.with, &other.pass, &other.strict)
+    }
+}
+
 impl InstanceId {
     /// As an index into a list that has one item an instance.
     #[must_use]

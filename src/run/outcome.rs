@@ -87,6 +87,7 @@ impl State<'_> {
             }
             Outcome::Failed { error, seconds, log_end, store } => {
                 self.fail(id, Some(key), error, seconds, log_end, store);
+                self.fail_twins(id, key);
                 self.wake_twins(key);
             }
             Outcome::Stopped => {
@@ -96,6 +97,21 @@ impl State<'_> {
             Outcome::Missing { producers, what } => {
                 self.make_again(id, &producers, &what);
                 self.wake_twins(key);
+            }
+        }
+    }
+
+    /// Instances that are the same work as one that has just failed, and would be run in the same way, failed with it.
+    fn fail_twins(&mut self, id: InstanceId, key: Key) {
+        if self.closing {
+            return;
+        }
+        let failed = self.graph.get(id);
+        let twins: Vec<InstanceId> = self.twins.get(&key).into_iter().flatten().copied().collect();
+        for twin in twins {
+            if matches!(self.stages[twin.index()], Stage::Twin(_)) && self.graph.get(twin).runs_like(failed) {
+                let error = format!("it is the same work as `{}`, which failed", failed.name);
+                self.fail(twin, Some(key), error, 0.0, Vec::new(), false);
             }
         }
     }

@@ -64,7 +64,7 @@ fn what_was_pulled_is_shown() {
 }
 
 #[test]
-fn the_first_record_of_a_key_stays_and_the_second_is_not_said_to_be_sent() {
+fn the_first_record_of_a_key_stays_and_whoever_comes_second_adopts_it() {
     let pipeline = "stages: { draw: { run: [sh, -c, 'od -An -N8 -tx8 /dev/urandom > {out.x}'], out: { x: } } }\n";
     let (here, there) = (Project::new(pipeline), Project::new(pipeline));
     let url = url(&here);
@@ -72,13 +72,22 @@ fn the_first_record_of_a_key_stays_and_the_second_is_not_said_to_be_sent() {
         ran(project, &[]);
     }
     let push = |project: &Project| project.nnf(&["push", "--store", &url]);
-    let [first, second] = [push(&here), push(&there)];
-    assert_eq!((first.code, second.code), (Some(0), Some(0)));
+    let drawn = get(&here, &["draw.x"]);
+    assert_ne!(get(&there, &["draw.x"]), drawn);
+    let [first, second, again] = [push(&here), push(&there), push(&there)];
+    assert_eq!((first.code, second.code, again.code), (Some(0), Some(0), Some(0)));
     assert!(first.out.contains("sent 1 result"), "{first:?}");
-    assert!(second.out.contains("1 there already"), "{second:?}");
+    assert!(second.out.contains("1 there already, of which 1 replaced another here"), "{second:?}");
+    assert!(again.out.contains("1 there already (") && !again.out.contains("replaced"), "{again:?}");
+    assert_eq!(get(&there, &["--store", &url, "draw.x"]), drawn);
+    // So does a run that shares what was made without the remote tier.
+    let later = Project::new(pipeline);
+    ran(&later, &[]);
+    assert_eq!(ran(&later, &["--store", &url]).stages.len(), 0);
+    assert_eq!(get(&later, &["--store", &url, "draw.x"]), drawn);
     let third = Project::new(&format!("store: {url}\n{pipeline}"));
     assert_eq!(ran(&third, &[]).stages.len(), 0);
-    assert_eq!(get(&third, &["draw.x"]), get(&here, &["draw.x"]));
+    assert_eq!(get(&third, &["draw.x"]), drawn);
 }
 
 fn walk(folder: &std::path::Path) -> Vec<PathBuf> {

@@ -105,7 +105,7 @@ fn sum_up(
 ) -> Result<(), Failure> {
     if common.json {
         let line = json!({
-            "moved": moved.results, "there": moved.there, "lost": moved.lost, "files": moved.files,
+            "moved": moved.results, "there": moved.there, "adopted": moved.adopted, "lost": moved.lost, "files": moved.files,
             "bytes": moved.bytes, "without_result": asked.without,
         });
         render::out(&line.to_string());
@@ -113,7 +113,10 @@ fn sum_up(
         let url = public_url(context.far_url()?);
         let results = counted(moved.results, "result");
         let files = counted(moved.files, "file");
-        let there = if moved.there > 0 { format!("; {} there already", moved.there) } else { String::new() };
+        let mut there = if moved.there > 0 { format!("; {} there already", moved.there) } else { String::new() };
+        if moved.adopted > 0 {
+            there += &format!(", of which {} replaced another here", moved.adopted);
+        }
         render::out(&format!("{what} {results}: {files}, {}{there} ({url})", DecimalBytes(moved.bytes)));
     }
     if moved.lost == 0 && asked.without.is_empty() {

@@ -159,19 +159,28 @@ impl Store {
     }
 
     /// Waits until the disk has all that was committed, and the remote tier, if there is one; and writes the indices.
+    /// Where another's result was in the remote tier first, it takes the place of the one here.
     ///
     /// # Errors
     /// When the disk or the remote tier failed. The local results are kept.
     pub fn finish(&self) -> Result<(), StoreError> {
+        self.settle()?;
+        let Some(tier) = &self.tier else { return Ok(()) };
+        tier.finish(&mut |_| {})?;
+        if self.adopt()? > 0 {
+            self.settle()?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the disk has all that was committed, and writes the indices.
+    fn settle(&self) -> Result<(), StoreError> {
         if self.unsaved.swap(false, Ordering::SeqCst) {
             save(&self.root).map_err(StoreError::io("have the disk keep the results"))?;
         }
         // Only now: they vouch for content that a crash of the system could have cut short before.
         lock(&self.stamps).save();
-        match &self.tier {
-            Some(tier) => tier.finish(&mut |_| {}).map(|_| ()),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 

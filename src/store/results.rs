@@ -53,6 +53,26 @@ impl Store {
         Ok(standing)
     }
 
+    /// Where another machine's record was in the remote tier first, and has other outputs than the one here, it takes its
+    /// place, so that all who share the tier read the same. Returns how many did.
+    pub(crate) fn adopt(&self) -> Result<usize, StoreError> {
+        let Some(tier) = &self.tier else { return Ok(0) };
+        let mut adopted = 0;
+        for key in tier.refused() {
+            let (Some(own), Some(first)) = (records::read(&self.root, &key)?, tier.record(&key)?) else { continue };
+            if own.outputs != first.outputs {
+                tracing::warn!(
+                    "{}: another result was in the remote store first; it replaces the one here",
+                    key.short()
+                );
+                records::replace(&self.root, &first)?;
+                self.added(&first);
+                adopted += 1;
+            }
+        }
+        Ok(adopted)
+    }
+
     fn added(&self, record: &Record) {
         self.unsaved.store(true, Ordering::SeqCst);
         lock(&self.index).add(record);

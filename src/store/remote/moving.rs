@@ -20,6 +20,8 @@ pub struct Moved {
     pub results: usize,
     /// Results that were where they should be.
     pub there: usize,
+    /// Of these, those that took the place of other outputs here.
+    pub adopted: usize,
     /// Results of which content is in no tier.
     pub lost: usize,
     /// Files that were moved.
@@ -94,6 +96,7 @@ impl Store {
     }
 
     /// Sends what lies under keys to the remote tier, and waits until it is there. What is noted as sent is asked for.
+    /// Where another's result was there first, it takes the place of the one here.
     ///
     /// # Errors
     /// When a tier fails.
@@ -102,7 +105,8 @@ impl Store {
         for key in keys {
             tier.send_if_missing(*key, &self.blobs);
         }
-        let moved = tier.finish(tell)?;
+        let mut moved = tier.finish(tell)?;
+        moved.adopted = self.adopt()?;
         if moved.results > 0 {
             tier.head_is_stale();
         }

@@ -156,6 +156,11 @@ impl Tier {
         self.uploader.finish(tell)
     }
 
+    /// Keys whose record was not sent because another was there first, since the last time.
+    pub(crate) fn refused(&self) -> Vec<Key> {
+        self.uploader.refused()
+    }
+
     /// The far store itself.
     pub(crate) fn remote(&self) -> &dyn Remote {
         &*self.remote

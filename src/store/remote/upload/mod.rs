@@ -48,6 +48,8 @@ struct Queue {
     unsent: usize,
     there: HashSet<Digest>,
     moved: Moved,
+    /// Keys under which the remote tier has had a record before.
+    refused: Vec<Key>,
 }
 
 struct Waiting {
@@ -111,6 +113,11 @@ impl Uploader {
             Some(error) => Err(error),
             None => Ok(moved),
         }
+    }
+
+    /// Keys whose record was not sent because another was there first, since the last time.
+    pub(crate) fn refused(&self) -> Vec<Key> {
+        std::mem::take(&mut lock(&self.0.queue).refused)
     }
 
     /// Content was taken away from the remote tier, so it has to be sent again.

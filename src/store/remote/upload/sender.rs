@@ -140,9 +140,14 @@ impl Shared {
         match guarded(|| Ok(!parcel.there && self.send_record(&parcel.record)?)) {
             Ok(sent) => {
                 lock(&self.sent).add(key);
-                self.close(&key, |queue| match sent || parcel.there && parcel.moved() {
-                    true => queue.moved.results += 1,
-                    false => queue.moved.there += 1,
+                self.close(&key, |queue| {
+                    match sent || parcel.there && parcel.moved() {
+                        true => queue.moved.results += 1,
+                        false => queue.moved.there += 1,
+                    }
+                    if !sent && !parcel.there {
+                        queue.refused.push(key);
+                    }
                 });
             }
             Err(error) => self.fail(&key, error),

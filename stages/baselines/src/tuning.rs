@@ -130,14 +130,8 @@ impl<'a> Tuning<'a> {
         let scores = self.scores(&batch, true)?;
         let loss = scores.cross_entropy_for_logits(&batch.labels);
         let right = scores.detach().argmax(1, false).eq_tensor(&batch.labels).to_kind(Kind::Float).mean(Kind::Float);
-        let (value, rate) = (loss.double_value(&[]), self.rate(step));
-        if !value.is_finite() {
-            return Err(TrainingError::NotFinite { step, rate, seed: self.config.seed }.into());
-        }
-        let norm = self.learner.descend(&loss, rate);
-        if !norm.is_finite() {
-            return Err(TrainingError::NotFinite { step, rate, seed: self.config.seed }.into());
-        }
+        let rate = self.rate(step);
+        let (value, norm) = self.learner.descend_finite(&loss, step, rate, self.config.seed)?;
         if self.config.sparsity > 0.0 {
             sparsity::shrink(&self.learner.models[0], rate, self.config.sparsity)?;
         }

@@ -173,15 +173,8 @@ impl Work for Counting<'_> {
         let counts = counts.view([-1]);
         let loss = scores.cross_entropy_for_logits(&counts);
         let right = scores.detach().argmax(1, false).eq_tensor(&counts).to_kind(Kind::Float).mean(Kind::Float);
-        let value = loss.double_value(&[]);
         let rate = one_cycle(step, self.config.steps, self.config.rate);
-        if !value.is_finite() {
-            return Err(TrainingError::NotFinite { step, rate, seed: self.config.seed });
-        }
-        let norm = self.learner.descend(&loss, rate);
-        if !norm.is_finite() {
-            return Err(TrainingError::NotFinite { step, rate, seed: self.config.seed });
-        }
+        let (value, norm) = self.learner.descend_finite(&loss, step, rate, self.config.seed)?;
         Ok(vec![value, right.double_value(&[]), norm])
     }
 

@@ -200,17 +200,11 @@ impl Work for Joint<'_> {
         let limit_tensor = Tensor::from_slice(&limits).to_kind(Kind::Float).to_device(self.device);
         let beyond = gating::gate_loss(&noisy, &limit_tensor);
         let loss = &answer_loss + &beyond * lambda;
-        let (value, rate) = (loss.double_value(&[]), one_cycle(step, config.steps, config.rate));
-        if !value.is_finite() {
-            return Err(TrainingError::NotFinite { step, rate, seed: config.seed });
-        }
         let right = scores.detach().argmax(1, false).eq_tensor(&batch.labels).to_kind(Kind::Float).mean(Kind::Float);
         let ratio = gating::hard(&noisy.detach()).mean(Kind::Float);
         let (right, ratio, beyond) = (right.double_value(&[]), ratio.double_value(&[]), beyond.double_value(&[]));
-        let norm = self.learner.descend(&loss, rate);
-        if !norm.is_finite() {
-            return Err(TrainingError::NotFinite { step, rate, seed: self.config.seed });
-        }
+        let rate = one_cycle(step, config.steps, config.rate);
+        let (_, norm) = self.learner.descend_finite(&loss, step, rate, config.seed)?;
         Ok(vec![answer_loss.double_value(&[]), right, ratio, beyond, lambda, norm])
     }
 

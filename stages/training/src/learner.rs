@@ -74,6 +74,25 @@ impl Learner {
         tch::no_grad(|| self.optimiser.step(&self.flat, flattened(&gradients), rate))
     }
 
+    /// Step `step` of a training with seed `seed`, as [`Learner::descend`]. Returns the loss and the gradient's norm.
+    ///
+    /// # Errors
+    /// When the loss or its gradient is not finite.
+    pub fn descend_finite(
+        &mut self,
+        loss: &Tensor,
+        step: u64,
+        rate: f64,
+        seed: u64,
+    ) -> Result<(f64, f64), TrainingError> {
+        let finite = |value: f64| match value.is_finite() {
+            true => Ok(value),
+            false => Err(TrainingError::NotFinite { step, rate, seed }),
+        };
+        let value = finite(loss.double_value(&[]))?;
+        Ok((value, finite(self.descend(loss, rate))?))
+    }
+
     /// Weights of a model as they are now, with memory of their own, on the CPU.
     #[must_use]
     pub fn weights(&self, model: usize) -> Weights {

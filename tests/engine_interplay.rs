@@ -185,3 +185,23 @@ fn an_input_behind_a_link_is_what_the_link_leads_to_now() {
         assert_eq!(project.nnf(&["get", "copy.x"]).out, name);
     }
 }
+
+#[test]
+fn names_that_differ_by_an_ending_alone_do_not_meet() {
+    let project = Project::new(
+        "stages:
+  make: { run: [sh, -c, 'echo one > {out.t}; echo two > {out.t.md}'], out: { t: text/markdown, t.md: text/markdown } }
+  read:
+    run: [sh, -c, 'grep -q checksum {in.t} && cat {in.t.json} > {out.x}']
+    in: { t: make.record, t.json: make.t }
+    out: { x: text/plain }
+",
+    );
+    let outcome = project.nnf(&["run"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let shown = |name: &str| fs_err::read_to_string(project.path("artifacts/latest/pipeline").join(name)).unwrap();
+    assert_eq!(
+        (shown("make/t"), shown("make/t.md"), shown("read/x.txt")),
+        ("one\n".into(), "two\n".into(), "one\n".into())
+    );
+}

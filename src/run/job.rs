@@ -55,9 +55,12 @@ impl Assignment<'_> {
                 let known = self.producers.get(from);
                 let text = known.map(|known| self.context.around.record_text(&known.key)).transpose()?.flatten();
                 let text = text.ok_or_else(|| Failure::Missing(vec![*from], "its record is gone".into()))?;
-                // A label may contain dots, and what follows the last one is no ending.
-                let to = to.with_added_extension("json");
-                fs_err::write(&to, text).map_err(StoreError::io("hand out a record"))?;
+                // In a folder that no input is named like: with its ending it may have the name of another one.
+                let doing = StoreError::io("hand out a record");
+                let folder = to.with_file_name(".records");
+                fs_err::create_dir_all(&folder).map_err(&doing)?;
+                let to = folder.join(to.file_name().unwrap_or_default()).with_added_extension("json");
+                fs_err::write(&to, text).map_err(&doing)?;
                 Ok(Some(to))
             }
             Source::Output { from, output } => {

@@ -122,7 +122,10 @@ fn show(root: &Path, blobs: &Blobs, folder: &Path, instance: &str, known: &Known
     let mut whole = true;
     for (name, produced) in &known.outputs {
         if let Produced::Artifact(artifact) = produced {
-            whole &= link(blobs, artifact, &fresh.join(file_name(name, artifact)), &root.join("latest"), &shown)?;
+            // With its ending it may have the name of another output.
+            let with_ending = Some(file_name(name, artifact)).filter(|other| !known.outputs.contains_key(other));
+            let at = fresh.join(with_ending.as_deref().unwrap_or(name));
+            whole &= link(blobs, artifact, &at, &root.join("latest"), &shown)?;
         }
     }
     remove(&shown).map_err(&doing)?;

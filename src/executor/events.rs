@@ -28,35 +28,29 @@ impl Tail {
         Tail { path: path.to_owned(), at: 0, rest: Vec::new(), skipping: false }
     }
 
-    /// The events that were appended since. More may wait when it returns a full share.
-    pub(crate) fn read(&mut self) -> Vec<Event> {
+    /// The next events that were appended, and whether more may wait: one call reads a share of bounded size, so that
+    /// whoever watches a stage that floods its events can do other things between two of them.
+    pub(crate) fn read(&mut self) -> (Vec<Event>, bool) {
         let mut found = Vec::new();
-        loop {
-            let bytes = self.chunk();
-            if bytes.is_empty() {
-                return found;
-            }
-            let whole_share = bytes.len() as u64 == CHUNK;
-            for byte in bytes {
-                match byte {
-                    b'\n' => {
-                        if !std::mem::take(&mut self.skipping) {
-                            found.extend(serde_json::from_slice::<Event>(&self.rest));
-                        }
-                        self.rest.clear();
+        let bytes = self.chunk();
+        let more = bytes.len() as u64 == CHUNK;
+        for byte in bytes {
+            match byte {
+                b'\n' => {
+                    if !std::mem::take(&mut self.skipping) {
+                        found.extend(serde_json::from_slice::<Event>(&self.rest));
                     }
-                    _ if self.skipping => {}
-                    _ if self.rest.len() >= MAX_LINE => {
-                        self.skipping = true;
-                        self.rest.clear();
-                    }
-                    byte => self.rest.push(byte),
+                    self.rest.clear();
                 }
-            }
-            if !whole_share {
-                return found;
+                _ if self.skipping => {}
+                _ if self.rest.len() >= MAX_LINE => {
+                    self.skipping = true;
+                    self.rest.clear();
+                }
+                byte => self.rest.push(byte),
             }
         }
+        (found, more)
     }
 
     fn chunk(&mut self) -> Vec<u8> {
@@ -93,7 +87,7 @@ mod tests {
                 let _ = tail.read();
             }
             file.write_all(b"\n{\"event\":\"note\",\"text\":\"last\"}\n").unwrap();
-            prop_assert_eq!(tail.read().pop(), Some(Event::Note { text: "last".into() }));
+            prop_assert_eq!(tail.read().0.pop(), Some(Event::Note { text: "last".into() }));
         }
     }
 
@@ -102,16 +96,29 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("events");
         let mut tail = Tail::new(&path);
-        assert!(tail.read().is_empty());
+        assert_eq!(tail.read(), (Vec::new(), false));
         let mut file = fs_err::File::create(&path).unwrap();
         let note = |text: &str| Event::Note { text: text.into() };
         file.write_all(b"{\"event\":\"note\",\"te").unwrap();
-        assert!(tail.read().is_empty());
+        assert_eq!(tail.read(), (Vec::new(), false));
         file.write_all(b"xt\":\"one\"}\n\xff\xfe\n{\"event\":\"dance\"}\nnull\n").unwrap();
-        assert_eq!(tail.read(), [note("one")]);
+        assert_eq!(tail.read(), (vec![note("one")], false));
         file.write_all(&vec![b'x'; MAX_LINE + 10]).unwrap();
         file.write_all(b"\n{\"event\":\"note\",\"text\":\"two\"}\n").unwrap();
-        assert_eq!(tail.read(), [note("two")]);
-        assert!(tail.read().is_empty());
+        assert_eq!(tail.read(), (vec![note("two")], false));
+        assert_eq!(tail.read(), (Vec::new(), false));
+    }
+    #[test]
+    fn a_flood_comes_in_shares() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events");
+        let line = b"{\"event\":\"note\",\"text\":\"x\"}\n";
+        let lines = 2 * usize::try_from(CHUNK).unwrap() / line.len();
+        fs_err::write(&path, line.repeat(lines)).unwrap();
+        let mut tail = Tail::new(&path);
+        let (first, more) = tail.read();
+        assert!(more && first.len() <= lines / 2 + 1, "{}", first.len());
+        let (second, _) = tail.read();
+        assert!(first.len() + second.len() + tail.read().0.len() == lines);
     }
 }

@@ -52,7 +52,7 @@ impl Executor for Local {
                 ended => break ended.map_err(|error| format!("its process was lost: {error}")),
             }
             ending.tick(stop);
-            tail.read().into_iter().for_each(|event| watcher.said(event));
+            tail.read().0.into_iter().for_each(|event| watcher.said(event));
             trim.look(&job.log);
         };
         trim.look(&job.log);
@@ -60,7 +60,13 @@ impl Executor for Local {
         ending.signal(Signal::KILL);
         let status = waiter.status();
         orphans::end_children(id, job.env.get(OsStr::new(orphans::MARK)).map(Path::new));
-        tail.read().into_iter().for_each(|event| watcher.said(event));
+        loop {
+            let (events, more) = tail.read();
+            events.into_iter().for_each(|event| watcher.said(event));
+            if !more {
+                break;
+            }
+        }
         watched.map(|_| ending.verdict(status, stop))
     }
 }

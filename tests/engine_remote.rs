@@ -85,9 +85,71 @@ fn the_first_record_of_a_key_stays_and_whoever_comes_second_adopts_it() {
     ran(&later, &[]);
     assert_eq!(ran(&later, &["--store", &url]).stages.len(), 0);
     assert_eq!(get(&later, &["--store", &url, "draw.x"]), drawn);
+    let shown = later.path("artifacts/latest/pipeline/draw/x");
+    assert_eq!(fs_err::read_to_string(shown).unwrap(), drawn, "it is fetched by now, and shown");
     let third = Project::new(&format!("store: {url}\n{pipeline}"));
     assert_eq!(ran(&third, &[]).stages.len(), 0);
     assert_eq!(get(&third, &["draw.x"]), drawn);
+}
+
+const DRAWN: &str = "stages:
+  draw: { run: [sh, -c, 'od -An -N8 -tx8 /dev/urandom > {out.x}'], out: { x: } }
+  use: { run: [cp, '{in.x}', '{out.y}'], in: { x: draw.x }, out: { y: } }
+";
+
+#[test]
+fn what_was_made_again_offline_does_not_count_as_sent() {
+    let (here, there) = (Project::new(DRAWN), Project::new(DRAWN));
+    let url = url(&here);
+    ran(&here, &["--store", &url]);
+    assert_eq!(ran(&there, &["--store", &url]).stages.len(), 0);
+    // Its content is far away, so without the remote store it is made again.
+    there.write("pipeline.yaml", DRAWN.replace("[cp, ", "[cp, -f, "));
+    assert_eq!(ran(&there, &[]).stages, ["draw", "use", "use"]);
+    let drawn = get(&here, &["draw.x"]);
+    assert_ne!(get(&there, &["draw.x"]), drawn);
+    ran(&there, &["--store", &url]);
+    assert_eq!(get(&there, &["--store", &url, "draw.x"]), drawn, "the first one stands");
+    ran(&there, &["--store", &url]);
+    assert_eq!(get(&there, &["--store", &url, "use.y"]), drawn);
+    let third = Project::new(&format!("store: {url}\n{DRAWN}"));
+    assert_eq!(ran(&third, &[]).stages.len(), 0);
+    assert_eq!(get(&third, &["draw.x"]), drawn);
+}
+
+#[test]
+fn a_result_that_nobody_can_read_any_more_gives_way() {
+    let (here, there) = (Project::new(DRAWN), Project::new(DRAWN));
+    let url = url(&here);
+    ran(&here, &["--store", &url]);
+    ran(&there, &[]);
+    let own = get(&there, &["draw.x"]);
+    fs_err::remove_dir_all(far(&here).join("blobs")).unwrap();
+    let pushed = there.nnf(&["push", "--store", &url]);
+    assert_eq!(pushed.code, Some(0), "{pushed:?}");
+    assert!(pushed.out.contains("sent 2 results"), "{pushed:?}");
+    assert_eq!(get(&there, &["draw.x"]), own);
+    let third = Project::new(&format!("store: {url}\n{DRAWN}"));
+    assert_eq!(ran(&third, &[]).stages.len(), 0);
+    assert_eq!(get(&third, &["use.y"]), own);
+}
+
+#[test]
+fn a_pinned_result_stays() {
+    let (here, there) = (Project::new(DRAWN), Project::new(DRAWN));
+    let url = url(&here);
+    ran(&here, &["--store", &url]);
+    ran(&there, &[]);
+    let own = get(&there, &["draw.x"]);
+    assert_eq!(there.nnf(&["pin", "paper"]).code, Some(0));
+    for _ in 0..2 {
+        let pushed = there.nnf(&["push", "--store", &url]);
+        assert!(pushed.err.contains("is pinned and stays"), "{pushed:?}");
+        assert_eq!(get(&there, &["draw.x"]), own);
+    }
+    let third = Project::new(&format!("store: {url}\n{DRAWN}"));
+    assert_eq!(ran(&third, &[]).stages.len(), 0);
+    assert_eq!(get(&third, &["draw.x"]), get(&here, &["draw.x"]));
 }
 
 fn walk(folder: &std::path::Path) -> Vec<PathBuf> {

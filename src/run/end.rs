@@ -30,9 +30,22 @@ impl State<'_> {
         }
         let heads = outputs.iter().map(|(name, known)| (name.as_str(), known.key));
         let store = self.context.store;
-        let linked = store.set_heads(self.name, heads).and_then(|()| store.publish(self.name, &outputs, &untouched));
+        let mut linked =
+            store.set_heads(self.name, heads).and_then(|()| store.publish(self.name, &outputs, &untouched));
         // Results are kept and sent even where no links to them can be made.
-        let sent = store.finish().and_then(|()| store.publish_head(self.name));
+        let sent = store.finish().and_then(|adopted| {
+            if adopted > 0 {
+                // Who reads what was adopted is stale now.
+                self.identity = None;
+            }
+            if adopted > 0 && linked.is_ok() {
+                for known in outputs.values_mut() {
+                    *known = store.look_up(&known.key)?.unwrap_or_else(|| known.clone());
+                }
+                linked = store.publish(self.name, &outputs, &untouched);
+            }
+            store.publish_head(self.name)
+        });
         self.summary.store_failed |= linked.is_err() || sent.is_err();
         match (linked, sent) {
             (Ok(path), Ok(())) => self.summary.results = path.display().to_string(),

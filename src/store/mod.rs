@@ -159,18 +159,20 @@ impl Store {
     }
 
     /// Waits until the disk has all that was committed, and the remote tier, if there is one; and writes the indices.
-    /// Where another's result was in the remote tier first, it takes the place of the one here.
+    /// Where another's result was in the remote tier first, it takes the place of the one here; returns how many did.
     ///
     /// # Errors
     /// When the disk or the remote tier failed. The local results are kept.
-    pub fn finish(&self) -> Result<(), StoreError> {
+    pub fn finish(&self) -> Result<usize, StoreError> {
         self.settle()?;
-        let Some(tier) = &self.tier else { return Ok(()) };
-        tier.finish(&mut |_| {})?;
-        if self.adopt()? > 0 {
+        let Some(tier) = &self.tier else { return Ok(0) };
+        let sent = tier.finish(&mut |_| {});
+        // Also where others could not be sent: these are known now.
+        let adopted = self.adopt();
+        if matches!(adopted, Ok(1..)) {
             self.settle()?;
         }
-        Ok(())
+        sent.and(adopted)
     }
 
     /// Waits until the disk has all that was committed, and writes the indices.

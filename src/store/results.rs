@@ -2,11 +2,15 @@
 //!
 //! It does not know what the content of outputs is.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use crate::digest::Key;
 use crate::record::Record;
+use crate::store::keeping::pins;
 use crate::store::local::records;
+use crate::store::remote::sent::Sent;
+use crate::store::remote::standing::Standing;
 use crate::store::{Known, Store, StoreError, lock};
 
 impl Store {
@@ -57,18 +61,22 @@ impl Store {
     /// place, so that all who share the tier read the same. Returns how many did.
     pub(crate) fn adopt(&self) -> Result<usize, StoreError> {
         let Some(tier) = &self.tier else { return Ok(0) };
+        let refused = tier.refused();
+        let pinned = if refused.is_empty() { BTreeSet::new() } else { pins::keys(&self.root)? };
         let mut adopted = 0;
-        for key in tier.refused() {
-            let (Some(own), Some(first)) = (records::read(&self.root, &key)?, tier.record(&key)?) else { continue };
-            if own.outputs != first.outputs {
-                tracing::warn!(
-                    "{}: another result was in the remote store first; it replaces the one here",
-                    key.short()
-                );
-                records::replace(&self.root, &first)?;
-                self.added(&first);
-                adopted += 1;
+        for key in refused {
+            let standing = Standing::of(tier.remote(), &key)?;
+            let (Some(_), Standing::Record(first)) = (records::read(&self.root, &key)?, standing) else { continue };
+            let short = key.short();
+            if pinned.contains(&key) {
+                tracing::warn!("{short}: the remote store has another result; the one here is pinned and stays");
+                continue;
             }
+            tracing::warn!("{short}: another result was in the remote store first; it replaces the one here");
+            records::replace(&self.root, &first)?;
+            self.added(&first);
+            tier.note(key);
+            adopted += 1;
         }
         Ok(adopted)
     }
@@ -101,9 +109,12 @@ impl Store {
     /// # Errors
     /// When the local tier cannot be written.
     pub fn replace(&self, record: &Record) -> Result<(), StoreError> {
+        // Other remote tiers have what is replaced.
+        Sent::forget_everywhere(&self.root.join("index/v1"), &record.key)?;
         records::replace(&self.root, record)?;
         self.added(record);
         if let Some(tier) = &self.tier {
+            tier.forget(&record.key)?;
             tier.send(record.key, &self.blobs);
         }
         Ok(())

@@ -6,7 +6,7 @@
 //!
 //! It does not know what the instances are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -70,6 +70,11 @@ pub(crate) fn list(root: &Path) -> Result<Vec<(String, Option<Pin>)>, StoreError
     let names = inventory::names(&folder).map_err(StoreError::io("list the pins"))?;
     let named = names.into_iter().filter(|name| checked_name(name).is_ok());
     Ok(named.map(|name| (name.clone(), read(&folder.join(&name)))).collect())
+}
+
+/// The keys of all results that pins keep.
+pub(crate) fn keys(root: &Path) -> Result<BTreeSet<Key>, StoreError> {
+    Ok(list(root)?.into_iter().filter_map(|(_, pin)| pin).flat_map(|pin| pin.instances.into_values()).collect())
 }
 
 pub(crate) fn folder(root: &Path) -> PathBuf {

@@ -10,5 +10,6 @@ pub(super) mod names;
 pub(super) mod objects;
 pub(super) mod parcel;
 pub(super) mod sent;
+pub(super) mod standing;
 pub(super) mod tier;
 pub(super) mod upload;

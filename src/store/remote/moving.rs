@@ -105,8 +105,10 @@ impl Store {
         for key in keys {
             tier.send_if_missing(*key, &self.blobs);
         }
-        let mut moved = tier.finish(tell)?;
-        moved.adopted = self.adopt()?;
+        let sent = tier.finish(tell);
+        let adopted = self.adopt();
+        let sent = sent?;
+        let moved = Moved { adopted: adopted?, ..sent };
         if moved.results > 0 {
             tier.head_is_stale();
         }

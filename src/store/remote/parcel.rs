@@ -72,9 +72,13 @@ pub(crate) fn contents(blobs: &Blobs, key: &Key) -> Result<Option<(Record, Vec<D
 
 /// All that a record names: outputs and log.
 pub(crate) fn artifacts(record: &Record) -> impl Iterator<Item = &Artifact> {
-    let outputs = record.outputs.values().filter_map(|produced| match produced {
+    outputs(record).chain(&record.log)
+}
+
+/// What a stage has put out.
+pub(crate) fn outputs(record: &Record) -> impl Iterator<Item = &Artifact> {
+    record.outputs.values().filter_map(|produced| match produced {
         Produced::Artifact(artifact) => Some(artifact),
         Produced::Absent => None,
-    });
-    outputs.chain(&record.log)
+    })
 }

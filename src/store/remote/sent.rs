@@ -12,6 +12,9 @@ use crate::store::local::blob::write_atomically;
 use crate::store::local::index;
 use crate::store::remote::objects::public;
 
+/// How the names of the files begin.
+const PREFIX: &str = "sent-";
+
 /// Keys whose record and content the remote tier is known to have, and the file that remembers them.
 #[derive(Debug, Default)]
 pub(crate) struct Sent {
@@ -22,7 +25,7 @@ pub(crate) struct Sent {
 impl Sent {
     /// The file of a remote tier in the folder of indices.
     pub(crate) fn file(notes: &Path, url: &str) -> PathBuf {
-        notes.join(format!("sent-{}", Digest::of(public(url).as_bytes()).short()))
+        notes.join(format!("{PREFIX}{}", Digest::of(public(url).as_bytes()).short()))
     }
 
     pub(crate) fn open(file: PathBuf) -> Self {
@@ -37,9 +40,31 @@ impl Sent {
 
     /// Forgets all keys but these, in the file as well.
     pub(crate) fn retain(&mut self, keys: &HashSet<Key>) -> Result<(), StoreError> {
+        self.keep(|key| keys.contains(key))
+    }
+
+    /// Forgets a key, in the file as well.
+    pub(crate) fn forget(&mut self, forgotten: &Key) -> Result<(), StoreError> {
+        self.keep(|key| key != forgotten)
+    }
+
+    /// Forgets a key in the files of all remote tiers.
+    pub(crate) fn forget_everywhere(notes: &Path, key: &Key) -> Result<(), StoreError> {
+        for entry in fs_err::read_dir(notes).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+                let mut sent = Sent::open(entry.path());
+                if sent.has(key) {
+                    sent.forget(key)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, keep: impl Fn(&Key) -> bool) -> Result<(), StoreError> {
         // Another program may have added some since.
         let mut now = Sent::open(self.file.clone()).keys;
-        now.retain(|key| keys.contains(key));
+        now.retain(keep);
         let mut text = Vec::new();
         now.iter().for_each(|key| index::push_line(&mut text, key));
         write_atomically(&self.file, &text).map_err(StoreError::io("note what the remote store has"))?;

@@ -161,6 +161,16 @@ impl Tier {
         self.uploader.refused()
     }
 
+    /// Notes that the tier has what this machine has under a key.
+    pub(crate) fn note(&self, key: Key) {
+        lock(&self.sent).add(key);
+    }
+
+    /// Forgets that the tier has what this machine had under a key.
+    pub(crate) fn forget(&self, key: &Key) -> Result<(), StoreError> {
+        lock(&self.sent).forget(key)
+    }
+
     /// The far store itself.
     pub(crate) fn remote(&self) -> &dyn Remote {
         &*self.remote

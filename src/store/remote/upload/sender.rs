@@ -6,16 +6,27 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 
 use crate::digest::{Digest, Key};
-use crate::record::Record;
-use crate::store::local::records;
+use crate::record::{Form, Record};
+use crate::store::local::{records, tree};
 use crate::store::remote::names;
-use crate::store::remote::parcel::{Parcel, contents};
+use crate::store::remote::parcel::{Parcel, contents, outputs};
+use crate::store::remote::standing::Standing;
 use crate::store::{StoreError, lock};
 
 use super::{Queue, Shared, Task, Waiting};
 
 /// Digests of content that is known to be there, so that a record's neighbours do not send it again.
 const REMEMBERED: usize = 100_000;
+
+/// What became of a record that was sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Arrival {
+    Sent,
+    /// One with the same outputs was there.
+    There,
+    /// One with other outputs was there.
+    Refused,
+}
 
 impl Shared {
     pub(super) fn work(&self) {
@@ -62,7 +73,10 @@ impl Shared {
     /// Finds out what content belongs to a key, and puts it in line.
     fn open(&self, waiting: &Waiting) {
         let key = waiting.key;
-        let found = guarded(|| Ok((self.is_there_already(waiting)?, contents(&waiting.blobs, &key)?)));
+        let found = guarded(|| {
+            let found = contents(&waiting.blobs, &key)?;
+            Ok((self.is_there_already(waiting, found.as_ref().map(|(record, _)| record))?, found))
+        });
         let (there, (record, mut digests)) = match found {
             Ok((there, Some(found))) => (there, found),
             // What is in its folders is known there alone.
@@ -81,9 +95,16 @@ impl Shared {
         self.one_less(&parcel);
     }
 
-    fn is_there_already(&self, waiting: &Waiting) -> Result<bool, StoreError> {
-        let noted = lock(&self.sent).has(&waiting.key);
-        Ok(waiting.ask && noted && self.remote.exists(&names::record(&waiting.key))?)
+    /// Whether the record of a key that is noted as sent is there indeed, with the outputs that it has here.
+    fn is_there_already(&self, waiting: &Waiting, own: Option<&Record>) -> Result<bool, StoreError> {
+        if !waiting.ask || !lock(&self.sent).has(&waiting.key) {
+            return Ok(false);
+        }
+        Ok(match Standing::of(&*self.remote, &waiting.key)? {
+            Standing::Record(first) => own.is_none_or(|own| own.outputs == first.outputs),
+            Standing::Newer => true,
+            Standing::None => false,
+        })
     }
 
     fn blob(&self, parcel: &Arc<Parcel>, digest: &Digest) {
@@ -137,30 +158,61 @@ impl Shared {
         if !complete {
             return self.lost(&key);
         }
-        match guarded(|| Ok(!parcel.there && self.send_record(&parcel.record)?)) {
-            Ok(sent) => {
-                lock(&self.sent).add(key);
-                self.close(&key, |queue| {
-                    match sent || parcel.there && parcel.moved() {
-                        true => queue.moved.results += 1,
-                        false => queue.moved.there += 1,
-                    }
-                    if !sent && !parcel.there {
-                        queue.refused.push(key);
-                    }
-                });
-            }
-            Err(error) => self.fail(&key, error),
+        let arrival = guarded(|| if parcel.there { Ok(Arrival::There) } else { self.send_record(&parcel.record) });
+        let arrival = match arrival {
+            Ok(arrival) => arrival,
+            Err(error) => return self.fail(&key, error),
+        };
+        // A refused one is noted once the first one is here, too.
+        if arrival != Arrival::Refused {
+            lock(&self.sent).add(key);
         }
+        let sent = arrival == Arrival::Sent || parcel.there && parcel.moved();
+        self.close(&key, |queue| {
+            queue.moved.results += usize::from(sent);
+            queue.moved.there += usize::from(!sent);
+            if arrival == Arrival::Refused {
+                queue.refused.push(key);
+            }
+        });
     }
 
-    /// Whether it was sent: the first record of a key stays.
-    fn send_record(&self, record: &Record) -> Result<bool, StoreError> {
-        let name = names::record(&record.key);
-        if record.supersedes.is_some() {
-            self.remote.delete(&name)?;
+    /// The first record of a key stays, unless nobody can use it any more.
+    fn send_record(&self, record: &Record) -> Result<Arrival, StoreError> {
+        let (name, bytes) = (names::record(&record.key), records::to_bytes(record));
+        if self.remote.create(&name, &bytes)? {
+            return Ok(Arrival::Sent);
         }
-        self.remote.create(&name, &records::to_bytes(record))
+        match Standing::of(&*self.remote, &record.key)? {
+            Standing::Record(first) if first.outputs == record.outputs => return Ok(Arrival::There),
+            Standing::Record(first) if self.is_whole(&first)? => return Ok(Arrival::Refused),
+            Standing::Newer => return Ok(Arrival::Refused),
+            Standing::Record(_) | Standing::None => self.remote.delete(&name)?,
+        }
+        Ok(if self.remote.create(&name, &bytes)? { Arrival::Sent } else { Arrival::Refused })
+    }
+
+    /// Whether all that a record in the remote tier has put out is there.
+    fn is_whole(&self, record: &Record) -> Result<bool, StoreError> {
+        for artifact in outputs(record) {
+            let mut within = Vec::new();
+            if artifact.form == Form::Folder {
+                let mut list = Vec::new();
+                let there = self.remote.read(&names::blob(&artifact.digest), &mut list)?;
+                if !there || Digest::of(&list) != artifact.digest {
+                    return Ok(false);
+                }
+                within.extend(tree::parse(&list, &artifact.digest)?.blobs());
+            } else {
+                within.push(artifact.digest);
+            }
+            for digest in within {
+                if !self.remote.exists(&names::blob(&digest))? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
     }
 
     fn note(&self, error: StoreError) {

@@ -199,6 +199,25 @@ stages:
     }
 }
 
+/// The same, where the two read it from stages that are the same work.
+#[test]
+fn what_is_missing_of_the_same_work_is_made_again_once() {
+    let make = "run: [sh, -c, 'echo made > {out.x}'], out: { x: text/plain }";
+    let read = |from: &str| format!("run: [cp, '{{in.x}}', '{{out.y}}'], in: {{ x: {from}.x }}, out: {{ y: }}");
+    let text = |tail: &str| {
+        let (one, two) = (read("p"), read("q"));
+        format!(
+            "stages:\n  p: {{ {make} }}\n  q: {{ {make} }}\n  x: {{ {one}{tail} }}\n  y: {{ {two}{tail}, env: {{ A: b }} }}\n"
+        )
+    };
+    let project = Project::new(&text(""));
+    ran(&project, &[]);
+    fs_err::remove_file(blob(&project, "p/x.txt")).unwrap();
+    project.write("pipeline.yaml", text(", with: { more: 1 }"));
+    let again = ran(&project, &[]).stages;
+    assert_eq!(again.iter().filter(|stage| ["p", "q"].contains(&stage.as_str())).count(), 1, "{again:?}");
+}
+
 /// A result whose content is found damaged in the middle of a run, after another reader had it whole.
 #[test]
 fn damage_that_appears_in_the_middle_of_a_run_is_made_up_for() {

@@ -69,23 +69,36 @@ fn keep_going_runs_all_that_does_not_need_what_failed() {
     assert!(outcome.err.contains(" 0 ran, 3 fresh, 1 failed\n"), "{}", outcome.err);
 }
 
+/// The stages of a run's events of one sort.
+fn told(outcome: &Outcome, event: &str) -> Vec<String> {
+    let events = outcome.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    events.filter(|one| one["event"] == event).map(|one| one["stage"].as_str().unwrap().to_owned()).collect()
+}
+
 #[test]
 fn the_same_work_fails_once() {
     let stage = "run: [sh, -c, 'exit 3'], out: { x: }";
-    let text = format!(
+    let project = Project::new(&format!(
         "stages:\n  a: {{ {stage} }}\n  b: {{ {stage} }}\n  c: {{ {stage}, timeout: 1h }}\n\
          \x20 d: {{ run: [cp, '{{in.x}}', '{{out.x}}'], in: {{ x: b.x }}, out: {{ x: }} }}\n"
-    );
-    let project = Project::new(&text);
+    ));
     let outcome = run(&project, &["-k", "--json"], 1);
-    let events: Vec<Value> = outcome.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let told = |event: &str, of: &str| {
-        let those = events.iter().filter(|one| one["event"] == event);
-        those.map(|one| one[of].as_str().unwrap().to_owned()).collect::<Vec<_>>()
-    };
-    assert_eq!(told("started", "stage"), ["a", "c"], "c may take longer");
-    assert_eq!(told("failed", "stage"), ["a", "b", "c"]);
-    assert_eq!(told("failed", "error")[1], "it is the same work as `a`, which failed");
+    assert_eq!(told(&outcome, "started"), ["a", "c"], "c may take longer");
+    assert_eq!(told(&outcome, "failed"), ["a", "b", "c"]);
+    assert!(outcome.out.contains("\"it is the same work as `a`, which failed\""), "{}", outcome.out);
+}
+
+#[test]
+fn the_same_work_that_may_run_in_another_way_is_tried() {
+    let stage = "run: [sh, -c, 'test -n \"$NNF_CHECKPOINT\" && echo > {out.x}'], out: { x: }";
+    let project = Project::new(&format!("stages:\n  a: {{ {stage} }}\n  b: {{ {stage}, resumes: true }}\n"));
+    let outcome = run(&project, &["-k", "-j1", "--json"], 1);
+    assert_eq!((told(&outcome, "failed"), told(&outcome, "finished")), (vec!["a".into()], vec!["b".into()]));
+    // What is refused is not even started.
+    let stage = "run: [sh, -c, 'echo > {out.x}'], out: { x: }";
+    let project = Project::new(&format!("stages:\n  a: {{ {stage}, needs: {{ gpus: 500 }} }}\n  b: {{ {stage} }}\n"));
+    let outcome = run(&project, &["-k", "--json"], 1);
+    assert_eq!((told(&outcome, "failed"), told(&outcome, "finished")), (vec!["a".into()], vec!["b".into()]));
 }
 
 #[test]

@@ -167,11 +167,16 @@ impl From<Cpus> for CpuNeed {
 }
 
 impl Instance {
-    /// Whether another one, that is the same work, would be run in the same way.
+    /// Whether another one, that is the same work, would be run in the same way, on files of the same names.
     #[must_use]
     pub fn runs_like(&self, other: &Instance) -> bool {
-        (self.needs, self.timeout, self.retries) == (other.needs, other.timeout, other.retries)
+        let files = |instance: &Instance| {
+            instance.inputs.iter().map(|(name, source)| (name.clone(), source.files())).collect::<Vec<_>>()
+        };
+        (self.needs, self.timeout, self.retries, self.resumes)
+            == (other.needs, other.timeout, other.retries, other.resumes)
             && (&self.with, &self.pass, &self.strict) == (&other.with, &other.pass, &other.strict)
+            && files(self) == files(other)
     }
 }
 
@@ -190,6 +195,15 @@ impl Source {
             Source::Output { from, .. } | Source::Record { from } => vec![*from],
             Source::File { .. } => Vec::new(),
             Source::Many(members) => members.values().flat_map(Source::producers).collect(),
+        }
+    }
+
+    /// All files that it names, in their order.
+    fn files(&self) -> Vec<PathBuf> {
+        match self {
+            Source::File { path, .. } => vec![path.clone()],
+            Source::Output { .. } | Source::Record { .. } => Vec::new(),
+            Source::Many(members) => members.values().flat_map(Source::files).collect(),
         }
     }
 

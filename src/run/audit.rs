@@ -207,8 +207,8 @@ impl<'a> Going<'a> {
             let producers = graph.producers(id).into_iter();
             let producers = producers.filter_map(|from| Some((from, self.stored.get(&from)?.clone()))).collect();
             let messages = messages.clone();
-            let (again, waited) = (true, Cell::default());
-            works.push(Assignment { id, instance, looked, producers, share, again, context, messages, waited });
+            let (again, mends, waited) = (true, false, Cell::default());
+            works.push(Assignment { id, instance, looked, producers, share, again, mends, context, messages, waited });
         }
         works
     }

@@ -142,8 +142,12 @@ impl<'a> Run<'a> {
                 for work in state.start(&self.send) {
                     workers.give(work);
                 }
-                if state.running == 0 {
+                // What has just been refused may have set others free.
+                if state.running == 0 && state.ready.is_empty() {
                     break;
+                }
+                if state.running == 0 {
+                    continue;
                 }
                 match self.receive.recv() {
                     Ok(message) => state.take(message),

@@ -9,7 +9,7 @@ use crate::graph::InstanceId;
 use crate::store::Known;
 use crate::why::Reason;
 
-use super::worker::{Message, Outcome};
+use super::worker::{Fault, Message, Outcome};
 use super::{Ran, RunEvent, Stage, State};
 
 /// How often in a run a result is made again whose content has gone.
@@ -76,18 +76,18 @@ impl State<'_> {
                 } else {
                     self.summary.ran.push(Ran { stage, seconds, because });
                 }
-                // What was forced has been done for all that are the same work.
+                // What was forced or missing has been made for all that are the same work.
                 for twin in self.twins.get(&key).into_iter().flatten() {
-                    if matches!(self.again.get(twin), Some(Reason::Forced)) {
-                        self.again.remove(twin);
-                    }
+                    self.again.remove(twin);
                 }
                 self.wake_twins(key);
                 self.done(id, known);
             }
-            Outcome::Failed { error, seconds, log_end, store } => {
-                self.fail(id, Some(key), error, seconds, log_end, store);
-                self.fail_twins(id, key);
+            Outcome::Failed { error, seconds, log_end, fault } => {
+                self.fail(id, Some(key), error, seconds, log_end, fault == Fault::Store);
+                if fault == Fault::Stage {
+                    self.fail_twins(id, key);
+                }
                 self.wake_twins(key);
             }
             Outcome::Stopped => {

@@ -112,15 +112,19 @@ impl Assignment<'_> {
         if standing.nonce == record.nonce && standing.outputs == record.outputs {
             return Ok(standing);
         }
-        let whole = standing.outputs.values().all(|produced| match produced {
-            Produced::Artifact(artifact) => store.check(artifact).is_ok(),
-            Produced::Absent => true,
-        });
-        if whole {
+        if standing.outputs.values().all(|produced| self.is_whole(produced)) {
             return Ok(standing);
         }
         record.supersedes = Some(standing.nonce);
         store.replace(&record)?;
         Ok(record)
+    }
+
+    /// Whether the content of an output is there, and right.
+    pub(super) fn is_whole(&self, produced: &Produced) -> bool {
+        match produced {
+            Produced::Artifact(artifact) => self.context.store.check(artifact).is_ok(),
+            Produced::Absent => true,
+        }
     }
 }

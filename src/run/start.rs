@@ -11,7 +11,7 @@ use crate::graph::{CpuNeed, InstanceId};
 
 use super::alone::is_free;
 use super::worker::{Assignment, Message};
-use super::{RunEvent, Stage, State};
+use super::{Reason, RunEvent, Stage, State};
 
 impl<'a> State<'a> {
     /// Starts what there is room for.
@@ -78,6 +78,7 @@ impl<'a> State<'a> {
             producers: producers.filter_map(|from| self.known(from).map(|known| (from, known))).collect(),
             share,
             again: self.again.contains_key(&id),
+            mends: matches!(self.again.get(&id), Some(Reason::Missing(_))),
             context: self.context,
             messages: messages.clone(),
             waited: Cell::default(),

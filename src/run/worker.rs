@@ -46,12 +46,22 @@ pub(crate) enum Message {
     Interrupt,
 }
 
+/// What failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The stage: the same work in the same way fails again.
+    Stage,
+    /// Something about it, such as a file that was changed meanwhile.
+    Surroundings,
+    Store,
+}
+
 /// How the work of an instance ended.
 pub(crate) enum Outcome {
     /// There is a record.
     Done { known: Known, seconds: f64, adopted: bool },
     /// It failed for good.
-    Failed { error: String, seconds: f64, log_end: Vec<String>, store: bool },
+    Failed { error: String, seconds: f64, log_end: Vec<String>, fault: Fault },
     /// It was stopped.
     Stopped,
     /// Content of these inputs has to be made again first.
@@ -68,6 +78,8 @@ pub(crate) struct Assignment<'a> {
     pub(crate) share: Share,
     /// Whether a record under the key is to be ignored.
     pub(crate) again: bool,
+    /// Whether that is because content of it was missing, which another run may make meanwhile.
+    pub(crate) mends: bool,
     pub(crate) context: &'a Context<'a>,
     pub(crate) messages: Sender<Message>,
     /// Whether it waited for another run.
@@ -124,7 +136,7 @@ impl Assignment<'_> {
         // Without word of its end, the loop would wait for it for ever.
         let outcome = catch_unwind(AssertUnwindSafe(|| self.outcome(began))).unwrap_or_else(|panic| {
             let error = format!("nnf itself failed at it, which is a defect of nnf: {}", words(&*panic));
-            failed(began, error, Vec::new(), false)
+            failed(began, error, Vec::new(), Fault::Surroundings)
         });
         idle.fetch_add(1, Ordering::SeqCst);
         let _ = self.messages.send(Message::Over(self.id, outcome));
@@ -141,14 +153,14 @@ impl Assignment<'_> {
             Ok(Ok(locks)) => locks,
             Ok(Err(known)) => return Outcome::Done { known, seconds: 0.0, adopted: true },
             Err(Failure::Stopped) => return Outcome::Stopped,
-            Err(Failure::Store(error)) => return failed(began, error.to_string(), Vec::new(), true),
-            Err(_) => return failed(began, "its lock could not be taken".into(), Vec::new(), true),
+            Err(Failure::Store(error)) => return failed(began, error.to_string(), Vec::new(), Fault::Store),
+            Err(_) => return failed(began, "its lock could not be taken".into(), Vec::new(), Fault::Store),
         };
         let _alone = match self.alone() {
             Ok(locks) => locks,
             Err(Failure::Stopped) => return Outcome::Stopped,
-            Err(Failure::Store(error)) => return failed(began, error.to_string(), Vec::new(), true),
-            Err(_) => return failed(began, "the machine's locks could not be taken".into(), Vec::new(), true),
+            Err(Failure::Store(error)) => return failed(began, error.to_string(), Vec::new(), Fault::Store),
+            Err(_) => return failed(began, "the machine's locks could not be taken".into(), Vec::new(), Fault::Store),
         };
         if self.waited.get() {
             let _ = self.messages.send(Message::Waited(self.id));
@@ -167,16 +179,19 @@ impl Assignment<'_> {
                 Failure::Stage(error) if attempt < attempts && !self.context.stop.asked() => {
                     let _ = self.messages.send(Message::Retrying(self.id, attempt, error));
                 }
-                Failure::Stage(error) | Failure::Final(error) => {
-                    let log = self.context.run.log(&self.instance.name, attempt);
-                    return failed(began, error, tail(&log, 8), false);
-                }
-                Failure::Store(error) => return failed(began, error.to_string(), Vec::new(), true),
+                Failure::Stage(error) => return failed(began, error, self.log_end(attempt), Fault::Stage),
+                Failure::Final(error) => return failed(began, error, self.log_end(attempt), Fault::Surroundings),
+                Failure::Store(error) => return failed(began, error.to_string(), Vec::new(), Fault::Store),
                 Failure::Missing(producers, what) => return Outcome::Missing { producers, what },
                 Failure::Stopped => return Outcome::Stopped,
             }
         }
-        failed(began, "it was never attempted".into(), Vec::new(), false)
+        failed(began, "it was never attempted".into(), Vec::new(), Fault::Surroundings)
+    }
+
+    /// The end of an attempt's log.
+    fn log_end(&self, attempt: u32) -> Vec<String> {
+        tail(&self.context.run.log(&self.instance.name, attempt), 8)
     }
 
     /// Takes the lock of the key, or the record that another run wrote meanwhile.
@@ -185,6 +200,12 @@ impl Assignment<'_> {
         let mut said = false;
         loop {
             if let Some(lock) = self.context.store.try_lock(key)? {
+                if said
+                    && self.mends
+                    && let Some(known) = self.made_meanwhile()?
+                {
+                    return Ok(Err(known));
+                }
                 return if self.again { Ok(Ok((lock, None))) } else { self.lease(lock) };
             }
             if self.context.stop.asked() {
@@ -195,6 +216,12 @@ impl Assignment<'_> {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// The result under the key, if all of it is here.
+    fn made_meanwhile(&self) -> Result<Option<Known>, Failure> {
+        let known = self.context.store.look_up(&self.looked.key)?;
+        Ok(known.filter(|known| known.outputs.values().all(|produced| self.is_whole(produced))))
     }
 
     /// Takes the lease of the key from the machines that share the remote tier, or the record that one of them wrote.
@@ -296,8 +323,8 @@ impl Assignment<'_> {
     }
 }
 
-fn failed(began: Instant, error: String, log_end: Vec<String>, store: bool) -> Outcome {
-    Outcome::Failed { error, seconds: began.elapsed().as_secs_f64(), log_end, store }
+fn failed(began: Instant, error: String, log_end: Vec<String>, fault: Fault) -> Outcome {
+    Outcome::Failed { error, seconds: began.elapsed().as_secs_f64(), log_end, fault }
 }
 
 /// What a panic said.

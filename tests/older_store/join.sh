@@ -1,0 +1,2 @@
+#!/bin/sh
+out=$1; shift; cat "$@" > "$out"

@@ -9,10 +9,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::page::html::Html;
+use crate::page::limits::Limits;
 use crate::page::markdown::markdown;
 use crate::page::table::Table;
 use crate::page::words::{bytes, count, plain};
-use crate::page::{Limits, csv, parquet};
+use crate::page::{csv, parquet};
 use crate::record::{Artifact, Form};
 use crate::store::Store;
 

@@ -12,9 +12,10 @@ use nnf::reporter::duration;
 use nnf::run::{Audit, AuditError, AuditOptions, Audited, OutputDifference, Verdict};
 use serde_json::json;
 
-use crate::cli::args::{Common, named, split};
+use crate::cli::common::{Common, named, split};
 use crate::cli::context::Context;
-use crate::cli::{Failure, confine, render, run};
+use crate::cli::failure::Failure;
+use crate::cli::{confine, render, signals};
 
 #[derive(Debug, Args)]
 pub(crate) struct AuditCommand {
@@ -48,7 +49,7 @@ pub(crate) fn run(command: &AuditCommand, common: &Common) -> Result<(), Failure
     };
     let executor = Local::default();
     let audit = Audit::new(&context.loaded, &context.store, &executor, options);
-    run::listen(audit.interrupter())?;
+    signals::listen(audit.interrupter())?;
     let (mut same, mut differ, mut failed) = (0, 0, 0);
     let whole = audit.go(&chosen, &context.machine, &mut |audited| {
         match audited.verdict {

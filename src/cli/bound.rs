@@ -5,7 +5,8 @@ use serde_json::json;
 
 use crate::cli::amounts::{Size, bytes, counted, size};
 use crate::cli::context::Context;
-use crate::cli::{Failure, render};
+use crate::cli::failure::Failure;
+use crate::cli::render;
 
 /// The bound: as asked for, else as `NNF_MAX_SIZE` says, else half of the disk.
 pub(crate) fn bound_of(asked: Option<Size>, store: &Store) -> Result<Option<u64>, Failure> {

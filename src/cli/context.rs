@@ -15,8 +15,8 @@ use nnf::programs::Describer;
 use nnf::store::{RemoteOptions, Store, StoreOptions};
 use nnf_contract::Machine;
 
-use crate::cli::Failure;
-use crate::cli::args::Common;
+use crate::cli::common::Common;
+use crate::cli::failure::Failure;
 
 /// A loaded pipeline with its store.
 pub(crate) struct Context {

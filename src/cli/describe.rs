@@ -2,14 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use nnf::pipeline::schema::schema as make_schema;
 use nnf::pipeline::{catalogue, expects};
 use nnf::programs::Catalogue;
 use nnf_contract::Kind;
 
-use crate::cli::args::{Common, DescribeCommand, PIPELINE, PipelineCommand, split};
+use crate::cli::common::{Common, PIPELINE, PipelineCommand, split};
 use crate::cli::context::describer;
-use crate::cli::{Failure, render};
+use crate::cli::failure::Failure;
+use crate::cli::render;
+
+#[derive(Debug, Args)]
+pub(crate) struct DescribeCommand {
+    /// The pipeline (default pipeline.yaml, else the programs that come with nnf), then kinds
+    #[arg(value_name = "PIPELINE|KIND")]
+    words: Vec<String>,
+}
 
 /// The programs of the pipeline, or the ones that come with nnf where there is none.
 fn programs(pipeline: Option<&Path>, common: &Common) -> Result<Catalogue, Failure> {

@@ -7,12 +7,13 @@ use nnf::store::{Amount, Bound, CollectFar, CollectOptions, Collected};
 use serde_json::json;
 
 use crate::cli::amounts::{Size, bytes, counted, size, time};
-use crate::cli::args::Common;
 use crate::cli::bound;
+use crate::cli::common::Common;
 use crate::cli::context::no_remote;
+use crate::cli::failure::Failure;
 use crate::cli::keeper::Place;
 use crate::cli::moving::refuse_offline;
-use crate::cli::{Failure, render};
+use crate::cli::render;
 
 /// Ages that serve unless others are asked for, and such that nobody needs to choose: what is that old was given up.
 const GRACE: Duration = Duration::from_secs(7 * 86_400);

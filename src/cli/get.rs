@@ -1,16 +1,28 @@
 //! `nnf get`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use nnf::digest::Key;
 use nnf::pipeline::instance_and_output;
 use nnf::plan::Status;
 use nnf::record::{Artifact, Form, Produced};
 use nnf::store::StoreError;
 
-use crate::cli::args::{Common, GetCommand, named, split};
+use crate::cli::common::{Common, named, split};
 use crate::cli::context::Context;
-use crate::cli::{Failure, render};
+use crate::cli::failure::Failure;
+use crate::cli::render;
+
+#[derive(Debug, Args)]
+pub(crate) struct GetCommand {
+    /// The pipeline (a .yaml file; default pipeline.yaml), then STAGE.OUTPUT
+    #[arg(value_name = "PIPELINE|STAGE.OUTPUT", required = true)]
+    words: Vec<String>,
+    /// Where to put it; a small text goes to standard output if this is left out
+    #[arg(long, short, value_name = "PATH")]
+    output: Option<PathBuf>,
+}
 
 /// Longest content that goes to a terminal unasked.
 const SHORT: u64 = 1 << 20;

@@ -6,9 +6,9 @@ use clap::Args;
 use nnf::pipeline::whereabouts;
 use nnf::store::{Store, StoreOptions};
 
-use crate::cli::Failure;
-use crate::cli::args::{Common, PIPELINE};
+use crate::cli::common::{Common, PIPELINE};
 use crate::cli::context::remote;
+use crate::cli::failure::Failure;
 
 /// Which store is meant.
 #[derive(Debug, Args)]

@@ -3,15 +3,29 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use nnf::executor::copy;
 use nnf::graph::InstanceId;
 use nnf::plan::Status;
 use nnf::record::Record;
 
-use crate::cli::Failure;
-use crate::cli::args::{Common, LogCommand, named, split};
+use crate::cli::common::{Common, named, split};
 use crate::cli::context::Context;
+use crate::cli::failure::Failure;
 use crate::cli::render;
+
+#[derive(Debug, Args)]
+pub(crate) struct LogCommand {
+    /// The pipeline (a .yaml file; default pipeline.yaml), then the stage
+    #[arg(value_name = "PIPELINE|STAGE", required = true)]
+    words: Vec<String>,
+    /// The attempt; default the last one
+    #[arg(long, value_name = "N")]
+    attempt: Option<u32>,
+    /// The run, as `nnf runs` names it; default the last one that ran the stage
+    #[arg(long, value_name = "ID")]
+    run: Option<String>,
+}
 
 pub(crate) fn run(command: &LogCommand, common: &Common) -> Result<(), Failure> {
     let (pipeline, words) = split(&command.words);

@@ -10,9 +10,10 @@ use nnf::plan::Status;
 use nnf::store::{Moved, Store, public_url};
 use serde_json::json;
 
-use crate::cli::args::{Common, PlanCommand, split};
+use crate::cli::common::{Common, StagesCommand, split};
 use crate::cli::context::Context;
-use crate::cli::{Failure, render};
+use crate::cli::failure::Failure;
+use crate::cli::render;
 
 /// Results that a command is to move, and stages that have none.
 struct Asked {
@@ -20,7 +21,7 @@ struct Asked {
     without: Vec<String>,
 }
 
-pub(crate) fn push(command: &PlanCommand, common: &Common) -> Result<(), Failure> {
+pub(crate) fn push(command: &StagesCommand, common: &Common) -> Result<(), Failure> {
     let (pipeline, stages) = split(&command.words);
     refuse_offline(common)?;
     // What there is to send lies here; the remote tier is not asked what is fresh.
@@ -38,7 +39,7 @@ pub(crate) fn push(command: &PlanCommand, common: &Common) -> Result<(), Failure
     sum_up("sent", "nnf run", &context, &asked, &moved, common)
 }
 
-pub(crate) fn pull(command: &PlanCommand, common: &Common) -> Result<(), Failure> {
+pub(crate) fn pull(command: &StagesCommand, common: &Common) -> Result<(), Failure> {
     let (pipeline, stages) = split(&command.words);
     refuse_offline(common)?;
     let context = Context::open(&pipeline, common)?;

@@ -9,10 +9,11 @@ use nnf::store::Pin;
 use serde_json::json;
 
 use crate::cli::amounts::counted;
-use crate::cli::args::{Common, split};
+use crate::cli::common::{Common, split};
 use crate::cli::context::Context;
+use crate::cli::failure::Failure;
 use crate::cli::keeper::Place;
-use crate::cli::{Failure, render};
+use crate::cli::render;
 
 #[derive(Debug, Args)]
 pub(crate) struct PinCommand {

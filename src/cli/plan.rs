@@ -5,11 +5,12 @@ use nnf::plan::Status;
 use nnf::reporter::duration;
 use serde_json::json;
 
-use crate::cli::args::{Common, PlanCommand, split};
+use crate::cli::common::{Common, StagesCommand, split};
 use crate::cli::context::Context;
-use crate::cli::{Failure, render};
+use crate::cli::failure::Failure;
+use crate::cli::render;
 
-pub(crate) fn run(command: &PlanCommand, common: &Common) -> Result<(), Failure> {
+pub(crate) fn run(command: &StagesCommand, common: &Common) -> Result<(), Failure> {
     let (pipeline, stages) = split(&command.words);
     let context = Context::open(&pipeline, common)?;
     let mut targets = context.instances(stages)?;

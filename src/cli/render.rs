@@ -6,7 +6,7 @@ use std::path::Path;
 
 use nnf::diagnostic::{Diagnostic, Place};
 
-use crate::cli::Failure;
+use crate::cli::failure::Failure;
 
 /// Most faults that are shown, and the most characters of one of their sentences and of a line of the file.
 const MOST_FAULTS: usize = 100;

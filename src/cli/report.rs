@@ -8,9 +8,10 @@ use nnf::page::{Limits, PageRequest, page};
 use nnf::store::RunSummary;
 
 use crate::cli::amounts::{Size, size};
-use crate::cli::args::{Common, named, split};
+use crate::cli::common::{Common, named, split};
 use crate::cli::context::Context;
-use crate::cli::{Failure, render};
+use crate::cli::failure::Failure;
+use crate::cli::render;
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportCommand {

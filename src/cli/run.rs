@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::Path;
 
+use clap::Args;
 use nnf::diagnostic::Diagnostic;
 use nnf::digest::Digest;
 use nnf::executor::Local;
@@ -12,15 +13,38 @@ use nnf::graph::Graph;
 use nnf::machine;
 use nnf::pipeline::Recalled;
 use nnf::reporter::{JsonLines, Plain, Terminal, duration};
-use nnf::run::{Interrupter, Reporter, Run, RunEvent, RunOptions, Summary, settled};
+use nnf::run::{Reporter, Run, RunEvent, RunOptions, Summary, settled};
 use nnf::store::{Store, StoreOptions};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use crate::cli::args::{Common, RunCommand, named, split};
+use crate::cli::amounts::{Size, size};
 use crate::cli::bound::{bound_of, keep_within};
+use crate::cli::common::{Common, named, split};
 use crate::cli::context::{Context, recalled, search_path, url};
+use crate::cli::failure::Failure;
 use crate::cli::moving::tell_what_is_left;
-use crate::cli::{Failure, confine, render};
+use crate::cli::{confine, render, signals};
+
+#[derive(Debug, Args)]
+pub(crate) struct RunCommand {
+    /// The pipeline (a .yaml file; default pipeline.yaml), then stages; all stages if none is named
+    #[arg(value_name = "PIPELINE|STAGE")]
+    words: Vec<String>,
+    /// Cores that all stages together may use; default all
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    jobs: Option<u32>,
+    /// When a stage fails, go on with what does not depend on it
+    #[arg(long, short)]
+    keep_going: bool,
+    /// Run a stage even if it is fresh
+    #[arg(long, value_name = "STAGE")]
+    force: Vec<String>,
+    /// Ignore checkpoints
+    #[arg(long)]
+    no_resume: bool,
+    /// Largest size of the local store, such as 20GiB, or none; default $NNF_MAX_SIZE, else half of the disk
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    max_size: Option<Size>,
+}
 
 pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> {
     let (pipeline, stages) = split(&command.words);
@@ -54,7 +78,7 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
     };
     let executor = Local::default();
     let run = Run::new(&context.loaded, &context.store, &executor, options);
-    listen(run.interrupter())?;
+    signals::listen(run.interrupter())?;
     let mut reporter = Failures { inner: reporter(common.json), failed: Vec::new() };
     let summary = run.go(&context.machine, &mut reporter)?;
     if common.offline {
@@ -106,35 +130,6 @@ fn reporter(json: bool) -> Box<dyn Reporter> {
     } else {
         Box::new(Plain::new(std::io::stderr()))
     }
-}
-
-/// Ctrl-C, the signal by which services are stopped, and the loss of the terminal interrupt the run.
-pub(crate) fn listen(interrupter: Interrupter) -> Result<(), Failure> {
-    let hang_up = (!ignores_hang_up()).then_some(SIGHUP);
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM].into_iter().chain(hang_up))
-        .map_err(|error| Failure::Store(format!("cannot listen for signals: {error}")))?;
-    std::thread::spawn(move || {
-        for count in signals.forever().scan(0, |count, _| {
-            *count += 1;
-            Some(*count)
-        }) {
-            // Nothing runs any more then; what goes on is sending results, which `nnf push` can do later.
-            if count > 2 {
-                std::process::exit(i32::from(Failure::Interrupted.exit_code()));
-            }
-            interrupter.interrupt();
-        }
-    });
-    Ok(())
-}
-
-/// Whether `nohup`, or another that started this program, wants it to outlive its terminal; taken to be so where it is not
-/// known.
-fn ignores_hang_up() -> bool {
-    let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    ignored.is_none_or(|mask| mask >> (SIGHUP - 1) & 1 == 1)
 }
 
 /// Keeps failures, to be explained once the run is over.

@@ -2,9 +2,10 @@
 
 use nnf::reporter::duration;
 
-use crate::cli::args::{Common, PIPELINE, PipelineCommand};
+use crate::cli::common::{Common, PIPELINE, PipelineCommand};
 use crate::cli::context::Context;
-use crate::cli::{Failure, render};
+use crate::cli::failure::Failure;
+use crate::cli::render;
 
 pub(crate) fn run(command: &PipelineCommand, common: &Common) -> Result<(), Failure> {
     let pipeline = command.pipeline.clone().unwrap_or_else(|| PIPELINE.into());

@@ -9,9 +9,10 @@ use nnf::store::{Fault, Repaired, Store, User, Verified};
 use serde_json::json;
 
 use crate::cli::amounts::{bytes, counted};
-use crate::cli::args::Common;
+use crate::cli::common::Common;
+use crate::cli::failure::Failure;
 use crate::cli::keeper::Place;
-use crate::cli::{Failure, render};
+use crate::cli::render;
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyCommand {

@@ -1,14 +1,23 @@
 //! `nnf why`.
 
+use clap::Args;
 use nnf::plan::Status;
 use nnf::why::Reason;
 use serde_json::json;
 
-use crate::cli::args::{Common, StageCommand, split};
+use crate::cli::common::{Common, split};
 use crate::cli::context::Context;
-use crate::cli::{Failure, render};
+use crate::cli::failure::Failure;
+use crate::cli::render;
 
-pub(crate) fn run(command: &StageCommand, common: &Common) -> Result<(), Failure> {
+#[derive(Debug, Args)]
+pub(crate) struct WhyCommand {
+    /// The pipeline (a .yaml file; default pipeline.yaml), then the stage
+    #[arg(value_name = "PIPELINE|STAGE", required = true)]
+    words: Vec<String>,
+}
+
+pub(crate) fn run(command: &WhyCommand, common: &Common) -> Result<(), Failure> {
     let (pipeline, stages) = split(&command.words);
     if stages.is_empty() {
         return Err(Failure::wrong_with_hint("`nnf why` needs a stage", "`nnf why PIPELINE STAGE`"));

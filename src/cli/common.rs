@@ -1,0 +1,57 @@
+//! What the arguments of several commands share.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+/// Options that all commands share.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Common {
+    /// Set a parameter of the pipeline; VALUE is YAML
+    #[arg(long = "set", value_name = "params.NAME=VALUE", global = true)]
+    pub(crate) set: Vec<String>,
+    /// Remote tier behind the local store: s3://, gs://, az://, file:// or memory://
+    #[arg(long, value_name = "URL", global = true)]
+    pub(crate) store: Option<String>,
+    /// Use only what is local: the remote tier is not asked, and nothing is sent to it
+    #[arg(long, global = true)]
+    pub(crate) offline: bool,
+    /// Write events or results as JSON lines
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// Of a command that is about a pipeline, or some of its stages.
+#[derive(Debug, Args)]
+pub(crate) struct StagesCommand {
+    /// The pipeline (a .yaml file; default pipeline.yaml), then stages; all stages if none is named
+    #[arg(value_name = "PIPELINE|STAGE")]
+    pub(crate) words: Vec<String>,
+}
+
+/// Of a command that is about a pipeline.
+#[derive(Debug, Args)]
+pub(crate) struct PipelineCommand {
+    /// The pipeline (default pipeline.yaml)
+    pub(crate) pipeline: Option<PathBuf>,
+}
+
+/// The pipeline where none is named.
+pub(crate) const PIPELINE: &str = "pipeline.yaml";
+
+/// Parts words into a pipeline file and the rest: a first word that looks like a file is one.
+pub(crate) fn split(words: &[String]) -> (PathBuf, &[String]) {
+    match words.split_first() {
+        Some((first, rest)) if is_pipeline(first) => (PathBuf::from(first), rest),
+        _ => (PathBuf::from(PIPELINE), words),
+    }
+}
+
+/// The pipeline as a hint's command has to name it: with a space behind it, or nothing where the default will do.
+pub(crate) fn named(pipeline: &Path) -> String {
+    if pipeline == Path::new(PIPELINE) { String::new() } else { format!("{} ", pipeline.display()) }
+}
+
+fn is_pipeline(word: &str) -> bool {
+    word.ends_with(".yaml") || word.ends_with(".yml") || word.contains('/') || Path::new(word).is_file()
+}

@@ -188,6 +188,12 @@ struct State<'a> {
     again: BTreeMap<InstanceId, Reason>,
     /// How often each was made again because its content was gone.
     remade: BTreeMap<InstanceId, u32>,
+    /// Counts results that were made, which tells what came first of a result and of a start.
+    results: u64,
+    /// The count at which the result of a key was made in this run.
+    made: BTreeMap<Key, u64>,
+    /// The count at which each instance that runs was started.
+    started: BTreeMap<InstanceId, u64>,
     /// Keys that run now, and who runs them.
     working: BTreeMap<Key, InstanceId>,
     /// Who may wait for a key that runs.

@@ -63,10 +63,13 @@ impl State<'_> {
         self.storing.remove(&id);
         self.running -= 1;
         self.working.remove(&key);
+        let started = self.started.remove(&id).unwrap_or(0);
         let stage = self.stage_name(id);
         match outcome {
             Outcome::Done { known, seconds, adopted } => {
                 self.again.remove(&id);
+                self.results += 1;
+                self.made.insert(key, self.results);
                 if let Err(error) = self.context.run.uses(&key, &stage) {
                     tracing::warn!("{error}");
                 }
@@ -95,10 +98,19 @@ impl State<'_> {
                 self.stages[id.index()] = Stage::Waiting(0);
             }
             Outcome::Missing { producers, what } => {
-                self.make_again(id, &producers, &what);
+                let gone: Vec<InstanceId> =
+                    producers.into_iter().filter(|from| !self.was_made_since(*from, started)).collect();
+                self.make_again(id, &gone, &what);
                 self.wake_twins(key);
             }
         }
+    }
+
+    /// Whether the result of a producer was made after a reader of it was started. What that reader missed is there by
+    /// now, though its word of it comes late; it looks again before the work is done a second time.
+    fn was_made_since(&self, producer: InstanceId, started: u64) -> bool {
+        let key = self.known(producer).map(|known| known.key);
+        key.and_then(|key| self.made.get(&key)).is_some_and(|made| *made > started)
     }
 
     /// Instances that are the same work as one that has just failed, and would be run in the same way, failed with it.
@@ -204,5 +216,126 @@ impl State<'_> {
             self.working.remove(&key);
             self.wake_twins(key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use std::collections::BTreeMap;
+    use std::ffi::OsString;
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::mpsc::{Sender, channel};
+
+    use jiff::Timestamp;
+
+    use super::super::worker::{Assignment, Context};
+    use super::super::{Programs, Reporter, RunOptions};
+    use super::*;
+    use crate::executor::{Ended, Executor, Job, Stop, Watcher};
+    use crate::gpus::Gpus;
+    use crate::pipeline::{LoadRequest, load};
+    use crate::plan::Surroundings;
+    use crate::programs::Describer;
+    use crate::record::Produced;
+    use crate::store::{Store, StoreOptions};
+
+    struct Nobody;
+
+    impl Executor for Nobody {
+        fn execute(&self, _: Job, _: &Stop, _: &mut dyn Watcher) -> Result<Ended, String> {
+            Err("nothing is carried out here".into())
+        }
+    }
+
+    /// Names of the stages that were started.
+    struct Started(Vec<String>);
+
+    impl Reporter for Started {
+        fn event(&mut self, event: &RunEvent) {
+            if let RunEvent::Started { stage, .. } = event {
+                self.0.push(stage.clone());
+            }
+        }
+    }
+
+    /// `p` and `q` are the same work and had a result whose content is gone. `x` and `y` are started at the same time and
+    /// miss it, each from its own producer; `y` tells so only when `p` has made it again.
+    #[test]
+    fn what_was_made_since_a_reader_began_is_not_made_again_for_it() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("pipeline.yaml");
+        let make = "run: [sh, -c, 'echo made > {out.x}'], out: { x: }";
+        let read = |from: &str| format!("run: [cp, '{{in.x}}', '{{out.y}}'], in: {{ x: {from}.x }}, out: {{ y: }}");
+        let (one, two) = (read("p"), read("q"));
+        let text =
+            format!("stages: {{ p: {{ {make} }}, q: {{ {make} }}, x: {{ {one} }}, y: {{ {two}, env: {{ A: b }} }} }}");
+        fs_err::write(&path, text).unwrap();
+        let describer = Describer { beside: None, path: std::env::var_os("PATH").unwrap(), memory: None };
+        let loaded = load(&LoadRequest { path: &path, overrides: &[], programs: &describer, memory: None }).unwrap();
+        let store = Store::open(&StoreOptions { local: root.path().join("artifacts"), remote: None }).unwrap();
+        let environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+        let options = RunOptions {
+            targets: Vec::new(),
+            forced: Default::default(),
+            cores: 8,
+            memory: 1 << 30,
+            keep_going: true,
+            resume: true,
+            gpus: Gpus::visible(&environment, 0, 0),
+            environment,
+            remote: None,
+            locks: root.path().to_owned(),
+            confiner: Vec::new(),
+        };
+        let (machine, programs) = (crate::machine::this_machine(), Programs::new(&loaded.graph, &loaded.root));
+        let search = options.environment[std::ffi::OsStr::new("PATH")].clone();
+        let around = Surroundings::new(&store, &loaded.root, &machine, &search);
+        let (folder, stop) = (store.new_run(&loaded.name).unwrap(), Stop::default());
+        let context = Context {
+            store: &store,
+            around: &around,
+            programs: &programs,
+            executor: &Nobody,
+            run: &folder,
+            stop: &stop,
+            machine: &machine,
+            environment: &options.environment,
+            gpus: &options.gpus,
+            locks: &options.locks,
+            confiner: &options.confiner,
+            resume: true,
+        };
+        let (send, receive) = channel();
+        let mut started = Started(Vec::new());
+        let mut state = State::new(&loaded, &options, &context, 0, &mut started);
+        let id = |name: &str| loaded.graph.ids().find(|id| loaded.graph.get(*id).name == name).unwrap();
+        // The result as `p` commits it.
+        let first = next(&mut state, &send).remove(0);
+        context.run.create_log("p", 1).unwrap();
+        let artifact = store.ingest_bytes(b"made\n", "").unwrap();
+        let outputs = [("x".to_owned(), Produced::Artifact(artifact))].into();
+        let record = first.record(outputs, BTreeMap::new(), (Timestamp::now(), 0.0), 1).ok().unwrap();
+        store.commit(&record).unwrap();
+        let done = || Outcome::Done { known: Known::from(&record), seconds: 0.0, adopted: false };
+        state.take(Message::Over(first.id, done()));
+        next(&mut state, &send);
+        let missing = |from: &str| Outcome::Missing { producers: vec![id(from)], what: "its content is gone".into() };
+        state.take(Message::Over(id("x"), missing("p")));
+        next(&mut state, &send);
+        state.take(Message::Over(id("p"), done()));
+        state.take(Message::Over(id("y"), missing("q")));
+        next(&mut state, &send);
+        // What is gone once more is made once more, unless another run has done so by then.
+        state.take(Message::Over(id("y"), missing("q")));
+        next(&mut state, &send).remove(0).run(&AtomicUsize::new(0));
+        assert!(matches!(receive.try_recv(), Ok(Message::Over(_, Outcome::Done { adopted: true, .. }))));
+        drop(state);
+        assert_eq!(started.0, ["p", "x", "y", "p", "x", "y", "q"]);
+    }
+
+    fn next<'a>(state: &mut State<'a>, send: &Sender<Message>) -> Vec<Assignment<'a>> {
+        state.settle();
+        state.start(send)
     }
 }

@@ -70,6 +70,7 @@ impl<'a> State<'a> {
             expected_milliseconds: expected.map(|known| known.milliseconds),
         });
         self.stages[id.index()] = Stage::Running(share.clone(), looked.key, because);
+        self.started.insert(id, self.results);
         let producers = self.graph.producers(id).into_iter();
         Some(Assignment {
             id,

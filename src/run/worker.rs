@@ -200,8 +200,8 @@ impl Assignment<'_> {
         let mut said = false;
         loop {
             if let Some(lock) = self.context.store.try_lock(key)? {
-                if said
-                    && self.mends
+                // Another run may have made it between our look, which found it gone, and this lock.
+                if self.mends
                     && let Some(known) = self.made_meanwhile()?
                 {
                     return Ok(Err(known));
@@ -218,9 +218,9 @@ impl Assignment<'_> {
         }
     }
 
-    /// The result under the key, if all of it is here.
+    /// The result under the key, if all of it is here: the record itself, whatever the index says of it, and all content.
     fn made_meanwhile(&self) -> Result<Option<Known>, Failure> {
-        let known = self.context.store.look_up(&self.looked.key)?;
+        let known = self.context.store.record(&self.looked.key)?.as_ref().map(Known::from);
         Ok(known.filter(|known| known.outputs.values().all(|produced| self.is_whole(produced))))
     }
 

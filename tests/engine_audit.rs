@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "support/files.rs"]
+mod files;
 #[path = "support/ran.rs"]
 mod ran;
 #[path = "support/store.rs"]
@@ -11,9 +13,10 @@ mod support;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use files::files;
 use ran::ran;
 use serde_json::Value as Json;
-use store::{blob, damage, files};
+use store::{blob, damage};
 use support::Project;
 
 /// `count` writes another number each time, at byte 8 of a file deep in a folder; `sum` reads that folder.

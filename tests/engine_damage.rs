@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "support/files.rs"]
+mod files;
 #[path = "support/ran.rs"]
 mod ran;
 #[path = "support/store.rs"]
@@ -10,8 +12,9 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
+use files::files;
 use ran::ran;
-use store::{blob, damage, files};
+use store::{blob, damage};
 use support::Project;
 
 const PIPELINE: &str = "params: { tail: end }

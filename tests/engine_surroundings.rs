@@ -99,7 +99,7 @@ params: {{ here: HERE }}
         let outcome = project.nnf(&["run"]);
         assert_eq!(outcome.code, Some(1), "{what}: {outcome:?}");
         let said =
-            "error: stage `a` failed: its input `data` was changed while it ran, so nothing was recorded; run again\n";
+            "error: stage `a` failed: its input `data` was changed while it ran, so nothing was recorded; run again";
         assert!(outcome.err.contains(said), "{what}: {}", outcome.err);
         assert_eq!(files(&project.path("artifacts/records/v1")), Vec::<PathBuf>::new(), "{what}");
     }

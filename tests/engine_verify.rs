@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "support/files.rs"]
+mod files;
 #[path = "support/ran.rs"]
 mod ran;
 #[path = "support/store.rs"]
@@ -10,9 +12,10 @@ mod support;
 
 use std::path::PathBuf;
 
+use files::files;
 use ran::ran;
 use serde_json::Value as Json;
-use store::{blob, damage, files};
+use store::{blob, damage};
 use support::{Outcome, Project};
 
 const PIPELINE: &str = "params: { tail: end }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use nnf::diagnostic::Diagnostic;
 use nnf::graph::InstanceId;
 use nnf::machine::this_machine;
-use nnf::pipeline::{LoadRequest, Loaded, Memory, Recalled, load, recall};
+use nnf::pipeline::{LoadRequest, Loaded, Memory, Recalled, load, recall, whereabouts};
 use nnf::plan::Surroundings;
 use nnf::programs::Describer;
 use nnf::store::{RemoteOptions, Store, StoreOptions};
@@ -38,7 +38,11 @@ impl Context {
     pub(crate) fn open_recalled(recalled: Option<Recalled>, pipeline: &Path, common: &Common) -> Result<Self, Failure> {
         let loaded = match recalled.and_then(Recalled::load) {
             Some(loaded) => loaded,
-            None => asking(pipeline, common, load)?,
+            None => match asking(pipeline, common, load) {
+                // What is not there may have been moved away by a stage whose engine was killed.
+                Err(_) if clear_leftovers(pipeline, common) => asking(pipeline, common, load)?,
+                loaded => loaded?,
+            },
         };
         Self::of(loaded, common)
     }
@@ -114,6 +118,14 @@ impl Context {
             None => fault.hint("`nnf show` lists all stages"),
         }
     }
+}
+
+/// Clears what killed engines left in the store of a pipeline, which puts back what their stages moved; whether there was
+/// anything.
+fn clear_leftovers(pipeline: &Path, common: &Common) -> bool {
+    let Ok(found) = whereabouts(pipeline, &common.set) else { return false };
+    let store = Store::open_existing(&StoreOptions { local: found.root.join("artifacts"), remote: None });
+    store.and_then(|store| store.clear_leftovers()).is_ok_and(|cleared| cleared > 0)
 }
 
 /// Has something done with the request for a pipeline.

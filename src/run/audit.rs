@@ -16,7 +16,7 @@ use crate::graph::{Graph, InstanceId};
 use crate::pipeline::Loaded;
 use crate::plan::{PlanError, Status, Surroundings};
 use crate::record::Produced;
-use crate::store::{AttemptFolder, Difference, Known, Store, StoreError, StoreOptions, first_difference};
+use crate::store::{AttemptFolder, Difference, Known, Store, StoreError, first_difference};
 
 use super::Interrupter;
 use super::programs::Programs;
@@ -176,7 +176,7 @@ fn stored(
 /// lies on the disk of the real store, so that inputs can be linked.
 fn scratch(store: &Store) -> Result<(AttemptFolder, Store), StoreError> {
     let room = store.attempt()?;
-    let scratch = Store::open(&StoreOptions { local: room.scratch().join("store"), remote: None })?;
+    let scratch = store.scratch(&room)?;
     Ok((room, scratch))
 }
 

@@ -3,6 +3,7 @@
 //! It does not know what was run.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use jiff::Timestamp;
 
@@ -10,31 +11,77 @@ use crate::executor::capped;
 use crate::graph::Work;
 use crate::machine::this_machine;
 use crate::record::{Artifact, Produced, Record};
-use crate::store::{AttemptFolder, HandedOut, StoreError};
+use crate::store::{AttemptFolder, FileInput, HandedOut, Rescued, StoreError};
 
 use super::worker::{Assignment, Failure};
 
 impl Assignment<'_> {
-    /// Nothing that the result rests on may have changed while the stage ran.
-    pub(super) fn look_again(&self, handed_out: &[HandedOut]) -> Result<(), Failure> {
+    /// Nothing that the result rests on may have changed while the stage ran. What it took away of a person's files is put
+    /// back.
+    pub(super) fn look_again(
+        &self,
+        handed_out: &[HandedOut],
+        folder: &AttemptFolder,
+        checkpoint: Option<&Path>,
+    ) -> Result<(), Failure> {
+        let in_place = self.look_at_files(folder, checkpoint);
+        // All of it is looked at, and mended, whatever was found before.
+        let mut handed = Ok(());
+        for one in handed_out {
+            handed = handed.and(self.context.around.store.check_handed_out(one));
+        }
+        in_place?;
+        handed?;
         self.same_program()?;
-        for handed in handed_out {
-            self.context.around.store.check_handed_out(handed)?;
-        }
-        for before in &self.looked.files {
-            let now = self.context.around.store.file(&before.path);
-            if !now.is_ok_and(|now| before.is_unchanged(&now)) {
-                let path = before.path.strip_prefix(self.context.around.root).unwrap_or(&before.path);
-                return Err(Failure::Final(format!(
-                    "its input `{}` was changed while it ran, so nothing was recorded; run again",
-                    path.display()
-                )));
-            }
-        }
         if self.instance.measures && this_machine() != *self.context.machine {
             return Err(Failure::Final("the machine changed while it was measured, so nothing was recorded".into()));
         }
         Ok(())
+    }
+
+    /// The files that it read in place.
+    fn look_at_files(&self, folder: &AttemptFolder, checkpoint: Option<&Path>) -> Result<(), Failure> {
+        let changed = |before: &&FileInput| {
+            let now = self.context.around.store.file(&before.path);
+            !now.is_ok_and(|now| before.is_unchanged(&now))
+        };
+        let changed: Vec<&FileInput> = self.looked.files.iter().filter(changed).collect();
+        let Some(first) = changed.first() else {
+            folder.all_is_there();
+            return Ok(());
+        };
+        let rescued = folder.rescue(&self.instance.name, &changed, checkpoint);
+        Err(Failure::Final(self.in_words(first, &rescued)))
+    }
+
+    /// What was done to a file that was read in place, and what became of it.
+    fn in_words(&self, input: &FileInput, rescued: &Rescued) -> String {
+        let short = |path: &Path| {
+            let path = path.strip_prefix(self.context.around.root).unwrap_or(path);
+            format!("`{}`", path.display())
+        };
+        let name = short(&input.path);
+        let what = match rescued.put_back.as_slice() {
+            [] => None,
+            [one] if *one == input.path => Some(format!("its input {name}")),
+            [one] => Some(format!("{} of its input {name}", short(one))),
+            [one, others @ ..] => Some(format!("{} and {} more of what it reads", short(one), others.len())),
+        };
+        let mut text = match what {
+            None => format!("its input {name} was changed while it ran, so nothing was recorded; run again"),
+            Some(what) => format!(
+                "{what} was gone when it ended and was put back from what it left, so nothing was recorded; let it copy \
+                 what it reads, not move it"
+            ),
+        };
+        if let Some(kept) = &rescued.kept {
+            text += &format!(
+                ". What it left may be the only copy of something, and is kept in {}; look through it, and remove it \
+                 yourself",
+                short(kept)
+            );
+        }
+        text
     }
 
     /// Takes the outputs into the store: all that are declared, and nothing else.

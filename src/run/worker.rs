@@ -278,6 +278,8 @@ impl Assignment<'_> {
         let (inputs, handed_out) = self.hand_out(&folder)?;
         let log = self.context.run.create_log(&self.instance.name, attempt)?;
         let job = self.job(&folder, &inputs, checkpoint.as_ref(), log)?;
+        let aside = checkpoint.as_ref().map(Checkpoint::data);
+        folder.guard(&self.instance.name, &self.looked.files, aside.as_deref())?;
         let started = Timestamp::now();
         let began = Instant::now();
         let mut listener = Listener::new(self, &folder);
@@ -296,7 +298,7 @@ impl Assignment<'_> {
         if failure.is_none() && attempt > self.instance.retries {
             let _ = self.messages.send(Message::Storing(self.id));
         }
-        let same = self.look_again(&handed_out);
+        let same = self.look_again(&handed_out, &folder, aside.as_deref());
         if let Some(checkpoint) = &checkpoint {
             if failure.is_some() {
                 checkpoint.add_seconds(seconds)?;
@@ -307,7 +309,12 @@ impl Assignment<'_> {
             }
         }
         match failure {
-            Some(Failure::Stopped) => return Err(Failure::Stopped),
+            Some(Failure::Stopped) => {
+                if let Err(Failure::Final(text)) = same {
+                    let _ = self.messages.send(Message::Said(self.id, Event::Note { text }));
+                }
+                return Err(Failure::Stopped);
+            }
             // That its input was altered explains more than how it ended.
             Some(failure) => return Err(same.err().unwrap_or(failure)),
             None => same?,

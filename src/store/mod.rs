@@ -10,6 +10,7 @@
 //! checkpoints/v1/<key>/   what a killed stage goes on from
 //! attempts/               scratch and output folders of stages that run now
 //! quarantine/             blobs that were found damaged
+//! kept/                   what stages left that may be the only copy of a person's file
 //! gc.lock, sweep.lock, turn.lock  held by whoever relies on what is there or removes from it; they are empty
 //! latest/<pipeline>/      links to the outputs of the last run, by their names
 //! ```
@@ -57,7 +58,7 @@ pub use working::checkpoint::Checkpoint;
 pub use working::keylock::KeyLock;
 pub use working::past::PastRun;
 pub use working::runs::{RunFolder, RunSummary};
-pub use working::workplace::AttemptFolder;
+pub use working::workplace::{AttemptFolder, Rescued};
 
 use local::blob::Blobs;
 use local::{files, index, records, stamps};
@@ -77,6 +78,8 @@ pub struct StoreOptions {
 /// A store. Cheap to share between threads by reference.
 pub struct Store {
     root: PathBuf,
+    /// Where folders of stages go that may hold what is nowhere else.
+    kept: PathBuf,
     blobs: Blobs,
     index: Mutex<index::Index>,
     stamps: Arc<Mutex<stamps::Stamps>>,
@@ -108,7 +111,18 @@ impl Store {
         let blobs = Blobs::new(root.clone(), Arc::clone(&stamps));
         let index = Mutex::new(index::Index::new(root.join("index/v1/records")));
         let tier = options.remote.as_ref().map(|remote| Tier::open(remote, &root.join("index/v1"))).transpose()?;
-        Ok(Store { root, blobs, index, stamps, tier, workplace: OnceLock::new(), unsaved: AtomicBool::new(false) })
+        let (kept, workplace, unsaved) = (root.join("kept"), OnceLock::new(), AtomicBool::new(false));
+        Ok(Store { root, kept, blobs, index, stamps, tier, workplace, unsaved })
+    }
+
+    /// Opens a store that is removed when an audit of this one ends. It lies in a stage's scratch folder; what must not be
+    /// lost of its stages' folders is kept in this store.
+    ///
+    /// # Errors
+    /// As for [`Store::open`].
+    pub fn scratch(&self, room: &AttemptFolder) -> Result<Self, StoreError> {
+        let scratch = Self::open(&StoreOptions { local: room.scratch().join("store"), remote: None })?;
+        Ok(Store { kept: self.kept.clone(), ..scratch })
     }
 
     /// Opens a store that is there already: for whoever looks after stores and must not make one by a slip.
@@ -141,7 +155,7 @@ impl Store {
         if let Some(workplace) = self.workplace.get() {
             return Ok(workplace);
         }
-        let new = Arc::new(Workplace::new(&self.root.join("attempts"))?);
+        let new = Arc::new(Workplace::new(&self.root.join("attempts"), self.kept.clone())?);
         Ok(self.workplace.get_or_init(|| new))
     }
 
@@ -150,7 +164,7 @@ impl Store {
     /// # Errors
     /// When the folder cannot be read.
     pub fn clear_leftovers(&self) -> Result<usize, StoreError> {
-        let cleared = leftovers::clear(&self.root.join("attempts"))?;
+        let cleared = leftovers::clear(&self.root.join("attempts"), &self.kept)?;
         // Also where no folder was left: whoever removed it may have been killed before it came to these.
         keylock::clear(&self.root.join("locks")).map_err(StoreError::io("look for leftover locks"))?;
         let time = |key: &_| fs_err::metadata(records::path(&self.root, key)).and_then(|meta| meta.modified()).ok();

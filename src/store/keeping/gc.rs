@@ -12,7 +12,7 @@ use crate::digest::{Digest, Key};
 use crate::store::keeping::needs::Needs;
 use crate::store::local::inventory::{self, Item};
 use crate::store::local::records;
-use crate::store::working::leftovers;
+use crate::store::working::removal;
 use crate::store::{Store, StoreError, lock, save};
 
 /// Files that are removed at a time; runs wait that long.
@@ -262,11 +262,21 @@ impl Collection<'_> {
                 self.done.quarantined.add(bytes);
             }
         }
-        for path in self.store.leftover_files()? {
-            self.leftover(&path)?;
-        }
+        let folders: Vec<_> =
+            self.store.leftover_folders()?.into_iter().map(|path| (inventory::weigh(&path).0, path)).collect();
         if !self.options.dry_run {
-            self.done.leftovers.count += self.store.clear_leftovers()? as u64;
+            self.store.clear_leftovers()?;
+        }
+        for (bytes, path) in folders {
+            // What may be the only copy of something stays.
+            if self.options.dry_run || inventory::look(&path).map_err(&doing)?.is_none() {
+                self.done.leftovers.add(bytes);
+            }
+        }
+        for path in self.store.leftover_files()? {
+            let bytes = inventory::weigh(&path).0;
+            self.remove_folder(&path)?;
+            self.done.leftovers.add(bytes);
         }
         for name in inventory::names(&root.join("locks")).map_err(&doing)? {
             // A lock that can be taken is removed when it is let go of.
@@ -274,13 +284,6 @@ impl Collection<'_> {
                 drop(self.store.try_lock(&key)?);
             }
         }
-        Ok(())
-    }
-
-    fn leftover(&mut self, path: &Path) -> Result<(), StoreError> {
-        let bytes = inventory::weigh(path).0;
-        self.remove_folder(path)?;
-        self.done.leftovers.add(bytes);
         Ok(())
     }
 
@@ -293,10 +296,7 @@ impl Collection<'_> {
 pub(crate) fn remove_all(path: &Path) -> Result<(), StoreError> {
     let doing = StoreError::io("remove from the store");
     match inventory::look(path).map_err(&doing)? {
-        Some(meta) if meta.is_dir() => {
-            leftovers::make_removable(path);
-            fs_err::remove_dir_all(path).map_err(doing)
-        }
+        Some(meta) if meta.is_dir() => removal::remove(path).map_err(doing),
         Some(_) => fs_err::remove_file(path).map_err(doing),
         None => Ok(()),
     }

@@ -37,7 +37,8 @@ impl Store {
     /// # Errors
     /// When a folder of the store cannot be listed.
     pub fn verify(&self, progress: &Progress<'_>) -> Result<Verified, StoreError> {
-        let mut verified = Verified { leftovers: self.leftover_files()?.len() as u64, ..Verified::default() };
+        let leftovers = self.leftover_folders()?.len() + self.leftover_files()?.len();
+        let mut verified = Verified { leftovers: leftovers as u64, ..Verified::default() };
         let mut wanted = Wanted { names: self.stage_names(), ..Wanted::default() };
         self.verify_records(&mut wanted, &mut verified)?;
         let blobs = inventory::list::<Digest>(&self.root.join("blobs/v1"), "")?;

@@ -2,6 +2,9 @@
 //!
 //! It does not know whether they may be read; the pipeline has checked that.
 
+use std::cell::RefCell;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::SystemTime;
@@ -12,7 +15,7 @@ use crate::digest::Digest;
 use crate::record::Form;
 use crate::store::local::hashing::hash_file;
 use crate::store::local::stamps::{Stamp, Stamps};
-use crate::store::local::tree::{self, Tree};
+use crate::store::local::tree::{self, Tree, Walk};
 use crate::store::{StoreError, lock};
 
 /// What a file or folder held when it was looked at.
@@ -25,7 +28,9 @@ pub struct FileInput {
     /// File or folder.
     pub form: Form,
     /// What each file of it looks like, and what it holds.
-    seen: Vec<(PathBuf, Stamp, Digest)>,
+    pub(crate) seen: Vec<(PathBuf, Stamp, Digest)>,
+    /// Its own name, and the folders and links in it.
+    pub(crate) names: Vec<Name>,
     /// Whether every file had rested when it was hashed, so that a later change cannot have the same look.
     rested: bool,
 }
@@ -39,6 +44,22 @@ impl FileInput {
 
     pub(crate) fn had_rested(&self) -> bool {
         self.rested
+    }
+}
+
+/// A folder or a link, by which it is known again wherever it was moved.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Name {
+    pub(crate) path: PathBuf,
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    /// Where it leads, if it is a link.
+    pub(crate) target: Option<PathBuf>,
+}
+
+impl Name {
+    fn new(path: &Path, meta: &Metadata, target: Option<PathBuf>) -> Self {
+        Name { path: path.to_owned(), device: meta.dev(), inode: meta.ino(), target }
     }
 }
 
@@ -77,26 +98,58 @@ fn look(path: &Path, store: &Path, take: &mut Take<'_>) -> Result<FileInput, Sto
     let doing = StoreError::io("read an input");
     let real = fs_err::canonicalize(path).map_err(&doing)?;
     let meta = fs_err::metadata(&real).map_err(&doing)?;
+    let own = fs_err::symlink_metadata(path).map_err(&doing)?;
+    let target = own.is_symlink().then(|| fs_err::read_link(path)).transpose().map_err(&doing)?;
     if meta.is_file() {
         let (stamp, digest, rested) = take(&real)?;
         let form = if tree::is_executable(&meta) { Form::Executable } else { Form::File };
-        return Ok(FileInput { path: path.to_owned(), digest, form, seen: vec![(real, stamp, digest)], rested });
+        let names = target.map(|target| Name::new(path, &own, Some(target))).into_iter().collect();
+        return Ok(FileInput { path: path.to_owned(), digest, form, seen: vec![(real, stamp, digest)], names, rested });
     }
     if !meta.is_dir() {
         return Err(StoreError::unfit(path.display().to_string(), "an input is a file or a folder"));
     }
-    let (mut seen, mut all_rested) = (Vec::new(), true);
-    let git = real.join(".git");
+    let (mut seen, names, mut all_rested) = (Vec::new(), RefCell::new(vec![Name::new(path, &own, target)]), true);
+    let note = |path: &Path, meta: &Metadata, target: Option<&Path>| {
+        names.borrow_mut().push(Name::new(path, meta, target.map(Path::to_owned)));
+    };
     let mut tree = Tree { version: 1, ..Tree::default() };
-    tree::walk(&real, "", &[store, &git], &mut tree, &mut |path| {
-        let (stamp, digest, rested) = take(path)?;
-        seen.push((path.to_owned(), stamp, digest));
-        all_rested &= rested;
-        Ok((digest, stamp.size))
-    })?;
+    let mut walk = Walk {
+        leave_out: &|path, meta| {
+            let out = is_left_out(path, meta, store);
+            // Its content does not count, but it is the person's as well.
+            if out && meta.is_dir() && path != store {
+                note(path, meta, None);
+            }
+            out
+        },
+        take: &mut |path| {
+            let (stamp, digest, rested) = take(path)?;
+            seen.push((path.to_owned(), stamp, digest));
+            all_rested &= rested;
+            Ok((digest, stamp.size))
+        },
+        note: &mut |path, meta, target| note(path, meta, target),
+    };
+    tree::walk(&real, "", &mut walk, &mut tree)?;
     seen.sort_by(|a, b| a.0.cmp(&b.0));
     let digest = Digest::of(&tree.to_bytes());
-    Ok(FileInput { path: path.to_owned(), digest, form: Form::Folder, seen, rested: all_rested })
+    Ok(FileInput {
+        path: path.to_owned(),
+        digest,
+        form: Form::Folder,
+        seen,
+        names: names.into_inner(),
+        rested: all_rested,
+    })
+}
+
+/// Whether something in a folder is no part of it as an input: the store, and what git keeps, which in a worktree or a
+/// submodule is a file.
+pub(crate) fn is_left_out(path: &Path, meta: &Metadata, store: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == ".git")
+        || path == store
+        || meta.is_symlink() && fs_err::canonicalize(path).is_ok_and(|real| real == store)
 }
 
 fn file(path: &Path, stamps: &Mutex<Stamps>) -> Result<(Stamp, Digest, bool), StoreError> {

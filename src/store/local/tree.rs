@@ -3,6 +3,8 @@
 //! It does not know where folders are put; `handout` does.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::Metadata;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path};
 
@@ -108,7 +110,7 @@ pub(crate) fn ingest(blobs: &Blobs, path: &Path, media: &str) -> Result<Artifact
         make_readable(file, &fs_err::symlink_metadata(file).map_err(StoreError::io("store an output"))?)?;
         blobs.put_file(file)
     };
-    walk(path, "", &[], &mut tree, &mut take)?;
+    walk(path, "", &mut Walk { leave_out: &|_, _| false, take: &mut take, note: &mut |_, _, _| {} }, &mut tree)?;
     let digest = blobs.put_bytes(&tree.to_bytes())?;
     fs_err::remove_dir_all(path).map_err(StoreError::io("clear an output folder"))?;
     Ok(artifact(digest, Form::Folder, tree.size()))
@@ -117,50 +119,60 @@ pub(crate) fn ingest(blobs: &Blobs, path: &Path, media: &str) -> Result<Artifact
 /// What takes the content of one file: it gives back digest and size.
 pub(crate) type TakeFile<'a> = dyn FnMut(&Path) -> Result<(Digest, u64), StoreError> + 'a;
 
-/// Lists a folder into a tree. `leave_out` are absolute folders that are not entered.
-pub(crate) fn walk(
-    folder: &Path,
-    prefix: &str,
-    leave_out: &[&Path],
-    tree: &mut Tree,
-    take: &mut TakeFile<'_>,
-) -> Result<(), StoreError> {
+/// What is done with what lies in a folder.
+pub(crate) struct Walk<'a> {
+    /// Whether something is no part of the folder.
+    pub(crate) leave_out: &'a dyn Fn(&Path, &Metadata) -> bool,
+    pub(crate) take: &'a mut TakeFile<'a>,
+    /// Learns of folders, and of links with their targets.
+    pub(crate) note: &'a mut dyn FnMut(&Path, &Metadata, Option<&Path>),
+}
+
+/// Lists a folder into a tree.
+pub(crate) fn walk(folder: &Path, prefix: &str, with: &mut Walk<'_>, tree: &mut Tree) -> Result<(), StoreError> {
     let doing = StoreError::io("read a folder");
     for entry in fs_err::read_dir(folder).map_err(&doing)? {
         let entry = entry.map_err(&doing)?;
         let path = entry.path();
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else {
-            let inner = Path::new(prefix).join(name).display().to_string();
-            return Err(StoreError::unfit(inner, "its name is not UTF-8"));
-        };
-        let inner = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
-        if inner.len() > MAX_PATH || tree.entries.len() >= MAX_ENTRIES {
-            return Err(StoreError::unfit(
-                inner,
-                format!("a folder has at most {MAX_ENTRIES} entries with paths of at most {MAX_PATH} bytes"),
-            ));
-        }
         let meta = fs_err::symlink_metadata(&path).map_err(&doing)?;
+        if (with.leave_out)(&path, &meta) {
+            continue;
+        }
+        let inner = inner_path(prefix, &entry.file_name(), tree.entries.len())?;
         if meta.is_dir() {
-            if leave_out.contains(&path.as_path()) {
-                continue;
-            }
+            (with.note)(&path, &meta, None);
             tree.entries.insert(inner.clone(), Entry::Folder);
-            walk(&path, &inner, leave_out, tree, take)?;
+            walk(&path, &inner, with, tree)?;
         } else if meta.is_file() {
             let executable = is_executable(&meta);
-            let (digest, size) = take(&path)?;
+            let (digest, size) = (with.take)(&path)?;
             let entry = if executable { Entry::Executable { digest, size } } else { Entry::File { digest, size } };
             tree.entries.insert(inner, entry);
         } else if meta.is_symlink() {
             let target = fs_err::read_link(&path).map_err(&doing)?;
+            (with.note)(&path, &meta, Some(&target));
             tree.entries.insert(inner.clone(), link(&inner, &target)?);
         } else {
             return Err(StoreError::unfit(inner, "it is a device, a pipe or a socket"));
         }
     }
     Ok(())
+}
+
+/// The path of an entry in its tree.
+fn inner_path(prefix: &str, name: &OsStr, entries: usize) -> Result<String, StoreError> {
+    let Some(name) = name.to_str() else {
+        let inner = Path::new(prefix).join(name).display().to_string();
+        return Err(StoreError::unfit(inner, "its name is not UTF-8"));
+    };
+    let inner = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
+    if inner.len() > MAX_PATH || entries >= MAX_ENTRIES {
+        return Err(StoreError::unfit(
+            inner,
+            format!("a folder has at most {MAX_ENTRIES} entries with paths of at most {MAX_PATH} bytes"),
+        ));
+    }
+    Ok(inner)
 }
 
 /// A link that is relative and stays inside the tree.

@@ -52,7 +52,7 @@ impl Store {
             }
             // A process that a dead engine was about to start held its lock until it had become the stage. Now it can be
             // told from others, and must end before its work is done again.
-            leftovers::clear(&self.root().join("attempts"))?;
+            leftovers::clear(&self.root().join("attempts"), &self.kept)?;
         }
     }
 }

@@ -1,23 +1,29 @@
 //! What killed engines have left: processes of stages, their folders, temporary files, locks.
 //!
-//! An engine's folder is left over when nobody holds the lock of its `owner` file. It does not know what stages did.
+//! An engine's folder is left over when nobody holds the lock of its `owner` file. What its stages took away of a person's
+//! files is put back before it is removed, and what may be the only copy of something is kept.
 
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::processes::identity;
 use crate::processes::orphans::end_marked;
 use crate::store::StoreError;
-use crate::store::working::workplace::{NEW, OWNED, OWNER, PROCESS};
+use crate::store::working::guard::{self, Guard};
+use crate::store::working::layout::{NEW, OWNED, OWNER, PROCESS};
+use crate::store::working::{removal, rescue};
 
 /// Age at which what never got an owner is taken to be left over.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
-/// Ends the processes of engines that are gone, and removes their folders. Returns how many there were.
-pub(crate) fn clear(attempts: &Path) -> Result<usize, StoreError> {
+/// How long after a stage's first moment its process may be noted.
+const LATE: Duration = Duration::from_secs(2);
+
+/// Ends the processes of engines that are gone, and removes their folders, but for what may be the only copy of something:
+/// that goes to `kept`. Returns how many there were.
+pub(crate) fn clear(attempts: &Path, kept: &Path) -> Result<usize, StoreError> {
     let doing = StoreError::io("look for leftovers");
     let mut cleared = 0;
     for entry in fs_err::read_dir(attempts).map_err(&doing)? {
@@ -26,20 +32,51 @@ pub(crate) fn clear(attempts: &Path) -> Result<usize, StoreError> {
         if name.starts_with(OWNED) {
             // The lock is held until the folder is gone, so that two engines do not clear it at the same time.
             let Ok(_owner) = abandoned(&path) else { continue };
-            for attempt in fs_err::read_dir(&path).into_iter().flatten().flatten() {
-                end_leftover(&attempt.path());
-            }
+            let attempts: Vec<PathBuf> =
+                fs_err::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+            attempts.iter().for_each(|attempt| end_leftover(attempt));
             let strays = end_marked(&path);
             if strays > 0 {
                 tracing::warn!("{strays} processes of a stage, left by a killed run, were ended");
             }
-            make_removable(&path);
-            cleared += usize::from(fs_err::remove_dir_all(&path).is_ok());
+            // All of them are looked through, also after one that cannot be kept.
+            let safe = attempts.iter().filter(|attempt| !is_safe(attempt, kept)).count() == 0;
+            cleared += usize::from(safe && removal::remove(&path).is_ok());
         } else if name.starts_with(NEW) && is_old(&path) {
             cleared += usize::from(fs_err::remove_dir_all(&path).is_ok());
         }
     }
     Ok(cleared)
+}
+
+/// Puts back what the stage of an attempt took away, and keeps the folder if it may hold the only copy of something. False
+/// if that failed, so that the folder must stay where it is.
+fn is_safe(attempt: &Path, kept: &Path) -> bool {
+    // An audit's stages work in a store of their own within its folder.
+    let inner = attempt.join("scratch/store/attempts");
+    if inner.is_dir() && clear(&inner, kept).is_err() {
+        return false;
+    }
+    let (mut precious, mut stage, mut written) = (false, "moved".to_owned(), None);
+    if let Some(Guard { stage: name, files, checkpoint }) = guard::read(attempt) {
+        let found = rescue::put_back(&files.iter().collect::<Vec<_>>(), attempt, checkpoint.as_deref());
+        guard::tell(&name, &found.put_back, None);
+        (precious, stage, written) = (found.precious, name, checkpoint);
+    }
+    let began = fs_err::metadata(attempt.join(PROCESS)).and_then(|meta| meta.modified()).ok();
+    let began = began.and_then(|began| began.checked_sub(LATE));
+    let older = |part: &str| began.is_some_and(|began| removal::holds_older(&attempt.join(part), began));
+    if !precious && !older("out") && !older("scratch") {
+        return true;
+    }
+    let place = guard::keep(attempt, kept, &stage, written.as_deref().filter(|_| precious));
+    match &place {
+        Ok(place) => guard::tell(&stage, &[], Some(place)),
+        Err(error) => {
+            tracing::warn!("{} may hold the only copy of a file, and stays there: {error}", attempt.display());
+        }
+    }
+    place.is_ok()
 }
 
 /// The lock of a folder whose engine is gone; none if the engine was killed while it removed the folder, which got its
@@ -72,19 +109,5 @@ fn end_leftover(attempt: &Path) {
     let started = words.next().unwrap_or_default();
     if identity::end_group(id, started) {
         tracing::warn!("process {id}, left by a killed run, was ended");
-    }
-}
-
-/// A stage may have taken its own folders' permission to be written.
-pub(crate) fn make_removable(path: &Path) {
-    let Ok(meta) = fs_err::symlink_metadata(path) else { return };
-    if !meta.is_dir() {
-        return;
-    }
-    if meta.permissions().mode() & 0o700 != 0o700 {
-        let _ = fs_err::set_permissions(path, std::fs::Permissions::from_mode(0o700));
-    }
-    for entry in fs_err::read_dir(path).into_iter().flatten().flatten() {
-        make_removable(&entry.path());
     }
 }

@@ -3,10 +3,14 @@
 //! It does not know what the results of that work are, nor the remote tier.
 
 pub(super) mod checkpoint;
+pub(super) mod guard;
 pub(super) mod keylock;
+pub(super) mod layout;
 pub(super) mod leftovers;
 pub(super) mod live;
 pub(super) mod past;
+pub(super) mod removal;
+pub(super) mod rescue;
 pub(super) mod runs;
 pub(super) mod temporary;
 pub(super) mod workplace;

@@ -21,13 +21,17 @@ pub(crate) fn is_temporary(path: &Path) -> bool {
 }
 
 impl Store {
-    /// What programs that were killed have left half written or half done.
+    /// Folders of stages whose engines were killed; [`Store::clear_leftovers`] removes them.
+    pub(crate) fn leftover_folders(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let mut found = entries(&self.root().join("attempts"))?;
+        found.retain(|path| leftovers::is_left_over(path));
+        Ok(found)
+    }
+
+    /// What programs that were killed have left half written.
     pub(crate) fn leftover_files(&self) -> Result<Vec<PathBuf>, StoreError> {
         let doing = StoreError::io("list the store");
-        let attempts = self.root().join("attempts");
-        let names = inventory::names(&attempts).map_err(&doing)?;
-        let mut found: Vec<PathBuf> = names.iter().map(|name| attempts.join(name)).collect();
-        found.retain(|path| leftovers::is_left_over(path));
+        let mut found = Vec::new();
         // A run that goes on may have been asleep for hours, with all of its machine.
         if self.has_live_run()? {
             return Ok(found);

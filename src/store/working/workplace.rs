@@ -1,35 +1,35 @@
 //! Where the stages of one engine work: a folder for each attempt, with inputs, outputs and scratch.
 //!
-//! It does not start anything. All lies in one folder whose `owner` file the engine keeps locked; `leftovers` finds the
-//! folders of engines that were killed by it. A file system takes its time over making and removing files, so a folder
-//! that a stage left clean gets a new name and serves again.
+//! All lies in one folder whose `owner` file the engine keeps locked; `leftovers` finds the folders of engines that were
+//! killed by it. A file system takes its time over making and removing files, so a folder that a stage left clean gets a
+//! new name and serves again. One that may hold what is nowhere else is never removed, but kept for the person.
 
 use std::fs::{File, Permissions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use crate::processes::identity;
-use crate::store::working::leftovers::make_removable;
+use crate::store::local::files::FileInput;
+use crate::store::local::inventory;
+use crate::store::working::guard::{self, Guard};
+use crate::store::working::layout::{FILES, GUARD, NEW, OWNED, OWNER, PARTS, PROCESS};
+use crate::store::working::{removal, rescue};
 use crate::store::{StoreError, lock};
 
-/// Names of folders that have an owner, and of those whose owner is about to lock them.
-pub(crate) const OWNED: &str = "r-";
-pub(crate) const NEW: &str = "new-";
-/// The file that the engine keeps locked.
-pub(crate) const OWNER: &str = "owner";
-/// The file in an attempt's folder that names its process.
-pub(crate) const PROCESS: &str = "process";
-
-const PARTS: [&str; 3] = ["in", "out", "scratch"];
 const MODE: u32 = 0o755;
 
 /// The folder of one engine; removed when dropped.
 #[derive(Debug)]
 pub(crate) struct Workplace {
     folder: PathBuf,
+    /// Where folders go that may hold what is nowhere else.
+    kept: PathBuf,
+    /// Whether one of them could not go there, so that nothing may be removed.
+    blocked: AtomicBool,
     _lock: File,
     /// Clean folders of attempts that are over.
     spare: Mutex<Vec<PathBuf>>,
@@ -37,7 +37,7 @@ pub(crate) struct Workplace {
 }
 
 impl Workplace {
-    pub(crate) fn new(attempts: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn new(attempts: &Path, kept: PathBuf) -> Result<Self, StoreError> {
         let doing = StoreError::io("make a folder for stages");
         let new = tempfile::Builder::new().prefix(NEW).tempdir_in(attempts).map_err(&doing)?;
         let lock = fs_err::File::create(new.path().join(OWNER)).map_err(&doing)?.into_file();
@@ -47,7 +47,8 @@ impl Workplace {
         let folder = attempts.join(name.replacen(NEW, OWNED, 1));
         fs_err::rename(new.path(), &folder).map_err(&doing)?;
         let _ = new.keep();
-        Ok(Workplace { folder, _lock: lock, spare: Mutex::default(), count: AtomicU64::new(0) })
+        let (blocked, spare, count) = (AtomicBool::default(), Mutex::default(), AtomicU64::new(0));
+        Ok(Workplace { folder, kept, blocked, _lock: lock, spare, count })
     }
 
     /// The file that is locked while this engine lives.
@@ -69,13 +70,26 @@ impl Workplace {
                 }
             }
         }
-        Ok(AttemptFolder { path, workplace: Arc::clone(self) })
+        // By the clock of the file system, since a file is compared with it.
+        let began = fs_err::symlink_metadata(&path).map_err(StoreError::io("look at a folder for a stage"))?;
+        let began = inventory::changed(&began);
+        Ok(AttemptFolder { path, began, guarded: AtomicBool::default(), workplace: Arc::clone(self) })
+    }
+
+    /// Keeps a folder for the person instead of removing it.
+    fn keep(&self, folder: &Path, name: &str, checkpoint: Option<&Path>) -> io::Result<PathBuf> {
+        guard::keep(folder, &self.kept, name, checkpoint).inspect_err(|error| {
+            self.blocked.store(true, Ordering::SeqCst);
+            tracing::warn!("{} may hold what is nowhere else, and stays where it is: {error}", folder.display());
+        })
     }
 }
 
 impl Drop for Workplace {
     fn drop(&mut self) {
-        remove(&self.folder);
+        if !self.blocked.load(Ordering::SeqCst) {
+            remove(&self.folder);
+        }
     }
 }
 
@@ -83,7 +97,19 @@ impl Drop for Workplace {
 #[derive(Debug)]
 pub struct AttemptFolder {
     path: PathBuf,
+    began: SystemTime,
+    /// Whether a note says whose files the stage reads in place, and nobody made sure yet that they are there still.
+    guarded: AtomicBool,
     workplace: Arc<Workplace>,
+}
+
+/// What became of a person's files that a stage had taken away.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rescued {
+    /// What was put back.
+    pub put_back: Vec<PathBuf>,
+    /// Where all that the stage left is kept, because it may be the only copy of something.
+    pub kept: Option<PathBuf>,
 }
 
 impl AttemptFolder {
@@ -111,6 +137,30 @@ impl AttemptFolder {
         self.path.join("scratch")
     }
 
+    /// Notes what the stage, which is about to start, reads in place: whatever becomes of the engine, these files are not
+    /// lost with this folder.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn guard(&self, stage: &str, files: &[FileInput], checkpoint: Option<&Path>) -> Result<(), StoreError> {
+        guard::write(&self.path, stage, files, checkpoint).map_err(StoreError::io("note what a stage reads"))?;
+        self.guarded.store(!files.is_empty(), Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Everything that the stage reads in place is there as it was.
+    pub fn all_is_there(&self) {
+        self.guarded.store(false, Ordering::SeqCst);
+    }
+
+    /// Puts back what the stage took away of these, and keeps all that it left if that may be the only copy of something.
+    pub fn rescue(&self, stage: &str, files: &[&FileInput], checkpoint: Option<&Path>) -> Rescued {
+        self.guarded.store(false, Ordering::SeqCst);
+        let found = rescue::put_back(files, &self.path, checkpoint);
+        let kept = found.precious.then(|| self.workplace.keep(&self.path, stage, checkpoint).ok()).flatten();
+        Rescued { put_back: found.put_back, kept }
+    }
+
     /// Notes the process group of the stage, so that it can be ended if the engine is killed.
     ///
     /// # Errors
@@ -126,7 +176,7 @@ impl AttemptFolder {
 
     /// Empties the folder, if the stage left it such that nothing of it can reach the next attempt.
     fn is_clean(&self) -> std::io::Result<bool> {
-        for name in ["events.jsonl", "task.json", "bounds.json", "cancel"] {
+        for name in FILES {
             match fs_err::remove_file(self.path.join(name)) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
                 _ => {}
@@ -139,14 +189,15 @@ impl AttemptFolder {
                 return Ok(false);
             }
             for entry in fs_err::read_dir(&folder)? {
-                if part != "in" {
+                let input = entry?.path();
+                if part != "in" || removal::is_older(&fs_err::symlink_metadata(&input)?, self.began) {
                     return Ok(false);
                 }
-                fs_err::remove_file(entry?.path())?;
+                fs_err::remove_file(input)?;
             }
         }
         // Nothing else: what a stage writes beside its folders is not to be found by the next one.
-        let expected = PARTS.iter().chain(&[PROCESS]);
+        let expected = PARTS.iter().chain(&[PROCESS, GUARD]);
         let names: Vec<_> = fs_err::read_dir(&self.path)?.map(|entry| entry.map(|entry| entry.file_name())).collect();
         Ok(names.len() <= expected.clone().count()
             && names.iter().all(|name| name.as_ref().is_ok_and(|name| expected.clone().any(|known| name == known))))
@@ -155,8 +206,25 @@ impl AttemptFolder {
 
 impl Drop for AttemptFolder {
     fn drop(&mut self) {
+        // The attempt broke off before anybody looked.
+        if self.guarded.load(Ordering::SeqCst)
+            && let Some(Guard { stage, files, checkpoint }) = guard::read(&self.path)
+        {
+            let rescued = self.rescue(&stage, &files.iter().collect::<Vec<_>>(), checkpoint.as_deref());
+            guard::tell(&stage, &rescued.put_back, rescued.kept.as_deref());
+        }
+        // It may be kept elsewhere now.
+        if self.path.symlink_metadata().is_err() || self.workplace.blocked.load(Ordering::SeqCst) {
+            return;
+        }
         if self.is_clean().is_ok_and(|clean| clean) {
             lock(&self.workplace.spare).push(self.path.clone());
+        } else if removal::holds_older(&self.path.join("out"), self.began)
+            || removal::holds_older(&self.path.join("scratch"), self.began)
+        {
+            if let Ok(kept) = self.workplace.keep(&self.path, "moved", None) {
+                guard::tell("a stage", &[], Some(&kept));
+            }
         } else {
             remove(&self.path);
         }
@@ -165,11 +233,7 @@ impl Drop for AttemptFolder {
 
 /// Removes a folder with all that is in it, whatever a stage has made of it.
 fn remove(folder: &Path) {
-    let removed = fs_err::remove_dir_all(folder).or_else(|_| {
-        make_removable(folder);
-        fs_err::remove_dir_all(folder)
-    });
-    if let Err(error) = removed {
+    if let Err(error) = removal::remove(folder) {
         tracing::warn!("the folder of a stage could not be removed: {error}");
     }
 }

@@ -1,11 +1,11 @@
-//! Carries out commands as processes of this machine, one process group each.
+//! Carries out commands as processes of this machine, one session each.
 //!
 //! It does not know budgets; whoever calls it has taken a share.
 
 use std::ffi::OsStr;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -15,6 +15,7 @@ use crate::executor::logs::Trim;
 use crate::executor::wait::Waiter;
 use crate::executor::{Ended, Executor, Job, Stop, Watcher};
 use crate::processes::orphans;
+use crate::processes::spawn::spawn;
 
 /// How often events, timeouts and stops are looked at.
 const TICK: Duration = Duration::from_millis(50);
@@ -38,12 +39,11 @@ impl Executor for Local {
     fn execute(&self, job: Job, stop: &Stop, watcher: &mut dyn Watcher) -> Result<Ended, String> {
         let mut tail = Tail::new(&job.events);
         orphans::adopt();
-        let child = start(&job)?;
-        watcher.began(child.id());
-        let id = child.id();
-        let group = i32::try_from(id).ok().and_then(Pid::from_raw);
+        let group = start(&job)?;
+        let id = group.as_raw_nonzero().get().unsigned_abs();
+        watcher.began(id);
         let mut trim = Trim::default();
-        let mut waiter = Waiter::new(child);
+        let mut waiter = Waiter::new(group);
         let mut ending = Ending { executor: self, job: &job, group, phase: Phase::Running, began: Instant::now() };
         // One that can be watched no more is ended as well: it must not outlive its stage.
         let watched = loop {
@@ -71,19 +71,9 @@ impl Executor for Local {
     }
 }
 
-fn start(job: &Job) -> Result<Child, String> {
-    let (program, arguments) = job.argv.split_first().ok_or("the command is empty")?;
-    let log = |error: std::io::Error| format!("its log cannot be opened twice: {error}");
-    Command::new(program)
-        .args(arguments)
-        .env_clear()
-        .envs(&job.env)
-        .current_dir(&job.folder)
-        .stdin(Stdio::null())
-        .stdout(job.log.try_clone().map_err(log)?)
-        .stderr(job.log.try_clone().map_err(log)?)
-        .process_group(0)
-        .spawn()
+fn start(job: &Job) -> Result<Pid, String> {
+    let program = job.argv.first().ok_or("the command is empty")?;
+    spawn(&job.argv, &job.env, &job.folder, &job.log)
         .map_err(|error| format!("`{}` does not start: {error}", program.to_string_lossy()))
 }
 
@@ -100,7 +90,7 @@ enum Phase {
 struct Ending<'a> {
     executor: &'a Local,
     job: &'a Job,
-    group: Option<Pid>,
+    group: Pid,
     phase: Phase,
     began: Instant,
 }
@@ -139,10 +129,8 @@ impl Ending<'_> {
     }
 
     fn signal(&self, signal: Signal) {
-        if let Some(group) = self.group {
-            // The group may have ended by itself.
-            let _ = kill_process_group(group, signal);
-        }
+        // The group may have ended by itself.
+        let _ = kill_process_group(self.group, signal);
     }
 
     fn verdict(&self, status: std::io::Result<ExitStatus>, stop: &Stop) -> Ended {

@@ -3,13 +3,27 @@
 //! It does not end processes.
 
 use std::io;
-use std::process::{Child, ExitStatus};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::time::Duration;
+
+use rustix::process::{Pid, WaitOptions, waitpid};
 
 #[cfg(target_os = "linux")]
 pub(crate) use by_descriptor::Waiter;
 #[cfg(not(target_os = "linux"))]
 pub(crate) use by_thread::Waiter;
+
+/// Waits for as long as it takes.
+fn wait(id: Pid) -> io::Result<ExitStatus> {
+    loop {
+        match waitpid(Some(id), WaitOptions::empty()) {
+            Ok(Some((_, status))) => return Ok(ExitStatus::from_raw(status.as_raw())),
+            Ok(None) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
 
 /// Where the kernel gives out descriptors that become readable when a process ends.
 #[cfg(target_os = "linux")]
@@ -18,28 +32,27 @@ mod by_descriptor {
     use std::time::Instant;
 
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid};
+    use rustix::process::{PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid};
 
-    use super::{Child, Duration, ExitStatus, io};
+    use super::{Duration, ExitStatus, Pid, io, wait};
 
     /// How often a process is looked at for which there is no descriptor.
     const PAUSE: Duration = Duration::from_millis(5);
 
     #[derive(Debug)]
     pub(crate) struct Waiter {
-        child: Child,
+        id: Pid,
         descriptor: Option<OwnedFd>,
     }
 
     impl Waiter {
-        pub(crate) fn new(child: Child) -> Self {
-            Waiter { child, descriptor: None }
+        pub(crate) fn new(id: Pid) -> Self {
+            Waiter { id, descriptor: None }
         }
 
         /// Whether it has ended, now or within a while. Until [`Waiter::status`] its id is not given to another process.
         pub(crate) fn has_ended_within(&mut self, while_: Duration) -> io::Result<bool> {
-            let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-            let id = id.ok_or(io::ErrorKind::InvalidInput)?;
+            let id = self.id;
             if self.descriptor.is_none() {
                 // All descriptors may be in use, and old kernels have none for processes.
                 self.descriptor = pidfd_open(id, PidfdFlags::empty()).ok();
@@ -53,8 +66,8 @@ mod by_descriptor {
             }
         }
 
-        pub(crate) fn status(mut self) -> io::Result<ExitStatus> {
-            self.child.wait()
+        pub(crate) fn status(self) -> io::Result<ExitStatus> {
+            wait(self.id)
         }
     }
 
@@ -98,7 +111,7 @@ mod by_descriptor {
 mod by_thread {
     use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 
-    use super::{Child, Duration, ExitStatus, io};
+    use super::{Duration, ExitStatus, Pid, io, wait};
 
     #[derive(Debug)]
     pub(crate) struct Waiter {
@@ -107,10 +120,10 @@ mod by_thread {
     }
 
     impl Waiter {
-        pub(crate) fn new(mut child: Child) -> Self {
+        pub(crate) fn new(id: Pid) -> Self {
             let (send, status) = channel();
             std::thread::spawn(move || {
-                let _ = send.send(child.wait());
+                let _ = send.send(wait(id));
             });
             Waiter { status, ended: None }
         }

@@ -4,3 +4,4 @@
 
 pub(crate) mod identity;
 pub(crate) mod orphans;
+pub(crate) mod spawn;

@@ -80,7 +80,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("programs", &["diagnostic", "digest"]),
     ("key", &["digest", "graph", "record"]),
     ("why", &["key"]),
-    ("executor", &["graph", "processes"]),
+    ("executor", &["gpus", "graph", "machine", "processes"]),
     ("pipeline", &["diagnostic", "digest", "gpus", "graph", "programs", "yaml"]),
     ("store", &["digest", "key", "processes", "record"]),
     ("plan", &["digest", "graph", "key", "programs", "record", "store", "why"]),

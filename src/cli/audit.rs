@@ -38,16 +38,16 @@ pub(crate) fn run(command: &AuditCommand, common: &Common) -> Result<(), Failure
         let hint = "name another folder, or remove it";
         return Err(Failure::wrong_with_hint(format!("`{}` is there already", keep.display()), hint));
     }
+    let cores = command.jobs.unwrap_or_else(|| u32::try_from(machine::cores()).unwrap_or(1));
+    let gpus = Gpus::visible(&context.environment, context.machine.gpus.len(), amd_gpus());
     let options = AuditOptions {
-        cores: command.jobs.unwrap_or_else(|| u32::try_from(machine::cores()).unwrap_or(1)),
-        memory: machine::memory_bytes(),
         environment: context.environment.clone(),
-        gpus: Gpus::visible(&context.environment, context.machine.gpus.len(), amd_gpus()),
+        gpus: gpus.clone(),
         locks: context.locks(),
         confiner: confine::confiner(),
         keep: command.keep.clone(),
     };
-    let executor = Local::default();
+    let executor = Local::new(cores, machine::memory_bytes(), gpus.count());
     let audit = Audit::new(&context.loaded, &context.store, &executor, options);
     signals::listen(audit.interrupter())?;
     let (mut same, mut differ, mut failed) = (0, 0, 0);

@@ -63,20 +63,19 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
     let forced: BTreeSet<_> = context.instances(&command.force)?.into_iter().collect();
     let most = bound_of(command.max_size, &context.store)?;
     let cores = command.jobs.unwrap_or_else(|| u32::try_from(machine::cores()).unwrap_or(1));
+    let gpus = Gpus::visible(&context.environment, context.machine.gpus.len(), amd_gpus());
     let options = RunOptions {
         targets: if targets.is_empty() { Vec::new() } else { targets.into_iter().chain(forced.clone()).collect() },
         forced,
-        cores,
-        memory: machine::memory_bytes(),
         keep_going: command.keep_going,
         resume: !command.no_resume,
         environment: context.environment.clone(),
         remote: url_digest(common, context.loaded.store.as_ref()),
-        gpus: Gpus::visible(&context.environment, context.machine.gpus.len(), amd_gpus()),
+        gpus: gpus.clone(),
         locks: context.locks(),
         confiner: confine::confiner(),
     };
-    let executor = Local::default();
+    let executor = Local::new(cores, machine::memory_bytes(), gpus.count());
     let run = Run::new(&context.loaded, &context.store, &executor, options);
     signals::listen(run.interrupter())?;
     let mut reporter = Failures { inner: reporter(common.json), failed: Vec::new() };

@@ -10,21 +10,23 @@ pub struct Budget {
     cores: u32,
     memory: u64,
     total_cores: u32,
-    total_memory: u64,
-    total_gpus: u32,
     gpus: Vec<u32>,
     running: usize,
+    /// How many gave back early.
+    storing: u32,
 }
 
 /// What a stage has been given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Share {
+pub struct Taken {
     /// Cores.
     pub cores: u32,
     /// Bytes of memory; 0 if the stage named none.
     pub memory: u64,
     /// Positions of its GPUs in the pool.
     pub gpus: Vec<u32>,
+    /// Whether cores and memory were given back before the end.
+    early: bool,
 }
 
 impl Budget {
@@ -33,21 +35,7 @@ impl Budget {
     pub fn new(cores: u32, memory: u64, gpus: u32) -> Self {
         let cores = cores.max(1);
         let list = (0..gpus).rev().collect();
-        Budget { cores, memory, total_cores: cores, total_memory: memory, total_gpus: gpus, gpus: list, running: 0 }
-    }
-
-    /// Why a stage could never run here, if so.
-    #[must_use]
-    pub fn refusal(&self, needs: &Needs) -> Option<String> {
-        if needs.gpus > self.total_gpus {
-            return Some(format!("it needs {} GPUs, and this machine has {}", needs.gpus, self.total_gpus));
-        }
-        if needs.memory > self.total_memory {
-            let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
-            let (asked, total) = (gib(needs.memory), gib(self.total_memory));
-            return Some(format!("it needs {asked:.1} GiB of memory, and this machine has {total:.1}"));
-        }
-        None
+        Budget { cores, memory, total_cores: cores, gpus: list, running: 0, storing: 0 }
     }
 
     /// Whether no core is free, so that nothing can be taken.
@@ -62,7 +50,7 @@ impl Budget {
     }
 
     /// Takes a share, if it is free. A stage that asks for more cores than there are gets all of them.
-    pub fn take(&mut self, needs: &Needs, alone: bool) -> Option<Share> {
+    pub fn take(&mut self, needs: &Needs, alone: bool) -> Option<Taken> {
         let cores = match needs.cpus {
             CpuNeed::Count(count) if !alone => count.clamp(1, self.total_cores),
             _ => self.total_cores,
@@ -75,22 +63,28 @@ impl Budget {
         self.memory -= needs.memory;
         self.running += 1;
         let gpus = (0..needs.gpus).filter_map(|_| self.gpus.pop()).collect();
-        Some(Share { cores, memory: needs.memory, gpus })
+        Some(Taken { cores, memory: needs.memory, gpus, early: false })
     }
 
-    /// Gives back the cores and memory of a share whose stage has ended, though there is still work to do about it:
-    /// until that is done, nothing runs alone.
-    pub fn give_back_early(&mut self, share: &mut Share) {
-        self.cores += std::mem::take(&mut share.cores);
-        self.memory += std::mem::take(&mut share.memory);
+    /// Gives back the cores and memory of a stage that has ended, though there is still work to do about it: until that
+    /// is done, nothing runs alone. So many may be worked on that a core is left for them; with one core all goes one by
+    /// one.
+    pub fn give_back_early(&mut self, taken: &mut Taken) {
+        if !taken.early && self.storing + 1 < self.total_cores {
+            taken.early = true;
+            self.storing += 1;
+            self.cores += std::mem::take(&mut taken.cores);
+            self.memory += std::mem::take(&mut taken.memory);
+        }
     }
 
-    /// Gives a share back.
-    pub fn give_back(&mut self, share: &Share) {
-        self.cores += share.cores;
-        self.memory += share.memory;
+    /// Gives back what a stage has.
+    pub fn give_back(&mut self, taken: &Taken) {
+        self.cores += taken.cores;
+        self.memory += taken.memory;
+        self.storing -= u32::from(taken.early);
         self.running -= 1;
-        self.gpus.extend(&share.gpus);
+        self.gpus.extend(&taken.gpus);
         self.gpus.sort_unstable_by(|a, b| b.cmp(a));
     }
 }
@@ -108,7 +102,7 @@ mod tests {
     fn shares_never_add_up_to_more_than_there_is() {
         let mut budget = Budget::new(4, 100, 2);
         let first = budget.take(&needs(3, 60, 1), false).unwrap();
-        assert_eq!(first, Share { cores: 3, memory: 60, gpus: vec![0] });
+        assert_eq!((first.cores, first.memory, first.gpus.as_slice()), (3, 60, [0].as_slice()));
         assert!(budget.take(&needs(2, 0, 0), false).is_none(), "cores");
         assert!(budget.take(&needs(1, 50, 0), false).is_none(), "memory");
         assert!(budget.take(&needs(1, 0, 2), false).is_none(), "GPUs");
@@ -132,15 +126,12 @@ mod tests {
     fn more_cores_than_there_are_means_all() {
         let mut budget = Budget::new(2, 0, 0);
         assert_eq!(budget.take(&needs(64, 0, 0), false).unwrap().cores, 2);
-        assert!(budget.refusal(&needs(64, 0, 0)).is_none());
-        assert!(budget.refusal(&needs(1, 0, 1)).unwrap().contains("GPUs"));
-        assert!(budget.refusal(&needs(1, 1, 0)).unwrap().contains("memory"));
     }
 
     #[test]
     fn what_is_stored_leaves_its_cores_but_nothing_runs_alone_beside_it() {
-        let mut budget = Budget::new(1, 100, 0);
-        let needs = Needs { cpus: CpuNeed::Count(1), memory: 60, gpus: 0 };
+        let mut budget = Budget::new(2, 100, 0);
+        let needs = Needs { cpus: CpuNeed::Count(2), memory: 60, gpus: 0 };
         let mut share = budget.take(&needs, false).unwrap();
         assert_eq!(budget.take(&needs, false), None);
         budget.give_back_early(&mut share);

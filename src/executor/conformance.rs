@@ -8,24 +8,36 @@ use std::time::Duration;
 
 use nnf_contract::Event;
 
-use crate::executor::{Ended, Executor, Job, Local, Stop, Watcher, tail};
+use crate::executor::{
+    Command, Ended, Executor, ExecutorError, Handle, Local, Offer, Request, Reservation, Stop, Watcher, tail,
+};
+use crate::graph::{CpuNeed, Needs};
+
+const SHORT: Duration = Duration::from_millis(100);
+const NEEDS: Needs = Needs { cpus: CpuNeed::Count(1), memory: 0, gpus: 0 };
+const WELL: Ended = Ended::Exit { code: 0 };
+const TIMED_OUT: Ended = Ended::TimedOut { limit: Some(SHORT) };
 
 /// Long enough for anything that ends by itself.
 const LONG: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 struct Heard {
-    groups: Vec<u32>,
+    handles: Vec<Handle>,
     events: Vec<Event>,
     /// Called when the stage says something, which is when it is known to run.
     then: Option<Box<dyn Fn()>>,
 }
 
 impl Watcher for Heard {
-    fn began(&mut self, id: u32) {
+    fn began(&mut self, handle: &Handle) {
         assert!(self.events.is_empty(), "it speaks before it begins");
-        self.groups.push(id);
+        self.handles.push(handle.clone());
     }
+
+    fn waits(&mut self, _: &str) {}
+
+    fn waited(&mut self) {}
 
     fn said(&mut self, event: Event) {
         self.events.push(event);
@@ -41,35 +53,52 @@ struct Suite<'a> {
 }
 
 impl Suite<'_> {
-    fn job(&self, script: &str) -> Job {
+    fn command(&self, script: &str) -> Command {
         let path = self.folder.path();
+        fs_err::write(path.join("log"), "").unwrap();
         let env = [("PATH", std::env::var_os("PATH").unwrap()), ("EVENTS", path.join("events").into())];
-        Job {
+        Command {
+            name: "suite".into(),
             argv: ["/bin/sh", "-c", script].map(Into::into).into(),
             env: env.into_iter().map(|(name, value)| (name.into(), value)).collect::<BTreeMap<_, _>>(),
             folder: path.to_owned(),
-            log: fs_err::File::create(path.join("log")).unwrap().into_file(),
+            secret: Default::default(),
+            log: path.join("log"),
+            scratch: path.join("scratch"),
+            needs: NEEDS,
+            bounds: None,
             events: path.join("events"),
             cancel: None,
             timeout: None,
         }
     }
 
-    fn execute(&self, job: Job, stop: &Stop, heard: &mut Heard) -> Ended {
+    fn room(&self) -> Reservation {
+        let request = Request { stage: "suite", needs: &NEEDS, alone: false, timeout: None };
+        match self.executor.reserve(&request) {
+            Ok(Offer::Room(room)) => room,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn execute(&self, command: Command, stop: &Stop, heard: &mut Heard) -> Ended {
+        self.try_to(&command, stop, heard).unwrap()
+    }
+
+    fn try_to(&self, command: &Command, stop: &Stop, heard: &mut Heard) -> Result<Ended, ExecutorError> {
         let _ = fs_err::remove_file(self.folder.path().join("events"));
-        self.executor.execute(job, stop, heard).unwrap()
+        Ok(self.executor.execute(command, &self.room(), stop, heard)?.ended)
     }
 
     fn simply(&self, script: &str) -> Ended {
-        self.execute(self.job(script), &Stop::default(), &mut Heard::default())
+        self.execute(self.command(script), &Stop::default(), &mut Heard::default())
     }
 
     fn run(&self) {
-        assert_eq!(self.simply("exit 0"), Ended::Success);
-        assert_eq!(self.simply("exit 7"), Ended::Failure("exit status 7".into()));
-        let Ended::Failure(how) = self.simply("kill -9 $$") else { panic!() };
-        assert!(how.starts_with("signal 9 "), "{how}");
-        self.the_environment_is_the_jobs_own();
+        assert_eq!(self.simply("exit 0"), WELL);
+        assert_eq!(self.simply("exit 7"), Ended::Exit { code: 7 });
+        assert_eq!(self.simply("kill -9 $$"), Ended::Signal { signal: 9 });
+        self.the_environment_is_its_own();
         self.all_events_in_order();
         self.too_long();
         self.stopped();
@@ -77,9 +106,9 @@ impl Suite<'_> {
         self.not_there();
     }
 
-    fn the_environment_is_the_jobs_own(&self) {
+    fn the_environment_is_its_own(&self) {
         let script = "pwd; echo to the log; echo and this >&2; test -z \"$HOME$CARGO\" && read line; test -z \"$line\"";
-        assert_eq!(self.simply(script), Ended::Success);
+        assert_eq!(self.simply(script), WELL);
         let lines = tail(&self.folder.path().join("log"), 9);
         let here = self.folder.path().canonicalize().unwrap().display().to_string();
         assert_eq!(lines, [here.as_str(), "to the log", "and this"]);
@@ -88,17 +117,17 @@ impl Suite<'_> {
     fn all_events_in_order(&self) {
         let mut heard = Heard::default();
         let script = "for i in 1 2 3; do echo '{\"event\":\"note\",\"text\":\"'$i'\"}' >> $EVENTS; sleep 0.06; done; echo '{\"event\":\"note\",\"text\":\"last\"}' >> $EVENTS";
-        assert_eq!(self.execute(self.job(script), &Stop::default(), &mut heard), Ended::Success);
+        assert_eq!(self.execute(self.command(script), &Stop::default(), &mut heard), WELL);
         let note = |text: &str| Event::Note { text: text.into() };
         assert_eq!(heard.events, ["1", "2", "3", "last"].map(note));
-        assert_eq!(heard.groups.len(), 1);
+        assert_eq!(heard.handles.len(), 1);
     }
 
     fn too_long(&self) {
-        let job = Job { timeout: Some(Duration::from_millis(100)), ..self.job("sleep 600") };
-        assert_eq!(self.execute(job, &Stop::default(), &mut Heard::default()), Ended::TimedOut);
-        let job = Job { timeout: Some(LONG), ..self.job("exit 3") };
-        assert_eq!(self.execute(job, &Stop::default(), &mut Heard::default()), Ended::Failure("exit status 3".into()));
+        let command = Command { timeout: Some(SHORT), ..self.command("sleep 600") };
+        assert_eq!(self.execute(command, &Stop::default(), &mut Heard::default()), TIMED_OUT);
+        let command = Command { timeout: Some(LONG), ..self.command("exit 3") };
+        assert_eq!(self.execute(command, &Stop::default(), &mut Heard::default()), Ended::Exit { code: 3 });
     }
 
     fn stopped(&self) {
@@ -108,7 +137,7 @@ impl Suite<'_> {
             let asked = std::rc::Rc::clone(&stop);
             let then = move || if kill { asked.kill() } else { asked.ask() };
             let mut heard = Heard { then: Some(Box::new(then)), ..Heard::default() };
-            assert_eq!(self.execute(self.job(&format!("{says}; {script}")), &stop, &mut heard), Ended::Stopped);
+            assert_eq!(self.execute(self.command(&format!("{says}; {script}")), &stop, &mut heard), Ended::Stopped);
         }
     }
 
@@ -116,24 +145,26 @@ impl Suite<'_> {
     fn cancelled(&self) {
         let cancel = self.folder.path().join("cancel");
         let waits = "while ! test -e cancel; do sleep 0.02; done";
-        for (end, expected) in [("exit 0", Ended::Success), ("exit 1", Ended::TimedOut)] {
-            let timeout = Some(Duration::from_millis(100));
-            let job = Job { cancel: Some(cancel.clone()), timeout, ..self.job(&format!("{waits}; {end}")) };
-            assert_eq!(self.execute(job, &Stop::default(), &mut Heard::default()), expected);
+        for (end, expected) in [("exit 0", WELL), ("exit 1", TIMED_OUT)] {
+            let timeout = Some(SHORT);
+            let command = Command { cancel: Some(cancel.clone()), timeout, ..self.command(&format!("{waits}; {end}")) };
+            assert_eq!(self.execute(command, &Stop::default(), &mut Heard::default()), expected);
             fs_err::remove_file(&cancel).unwrap();
         }
     }
 
     fn not_there(&self) {
-        let mut job = self.job("");
-        job.argv[0] = Path::new("/no/such/program").into();
-        let error = self.executor.execute(job, &Stop::default(), &mut Heard::default()).unwrap_err();
-        assert!(error.starts_with("`/no/such/program` does not start: "), "{error}");
+        let mut command = self.command("");
+        command.argv[0] = Path::new("/no/such/program").into();
+        let error = self.try_to(&command, &Stop::default(), &mut Heard::default()).unwrap_err();
+        let ExecutorError::NotStarted { program, .. } = error else { panic!("{error}") };
+        assert_eq!(program, "/no/such/program");
     }
 }
 
 #[test]
 fn processes_of_this_machine_conform() {
-    let executor = Local { cancel_grace: LONG, signal_grace: LONG };
+    let mut executor = Local::new(2, 1 << 30, 0);
+    (executor.cancel_grace, executor.signal_grace) = (LONG, LONG);
     Suite { executor: &executor, folder: tempfile::tempdir().unwrap() }.run();
 }

@@ -1,65 +1,108 @@
 //! Carries out commands as processes of this machine, one session each.
 //!
-//! It does not know budgets; whoever calls it has taken a share.
+//! All that is this machine's own lies behind it: the budget, the GPUs, the locks between engines, the sandbox.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+use nnf_contract::Machine;
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::executor::budget::{Budget, Taken};
 use crate::executor::events::Tail;
 use crate::executor::logs::Trim;
 use crate::executor::wait::Waiter;
-use crate::executor::{Ended, Executor, Job, Stop, Watcher};
-use crate::processes::orphans;
+use crate::executor::{
+    Capacity, Command, Ended, Execution, Executor, ExecutorError, Handle, Held, Offer, Recovered, Refusal, Request,
+    Reservation, Share, Stop, Watcher,
+};
+use crate::machine::this_machine;
 use crate::processes::spawn::spawn;
+use crate::processes::{identity, orphans};
 
 /// How often events, timeouts and stops are looked at.
 const TICK: Duration = Duration::from_millis(50);
 
+/// Its name.
+const NAME: &str = "local";
+
 /// Processes of this machine.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Local {
     /// How long a stage may take to heed its cancel file.
     pub cancel_grace: Duration,
     /// How long a stage may take to heed the signal to end, before it is killed.
     pub signal_grace: Duration,
+    capacity: Capacity,
+    budget: Arc<Mutex<Budget>>,
+    machine: OnceLock<Machine>,
 }
 
-impl Default for Local {
-    fn default() -> Self {
-        Local { cancel_grace: Duration::from_secs(15), signal_grace: Duration::from_secs(5) }
+/// A share of the budget, until it is dropped.
+struct Part {
+    budget: Arc<Mutex<Budget>>,
+    taken: Mutex<Taken>,
+}
+
+impl Held for Part {
+    fn computed(&self) {
+        lock(&self.budget).give_back_early(&mut lock(&self.taken));
     }
 }
 
-impl Executor for Local {
-    fn execute(&self, job: Job, stop: &Stop, watcher: &mut dyn Watcher) -> Result<Ended, String> {
-        let mut tail = Tail::new(&job.events);
-        orphans::adopt();
-        let group = start(&job)?;
-        let id = group.as_raw_nonzero().get().unsigned_abs();
-        watcher.began(id);
+impl Drop for Part {
+    fn drop(&mut self) {
+        lock(&self.budget).give_back(&lock(&self.taken));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Local {
+    /// This machine, as far as a run may use it.
+    #[must_use]
+    pub fn new(cores: u32, memory: u64, gpus: u32) -> Self {
+        let cores = cores.max(1);
+        Local {
+            cancel_grace: Duration::from_secs(15),
+            signal_grace: Duration::from_secs(5),
+            capacity: Capacity { cores, memory, gpus },
+            budget: Arc::new(Mutex::new(Budget::new(cores, memory, gpus))),
+            machine: OnceLock::new(),
+        }
+    }
+
+    fn watch(&self, command: &Command, group: Pid, stop: &Stop, watcher: &mut dyn Watcher) -> Watched {
+        let mut tail = Tail::new(&command.events);
+        let log = File::options().append(true).open(&command.log).ok();
+        let (began, started) = (Timestamp::now(), Instant::now());
         let mut trim = Trim::default();
         let mut waiter = Waiter::new(group);
-        let mut ending = Ending { executor: self, job: &job, group, phase: Phase::Running, began: Instant::now() };
+        let mut ending = Ending { executor: self, command, group, phase: Phase::Running, began: started };
         // One that can be watched no more is ended as well: it must not outlive its stage.
         let watched = loop {
             match waiter.has_ended_within(TICK) {
                 Ok(false) => {}
-                ended => break ended.map_err(|error| format!("its process was lost: {error}")),
+                ended => break ended,
             }
             ending.tick(stop);
             tail.read().0.into_iter().for_each(|event| watcher.said(event));
-            trim.look(&job.log);
+            log.iter().for_each(|log| trim.look(log));
         };
-        trim.look(&job.log);
+        let seconds = started.elapsed().as_secs_f64();
+        log.iter().for_each(|log| trim.look(log));
         // What the stage left running has no business beyond it.
         ending.signal(Signal::KILL);
         let status = waiter.status();
-        orphans::end_children(id, job.env.get(OsStr::new(orphans::MARK)).map(Path::new));
+        orphans::end_children(number(group), command.env.get(OsStr::new(orphans::MARK)).map(Path::new));
         loop {
             let (events, more) = tail.read();
             events.into_iter().for_each(|event| watcher.said(event));
@@ -67,14 +110,92 @@ impl Executor for Local {
                 break;
             }
         }
-        watched.map(|_| ending.verdict(status, stop))
+        let ended = watched.map(|_| ending.verdict(status, stop));
+        (ended.map_err(|error| ExecutorError::Lost { why: error.to_string() }), began, seconds)
     }
 }
 
-fn start(job: &Job) -> Result<Pid, String> {
-    let program = job.argv.first().ok_or("the command is empty")?;
-    spawn(&job.argv, &job.env, &job.folder, &job.log)
-        .map_err(|error| format!("`{}` does not start: {error}", program.to_string_lossy()))
+type Watched = (Result<Ended, ExecutorError>, Timestamp, f64);
+
+impl Executor for Local {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn capacity(&self) -> Capacity {
+        self.capacity
+    }
+
+    fn machine(&self, request: &Request<'_>) -> Result<Machine, ExecutorError> {
+        // To look takes a while, and only what measures rests on it.
+        Ok(if request.alone { this_machine() } else { self.machine.get_or_init(this_machine).clone() })
+    }
+
+    fn reserve(&self, request: &Request<'_>) -> Result<Offer, Refusal> {
+        self.capacity.fits(request.needs, "this machine")?;
+        let mut budget = lock(&self.budget);
+        if budget.is_used_up() {
+            return Ok(Offer::Full);
+        }
+        let Some(taken) = budget.take(request.needs, request.alone) else { return Ok(Offer::NotNow) };
+        let share = Share { cores: taken.cores, memory: taken.memory, gpus: taken.gpus.clone(), variables: Vec::new() };
+        let part = Part { budget: Arc::clone(&self.budget), taken: Mutex::new(taken) };
+        Ok(Offer::Room(Reservation::new(share, Box::new(part))))
+    }
+
+    fn execute(
+        &self,
+        command: &Command,
+        reservation: &Reservation,
+        stop: &Stop,
+        watcher: &mut dyn Watcher,
+    ) -> Result<Execution, ExecutorError> {
+        orphans::adopt();
+        let group = start(command, &reservation.share)?;
+        let id = number(group);
+        let started = identity::start_time(id).unwrap_or_default();
+        watcher.began(&Handle { executor: NAME.into(), id: format!("{id} {started}") });
+        let (ended, began, seconds) = self.watch(command, group, stop, watcher);
+        let machine = self.machine.get_or_init(this_machine).clone();
+        Ok(Execution { ended: ended?, began, seconds, machine })
+    }
+
+    fn recover(&self, handle: &Handle) -> Result<Recovered, ExecutorError> {
+        let mut words = handle.id.split_whitespace();
+        if let Some(leader) = words.next().and_then(|id| id.parse().ok())
+            && identity::end_group(leader, words.next().unwrap_or_default())
+        {
+            tracing::warn!("process {leader}, left by a killed run, was ended");
+        }
+        Ok(Recovered::Gone)
+    }
+
+    fn resume(
+        &self,
+        _: &Handle,
+        _: &Command,
+        _: &Reservation,
+        _: &Stop,
+        _: &mut dyn Watcher,
+    ) -> Result<Execution, ExecutorError> {
+        Err(ExecutorError::Lost { why: "a process of another engine cannot be watched".into() })
+    }
+}
+
+fn number(group: Pid) -> u32 {
+    group.as_raw_nonzero().get().unsigned_abs()
+}
+
+fn start(command: &Command, share: &Share) -> Result<Pid, ExecutorError> {
+    let program = command.argv.first().ok_or(ExecutorError::Empty)?;
+    let file = |error: std::io::Error| ExecutorError::File { file: "its log".into(), why: error.to_string() };
+    let log = File::options().append(true).open(&command.log).map_err(file)?;
+    let mut env = command.env.clone();
+    env.extend(share.variables.iter().map(|(name, value)| (name.into(), value.clone())));
+    spawn(&command.argv, &env, &command.folder, &log).map_err(|error| ExecutorError::NotStarted {
+        program: program.to_string_lossy().into_owned(),
+        why: error.to_string(),
+    })
 }
 
 /// How far the ending of a process group has come.
@@ -89,7 +210,7 @@ enum Phase {
 
 struct Ending<'a> {
     executor: &'a Local,
-    job: &'a Job,
+    command: &'a Command,
     group: Pid,
     phase: Phase,
     began: Instant,
@@ -97,7 +218,7 @@ struct Ending<'a> {
 
 impl Ending<'_> {
     fn timed_out(&self) -> bool {
-        self.job.timeout.is_some_and(|limit| self.began.elapsed() > limit)
+        self.command.timeout.is_some_and(|limit| self.began.elapsed() > limit)
     }
 
     fn tick(&mut self, stop: &Stop) {
@@ -108,7 +229,7 @@ impl Ending<'_> {
         }
         match self.phase {
             Phase::Running if stop.asked() || self.timed_out() => {
-                let told = self.job.cancel.as_ref().is_some_and(|file| fs_err::write(file, "").is_ok());
+                let told = self.command.cancel.as_ref().is_some_and(|file| fs_err::write(file, "").is_ok());
                 if told {
                     self.phase = Phase::Cancelled(Instant::now());
                 } else {
@@ -138,20 +259,15 @@ impl Ending<'_> {
         // cancel file is another matter: a stage that heeds it ends well only when its work is done.
         let ended_by_itself = matches!(self.phase, Phase::Running | Phase::Cancelled(_));
         match status {
-            Ok(status) if status.success() && ended_by_itself => Ended::Success,
+            Ok(status) if status.success() && ended_by_itself => Ended::Exit { code: 0 },
             _ if !matches!(self.phase, Phase::Running) && stop.asked() => Ended::Stopped,
-            _ if !matches!(self.phase, Phase::Running) => Ended::TimedOut,
-            Ok(status) => Ended::Failure(in_words(status)),
-            Err(error) => Ended::Failure(format!("its end is not known: {error}")),
+            _ if !matches!(self.phase, Phase::Running) => Ended::TimedOut { limit: self.command.timeout },
+            Ok(status) => match (status.code(), status.signal()) {
+                (Some(code), _) => Ended::Exit { code },
+                (None, Some(signal)) => Ended::Signal { signal },
+                (None, None) => Ended::Unknown { why: "the system gives no status".into() },
+            },
+            Err(error) => Ended::Unknown { why: error.to_string() },
         }
-    }
-}
-
-fn in_words(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit status {code}"),
-        (None, Some(9)) => "signal 9 (killed; the system may have run out of memory)".into(),
-        (None, Some(signal)) => format!("signal {signal}"),
-        (None, None) => "an unknown status".into(),
     }
 }

@@ -1,104 +1,102 @@
-//! How one attempt of a stage is carried out: a command line, watched until it ends.
+//! Where stages run, and how one attempt of a stage is carried out: a command line, watched until it ends.
 //!
-//! It does not know stages, keys or the store.
+//! An executor does not know keys or the store. Read `Executor` first; each implementation passes `conformance`.
 
 mod budget;
+mod command;
 mod confine;
 #[cfg(test)]
 mod conformance;
+mod ended;
+mod error;
 mod events;
+mod handle;
 mod local;
 mod logs;
+mod room;
+#[cfg(test)]
+mod scripted;
+mod stop;
 mod wait;
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::fs::File;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
+use nnf_contract::{Event, Machine};
 
-use nnf_contract::Event;
-
-pub use budget::{Budget, Share};
+pub use budget::Budget;
+pub use command::Command;
 pub use confine::{Bounds, ConfineError, can_confine, confine};
+pub use ended::{Ended, Execution};
+pub use error::ExecutorError;
+pub use handle::{Handle, Recovered};
 pub use local::Local;
 pub use logs::{capped, copy, tail};
-
-/// One command to carry out.
-#[derive(Debug)]
-pub struct Job {
-    /// The program by its absolute path, and its arguments.
-    pub argv: Vec<OsString>,
-    /// Its whole environment.
-    pub env: BTreeMap<OsString, OsString>,
-    /// Folder to start in.
-    pub folder: PathBuf,
-    /// Where its standard output and standard error go.
-    pub log: File,
-    /// The file to which it appends events.
-    pub events: PathBuf,
-    /// A file whose appearance asks it to stop; for stages that keep checkpoints.
-    pub cancel: Option<PathBuf>,
-    /// Longest time that it may take.
-    pub timeout: Option<Duration>,
-}
-
-/// How a command ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// With exit status 0.
-    Success,
-    /// With another exit status, or by a signal; in words.
-    Failure(String),
-    /// It took longer than it may, and was ended.
-    TimedOut,
-    /// It was stopped because the run was.
-    Stopped,
-}
-
-/// How urgently running commands are to end. Shared by all of a run; it only ever rises.
-#[derive(Debug, Default)]
-pub struct Stop(AtomicU8);
-
-impl Stop {
-    /// Asks commands to end: first by their cancel file, then by signals.
-    pub fn ask(&self) {
-        self.0.fetch_max(1, Ordering::SeqCst);
-    }
-
-    /// Kills commands.
-    pub fn kill(&self) {
-        self.0.fetch_max(2, Ordering::SeqCst);
-    }
-
-    /// Whether commands are to end.
-    #[must_use]
-    pub fn asked(&self) -> bool {
-        self.0.load(Ordering::SeqCst) > 0
-    }
-
-    /// Whether commands are to be killed.
-    #[must_use]
-    pub fn killing(&self) -> bool {
-        self.0.load(Ordering::SeqCst) > 1
-    }
-}
+pub use room::{Capacity, Held, Offer, Refusal, Request, Reservation, Share};
+#[cfg(test)]
+pub(crate) use scripted::Scripted;
+pub use stop::Stop;
 
 /// What an attempt tells while it runs.
 pub trait Watcher {
-    /// The process group has begun; its id.
-    fn began(&mut self, id: u32);
+    /// The command was started, or handed to whoever will start it. Nothing of it may run before this was said, except
+    /// for the moment that it takes to say it.
+    fn began(&mut self, handle: &Handle);
+    /// It waits for something other than room, such as a lock of the machine or a place in a queue; in words.
+    fn waits(&mut self, what: &str);
+    /// It does not wait any more.
+    fn waited(&mut self);
     /// The stage said something.
     fn said(&mut self, event: Event);
 }
 
-/// Something that carries out commands.
+/// Where stages run.
 pub trait Executor: Send + Sync {
+    /// Its name in records, events and `--executor`.
+    fn name(&self) -> &str;
+
+    /// What may run at once.
+    fn capacity(&self) -> Capacity;
+
+    /// The machine on which such a command will run, for the key of what measures. It may take its time.
+    ///
+    /// # Errors
+    /// When it cannot be found out.
+    fn machine(&self, request: &Request<'_>) -> Result<Machine, ExecutorError>;
+
+    /// Takes room for a command, if there is some now. It does not wait.
+    ///
+    /// # Errors
+    /// When there never will be.
+    fn reserve(&self, request: &Request<'_>) -> Result<Offer, Refusal>;
+
     /// Carries out a command and returns when it, and all that it started, has ended. Events are passed on in order, all
     /// of them before this returns.
     ///
     /// # Errors
-    /// When the command could not be started; in words.
-    fn execute(&self, job: Job, stop: &Stop, watcher: &mut dyn Watcher) -> Result<Ended, String>;
+    /// When the command could not be started, or not be watched to its end.
+    fn execute(
+        &self,
+        command: &Command,
+        reservation: &Reservation,
+        stop: &Stop,
+        watcher: &mut dyn Watcher,
+    ) -> Result<Execution, ExecutorError>;
+
+    /// What became of a command of an engine that was killed. Where it cannot be watched any more it is ended: when this
+    /// says that it is gone, nothing of it runs.
+    ///
+    /// # Errors
+    /// When it cannot be found out. Then its folder stays.
+    fn recover(&self, handle: &Handle) -> Result<Recovered, ExecutorError>;
+
+    /// Goes on with a command that was found alive, as if it had been started here. Events are passed on from the first.
+    ///
+    /// # Errors
+    /// As of [`Executor::execute`].
+    fn resume(
+        &self,
+        handle: &Handle,
+        command: &Command,
+        reservation: &Reservation,
+        stop: &Stop,
+        watcher: &mut dyn Watcher,
+    ) -> Result<Execution, ExecutorError>;
 }

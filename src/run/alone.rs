@@ -16,7 +16,7 @@ use super::worker::{Assignment, Failure};
 impl Assignment<'_> {
     /// The locks of the GPUs that are this stage's.
     pub(super) fn own_gpus(&self) -> Result<Vec<File>, Failure> {
-        let mut own = self.share.gpus.clone();
+        let mut own = self.reservation.share.gpus.clone();
         // In one order, so that two runs which need several never wait for each other.
         own.sort_unstable();
         let path = |position: &u32| lock_path(self.context.locks, self.context.gpus, *position);
@@ -42,11 +42,6 @@ impl Assignment<'_> {
             std::thread::sleep(Duration::from_millis(100));
         }
     }
-}
-
-/// Whether no other run uses a GPU just now.
-pub(super) fn is_free(locks: &Path, gpus: &Gpus, position: u32) -> bool {
-    open(&lock_path(locks, gpus, position)).is_ok_and(|file| file.try_lock().is_ok())
 }
 
 fn lock_path(locks: &Path, gpus: &Gpus, position: u32) -> PathBuf {

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use nnf_contract::Machine;
 
-use crate::executor::{Budget, Executor, Share, Stop};
+use crate::executor::{Executor, Offer, Request, Stop};
 use crate::gpus::Gpus;
 use crate::graph::{Graph, InstanceId};
 use crate::pipeline::Loaded;
@@ -26,10 +26,6 @@ use super::workers::Workers;
 
 /// How to audit.
 pub struct AuditOptions {
-    /// Cores for all stages together.
-    pub cores: u32,
-    /// Bytes of memory for all stages together.
-    pub memory: u64,
     /// The engine's environment.
     pub environment: BTreeMap<OsString, OsString>,
     /// The GPUs that stages may be given.
@@ -73,8 +69,7 @@ struct Going<'a> {
     keep: Option<&'a Path>,
     stored: BTreeMap<InstanceId, Known>,
     waiting: Vec<InstanceId>,
-    running: BTreeMap<InstanceId, Share>,
-    budget: Budget,
+    running: BTreeSet<InstanceId>,
 }
 
 impl<'a> Audit<'a> {
@@ -127,8 +122,7 @@ impl<'a> Audit<'a> {
             keep: self.options.keep.as_deref(),
             stored,
             waiting: chosen.iter().rev().copied().collect(),
-            running: BTreeMap::new(),
-            budget: Budget::new(self.options.cores, self.options.memory, self.options.gpus.count()),
+            running: BTreeSet::new(),
         };
         std::thread::scope(|scope| {
             let workers = Workers::new(scope);
@@ -191,32 +185,41 @@ impl<'a> Going<'a> {
                 break;
             }
             let looked = context.around.look(instance, &|from| self.stored.get(&from).cloned());
-            let looked = match (looked, self.budget.refusal(&instance.needs)) {
-                (Ok(Some(looked)), None) => looked,
+            let (looked, reservation) = match (looked, context.executor.reserve(&Request::from(instance))) {
+                (Ok(Some(looked)), Ok(Offer::Room(reservation))) => (looked, reservation),
+                (Ok(Some(_)), Ok(_)) => break,
                 (looked, refusal) => {
                     self.waiting.pop();
-                    let error = refusal.or(looked.err().map(|e| e.to_string()));
+                    let error = refusal.err().map(|e| e.to_string()).or(looked.err().map(|e| e.to_string()));
                     let error = error.unwrap_or_else(|| "an input of it is not known".into());
                     told(self.audited(id, 0.0, Verdict::Failed { error, log_end: Vec::new() }));
                     continue;
                 }
             };
-            let Some(share) = self.budget.take(&instance.needs, instance.measures) else { break };
             self.waiting.pop();
-            self.running.insert(id, share.clone());
+            self.running.insert(id);
             let producers = graph.producers(id).into_iter();
             let producers = producers.filter_map(|from| Some((from, self.stored.get(&from)?.clone()))).collect();
             let messages = messages.clone();
             let (again, mends, waited) = (true, false, Cell::default());
-            works.push(Assignment { id, instance, looked, producers, share, again, mends, context, messages, waited });
+            works.push(Assignment {
+                id,
+                instance,
+                looked,
+                producers,
+                reservation,
+                again,
+                mends,
+                context,
+                messages,
+                waited,
+            });
         }
         works
     }
 
     fn over(&mut self, id: InstanceId, outcome: Outcome) -> Option<Audited> {
-        if let Some(share) = self.running.remove(&id) {
-            self.budget.give_back(&share);
-        }
+        self.running.remove(&id);
         let failed = |error, log_end| Verdict::Failed { error, log_end };
         let (seconds, verdict) = match outcome {
             Outcome::Stopped => return None,

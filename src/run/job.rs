@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use nnf_contract::{CONTRACT_VERSION, Labelled, Task, TaskInput};
 
-use crate::executor::Job;
+use crate::executor::Command;
 use crate::graph::{Piece, Source, Work};
 use crate::record::Produced;
 use crate::store::{AttemptFolder, Checkpoint, HandedOut, StoreError};
@@ -83,13 +83,13 @@ impl Assignment<'_> {
         }
     }
 
-    pub(super) fn job(
+    pub(super) fn command(
         &self,
         folder: &AttemptFolder,
         inputs: &BTreeMap<String, TaskInput>,
         checkpoint: Option<&Checkpoint>,
-        log: std::fs::File,
-    ) -> Result<Job, Failure> {
+        log: PathBuf,
+    ) -> Result<Command, Failure> {
         let events = folder.path().join("events.jsonl");
         let cancel = checkpoint.map(|_| folder.path().join("cancel"));
         let outputs: BTreeMap<String, PathBuf> =
@@ -106,9 +106,9 @@ impl Assignment<'_> {
                     scratch: folder.scratch(),
                     checkpoint: checkpoint.map(Checkpoint::data),
                     cancel: cancel.clone(),
-                    cpus: self.share.cores,
-                    memory: (self.share.memory > 0).then_some(self.share.memory),
-                    gpus: self.context.gpus.indices(&self.share.gpus),
+                    cpus: self.reservation.share.cores,
+                    memory: (self.reservation.share.memory > 0).then_some(self.reservation.share.memory),
+                    gpus: self.context.gpus.indices(&self.reservation.share.gpus),
                     machine: self.instance.measures.then(|| self.context.machine.clone()),
                 };
                 let file = folder.path().join("task.json");
@@ -125,8 +125,20 @@ impl Assignment<'_> {
             None => argv,
         };
         let env = self.environment(folder, checkpoint, &events);
-        let folder = self.context.around.root.to_owned();
-        Ok(Job { argv, env, folder, log, events, cancel, timeout: self.instance.timeout })
+        Ok(Command {
+            name: self.instance.name.clone(),
+            argv,
+            env,
+            secret: self.instance.pass.iter().cloned().collect(),
+            folder: self.context.around.root.to_owned(),
+            log,
+            events,
+            cancel,
+            scratch: folder.scratch(),
+            timeout: self.instance.timeout,
+            needs: self.instance.needs,
+            bounds: None,
+        })
     }
 
     fn words(
@@ -196,13 +208,13 @@ impl Assignment<'_> {
         set("TMPDIR", scratch.clone().into());
         set("NNF_SCRATCH", scratch.into());
         set("NNF_EVENTS", events.into());
-        set("NNF_CPUS", self.share.cores.to_string().into());
+        set("NNF_CPUS", self.reservation.share.cores.to_string().into());
         // An import would otherwise write beside the code, which is an input that must stay as it is.
         set("PYTHONDONTWRITEBYTECODE", "1".into());
         for threads in
             ["OMP_NUM_THREADS", "RAYON_NUM_THREADS", "POLARS_MAX_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"]
         {
-            set(threads, self.share.cores.to_string().into());
+            set(threads, self.reservation.share.cores.to_string().into());
         }
         if let Some(checkpoint) = checkpoint {
             set("NNF_CHECKPOINT", checkpoint.data().into());
@@ -215,7 +227,7 @@ impl Assignment<'_> {
         for (name, value) in &self.instance.env {
             set(name, value.into());
         }
-        for (name, value) in self.context.gpus.variables(&self.share.gpus) {
+        for (name, value) in self.context.gpus.variables(&self.reservation.share.gpus) {
             set(name, value);
         }
         env

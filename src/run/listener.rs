@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use nnf_contract::Event;
 
-use crate::executor::Watcher;
+use crate::executor::{Handle, Watcher};
 use crate::store::AttemptFolder;
 
 use super::worker::{Assignment, Message};
@@ -30,10 +30,18 @@ impl<'a> Listener<'a> {
 }
 
 impl Watcher for Listener<'_> {
-    fn began(&mut self, id: u32) {
-        if let Err(error) = self.folder.note_process(id) {
+    fn began(&mut self, handle: &Handle) {
+        if let Err(error) = self.folder.note_process(&handle.id) {
             tracing::warn!("{error}");
         }
+    }
+
+    fn waits(&mut self, what: &str) {
+        self.work.waits_for(what.to_owned());
+    }
+
+    fn waited(&mut self) {
+        let _ = self.work.messages.send(Message::Waited(self.work.id));
     }
 
     fn said(&mut self, event: Event) {

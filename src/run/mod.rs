@@ -28,7 +28,7 @@ use std::time::Instant;
 use nnf_contract::Machine;
 
 use crate::digest::Key;
-use crate::executor::{Budget, Executor, Share, Stop};
+use crate::executor::{Executor, Stop};
 use crate::gpus::Gpus;
 use crate::graph::{Graph, InstanceId};
 use crate::pipeline::{Identity, Loaded};
@@ -50,10 +50,6 @@ pub struct RunOptions {
     pub targets: Vec<InstanceId>,
     /// Instances that run even if they are fresh.
     pub forced: BTreeSet<InstanceId>,
-    /// Cores for all stages together.
-    pub cores: u32,
-    /// Bytes of memory for all stages together.
-    pub memory: u64,
     /// Go on with what does not depend on a stage that failed.
     pub keep_going: bool,
     /// Heed checkpoints.
@@ -133,7 +129,7 @@ impl<'a> Run<'a> {
             confiner: &self.options.confiner,
             resume: self.options.resume,
         };
-        let mut state = State::new(self.loaded, &self.options, &context, self.options.gpus.count(), reporter);
+        let mut state = State::new(self.loaded, &self.options, &context, reporter);
         std::thread::scope(|scope| {
             let workers = Workers::new(scope);
             state.begin();
@@ -170,7 +166,7 @@ enum Stage {
     /// It must run, as soon as there is room.
     Queued(Box<Looked>, Reason),
     /// It runs.
-    Running(Share, Key, String),
+    Running(Key, String),
     /// The same work runs as another instance.
     Twin(Key),
     Done(Known),
@@ -200,10 +196,7 @@ struct State<'a> {
     twins: BTreeMap<Key, Vec<InstanceId>>,
     ready: BTreeSet<InstanceId>,
     queued: BTreeSet<InstanceId>,
-    budget: Budget,
     running: usize,
-    /// Instances whose process has ended and whose results are being stored.
-    storing: BTreeSet<InstanceId>,
     heads: BTreeMap<String, Key>,
     /// All files that instances read in place.
     files: BTreeMap<PathBuf, FileInput>,

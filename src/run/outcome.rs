@@ -31,7 +31,8 @@ impl State<'_> {
                 self.tell(RunEvent::Retrying { stage: self.stage_name(id), attempt, error });
             }
             Message::Waited(id) => self.tell(RunEvent::Waited { stage: self.stage_name(id) }),
-            Message::Storing(id) => self.stored_beside_others(id),
+            // Others may have what it computed with.
+            Message::Storing => {}
             Message::Over(id, outcome) => self.over(id, outcome),
             Message::Interrupt => {
                 let stop = self.context.stop;
@@ -46,21 +47,9 @@ impl State<'_> {
         }
     }
 
-    /// Lets others have the cores of a stage whose results are being stored. With one core all goes one by one.
-    fn stored_beside_others(&mut self, id: InstanceId) {
-        if let Stage::Running(share, ..) = &mut self.stages[id.index()]
-            && self.storing.len() + 1 < self.options.cores as usize
-        {
-            self.budget.give_back_early(share);
-            self.storing.insert(id);
-        }
-    }
-
     pub(super) fn over(&mut self, id: InstanceId, outcome: Outcome) {
         let before = std::mem::replace(&mut self.stages[id.index()], Stage::Ready);
-        let Stage::Running(share, key, because) = before else { return };
-        self.budget.give_back(&share);
-        self.storing.remove(&id);
+        let Stage::Running(key, because) = before else { return };
         self.running -= 1;
         self.working.remove(&key);
         let started = self.started.remove(&id).unwrap_or(0);
@@ -232,21 +221,13 @@ mod tests {
     use super::super::worker::{Assignment, Context};
     use super::super::{Programs, Reporter, RunOptions};
     use super::*;
-    use crate::executor::{Ended, Executor, Job, Stop, Watcher};
+    use crate::executor::{ExecutorError, Scripted, Stop};
     use crate::gpus::Gpus;
     use crate::pipeline::{LoadRequest, load};
     use crate::plan::Surroundings;
     use crate::programs::Describer;
     use crate::record::Produced;
     use crate::store::{Store, StoreOptions};
-
-    struct Nobody;
-
-    impl Executor for Nobody {
-        fn execute(&self, _: Job, _: &Stop, _: &mut dyn Watcher) -> Result<Ended, String> {
-            Err("nothing is carried out here".into())
-        }
-    }
 
     /// Names of the stages that were started.
     struct Started(Vec<String>);
@@ -278,8 +259,6 @@ mod tests {
         let options = RunOptions {
             targets: Vec::new(),
             forced: Default::default(),
-            cores: 8,
-            memory: 1 << 30,
             keep_going: true,
             resume: true,
             gpus: Gpus::visible(&environment, 0, 0),
@@ -292,11 +271,12 @@ mod tests {
         let search = options.environment[std::ffi::OsStr::new("PATH")].clone();
         let around = Surroundings::new(&store, &loaded.root, &machine, &search);
         let (folder, stop) = (store.new_run(&loaded.name).unwrap(), Stop::default());
+        let nobody = Scripted::new(8, |_| Err(ExecutorError::Empty));
         let context = Context {
             store: &store,
             around: &around,
             programs: &programs,
-            executor: &Nobody,
+            executor: &nobody,
             run: &folder,
             stop: &stop,
             machine: &machine,
@@ -308,7 +288,7 @@ mod tests {
         };
         let (send, receive) = channel();
         let mut started = Started(Vec::new());
-        let mut state = State::new(&loaded, &options, &context, 0, &mut started);
+        let mut state = State::new(&loaded, &options, &context, &mut started);
         let id = |name: &str| loaded.graph.ids().find(|id| loaded.graph.get(*id).name == name).unwrap();
         // The result as `p` commits it.
         let first = next(&mut state, &send).remove(0);

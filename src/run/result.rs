@@ -124,7 +124,7 @@ impl Assignment<'_> {
             Work::Kind { versions, .. } => versions.clone(),
             Work::Argv { .. } => BTreeMap::new(),
         };
-        environment.insert("threads".into(), self.share.cores.to_string());
+        environment.insert("threads".into(), self.reservation.share.cores.to_string());
         if self.instance.strict.is_some() {
             environment.insert("strict".into(), "true".into());
         }

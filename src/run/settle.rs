@@ -14,14 +14,12 @@ use crate::why::Reason;
 
 use super::worker::Context;
 use super::{Reporter, RunEvent, RunOptions, Stage, State, Summary};
-use crate::executor::Budget;
 
 impl<'a> State<'a> {
     pub(super) fn new(
         loaded: &'a Loaded,
         options: &'a RunOptions,
         context: &'a Context<'a>,
-        gpus: u32,
         reporter: &'a mut dyn Reporter,
     ) -> Self {
         let graph = &loaded.graph;
@@ -56,9 +54,7 @@ impl<'a> State<'a> {
             twins: BTreeMap::new(),
             ready,
             queued: BTreeSet::new(),
-            budget: Budget::new(options.cores, options.memory, gpus),
             running: 0,
-            storing: BTreeSet::new(),
             heads: context.store.heads(&loaded.name),
             files: BTreeMap::new(),
             identity: loaded.identity.as_ref(),

@@ -6,10 +6,9 @@ use std::cell::Cell;
 use std::ops::Bound;
 use std::sync::mpsc::Sender;
 
-use crate::executor::Share;
+use crate::executor::{Offer, Request, Reservation};
 use crate::graph::{CpuNeed, InstanceId};
 
-use super::alone::is_free;
 use super::worker::{Assignment, Message};
 use super::{Reason, RunEvent, Stage, State};
 
@@ -20,32 +19,29 @@ impl<'a> State<'a> {
         let mut blocked = false;
         let mut next = self.queued.first().copied();
         while let Some(id) = next {
-            if self.closing || self.budget.is_used_up() {
+            if self.closing {
                 break;
             }
             next = self.queued.range((Bound::Excluded(id), Bound::Unbounded)).next().copied();
             let instance = self.graph.get(id);
-            if let Some(why) = self.budget.refusal(&instance.needs) {
-                self.queued.remove(&id);
-                self.fail(id, None, why, 0.0, Vec::new(), false);
-                continue;
-            }
             // A stage that wants the whole machine would starve if smaller ones always went first.
-            let alone = instance.measures;
-            if blocked && !alone && instance.needs.cpus != CpuNeed::All {
+            let whole = instance.measures || instance.needs.cpus == CpuNeed::All;
+            if blocked && !whole {
                 continue;
             }
-            if instance.needs.gpus > 0 {
-                let (locks, gpus) = (&self.options.locks, &self.options.gpus);
-                self.budget.prefer_gpus(&|gpu| is_free(locks, gpus, gpu));
+            match self.context.executor.reserve(&Request::from(instance)) {
+                Ok(Offer::Room(reservation)) => {
+                    self.queued.remove(&id);
+                    works.extend(self.start_one(id, reservation, messages));
+                    self.running += 1;
+                }
+                Ok(Offer::NotNow) => blocked |= whole,
+                Ok(Offer::Full) => break,
+                Err(refusal) => {
+                    self.queued.remove(&id);
+                    self.fail(id, None, refusal.to_string(), 0.0, Vec::new(), false);
+                }
             }
-            let Some(share) = self.budget.take(&instance.needs, alone) else {
-                blocked |= alone || instance.needs.cpus == CpuNeed::All;
-                continue;
-            };
-            self.queued.remove(&id);
-            works.extend(self.start_one(id, share, messages));
-            self.running += 1;
         }
         works
     }
@@ -53,7 +49,7 @@ impl<'a> State<'a> {
     pub(super) fn start_one(
         &mut self,
         id: InstanceId,
-        share: Share,
+        reservation: Reservation,
         messages: &Sender<Message>,
     ) -> Option<Assignment<'a>> {
         let before = std::mem::replace(&mut self.stages[id.index()], Stage::Ready);
@@ -69,7 +65,7 @@ impl<'a> State<'a> {
             attempt: 1,
             expected_milliseconds: expected.map(|known| known.milliseconds),
         });
-        self.stages[id.index()] = Stage::Running(share.clone(), looked.key, because);
+        self.stages[id.index()] = Stage::Running(looked.key, because);
         self.started.insert(id, self.results);
         let producers = self.graph.producers(id).into_iter();
         Some(Assignment {
@@ -77,7 +73,7 @@ impl<'a> State<'a> {
             instance,
             looked: *looked,
             producers: producers.filter_map(|from| self.known(from).map(|known| (from, known))).collect(),
-            share,
+            reservation,
             again: self.again.contains_key(&id),
             mends: matches!(self.again.get(&id), Some(Reason::Missing(_))),
             context: self.context,

@@ -82,7 +82,7 @@ impl Assignment<'_> {
             self.may_read(path, &mut bounds)?;
         }
         bounds.write.extend(DEVICES.map(PathBuf::from));
-        if !self.share.gpus.is_empty() {
+        if !self.reservation.share.gpus.is_empty() {
             bounds.write.extend(gpu_devices());
         }
         bounds.write.extend([folder.outputs(), folder.scratch(), folder.path().join("events.jsonl")]);

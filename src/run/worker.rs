@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use nnf_contract::{Event, Machine};
 
-use crate::executor::{Ended, Executor, Share, Stop, tail};
+use crate::executor::{Ended, Execution, Executor, Reservation, Stop, tail};
 use crate::gpus::Gpus;
 use crate::graph::{Instance, InstanceId};
 use crate::plan::{Looked, Surroundings};
@@ -39,7 +39,7 @@ pub(crate) enum Message {
     /// An attempt failed and another follows.
     Retrying(InstanceId, u32, String),
     /// Its process has ended, and no other attempt follows; what it left is being stored.
-    Storing(InstanceId),
+    Storing,
     /// It is over.
     Over(InstanceId, Outcome),
     /// A person wants the run to stop.
@@ -75,7 +75,7 @@ pub(crate) struct Assignment<'a> {
     pub(crate) looked: Looked,
     /// What the producers left.
     pub(crate) producers: BTreeMap<InstanceId, Known>,
-    pub(crate) share: Share,
+    pub(crate) reservation: Reservation,
     /// Whether a record under the key is to be ignored.
     pub(crate) again: bool,
     /// Whether that is because content of it was missing, which another run may make meanwhile.
@@ -138,8 +138,11 @@ impl Assignment<'_> {
             let error = format!("nnf itself failed at it, which is a defect of nnf: {}", words(&*panic));
             failed(began, error, Vec::new(), Fault::Surroundings)
         });
+        let (id, messages) = (self.id, self.messages.clone());
+        // Its room is free by the time that the loop hears of its end.
+        drop(self);
         idle.fetch_add(1, Ordering::SeqCst);
-        let _ = self.messages.send(Message::Over(self.id, outcome));
+        let _ = messages.send(Message::Over(id, outcome));
     }
 
     /// Says what it waits for.
@@ -276,27 +279,24 @@ impl Assignment<'_> {
             checkpoint.note_needs(self.producers.values().map(|known| &known.key))?;
         }
         let (inputs, handed_out) = self.hand_out(&folder)?;
-        let log = self.context.run.create_log(&self.instance.name, attempt)?;
-        let job = self.job(&folder, &inputs, checkpoint.as_ref(), log)?;
+        self.context.run.create_log(&self.instance.name, attempt)?;
+        let log = self.context.run.log(&self.instance.name, attempt);
+        let command = self.command(&folder, &inputs, checkpoint.as_ref(), log)?;
         let aside = checkpoint.as_ref().map(Checkpoint::data);
         folder.guard(&self.instance.name, &self.looked.files, aside.as_deref())?;
         let started = Timestamp::now();
-        let began = Instant::now();
         let mut listener = Listener::new(self, &folder);
-        let ended = self.context.executor.execute(job, self.context.stop, &mut listener).map_err(Failure::Final)?;
+        let ended = self.context.executor.execute(&command, &self.reservation, self.context.stop, &mut listener);
+        let Execution { ended, seconds, .. } = ended.map_err(|error| Failure::Final(error.to_string()))?;
         let metrics = listener.into_metrics();
-        let seconds = began.elapsed().as_secs_f64();
         let failure = match ended {
-            Ended::Success => None,
+            ended if ended.well() => None,
             Ended::Stopped => Some(Failure::Stopped),
-            Ended::TimedOut => {
-                let limit = self.instance.timeout.unwrap_or_default().as_secs_f64();
-                Some(Failure::Stage(format!("it took longer than its timeout of {limit} s and was ended")))
-            }
-            Ended::Failure(how) => Some(Failure::Stage(how)),
+            ended => Some(Failure::Stage(in_words(&ended))),
         };
         if failure.is_none() && attempt > self.instance.retries {
-            let _ = self.messages.send(Message::Storing(self.id));
+            self.reservation.computed();
+            let _ = self.messages.send(Message::Storing);
         }
         let same = self.look_again(&handed_out, &folder, aside.as_deref());
         if let Some(checkpoint) = &checkpoint {
@@ -332,6 +332,23 @@ impl Assignment<'_> {
 
 fn failed(began: Instant, error: String, log_end: Vec<String>, fault: Fault) -> Outcome {
     Outcome::Failed { error, seconds: began.elapsed().as_secs_f64(), log_end, fault }
+}
+
+fn in_words(ended: &Ended) -> String {
+    match ended {
+        Ended::Exit { code } => format!("exit status {code}"),
+        Ended::Signal { signal: 9 } => "signal 9 (killed; the system may have run out of memory)".into(),
+        Ended::Signal { signal } => format!("signal {signal}"),
+        Ended::TimedOut { limit } => {
+            format!("it took longer than its timeout of {} s and was ended", limit.unwrap_or_default().as_secs_f64())
+        }
+        Ended::OutOfMemory => "it took more memory than it may and was ended".into(),
+        Ended::NodeFailed => "its machine failed".into(),
+        Ended::Preempted => "it had to make room for other work".into(),
+        Ended::Cancelled => "somebody ended it".into(),
+        Ended::Stopped => "it was stopped".into(),
+        Ended::Unknown { why } => format!("its end is not known: {why}"),
+    }
 }
 
 /// What a panic said.

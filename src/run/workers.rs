@@ -44,20 +44,12 @@ impl<'scope, 'a: 'scope> Workers<'scope, '_, 'a> {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
-    use crate::executor::{Ended, Executor, Job, Stop, Watcher};
+    use crate::executor::Scripted;
     use crate::gpus::Gpus;
     use crate::pipeline::{LoadRequest, load};
     use crate::programs::Describer;
     use crate::run::{Run, RunEvent, RunOptions};
     use crate::store::{Store, StoreOptions};
-
-    struct Broken;
-
-    impl Executor for Broken {
-        fn execute(&self, _: Job, _: &Stop, _: &mut dyn Watcher) -> Result<Ended, String> {
-            panic!("one and one was {}", 3)
-        }
-    }
 
     #[test]
     fn a_defect_of_the_engine_fails_the_stage_and_ends_the_run() {
@@ -74,8 +66,6 @@ mod tests {
         let options = RunOptions {
             targets: Vec::new(),
             forced: Default::default(),
-            cores: 2,
-            memory: 1 << 30,
             keep_going: true,
             resume: true,
             gpus: Gpus::visible(&environment, 0, 0),
@@ -93,7 +83,8 @@ mod tests {
                 }
             }
         }
-        let run = Run::new(&loaded, &store, &Broken, options);
+        let broken = Scripted::new(2, |_| panic!("one and one was {}", 3));
+        let run = Run::new(&loaded, &store, &broken, options);
         let summary = run.go(&crate::machine::this_machine(), &mut Keep(&mut said)).unwrap();
         assert_eq!((summary.failed, summary.not_started), (vec!["a".to_owned()], vec!["b".to_owned()]));
         assert!(said.len() == 1 && said[0].ends_with("a defect of nnf: one and one was 3"), "{said:?}");

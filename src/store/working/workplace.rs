@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use crate::processes::identity;
 use crate::store::local::files::FileInput;
 use crate::store::local::inventory;
 use crate::store::working::guard::{self, Guard};
@@ -165,10 +164,10 @@ impl AttemptFolder {
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn note_process(&self, id: u32) -> Result<(), StoreError> {
+    pub fn note_process(&self, id: &str) -> Result<(), StoreError> {
         let doing = StoreError::io("note a stage's process");
         // Of one length, so that the note of the folder's last attempt is overwritten in place.
-        let text = format!("{:<79}\n", format!("{id} {}", identity::start_time(id).unwrap_or_default()));
+        let text = format!("{id:<79}\n");
         let note = self.path.join(PROCESS);
         let file = fs_err::File::options().create(true).truncate(false).write(true).open(note);
         file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(doing)

@@ -1,0 +1,106 @@
+//! An executor that starts no process: a script says what comes of each command. It keeps a budget of cores, so that the
+//! run loop can be tested in milliseconds.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use nnf_contract::Machine;
+
+use crate::executor::budget::{Budget, Taken};
+use crate::executor::{
+    Capacity, Command, Ended, Execution, Executor, ExecutorError, Handle, Held, Offer, Recovered, Refusal, Request,
+    Reservation, Share, Stop, Watcher,
+};
+use crate::machine::this_machine;
+
+/// What comes of a command; it may write the outputs.
+type Script = Box<dyn Fn(&Command) -> Result<Ended, ExecutorError> + Send + Sync>;
+
+/// See the module.
+pub(crate) struct Scripted {
+    capacity: Capacity,
+    budget: Arc<Mutex<Budget>>,
+    machine: Machine,
+    script: Script,
+}
+
+struct Part(Arc<Mutex<Budget>>, Mutex<Taken>);
+
+impl Held for Part {
+    fn computed(&self) {
+        lock(&self.0).give_back_early(&mut lock(&self.1));
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        lock(&self.0).give_back(&lock(&self.1));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Scripted {
+    pub(crate) fn new(
+        cores: u32,
+        script: impl Fn(&Command) -> Result<Ended, ExecutorError> + Send + Sync + 'static,
+    ) -> Self {
+        Scripted {
+            capacity: Capacity { cores, memory: 1 << 30, gpus: 0 },
+            budget: Arc::new(Mutex::new(Budget::new(cores, 1 << 30, 0))),
+            machine: this_machine(),
+            script: Box::new(script),
+        }
+    }
+}
+
+impl Executor for Scripted {
+    fn name(&self) -> &str {
+        "scripted"
+    }
+
+    fn capacity(&self) -> Capacity {
+        self.capacity
+    }
+
+    fn machine(&self, _: &Request<'_>) -> Result<Machine, ExecutorError> {
+        Ok(self.machine.clone())
+    }
+
+    fn reserve(&self, request: &Request<'_>) -> Result<Offer, Refusal> {
+        self.capacity.fits(request.needs, "the script")?;
+        let Some(taken) = lock(&self.budget).take(request.needs, request.alone) else { return Ok(Offer::NotNow) };
+        let share = Share { cores: taken.cores, memory: taken.memory, ..Share::default() };
+        let part = Part(Arc::clone(&self.budget), Mutex::new(taken));
+        Ok(Offer::Room(Reservation::new(share, Box::new(part))))
+    }
+
+    fn execute(
+        &self,
+        command: &Command,
+        _: &Reservation,
+        _: &Stop,
+        watcher: &mut dyn Watcher,
+    ) -> Result<Execution, ExecutorError> {
+        watcher.began(&Handle { executor: "scripted".into(), id: command.name.clone() });
+        let began = Timestamp::now();
+        Ok(Execution { ended: (self.script)(command)?, began, seconds: 0.0, machine: self.machine.clone() })
+    }
+
+    fn recover(&self, _: &Handle) -> Result<Recovered, ExecutorError> {
+        Ok(Recovered::Gone)
+    }
+
+    fn resume(
+        &self,
+        _: &Handle,
+        _: &Command,
+        _: &Reservation,
+        _: &Stop,
+        _: &mut dyn Watcher,
+    ) -> Result<Execution, ExecutorError> {
+        Err(ExecutorError::Empty)
+    }
+}

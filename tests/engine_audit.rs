@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "support/damage.rs"]
+mod damage;
 #[path = "support/files.rs"]
 mod files;
 #[path = "support/ran.rs"]
@@ -13,10 +15,11 @@ mod support;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use damage::damage;
 use files::files;
 use ran::ran;
 use serde_json::Value as Json;
-use store::{blob, damage};
+use store::blob;
 use support::Project;
 
 /// `count` writes another number each time, at byte 8 of a file deep in a folder; `sum` reads that folder.

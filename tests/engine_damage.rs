@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "support/damage.rs"]
+mod damage;
 #[path = "support/files.rs"]
 mod files;
 #[path = "support/ran.rs"]
@@ -12,9 +14,10 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
+use damage::damage;
 use files::files;
 use ran::ran;
-use store::{blob, damage};
+use store::blob;
 use support::Project;
 
 const PIPELINE: &str = "params: { tail: end }

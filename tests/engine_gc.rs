@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "support/damage.rs"]
+mod damage;
 #[path = "support/files.rs"]
 mod files;
 #[path = "support/ran.rs"]
@@ -16,10 +18,11 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use damage::damage;
 use files::files;
 use ran::ran;
 use serde_json::Value as Json;
-use store::{blob, damage};
+use store::blob;
 use support::Project;
 use waiting::until;
 

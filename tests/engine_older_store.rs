@@ -3,12 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "support/files.rs"]
+mod files;
 #[path = "support/ran.rs"]
 mod ran;
 mod support;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use files::files;
 use ran::ran;
 use support::Project;
 
@@ -18,6 +22,10 @@ fn project(index: bool) -> Project {
     let older = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/older_store");
     copy(&older, &project.path(""));
     fs_err::rename(project.path("store"), project.path("artifacts")).unwrap();
+    // Git knows of no file that nobody may write.
+    for content in files(&project.path("artifacts/blobs")) {
+        fs_err::set_permissions(content, PermissionsExt::from_mode(0o444)).unwrap();
+    }
     if !index {
         fs_err::remove_dir_all(project.path("artifacts/index")).unwrap();
     }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "support/damage.rs"]
+mod damage;
 #[path = "support/files.rs"]
 mod files;
 #[path = "support/ran.rs"]
@@ -12,10 +14,11 @@ mod support;
 
 use std::path::PathBuf;
 
+use damage::damage;
 use files::files;
 use ran::ran;
 use serde_json::Value as Json;
-use store::{blob, damage};
+use store::blob;
 use support::{Outcome, Project};
 
 const PIPELINE: &str = "params: { tail: end }

@@ -68,6 +68,13 @@ fn sentence(fault: &Fault) -> String {
             let far = if *elsewhere { "; the remote store has it" } else { "" };
             format!("damaged  content {}: {}{far}", content.short(), needed_by(users))
         }
+        Fault::WrongMode { content, users, mode } => {
+            format!(
+                "wrong    mode {mode:o} of content {}, whose bytes are right: {}",
+                content.short(),
+                needed_by(users)
+            )
+        }
         Fault::MissingContent { content, users } => {
             format!("missing  content {}: {}", content.short(), needed_by(users))
         }
@@ -135,6 +142,9 @@ fn summary(verified: &Verified, repaired: Option<&Repaired>, store: &Store) {
     if done.put_aside > 0 {
         let files = counted(done.put_aside, "damaged file was", "damaged files were");
         render::out(&format!("  {files} put into {}", store.root().join("quarantine").display()));
+    }
+    if done.modes > 0 {
+        render::out(&format!("  {} put back", counted(done.modes, "mode was", "modes were")));
     }
     if done.records_removed > 0 {
         let results = counted(done.records_removed, "result was", "results were");

@@ -68,6 +68,8 @@ struct Going<'a> {
     context: &'a Context<'a>,
     keep: Option<&'a Path>,
     stored: BTreeMap<InstanceId, Known>,
+    /// Outputs whose stored files had another mode than content has, before anything was read.
+    modes: BTreeMap<(InstanceId, String), u32>,
     waiting: Vec<InstanceId>,
     running: BTreeSet<InstanceId>,
 }
@@ -100,6 +102,7 @@ impl<'a> Audit<'a> {
         let path = self.options.environment.get(std::ffi::OsStr::new("PATH")).cloned().unwrap_or_default();
         let around = Surroundings::new(self.store, &self.loaded.root, machine, &path);
         let stored = stored(&around, &self.loaded.graph, chosen)?;
+        let modes = wrong_modes(self.store, &stored, chosen)?;
         let (_room, scratch) = scratch(self.store)?;
         let (folder, stop) = (scratch.new_run(&self.loaded.name)?, Stop::default());
         let context = Context {
@@ -121,6 +124,7 @@ impl<'a> Audit<'a> {
             context: &context,
             keep: self.options.keep.as_deref(),
             stored,
+            modes,
             waiting: chosen.iter().rev().copied().collect(),
             running: BTreeSet::new(),
         };
@@ -164,6 +168,25 @@ fn stored(
         return Err(AuditError::NotFresh(without));
     }
     Ok(graph.ids().filter_map(|id| fresh(&id)).collect())
+}
+
+/// The outputs of stages whose stored files have another mode than content has.
+fn wrong_modes(
+    store: &Store,
+    stored: &BTreeMap<InstanceId, Known>,
+    chosen: &BTreeSet<InstanceId>,
+) -> Result<BTreeMap<(InstanceId, String), u32>, StoreError> {
+    let mut found = BTreeMap::new();
+    for (id, known) in stored.iter().filter(|(id, _)| chosen.contains(id)) {
+        for (name, produced) in &known.outputs {
+            if let Produced::Artifact(artifact) = produced
+                && let Some(mode) = store.wrong_mode(artifact)?
+            {
+                found.insert((*id, name.clone()), mode);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// A store of its own, in a folder that is removed when it is over, or by the next run if this program is killed. It
@@ -258,7 +281,12 @@ impl<'a> Going<'a> {
                     first_difference((real, old), (scratch, new))?
                 }
             };
-            if let Some(first) = first {
+            let mode = self.modes.get(&(id, name.clone())).map(|mode| Difference {
+                path: None,
+                offset: None,
+                what: format!("its file in the store had mode {mode:o}; somebody changed that, not the bytes"),
+            });
+            if let Some(first) = first.or(mode) {
                 self.keep(id, name, before, again.outputs.get(name))?;
                 outputs.push(OutputDifference { output: name.clone(), first });
             }

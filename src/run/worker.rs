@@ -123,7 +123,9 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::Unfit { .. } => Failure::Stage(error.to_string()),
             // What was altered is out of the store: another attempt would find no input.
-            StoreError::Altered(_) | StoreError::Input { .. } => Failure::Final(error.to_string()),
+            StoreError::Altered(_) | StoreError::AlteredBySome(_) | StoreError::Input { .. } => {
+                Failure::Final(error.to_string())
+            }
             error => Failure::Store(error),
         }
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::digest::Digest;
 use crate::record::{Artifact, Form};
+use crate::store::local::attributes::{BLOB_MODE, mode};
 use crate::store::local::{handout, tree};
 use crate::store::{HandedOut, Store, StoreError};
 
@@ -88,6 +89,29 @@ impl Store {
         match artifact.form {
             Form::Folder => tree::check(&self.blobs, &artifact.digest),
             Form::File | Form::Executable => self.blobs.checked(&artifact.digest).map(|_| ()),
+        }
+    }
+
+    /// The mode of a file of content that is here, if it is not the one that all content has; of a folder, of the first
+    /// such file in it. Reading content puts its mode back.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn wrong_mode(&self, artifact: &Artifact) -> Result<Option<u32>, StoreError> {
+        let wrong = |digest: &Digest| {
+            let meta = fs_err::symlink_metadata(self.blobs.path(digest)).ok()?;
+            Some(mode(&meta)).filter(|mode| *mode != BLOB_MODE)
+        };
+        if let Some(mode) = wrong(&artifact.digest) {
+            return Ok(Some(mode));
+        }
+        let inside = match artifact.form {
+            Form::Folder => tree::read(&self.blobs, &artifact.digest),
+            Form::File | Form::Executable => return Ok(None),
+        };
+        match inside {
+            Err(StoreError::Missing(_) | StoreError::Damaged { .. }) => Ok(None),
+            tree => Ok(tree?.blobs().find_map(|digest| wrong(&digest))),
         }
     }
 

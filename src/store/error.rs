@@ -38,6 +38,9 @@ pub enum StoreError {
     /// A stage changed what it was given to read.
     #[error("the stage changed its input `{0}`, which others may read")]
     Altered(String),
+    /// A stage changed what it and others were given to read, and it is not known which of them.
+    #[error("its input `{0}` was changed by itself, or by another stage that was given it at the same time")]
+    AlteredBySome(String),
     /// A file or folder cannot be stored.
     #[error("`{path}` cannot be stored: {why}")]
     Unfit {

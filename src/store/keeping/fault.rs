@@ -29,6 +29,15 @@ pub enum Fault {
         /// Whether a remote tier is known to have it.
         elsewhere: bool,
     },
+    /// Whole content whose file has another mode than all content has.
+    WrongMode {
+        /// Its name.
+        content: Digest,
+        /// The results that need it.
+        users: Vec<User>,
+        /// The mode.
+        mode: u32,
+    },
     /// Content that a record names, and that neither this tier nor, as far as is known, another one has.
     MissingContent {
         /// Its name.

@@ -4,6 +4,8 @@
 //! It makes nothing itself, and it asks no remote tier.
 
 use std::collections::BTreeSet;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::digest::{Digest, Key};
@@ -11,6 +13,7 @@ use crate::record::Record;
 use crate::store::keeping::fault::{Fault, User, Verified};
 use crate::store::keeping::needs::record;
 use crate::store::keeping::{gc, pins};
+use crate::store::local::attributes::BLOB_MODE;
 use crate::store::local::blob::write_atomically;
 use crate::store::local::hashing::hash_file;
 use crate::store::local::inventory;
@@ -23,6 +26,8 @@ use crate::store::{Store, StoreError, lock};
 pub struct Repaired {
     /// Blobs, records and pins that were put into `quarantine/`.
     pub put_aside: u64,
+    /// Blobs whose mode was put back.
+    pub modes: u64,
     /// Records that were removed because their content is lost; the next run makes them again where they are needed.
     pub records_removed: u64,
     /// Records that go on without their log.
@@ -68,6 +73,14 @@ impl Store {
                 if !elsewhere {
                     self.make_room(users, repaired)?;
                 }
+            }
+            Fault::WrongMode { content, .. } => {
+                // Not even the mode of a removed file is an error.
+                match fs_err::set_permissions(self.blobs.path(content), Permissions::from_mode(BLOB_MODE)) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => self.blobs.copy_anew(content)?,
+                    _ => {}
+                }
+                repaired.modes += 1;
             }
             Fault::MissingContent { content, users } => {
                 if !self.blobs.path(content).exists() {

@@ -13,6 +13,7 @@ use crate::record::{Form, Produced, Record};
 use crate::store::keeping::fault::{Fault, User, Verified};
 use crate::store::keeping::needs::{artifacts, record};
 use crate::store::keeping::pins;
+use crate::store::local::attributes::BLOB_MODE;
 use crate::store::local::hashing::hash_file_telling;
 use crate::store::local::inventory::{self, Item};
 use crate::store::local::{heads, index, records, tree};
@@ -49,6 +50,10 @@ impl Store {
         (verified.blobs, verified.bytes) = (blobs.items.len() as u64, blobs.items.iter().map(|item| item.size).sum());
         let there: HashSet<Digest> = blobs.items.iter().map(|item| item.name).collect();
         self.verify_folders(&mut wanted, &there, &damaged, &mut verified);
+        for item in blobs.items.iter().filter(|item| item.mode != BLOB_MODE && !damaged.contains(&item.name)) {
+            let users = wanted.content.get(&item.name).cloned().unwrap_or_default();
+            verified.faults.push(Fault::WrongMode { content: item.name, users, mode: item.mode });
+        }
         self.verify_content(&mut wanted, &there, damaged, &mut verified)?;
         self.verify_pins(&mut verified)?;
         self.verify_index(&wanted, &mut verified);

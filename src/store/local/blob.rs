@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use crate::digest::Digest;
+use crate::store::local::attributes::{BLOB_MODE, mode};
 use crate::store::local::hashing::hash_file;
 use crate::store::local::stamps::{Stamp, Stamps};
 use crate::store::local::sweep::Sweep;
@@ -61,7 +62,13 @@ impl Blobs {
         loop {
             let looked = SystemTime::now();
             let stamp = match fs_err::symlink_metadata(&path) {
-                Ok(meta) if meta.is_file() => Stamp::of_content(&meta),
+                Ok(meta) if meta.is_file() => {
+                    // Whoever reads it sees the mode as well. It may be another user's, who alone can put it back.
+                    if mode(&meta) != BLOB_MODE {
+                        let _ = fs_err::set_permissions(&path, Permissions::from_mode(BLOB_MODE));
+                    }
+                    Stamp::of_content(&meta)
+                }
                 Ok(_) => return Err(self.quarantine(digest)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(StoreError::Missing(*digest)),
                 Err(error) => return Err(StoreError::io("look into the store")(error)),
@@ -105,6 +112,12 @@ impl Blobs {
             Err(error) if error.kind() == io::ErrorKind::NotFound => StoreError::Missing(*digest),
             Err(error) => StoreError::io("put damaged content aside")(error),
         }
+    }
+
+    /// Puts a copy in the place of a blob whose content is whole: what else is wrong with the file is gone with it.
+    pub(crate) fn copy_anew(&self, digest: &Digest) -> Result<(), StoreError> {
+        let copy = self.copy(&self.path(digest), digest)?;
+        self.seal(&copy, digest)
     }
 
     /// Takes a file into the store; it is moved where that is possible.
@@ -174,7 +187,7 @@ impl Blobs {
     /// Sets the time of change of a blob, but not that of its content, by setting the mode that it has already.
     fn renew(&self, digest: &Digest) -> io::Result<()> {
         let _hold = self.sweep.hold()?;
-        fs_err::set_permissions(self.path(digest), Permissions::from_mode(0o444))
+        fs_err::set_permissions(self.path(digest), Permissions::from_mode(BLOB_MODE))
     }
 
     /// Bytes that were added since this was asked last.
@@ -186,13 +199,13 @@ impl Blobs {
     pub(crate) fn seal(&self, from: &Path, digest: &Digest) -> Result<(), StoreError> {
         let doing = StoreError::io("store content");
         let to = self.path(digest);
-        fs_err::set_permissions(from, Permissions::from_mode(0o444)).map_err(&doing)?;
+        fs_err::set_permissions(from, Permissions::from_mode(BLOB_MODE)).map_err(&doing)?;
         let hold = self.sweep.hold().map_err(&doing)?;
         match in_folder(to.parent().unwrap_or(&self.root), || fs_err::rename(from, &to)) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
                 let copy = self.copy(from, digest)?;
-                fs_err::set_permissions(&copy, Permissions::from_mode(0o444)).map_err(&doing)?;
+                fs_err::set_permissions(&copy, Permissions::from_mode(BLOB_MODE)).map_err(&doing)?;
                 fs_err::rename(&copy, &to).map_err(&doing)?;
                 fs_err::remove_file(from).map_err(&doing)?;
             }

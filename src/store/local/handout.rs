@@ -1,16 +1,19 @@
 //! Content put where a stage or a person reads it.
 //!
-//! A stage gets reflinks, else read-only hard links, and after it ended it is made sure that it changed nothing. A
-//! person gets copies. It does not know why content is wanted.
+//! A stage gets reflinks, else read-only hard links, and after it ended it is made sure that it changed nothing: neither
+//! content, nor mode, owner, time and extended attributes, which a hard link shares with the blob. A copy of its own would
+//! be safer still, but where there are no reflinks a new file costs many times what a link does. A person gets copies.
 
-use std::fs::Permissions;
+use std::fs::{Metadata, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::digest::Digest;
 use crate::record::{Artifact, Form};
 use crate::store::StoreError;
+use crate::store::local::attributes::{Attributes, BLOB_MODE};
 use crate::store::local::blob::Blobs;
 use crate::store::local::hashing::hash_file;
 use crate::store::local::stamps::Stamp;
@@ -19,7 +22,26 @@ use crate::store::local::tree::{self, Entry};
 /// What was handed out as hard links, and what the blobs looked like then.
 #[derive(Debug, Default)]
 pub struct HandedOut {
-    links: Vec<(Digest, Stamp, PathBuf)>,
+    links: Vec<Link>,
+}
+
+#[derive(Debug)]
+struct Link {
+    digest: Digest,
+    before: Stamp,
+    attributes: Attributes,
+    /// When the file was made, as the number of an inode serves again; none where the file system does not tell.
+    made: Option<SystemTime>,
+    name: PathBuf,
+}
+
+impl Link {
+    fn new(digest: &Digest, blob: &Path, name: &Path) -> io::Result<Self> {
+        let meta = fs_err::symlink_metadata(blob)?;
+        let attributes = Attributes::of(blob, &meta);
+        let (before, made) = (Stamp::of_content(&meta), meta.created().ok());
+        Ok(Link { digest: *digest, before, attributes, made, name: name.to_owned() })
+    }
 }
 
 pub(crate) fn hand_out(blobs: &Blobs, artifact: &Artifact, to: &Path) -> Result<HandedOut, StoreError> {
@@ -68,16 +90,15 @@ fn link(blobs: &Blobs, digest: &Digest, executable: bool, to: &Path, out: &mut H
         return copy(&from, to, 0o555).map_err(doing);
     }
     if blobs.reflink(&from, to) {
-        return fs_err::set_permissions(to, Permissions::from_mode(0o444)).map_err(doing);
+        return fs_err::set_permissions(to, Permissions::from_mode(BLOB_MODE)).map_err(doing);
     }
     match fs_err::hard_link(&from, to) {
         Ok(()) => {
-            let meta = fs_err::symlink_metadata(&from).map_err(&doing)?;
-            out.links.push((*digest, Stamp::of_content(&meta), to.to_owned()));
+            out.links.push(Link::new(digest, &from, to).map_err(&doing)?);
             Ok(())
         }
         // Another file system, or too many links to one file.
-        Err(_) => copy(&from, to, 0o444).map_err(doing),
+        Err(_) => copy(&from, to, BLOB_MODE).map_err(doing),
     }
 }
 
@@ -86,30 +107,55 @@ fn copy(from: &Path, to: &Path, mode: u32) -> io::Result<()> {
     fs_err::set_permissions(to, Permissions::from_mode(mode))
 }
 
-/// Finds blobs that were changed through a hard link.
+/// Finds blobs that were changed through a hard link. What is not content is put back as it was.
 pub(crate) fn check(blobs: &Blobs, handed_out: &HandedOut) -> Result<(), StoreError> {
     let mut altered = None;
-    for (digest, before, name) in &handed_out.links {
-        let blob = blobs.path(digest);
-        // The blob's own name may be gone by now, or name content that was made again, while the link still is what the
-        // stage was given; unless the stage used that name for something else.
-        let (path, now) = match look(name) {
-            Some(now) if (now.device, now.inode) == (before.device, before.inode) => (name, Some(now)),
-            _ => (&blob, look(&blob)),
-        };
-        let is_whole = |path: &Path| hash_file(path).is_ok_and(|found| found == *digest);
-        if now != Some(*before) && !is_whole(path) {
-            if !is_whole(&blob) {
-                blobs.quarantine(digest);
-            }
-            altered.get_or_insert_with(|| name.file_name().unwrap_or_default().to_string_lossy().into_owned());
-        }
+    for link in &handed_out.links {
+        let Some(others) = find_change(blobs, link)? else { continue };
+        let input = link.name.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        altered.get_or_insert(match others {
+            false => StoreError::Altered(input),
+            true => StoreError::AlteredBySome(input),
+        });
     }
-    altered.map_or(Ok(()), |name| Err(StoreError::Altered(name)))
+    altered.map_or(Ok(()), Err)
 }
 
-fn look(path: &Path) -> Option<Stamp> {
-    fs_err::symlink_metadata(path).ok().map(|meta| Stamp::of_content(&meta))
+/// Whether something was changed through a link, and whether others had one as well.
+fn find_change(blobs: &Blobs, link: &Link) -> Result<Option<bool>, StoreError> {
+    let Link { digest, before, attributes, made, name } = link;
+    let blob = blobs.path(digest);
+    let is_given = |now: &Metadata| (now.dev(), now.ino(), now.created().ok()) == (before.device, before.inode, *made);
+    // The blob's own name may be gone by now, or name content that was made again, while the link still is what the stage
+    // was given; unless the stage used that name for something else.
+    let at_name = fs_err::symlink_metadata(name).ok().filter(is_given);
+    let path = if at_name.is_some() { name } else { &blob };
+    let now = at_name.or_else(|| fs_err::symlink_metadata(&blob).ok());
+    let same = now.as_ref().is_some_and(|now| {
+        Stamp::of_content(now) == *before && (!is_given(now) || Attributes::of(path, now) == *attributes)
+    });
+    if same {
+        return Ok(None);
+    }
+    // Besides the blob's name and the one that this stage was given, which it may have moved, there are those of others.
+    let others = now.as_ref().is_some_and(|now| is_given(now) && now.nlink() > 2);
+    // First of all, as it may not even be readable.
+    let put_back = now.as_ref().filter(|now| is_given(now)).map(|_| attributes.put_back(path));
+    let is_whole = |path: &Path| hash_file(path).is_ok_and(|found| found == *digest);
+    if !is_whole(path) {
+        if !is_whole(&blob) {
+            blobs.quarantine(digest);
+        }
+        return Ok(Some(others));
+    }
+    // Content that was made again is another file; what became of this one is nobody's concern.
+    if !fs_err::symlink_metadata(&blob).is_ok_and(|meta| is_given(&meta)) {
+        return Ok(None);
+    }
+    if put_back.is_some_and(|done| done.is_err()) {
+        blobs.copy_anew(digest)?;
+    }
+    Ok(Some(others))
 }
 
 #[cfg(test)]
@@ -139,7 +185,7 @@ mod tests {
             let digest = blobs.put_bytes(b"content").unwrap();
             let (blob, link) = (blobs.path(&digest), folder.path().join("link"));
             fs_err::hard_link(&blob, &link).unwrap();
-            let handed_out = HandedOut { links: vec![(digest, look(&blob).unwrap(), link.clone())] };
+            let handed_out = HandedOut { links: vec![Link::new(&digest, &blob, &link).unwrap()] };
             if altered {
                 fs_err::set_permissions(&link, Permissions::from_mode(0o644)).unwrap();
                 fs_err::write(&link, "other content").unwrap();
@@ -170,8 +216,37 @@ mod tests {
         let digest = blobs.put_bytes(b"content").unwrap();
         let (blob, link) = (blobs.path(&digest), folder.path().join("link"));
         fs_err::write(&link, "of the stage itself").unwrap();
-        let handed_out = HandedOut { links: vec![(digest, look(&blob).unwrap(), link)] };
+        let handed_out = HandedOut { links: vec![Link::new(&digest, &blob, &link).unwrap()] };
         check(&blobs, &handed_out).unwrap();
         assert!(blob.exists());
+    }
+
+    /// Two stages are given the same blob, and one of them makes it executable.
+    #[test]
+    fn the_culprit_is_named_only_where_it_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::create_dir(folder.path().join("attempts")).unwrap();
+        let blobs = Blobs::new(folder.path().to_owned(), Arc::new(Mutex::new(Stamps::new("none".into()))));
+        let digest = blobs.put_bytes(b"content").unwrap();
+        let blob = blobs.path(&digest);
+        let [one, two] = ["one", "two"].map(|name| {
+            let name = folder.path().join(name);
+            fs_err::hard_link(&blob, &name).unwrap();
+            HandedOut { links: vec![Link::new(&digest, &blob, &name).unwrap()] }
+        });
+        fs_err::set_permissions(&one.links[0].name, Permissions::from_mode(0o755)).unwrap();
+        assert!(matches!(check(&blobs, &two), Err(StoreError::AlteredBySome(name)) if name == "two"));
+        assert!(check(&blobs, &one).is_ok(), "it was put back");
+        drop(two);
+        fs_err::remove_file(folder.path().join("two")).unwrap();
+        fs_err::set_permissions(&one.links[0].name, Permissions::from_mode(0o000)).unwrap();
+        assert!(matches!(check(&blobs, &one), Err(StoreError::Altered(name)) if name == "one"));
+        assert_eq!(fs_err::metadata(&blob).unwrap().mode() & 0o7777, BLOB_MODE);
+        assert!(check(&blobs, &one).is_ok());
+        // Attributes that others see as well, where the file system has them.
+        if rustix::fs::setxattr(&blob, c"user.note", b"x", rustix::fs::XattrFlags::empty()).is_ok() {
+            assert!(matches!(check(&blobs, &one), Err(StoreError::Altered(_))));
+            assert!(rustix::fs::getxattr(&blob, c"user.note", &mut [0; 8][..]).is_err());
+        }
     }
 }

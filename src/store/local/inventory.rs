@@ -10,12 +10,14 @@ use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use crate::store::StoreError;
+use crate::store::local::attributes::mode;
 
 /// One file under the name of a digest or a key.
 #[derive(Clone, Debug)]
 pub(crate) struct Item<N> {
     pub(crate) name: N,
     pub(crate) size: u64,
+    pub(crate) mode: u32,
     /// When it was put, linked or noted to be needed, by the clock of the file system.
     pub(crate) changed: SystemTime,
 }
@@ -45,7 +47,7 @@ pub(crate) fn list<N: FromStr + Ord>(folder: &Path, ending: &str) -> Result<List
             let name = rest.strip_suffix(ending).and_then(|rest| format!("{begin}{rest}").parse().ok());
             match (name.filter(|_| begin.len() == 2), look(&path).map_err(&doing)?) {
                 (Some(name), Some(meta)) if meta.is_file() => {
-                    listing.items.push(Item { name, size: meta.len(), changed: changed(&meta) });
+                    listing.items.push(Item { name, size: meta.len(), mode: mode(&meta), changed: changed(&meta) });
                 }
                 // It was removed a moment ago.
                 (_, None) => {}

@@ -2,6 +2,7 @@
 //!
 //! It knows one folder of plain files. It does not know the remote tier, who works here now, nor what may be removed.
 
+pub(super) mod attributes;
 pub(super) mod blob;
 pub(super) mod files;
 pub(super) mod handout;

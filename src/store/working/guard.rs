@@ -3,7 +3,7 @@
 //!
 //! The note outlives the engine, so that whoever clears up after one that was killed knows what to look for.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -27,23 +27,28 @@ struct Written<'a> {
     checkpoint: Option<&'a Path>,
 }
 
-/// Writes the note; none is needed where nothing is read in place.
+/// Writes the note: its length, and what it says. A file system takes its time over making, removing and cutting files, so
+/// the note of the folder's last attempt is overwritten in place.
 pub(crate) fn write(attempt: &Path, stage: &str, files: &[FileInput], checkpoint: Option<&Path>) -> io::Result<()> {
-    let note = attempt.join(GUARD);
-    if files.is_empty() {
-        return match fs_err::remove_file(note) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        };
+    let path = attempt.join(GUARD);
+    let mut note = vec![0; 8];
+    if !files.is_empty() {
+        rmp_serde::encode::write(&mut note, &Written { stage, files, checkpoint }).map_err(io::Error::other)?;
     }
-    let note_of = Written { stage, files, checkpoint };
-    // It replaces the note of the folder's last attempt in place, which a kill may leave half written: then its end does
-    // not fit, and it counts as none.
-    fs_err::write(note, rmp_serde::to_vec(&note_of).map_err(io::Error::other)?)
+    let length = note.len() as u64 - 8;
+    note[..8].copy_from_slice(&length.to_le_bytes());
+    let file = fs_err::File::options().create(length > 0).truncate(false).write(true).open(path);
+    match file {
+        // Nothing is read in place, and no earlier note says otherwise.
+        Err(error) if length == 0 && error.kind() == io::ErrorKind::NotFound => Ok(()),
+        file => file?.write_all(&note),
+    }
 }
 
 pub(crate) fn read(attempt: &Path) -> Option<Guard> {
-    rmp_serde::from_slice(&fs_err::read(attempt.join(GUARD)).ok()?).ok()
+    let note = fs_err::read(attempt.join(GUARD)).ok()?;
+    let (length, rest) = note.split_first_chunk::<8>()?;
+    rmp_serde::from_slice(rest.get(..usize::try_from(u64::from_le_bytes(*length)).ok()?)?).ok()
 }
 
 /// Moves a folder, and that of a checkpoint, to where the person finds it.

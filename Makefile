@@ -13,20 +13,23 @@ OWN = here=$$(pwd -P) && mark="$$CARGO_TARGET_DIR/clone" && { [ "$$(cat "$$mark"
   || { cargo clean --quiet --locked --workspace && mkdir -p "$$CARGO_TARGET_DIR" && printf '%s\n' "$$here" > "$$mark"; }; }
 ENVIRONMENT = settings=$$(stages/libtorch.sh) && eval "$$settings" && $(OWN)
 
-.PHONY: help build demo test lint doc install uninstall bench
+.PHONY: help programs build demo test lint doc install uninstall bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-build: ## Build nnf and the stage programs
+programs: ## Build nnf and the stage programs
+	@$(ENVIRONMENT) && cargo build --locked --workspace --bins
+
+build: ## Build everything: programs, examples and tests
 	@$(ENVIRONMENT) && cargo build --locked --workspace --all-targets
 
-demo: build ## Run a small experiment from data to table (some minutes the first time, then nothing)
+demo: programs ## Run a small experiment from data to table (some minutes the first time, then nothing)
 	@$(ENVIRONMENT) && nnf="$$CARGO_TARGET_DIR/debug/nnf" && "$$nnf" run pipelines/demo.yaml \
 	  && "$$nnf" report pipelines/demo.yaml -o artifacts/demo.html
 	@echo && cat artifacts/latest/demo/table/markdown.md
 
-test: build ## Run all tests
+test: programs ## Run all tests
 	@$(ENVIRONMENT) && cargo test --locked --workspace
 
 lint: ## Check format and lints
@@ -35,9 +38,9 @@ lint: ## Check format and lints
 doc: ## Build the documentation
 	@$(ENVIRONMENT) && RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 
-install: build ## Install nnf and the stage programs, with libtorch, under PREFIX (default ~/.local)
+install: programs ## Install nnf and the stage programs, with libtorch, under PREFIX (default ~/.local)
 	@$(ENVIRONMENT) && install -d "$(BIN)" "$(LIB)" \
-	  && for program in nnf nnf-stages nnf-data-prep; do install -m 755 "$$CARGO_TARGET_DIR/debug/$$program" "$(BIN)/$$program"; done \
+	  && for program in nnf nnf-stages nnf-data-prep; do install -s -m 755 "$$CARGO_TARGET_DIR/debug/$$program" "$(BIN)/$$program"; done \
 	  && stages/libtorch.sh libraries | while read -r library; do cp -f "$$library" "$(LIB)/"; done
 	@echo "installed nnf, nnf-stages and nnf-data-prep into $(BIN), libtorch into $(LIB)"
 

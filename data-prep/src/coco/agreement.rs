@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use polars::prelude::*;
 use serde::Serialize;
 
 use crate::coco::instances::Instances;
@@ -42,34 +41,23 @@ pub(crate) struct Group {
 }
 
 /// All pairs of sources, the most trusted first.
-pub(crate) fn pairs(instances: &Instances, merged: &Merged) -> PolarsResult<Vec<Pair>> {
+pub(crate) fn pairs(instances: &Instances, merged: &Merged) -> Vec<Pair> {
     let count = merged.sources.len();
     let numbers = (0..count).flat_map(|first| (first + 1..count).map(move |second| (first, second)));
     numbers.map(|(first, second)| pair(instances, merged, first, second)).collect()
 }
 
-fn pair(instances: &Instances, merged: &Merged, first: usize, second: usize) -> PolarsResult<Pair> {
-    let both = labels(instances, merged, first)?
-        .lazy()
-        .join(
-            labels(instances, merged, second)?.lazy(),
-            [col("object")],
-            [col("object")],
-            JoinArgs::new(JoinType::Inner),
-        )
-        .group_by([col("category"), col("bits"), col("bits_right")])
-        .agg([len().cast(DataType::UInt64).alias("count")])
-        .collect()?;
-    let number = |name: &str| -> PolarsResult<Vec<u64>> {
-        Ok(both.column(name)?.u64()?.iter().map(Option::unwrap_or_default).collect())
-    };
-    let (categories, counts) = (number("category")?, number("count")?);
-    let said: Vec<(u64, u64)> = number("bits")?.into_iter().zip(number("bits_right")?).collect();
+fn pair(instances: &Instances, merged: &Merged, first: usize, second: usize) -> Pair {
+    let (ours, theirs) = (labels(merged, first), labels(merged, second));
+    let both: Vec<(usize, u64, u64)> = ours
+        .iter()
+        .filter_map(|(object, bits)| Some((instances.objects[*object].category, *bits, *theirs.get(object)?)))
+        .collect();
     let tally = |wanted: Option<usize>| {
         let mut tally = Tally::default();
-        for ((category, count), (first, second)) in categories.iter().zip(&counts).zip(&said) {
-            if wanted.is_none_or(|wanted| *category == wanted as u64) {
-                tally.add(*first, *second, *count);
+        for (category, first, second) in &both {
+            if wanted.is_none_or(|wanted| *category == wanted) {
+                tally.add(*first, *second);
             }
         }
         tally
@@ -81,19 +69,14 @@ fn pair(instances: &Instances, merged: &Merged, first: usize, second: usize) -> 
     }
     groups.retain(|group| group.both > 0 || group.category == "all");
     let name = |source: usize| merged.sources[source].clone();
-    Ok(Pair { first: name(first), second: name(second), groups, confusion: all.confusion })
+    Pair { first: name(first), second: name(second), groups, confusion: all.confusion }
 }
 
-/// What one source says: object, category, colours as bits (bit n − 1 for colour n).
-fn labels(instances: &Instances, merged: &Merged, source: usize) -> PolarsResult<DataFrame> {
-    let own: Vec<(usize, &Opinion)> =
-        merged.opinions.iter().filter(|((_, of), _)| *of == source).map(|((object, _), o)| (*object, o)).collect();
+/// What one source says, by position of the object: its colours as bits (bit n − 1 for colour n).
+fn labels(merged: &Merged, source: usize) -> BTreeMap<usize, u64> {
+    let own = merged.opinions.iter().filter(|((_, of), _)| *of == source);
     let bits = |opinion: &Opinion| opinion.colours.iter().fold(0_u64, |bits, number| bits | 1 << (number - 1));
-    df!(
-        "object" => own.iter().map(|(object, _)| *object as u64).collect::<Vec<u64>>(),
-        "category" => own.iter().map(|(object, _)| instances.objects[*object].category as u64).collect::<Vec<u64>>(),
-        "bits" => own.iter().map(|(_, opinion)| bits(opinion)).collect::<Vec<u64>>(),
-    )
+    own.map(|((object, _), opinion)| (*object, bits(opinion))).collect()
 }
 
 #[derive(Default)]
@@ -104,10 +87,10 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, first: u64, second: u64, count: u64) {
-        self.both += count;
+    fn add(&mut self, first: u64, second: u64) {
+        self.both += 1;
         if first & second != 0 || first == second {
-            self.in_common += count;
+            self.in_common += 1;
         }
         if first.count_ones() <= 1 && second.count_ones() <= 1 {
             // 0 for none, n for colour n.

@@ -5,8 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use polars::prelude::*;
-
 use crate::coco::attribute::names_of;
 use crate::coco::instances::Instances;
 use crate::coco::pixels::Seen;
@@ -55,16 +53,10 @@ impl Merged {
     }
 }
 
-pub(crate) fn merge(
-    instances: &Instances,
-    tables: &[Table],
-    seen: &[Seen],
-    synonyms: &Synonyms,
-) -> PolarsResult<Merged> {
+pub(crate) fn merge(instances: &Instances, tables: &[Table], seen: &[Seen], synonyms: &Synonyms) -> Merged {
     let mut sources: Vec<String> = tables.iter().map(|table| table.source.clone()).collect();
     sources.push(PIXELS.to_owned());
-    let said = words(tables, seen, synonyms)?;
-    let opinions = opinions(&with_colours(said, synonyms)?)?;
+    let opinions = opinions(tables, seen, synonyms);
     let verdict = |(object, seen): (usize, &Seen)| {
         let all = (0..sources.len()).filter_map(|source| Some((source, opinions.get(&(object, source))?)));
         match &instances.objects[object].place {
@@ -73,51 +65,30 @@ pub(crate) fn merge(
         }
     };
     let verdicts = seen.iter().enumerate().map(verdict).collect();
-    Ok(Merged { sources, opinions, verdicts })
+    Merged { sources, opinions, verdicts }
 }
 
-/// Everything that is said, a word a row.
-fn words(tables: &[Table], seen: &[Seen], synonyms: &Synonyms) -> PolarsResult<DataFrame> {
-    let mut rows: Vec<(usize, usize, String)> = Vec::new();
-    for (source, table) in tables.iter().enumerate() {
-        for said in &table.said {
-            rows.extend(synonyms.words_of(&said.phrase).into_iter().map(|word| (said.object, source, word)));
-        }
-    }
-    for (object, seen) in seen.iter().enumerate() {
-        rows.extend(seen.word.iter().map(|word| (object, tables.len(), synonyms.normal(word))));
-    }
-    let number = |number: usize| number as u64;
-    df!(
-        "object" => rows.iter().map(|row| number(row.0)).collect::<Vec<u64>>(),
-        "source" => rows.iter().map(|row| number(row.1)).collect::<Vec<u64>>(),
-        "word" => rows.into_iter().map(|row| row.2).collect::<Vec<String>>(),
-    )
-}
-
-/// With the colour of each word; null where it is unknown.
-fn with_colours(said: DataFrame, synonyms: &Synonyms) -> PolarsResult<DataFrame> {
-    said.lazy()
-        .join(synonyms.frame()?.lazy(), [col("word")], [col("word")], JoinArgs::new(JoinType::Left))
-        .sort(["object", "source", "word"], SortMultipleOptions::default())
-        .collect()
-}
-
-fn opinions(said: &DataFrame) -> PolarsResult<BTreeMap<(usize, usize), Opinion>> {
+/// What each source says of each object, by position of the object and number of the source.
+fn opinions(tables: &[Table], seen: &[Seen], synonyms: &Synonyms) -> BTreeMap<(usize, usize), Opinion> {
     let mut opinions: BTreeMap<(usize, usize), Opinion> = BTreeMap::new();
-    let (objects, sources) = (said.column("object")?.u64()?, said.column("source")?.u64()?);
-    let (words, colours) = (said.column("word")?.str()?, said.column("colour")?.u8()?);
-    for (((object, source), word), colour) in objects.iter().zip(sources.iter()).zip(words.iter()).zip(colours.iter()) {
-        let (Some(object), Some(source), Some(word)) = (object, source, word) else { continue };
-        let opinion = opinions.entry((object as usize, source as usize)).or_default();
-        opinion.words.insert(word.to_owned());
-        match colour {
-            None => drop(opinion.unknown.insert(word.to_owned())),
+    let mut says = |object: usize, source: usize, word: String| {
+        let opinion = opinions.entry((object, source)).or_default();
+        match synonyms.get(&word) {
+            None => drop(opinion.unknown.insert(word.clone())),
             Some(0) => {}
             Some(number) => drop(opinion.colours.insert(number)),
         }
+        opinion.words.insert(word);
+    };
+    for (source, table) in tables.iter().enumerate() {
+        for said in &table.said {
+            synonyms.words_of(&said.phrase).into_iter().for_each(|word| says(said.object, source, word));
+        }
     }
-    Ok(opinions)
+    for (object, seen) in seen.iter().enumerate() {
+        seen.word.iter().for_each(|word| says(object, tables.len(), synonyms.normal(word)));
+    }
+    opinions
 }
 
 /// Believes the first of `all`, which are in falling trust.

@@ -57,16 +57,12 @@ impl Summary<'_> {
 
     /// How many objects there are of each combination of the given columns.
     fn counts<const N: usize>(&self, columns: [&str; N]) -> PolarsResult<BTreeMap<[String; N], usize>> {
-        let keys: Vec<Expr> = columns.iter().map(|column| col(*column)).collect();
-        let counted = self.objects.clone().lazy().group_by(keys).agg([len().alias("count")]).collect()?;
-        let numbers = counted.column("count")?.cast(&DataType::UInt64)?;
+        let cells: Vec<&StringChunked> =
+            columns.iter().map(|column| self.objects.column(column)?.str()).collect::<PolarsResult<_>>()?;
         let mut counts = BTreeMap::new();
-        for (row, number) in numbers.u64()?.iter().enumerate() {
-            let mut key = [(); N].map(|()| String::new());
-            for (cell, column) in key.iter_mut().zip(columns) {
-                *cell = counted.column(column)?.str()?.get(row).unwrap_or_default().to_owned();
-            }
-            counts.insert(key, number.unwrap_or_default() as usize);
+        for row in 0..self.objects.height() {
+            let key: [String; N] = std::array::from_fn(|at| cells[at].get(row).unwrap_or_default().to_owned());
+            *counts.entry(key).or_default() += 1;
         }
         Ok(counts)
     }

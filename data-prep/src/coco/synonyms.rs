@@ -66,14 +66,6 @@ impl Synonyms {
         normal(word)
     }
 
-    /// The table as `word` and `colour`, for joins.
-    pub(crate) fn frame(&self) -> PolarsResult<DataFrame> {
-        df!(
-            "word" => self.words.keys().map(String::as_str).collect::<Vec<&str>>(),
-            "colour" => self.words.values().copied().collect::<Vec<u8>>(),
-        )
-    }
-
     /// Cuts `black and light blue` into `black`, `light blue`: at commas, slashes and joining words, then the longest words
     /// of the table first. A part in which no word is known is one unknown word; in other parts what is left (`shirt`) is
     /// dropped.

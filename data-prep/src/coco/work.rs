@@ -61,7 +61,7 @@ pub(crate) fn run(stage: &Stage) -> Result<(), StageError> {
     let (seen, faults) =
         look(&instances, folder, &names, parameters.rules(), skip, progress).map_err(StageError::failed)?;
     stage.go_on()?;
-    let merged = merge(&instances, &tables, &seen, &synonyms).map_err(StageError::failed)?;
+    let merged = merge(&instances, &tables, &seen, &synonyms);
     let objects = table::table(&instances, &merged).map_err(StageError::failed)?;
     notes(stage, &merged, &faults);
     let summary =
@@ -143,7 +143,7 @@ fn write_agreement(
     tables: &[Table],
     synonyms: &Synonyms,
 ) -> Result<(), StageError> {
-    let pairs = agreement::pairs(instances, merged).map_err(StageError::failed)?;
+    let pairs = agreement::pairs(instances, merged);
     let merge = |answer: &str| {
         let words = synonyms.words_of(answer);
         let numbers = words.iter().filter_map(|word| synonyms.get(word)).filter(|number| *number > 0);

@@ -222,11 +222,11 @@ fn the_real_coco_if_it_is_here() {
         max_distance: 15.0,
     };
     let (seen, faults) = pixels::look(&instances, &folder.join("images"), &names, rules, false, || ()).unwrap();
-    let merged = merge::merge(&instances, &[said], &seen, &synonyms).unwrap();
+    let merged = merge::merge(&instances, &[said], &seen, &synonyms);
     assert_eq!((instances.objects.len(), faults.len()), (9988, 0));
     let coloured = merged.verdicts.iter().filter(|verdict| !verdict.colours.is_empty()).count();
     assert!((3000..5000).contains(&coloured), "{coloured}");
-    let pairs = agreement::pairs(&instances, &merged).unwrap();
+    let pairs = agreement::pairs(&instances, &merged);
     let all = &pairs[0].groups[0];
     assert!(all.single > 30 && all.kappa.is_some_and(|kappa| kappa > 0.1), "{all:?}");
 }

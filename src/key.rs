@@ -155,7 +155,10 @@ impl KeyDocument {
 fn written(word: &[Piece]) -> String {
     word.iter()
         .map(|piece| match piece {
-            Piece::Text(text) => text.clone(),
+            // Text that looks like a placeholder is told from one by a name that none has.
+            Piece::Text(text) => ["in", "out", "with"]
+                .iter()
+                .fold(text.clone(), |text, space| text.replace(&format!("{{{space}."), &format!("{{{space}.}}"))),
             Piece::In(name) => format!("{{in.{name}}}"),
             Piece::Out(name) => format!("{{out.{name}}}"),
             Piece::With(name) => format!("{{with.{name}}}"),

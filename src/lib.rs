@@ -19,6 +19,7 @@ pub mod programs;
 pub mod record;
 pub mod reporter;
 pub mod run;
+pub mod shell;
 pub mod store;
 pub mod why;
 pub mod yaml;

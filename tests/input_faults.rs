@@ -218,6 +218,7 @@ stages:
     4 |     run: [echo, '${params.stesp}', '${each.net}', '${steps}', '${params.steps', '{with.x}', '{out.z}']
       |                                                   ^^^^^^^^^^
     hint: references are `${params.NAME}` and `${each.AXIS}`
+    hint: `$${steps}` gives a shell, or another program, the text `${steps}`
 
     error: `${` without a closing `}`
      --> pipeline.yaml:4:63
@@ -231,12 +232,14 @@ stages:
       |
     4 |     run: [echo, '${params.stesp}', '${each.net}', '${steps}', '${params.steps', '{with.x}', '{out.z}']
       |                                                                                 ^^^^^^^^^^
+    hint: write `{{with.` for the characters themselves
 
     error: the command names the output `z`, which the stage does not have
      --> pipeline.yaml:4:93
       |
     4 |     run: [echo, '${params.stesp}', '${each.net}', '${steps}', '${params.steps', '{with.x}', '{out.z}']
       |                                                                                             ^^^^^^^^^
+    hint: write `{{out.` for the characters themselves
 
     6 faults; nothing was run
     ");

@@ -7,7 +7,7 @@ use clap::Args;
 /// Options that all commands share.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Common {
-    /// Set a parameter of the pipeline; VALUE is YAML
+    /// Set a parameter of the pipeline; VALUE is a word, or YAML that begins with a bracket, a brace or a quote
     #[arg(long = "set", value_name = "params.NAME=VALUE", global = true)]
     pub(crate) set: Vec<String>,
     /// Remote tier behind the local store: s3://, gs://, az://, file:// or memory://

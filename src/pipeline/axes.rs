@@ -2,14 +2,12 @@
 //!
 //! It does not know what the instances do.
 
-use std::collections::BTreeMap;
-
-use serde_json::Value as Json;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::diagnostic::Diagnostic;
 use crate::pipeline::definition::{Faults, StageDefinition, bad_label, is_label};
-use crate::pipeline::interpolate::{Scope, what, write_out};
-use crate::yaml::Entry;
+use crate::pipeline::interpolate::Scope;
+use crate::yaml::{Entry, Node, Value};
 
 /// Most instances that one stage may have.
 const MAX_INSTANCES: usize = 1_000_000;
@@ -20,7 +18,7 @@ pub(crate) struct Cell {
     /// Label by axis.
     pub(crate) labels: BTreeMap<String, String>,
     /// Value by axis.
-    pub(crate) values: BTreeMap<String, Json>,
+    pub(crate) values: BTreeMap<String, Node>,
     /// Full name of the instance, axes in the order of the file.
     pub(crate) name: String,
 }
@@ -34,9 +32,9 @@ pub(crate) fn cells(stage: &StageDefinition, scope: &Scope, faults: &mut Faults)
             faults.push(bad_label("axis name", &entry.key, &entry.place));
             whole = false;
         }
-        let value = scope.resolve(&entry.value, faults);
-        let Json::Array(values) = value else {
-            let message = format!("axis `{}` is a list, but here stands {}", entry.key, what(&value));
+        let value = scope.value(&entry.value, faults);
+        let Value::List(values) = value.value else {
+            let message = format!("axis `{}` is a list, but here stands {}", entry.key, value.value.what());
             faults.push(Diagnostic::new(message).at(&entry.value.place).hint("write it as `[first, second]`"));
             whole = false;
             continue;
@@ -61,17 +59,18 @@ pub(crate) fn cells(stage: &StageDefinition, scope: &Scope, faults: &mut Faults)
 }
 
 /// Values of an axis by their labels, and whether all of them have one.
-fn labelled(entry: &Entry, values: Vec<Json>, faults: &mut Faults) -> (Vec<(String, Json)>, bool) {
-    let mut labelled: Vec<(String, Json)> = Vec::new();
+fn labelled(entry: &Entry, values: Vec<Node>, faults: &mut Faults) -> (Vec<(String, Node)>, bool) {
+    let mut labelled: Vec<(String, Node)> = Vec::with_capacity(values.len());
+    let mut known = HashSet::new();
     let mut whole = true;
     for value in values {
         match label(&value) {
-            Ok(label) if labelled.iter().any(|(known, _)| *known == label) => {
+            Ok(label) if known.insert(label.clone()) => labelled.push((label, value)),
+            Ok(label) => {
                 let message = format!("axis `{}` has two values labelled `{label}`", entry.key);
                 faults.push(Diagnostic::new(message).at(&entry.value.place));
                 whole = false;
             }
-            Ok(label) => labelled.push((label, value)),
             Err(fault) => {
                 faults.push(fault.at(&entry.value.place));
                 whole = false;
@@ -81,25 +80,29 @@ fn labelled(entry: &Entry, values: Vec<Json>, faults: &mut Faults) -> (Vec<(Stri
     (labelled, whole)
 }
 
-fn label(value: &Json) -> Result<String, Diagnostic> {
-    let text = match value {
-        Json::Object(map) => map
-            .get("name")
-            .and_then(write_out)
-            .ok_or_else(|| Diagnostic::new("a value that is a map needs a `name`, which becomes its label"))?,
-        Json::Array(_) | Json::Null => {
-            return Err(Diagnostic::new(format!("{} cannot be a label", what(value))).hint("use a map with a `name`"));
-        }
-        scalar => write_out(scalar).unwrap_or_default(),
-    };
+fn label(node: &Node) -> Result<String, Diagnostic> {
+    let text =
+        match &node.value {
+            Value::Map(fields) => fields
+                .iter()
+                .find(|field| field.key == "name")
+                .and_then(|field| field.value.written())
+                .ok_or_else(|| Diagnostic::new("a value that is a map needs a `name`, which becomes its label"))?,
+            Value::List(_) | Value::Null => {
+                return Err(
+                    Diagnostic::new(format!("{} cannot be a label", node.value.what())).hint("use a map with a `name`")
+                );
+            }
+            _ => node.written().unwrap_or_default(),
+        };
     if is_label(&text) {
-        return Ok(text);
+        return Ok(text.into_owned());
     }
     Err(Diagnostic::new(format!("`{text}` cannot be a label"))
         .hint("labels have letters, digits, `.`, `_` and `-`; a map with a `name` gives any value a label"))
 }
 
-fn product(stage: &str, axes: &[(String, Vec<(String, Json)>)]) -> Vec<Cell> {
+fn product(stage: &str, axes: &[(String, Vec<(String, Node)>)]) -> Vec<Cell> {
     let mut cells = vec![Cell::default()];
     for (axis, values) in axes {
         let grown = cells.iter().flat_map(|cell| {

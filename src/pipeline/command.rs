@@ -3,6 +3,7 @@
 //! It does not know what the command does. No shell is involved.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value as Json};
@@ -11,9 +12,12 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::graph::{OutputSpec, Piece, Source};
 use crate::pipeline::definition::Faults;
 use crate::pipeline::files::{Reach, plain};
-use crate::pipeline::interpolate::{Scope, what, write_out};
+use crate::pipeline::interpolate::{Part, Scope, what};
 use crate::pipeline::suggest;
 use crate::yaml::{Node, Value};
+
+/// How placeholders begin.
+const SPACES: [&str; 3] = ["{in.", "{out.", "{with."];
 
 /// What placeholders may name.
 pub(crate) struct Known<'a> {
@@ -49,19 +53,23 @@ pub(crate) fn words(
     }
     let mut words = Vec::with_capacity(nodes.len());
     for (position, node) in nodes.iter().enumerate() {
-        let value = scope.resolve(node, faults);
-        match write_out(&value).filter(|text| !text.contains('\0')) {
-            Some(text) => {
-                // The program itself is looked at when the key is made; it needs no mention under `code`.
-                if position > 0 {
-                    check_files(&text, files, known.inputs, &node.place, faults);
-                }
-                words.push(pieces(&text, known, &node.place, faults));
+        let template = match scope.parts(node, faults) {
+            Ok(parts) => Template::new(&parts),
+            Err(value) => {
+                let message = format!("{} cannot be a word of a command", value.value.what());
+                faults.push(Diagnostic::new(message).at(&node.place));
+                continue;
             }
-            None => {
-                faults.push(Diagnostic::new(format!("{} cannot be a word of a command", what(&value))).at(&node.place))
-            }
+        };
+        if template.text.contains('\0') {
+            faults.push(Diagnostic::new("a word of a command must not contain a zero byte").at(&node.place));
+            continue;
         }
+        // The program itself is looked at when the key is made; it needs no mention under `code`.
+        if position > 0 {
+            check_files(&template.text, files, known.inputs, &node.place, faults);
+        }
+        words.push(template.pieces(known, &node.place, faults));
     }
     words
 }
@@ -85,29 +93,75 @@ fn check_files(text: &str, files: &Files<'_>, inputs: &BTreeMap<String, Source>,
     }
 }
 
-fn pieces(text: &str, known: &Known<'_>, place: &Place, faults: &mut Faults) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    while let Some((at, space)) =
-        ["{in.", "{out.", "{with."].iter().filter_map(|s| rest.find(s).map(|at| (at, *s))).min()
-    {
-        if at > 0 {
-            pieces.push(Piece::Text(rest[..at].to_owned()));
+/// A word of which some bytes stand in the file and others are values. Placeholders begin and end in the file: a value
+/// that looks like one is text.
+struct Template {
+    text: String,
+    /// The bytes that are values, in order.
+    values: Vec<Range<usize>>,
+}
+
+impl Template {
+    fn new(parts: &[Part]) -> Self {
+        let (mut text, mut values) = (String::new(), Vec::new());
+        for part in parts {
+            let start = text.len();
+            match part {
+                Part::Literal(part) => text.push_str(part),
+                Part::Value(part) => {
+                    text.push_str(part);
+                    values.push(start..text.len());
+                }
+            }
         }
-        let after = &rest[at + space.len()..];
-        let Some(length) = after.find('}') else {
-            faults.push(Diagnostic::new(format!("`{space}` without a closing `}}`")).at(place));
-            return pieces;
-        };
-        let name = &after[..length];
-        rest = &after[length + 1..];
-        let whole = pieces.is_empty() && at == 0 && rest.is_empty();
-        pieces.extend(placeholder(space, name, whole, known, place, faults));
+        Template { text, values }
     }
-    if !rest.is_empty() {
-        pieces.push(Piece::Text(rest.to_owned()));
+
+    /// Whether none of these bytes is of a value.
+    fn is_literal(&self, range: &Range<usize>) -> bool {
+        let next = self.values.partition_point(|value| value.end <= range.start);
+        self.values.get(next).is_none_or(|value| value.start >= range.end)
     }
-    pieces
+
+    /// The first place from `start` on at which a text stands in the file.
+    fn find(&self, what: &str, start: usize) -> Option<usize> {
+        let places = self.text[start..].match_indices(what).map(|(at, _)| start + at);
+        places.into_iter().find(|at| self.is_literal(&(*at..at + what.len())))
+    }
+
+    fn pieces(&self, known: &Known<'_>, place: &Place, faults: &mut Faults) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        let mut text = String::new();
+        let mut rest = 0;
+        while let Some((at, space)) = SPACES.iter().filter_map(|space| Some((self.find(space, rest)?, *space))).min() {
+            let after = at + space.len();
+            // `{{in.` stands for `{in.` itself.
+            if at > rest && self.text.as_bytes()[at - 1] == b'{' && self.is_literal(&(at - 1..at)) {
+                text.push_str(&self.text[rest..at - 1]);
+                text.push_str(space);
+                rest = after;
+                continue;
+            }
+            text.push_str(&self.text[rest..at]);
+            let Some(end) = self.find("}", after) else {
+                let fault = Diagnostic::new(format!("`{space}` without a closing `}}`")).at(place);
+                faults.push(fault.hint(format!("write `{{{space}` for the characters themselves")));
+                return pieces;
+            };
+            if !text.is_empty() {
+                pieces.push(Piece::Text(std::mem::take(&mut text)));
+            }
+            let name = &self.text[after..end];
+            rest = end + 1;
+            let whole = pieces.is_empty() && at == 0 && rest == self.text.len();
+            pieces.extend(placeholder(space, name, whole, known, place, faults));
+        }
+        text.push_str(&self.text[rest..]);
+        if !text.is_empty() {
+            pieces.push(Piece::Text(text));
+        }
+        pieces
+    }
 }
 
 fn placeholder(
@@ -123,7 +177,7 @@ fn placeholder(
             Diagnostic::new(format!("the command names {what} `{name}`, which the stage does not have")).at(place);
         faults.push(match suggest::hint(name, names.iter().copied()) {
             Some(hint) => fault.hint(hint),
-            None => fault,
+            None => fault.hint(format!("write `{{{space}` for the characters themselves")),
         });
         None
     };
@@ -146,7 +200,7 @@ fn placeholder(
         },
         _ => match known.with.get(name) {
             None => missing("the parameter", known.with.keys().map(String::as_str).collect()),
-            Some(value) if write_out(value).is_none() => {
+            Some(value) if value.is_array() || value.is_object() => {
                 let message = format!("parameter `{name}` is {}, which cannot stand in a command", what(value));
                 faults.push(Diagnostic::new(message).at(place));
                 None

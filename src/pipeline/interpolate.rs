@@ -2,29 +2,42 @@
 //!
 //! It does not know where the values come from, nor what they are for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use crate::diagnostic::Diagnostic;
 use crate::pipeline::definition::Faults;
 use crate::pipeline::suggest;
-use crate::yaml::{Node, Value};
+use crate::yaml::{Entry, Node, Value};
 
 /// Values that references can reach.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scope {
-    /// The pipeline's parameters.
-    pub(crate) params: Map<String, Json>,
+    /// The pipeline's parameters; shared by all instances.
+    pub(crate) params: Arc<BTreeMap<String, Node>>,
     /// The value of each axis, for the instance at hand.
-    pub(crate) each: BTreeMap<String, Json>,
+    pub(crate) each: BTreeMap<String, Node>,
+}
+
+/// A part of a text in which references are replaced.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// As it stands in the file.
+    Literal(String),
+    /// What a reference stands for, which is no template whatever is in it.
+    Value(String),
 }
 
 impl Scope {
     /// A node as JSON, all references replaced.
     pub(crate) fn resolve(&self, node: &Node, faults: &mut Faults) -> Json {
         match &node.value {
-            Value::Text(text) => self.text(text, node, faults),
+            Value::Text(text) => match self.lone(text, node, faults) {
+                Some(value) => value.map_or(Json::Null, Node::to_json),
+                None => Json::String(self.text(text, node, faults)),
+            },
             Value::List(items) => Json::Array(items.iter().map(|item| self.resolve(item, faults)).collect()),
             Value::Map(entries) => {
                 Json::Object(entries.iter().map(|e| (e.key.clone(), self.resolve(&e.value, faults))).collect())
@@ -33,54 +46,113 @@ impl Scope {
         }
     }
 
-    /// A text: one that is only a reference takes the type of what it refers to.
-    fn text(&self, text: &str, node: &Node, faults: &mut Faults) -> Json {
-        let mut out = String::new();
+    /// A node with all references replaced; numbers keep how they are written.
+    pub(crate) fn value(&self, node: &Node, faults: &mut Faults) -> Node {
+        let with = |value: Value| Node { value, place: node.place.clone(), literal: None };
+        match &node.value {
+            Value::Text(text) => match self.lone(text, node, faults) {
+                Some(Some(found)) => Node { place: node.place.clone(), ..found.clone() },
+                Some(None) => with(Value::Null),
+                None => with(Value::Text(self.text(text, node, faults))),
+            },
+            Value::List(items) => with(Value::List(items.iter().map(|item| self.value(item, faults)).collect())),
+            Value::Map(entries) => {
+                let entry = |entry: &Entry| Entry {
+                    key: entry.key.clone(),
+                    place: entry.place.clone(),
+                    value: self.value(&entry.value, faults),
+                };
+                with(Value::Map(entries.iter().map(entry).collect()))
+            }
+            _ => node.clone(),
+        }
+    }
+
+    /// A scalar as it is written, references replaced: what a command, a variable or a path gets. A list or a map is
+    /// given back as the fault.
+    pub(crate) fn written(&self, node: &Node, faults: &mut Faults) -> Result<String, Node> {
+        let value = self.value(node, faults);
+        match value.written() {
+            Some(written) => Ok(written.into_owned()),
+            None => Err(value),
+        }
+    }
+
+    /// The parts of a scalar: what stands in the file, and what references stand for. A list or a map is given back as
+    /// the fault.
+    pub(crate) fn parts(&self, node: &Node, faults: &mut Faults) -> Result<Vec<Part>, Node> {
+        let Value::Text(text) = &node.value else {
+            return self.written(node, faults).map(|text| vec![Part::Literal(text)]);
+        };
+        match self.lone(text, node, faults) {
+            Some(Some(found)) => match found.written() {
+                Some(written) => Ok(vec![Part::Value(written.into_owned())]),
+                None => Err(found.clone()),
+            },
+            Some(None) => Ok(Vec::new()),
+            None => Ok(self.mixed(text, node, faults)),
+        }
+    }
+
+    /// What a text that is only a reference refers to: it takes its type. Nothing within if that is faulty.
+    fn lone(&self, text: &str, node: &Node, faults: &mut Faults) -> Option<Option<&Node>> {
+        let path = text.strip_prefix("${")?.strip_suffix('}').filter(|path| !path.contains('}'))?;
+        Some(match self.look_up(path) {
+            Ok(value) => Some(value),
+            Err(fault) => {
+                faults.push(fault.at(&node.place));
+                None
+            }
+        })
+    }
+
+    /// A text with references in it, which are written out.
+    fn text(&self, text: &str, node: &Node, faults: &mut Faults) -> String {
+        let parts = self.mixed(text, node, faults).into_iter();
+        parts
+            .map(|part| match part {
+                Part::Literal(text) | Part::Value(text) => text,
+            })
+            .collect()
+    }
+
+    fn mixed(&self, text: &str, node: &Node, faults: &mut Faults) -> Vec<Part> {
+        let mut parts = Vec::new();
         for piece in pieces(text) {
             match piece {
-                Piece::Text(part) => out.push_str(part),
+                Piece::Text(part) => parts.push(Part::Literal(part.to_owned())),
                 Piece::Open => {
-                    faults.push(
-                        Diagnostic::new("`${` without a closing `}`")
-                            .at(&node.place)
-                            .hint("write `$${` for the characters themselves"),
-                    );
+                    let fault = Diagnostic::new("`${` without a closing `}`").at(&node.place);
+                    faults.push(fault.hint("write `$${` for the characters themselves"));
                 }
-                Piece::Reference(path) => match self.look_up(path) {
-                    Ok(value) if text.len() == path.len() + 3 => return value.clone(),
-                    Ok(value) => match write_out(value) {
-                        Some(written) => out.push_str(&written),
-                        None => faults.push(
-                            Diagnostic::new(format!(
-                                "`${{{path}}}` is {}, which cannot stand inside text",
-                                what(value)
-                            ))
-                            .at(&node.place),
-                        ),
-                    },
-                    Err(mut fault) => {
-                        fault.place = Some(node.place.clone());
-                        faults.push(*fault);
+                Piece::Reference(path) => match self.look_up(path).map(|value| (value, value.written())) {
+                    Ok((_, Some(written))) => parts.push(Part::Value(written.into_owned())),
+                    Ok((value, None)) => {
+                        let what = value.value.what();
+                        let message = format!("`${{{path}}}` is {what}, which cannot stand inside text");
+                        faults.push(Diagnostic::new(message).at(&node.place));
                     }
+                    Err(fault) => faults.push(fault.at(&node.place)),
                 },
             }
         }
-        Json::String(out)
+        parts
     }
 
-    fn look_up(&self, path: &str) -> Result<&Json, Box<Diagnostic>> {
+    fn look_up(&self, path: &str) -> Result<&Node, Diagnostic> {
         let mut steps = path.split('.');
         let (space, name) = (steps.next().unwrap_or_default(), steps.next());
         let unknown = |message: String, wrong: &str, known: Vec<&str>| {
             let fault = Diagnostic::new(message);
-            Box::new(match suggest::hint(wrong, known.iter().copied()) {
+            match suggest::hint(wrong, known.iter().copied()) {
                 Some(hint) => fault.hint(hint),
                 None => fault,
-            })
+            }
         };
         let Some(name) = name else {
             let fault = Diagnostic::new(format!("`${{{path}}}` is no reference"));
-            return Err(Box::new(fault.hint("references are `${params.NAME}` and `${each.AXIS}`")));
+            let shell = format!("`$${{{path}}}` gives a shell, or another program, the text `${{{path}}}`");
+            return Err(fault.hint("references are `${params.NAME}` and `${each.AXIS}`").hint(shell));
         };
         let mut value = match space {
             "params" => self.params.get(name).ok_or_else(|| {
@@ -92,7 +164,7 @@ impl Scope {
             })?,
             "each" if self.each.is_empty() => {
                 let fault = Diagnostic::new(format!("this stage has no axis `{name}`"));
-                return Err(Box::new(fault.hint(format!("give it one: `each: {{ {name}: [FIRST, SECOND] }}`"))));
+                return Err(fault.hint(format!("give it one: `each: {{ {name}: [FIRST, SECOND] }}`")));
             }
             "each" => self.each.get(name).ok_or_else(|| {
                 unknown(
@@ -101,26 +173,33 @@ impl Scope {
                     self.each.keys().map(String::as_str).collect(),
                 )
             })?,
-            _ => return Err(unknown(format!("`{space}` cannot be referred to"), space, vec!["params", "each"])),
+            _ => {
+                let fault = unknown(format!("`{space}` cannot be referred to"), space, vec!["params", "each"]);
+                return Err(
+                    fault.hint(format!("`$${{{path}}}` gives a shell, or another program, the text `${{{path}}}`"))
+                );
+            }
         };
         for step in steps {
-            let known = value.as_object().map(|map| map.keys().map(String::as_str).collect()).unwrap_or_default();
-            value = value
-                .get(step)
-                .ok_or_else(|| unknown(format!("`${{{path}}}`: there is no field `{step}`"), step, known))?;
+            let fields: &[Entry] = if let Value::Map(fields) = &value.value { fields } else { &[] };
+            let known = || fields.iter().map(|field| field.key.as_str()).collect();
+            value = match fields.iter().find(|field| field.key == step) {
+                Some(field) => &field.value,
+                None => return Err(unknown(format!("`${{{path}}}`: there is no field `{step}`"), step, known())),
+            };
         }
         Ok(value)
     }
 }
 
 /// Resolves the references that parameters make to each other. A circle is a fault.
-pub(crate) fn resolve_params(entries: &[crate::yaml::Entry], faults: &mut Faults) -> Map<String, Json> {
-    let mut scope = Scope::default();
-    let mut waiting: Vec<&crate::yaml::Entry> = entries.iter().collect();
+pub(crate) fn resolve_params(entries: &[Entry], faults: &mut Faults) -> Scope {
+    let mut params = BTreeMap::new();
+    let mut waiting: Vec<&Entry> = entries.iter().collect();
     while !waiting.is_empty() {
-        let names: Vec<&str> = waiting.iter().map(|entry| entry.key.as_str()).collect();
-        let (ready, blocked): (Vec<&crate::yaml::Entry>, Vec<&crate::yaml::Entry>) =
-            waiting.iter().partition(|entry| !references(&entry.value).any(|name| names.contains(&name.as_str())));
+        let names: BTreeSet<&str> = waiting.iter().map(|entry| entry.key.as_str()).collect();
+        let (ready, blocked): (Vec<&Entry>, Vec<&Entry>) =
+            waiting.iter().partition(|entry| !references(&entry.value).any(|name| names.contains(name)));
         if ready.is_empty() {
             for entry in blocked {
                 let message = format!("parameter `{}` refers to itself, directly or by others", entry.key);
@@ -128,21 +207,21 @@ pub(crate) fn resolve_params(entries: &[crate::yaml::Entry], faults: &mut Faults
             }
             break;
         }
-        for entry in ready {
-            let value = scope.resolve(&entry.value, faults);
-            scope.params.insert(entry.key.clone(), value);
-        }
+        let scope = Scope { params: Arc::new(params), each: BTreeMap::new() };
+        let resolved: Vec<(String, Node)> =
+            ready.iter().map(|entry| (entry.key.clone(), scope.value(&entry.value, faults))).collect();
+        params = Arc::unwrap_or_clone(scope.params);
+        params.extend(resolved);
         waiting = blocked;
     }
-    // In the order of the file, whatever the order of resolution was.
-    entries.iter().filter_map(|e| scope.params.remove(&e.key).map(|value| (e.key.clone(), value))).collect()
+    Scope { params: Arc::new(params), each: BTreeMap::new() }
 }
 
 /// Names of the parameters that a node refers to.
-fn references(node: &Node) -> Box<dyn Iterator<Item = String> + '_> {
+fn references(node: &Node) -> Box<dyn Iterator<Item = &str> + '_> {
     match &node.value {
         Value::Text(text) => Box::new(pieces(text).into_iter().filter_map(|piece| match piece {
-            Piece::Reference(path) => path.strip_prefix("params.").map(|p| p.split('.').next().unwrap_or(p).to_owned()),
+            Piece::Reference(path) => path.strip_prefix("params.").map(|p| p.split('.').next().unwrap_or(p)),
             _ => None,
         })),
         Value::List(items) => Box::new(items.iter().flat_map(references)),
@@ -179,16 +258,6 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// A scalar written out as text.
-pub(crate) fn write_out(value: &Json) -> Option<String> {
-    match value {
-        Json::String(text) => Some(text.clone()),
-        Json::Null => Some(String::new()),
-        Json::Bool(_) | Json::Number(_) => Some(value.to_string()),
-        Json::Array(_) | Json::Object(_) => None,
-    }
-}
-
 /// What a value is, for messages.
 pub(crate) fn what(value: &Json) -> &'static str {
     match value {
@@ -208,7 +277,6 @@ mod tests {
     use super::*;
     use crate::diagnostic::Source;
     use serde_json::json;
-    use std::sync::Arc;
 
     fn node(text: &str) -> Node {
         crate::yaml::parse(Arc::new(Source { name: "t".into(), text: text.into() })).unwrap()
@@ -217,8 +285,8 @@ mod tests {
     fn resolve(params: &str, text: &str) -> (Json, Vec<String>) {
         let mut faults = Vec::new();
         let Value::Map(entries) = node(params).value else { panic!() };
-        let params = resolve_params(&entries, &mut faults);
-        let scope = Scope { params, each: [("device".to_owned(), json!({"name": "one", "threads": 1}))].into() };
+        let mut scope = resolve_params(&entries, &mut faults);
+        scope.each = [("device".to_owned(), node("{name: one, threads: 1}"))].into();
         let value = scope.resolve(&node(text), &mut faults);
         (value, faults.into_iter().map(|f| f.message).collect())
     }
@@ -226,10 +294,10 @@ mod tests {
     #[test]
     fn a_lone_reference_keeps_its_type_and_others_are_written_out() {
         let (value, faults) = resolve(
-            "{steps: 100, half: 0.5, list: [1, 2], name: '${params.steps} steps'}",
-            "['${params.steps}', '${params.list}', 'a-${params.half}-b', '${params.name}', '${each.device.threads}', '$${x}', 'cost: 5$']",
+            "{steps: 100, half: 0.50, same: '${params.half}', list: [1, 2], name: '${params.steps} steps'}",
+            "['${params.steps}', '${params.list}', 'a-${params.same}-b', '${params.name}', '${each.device.threads}', '$${x}', 'cost: 5$']",
         );
-        assert_eq!(value, json!([100, [1, 2], "a-0.5-b", "100 steps", 1, "${x}", "cost: 5$"]));
+        assert_eq!(value, json!([100, [1, 2], "a-0.50-b", "100 steps", 1, "${x}", "cost: 5$"]));
         assert!(faults.is_empty(), "{faults:?}");
     }
 

@@ -110,8 +110,7 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, Vec<Diagnostic>> {
     let mut faults = Faults::new();
     let mut definition = definition::read(&tree, &mut faults);
     overrides::apply(&mut definition.params, request.overrides, &mut faults);
-    let scope =
-        Scope { params: interpolate::resolve_params(&definition.params, &mut faults), each: Default::default() };
+    let scope = interpolate::resolve_params(&definition.params, &mut faults);
     let name = name(&definition, request.path, &scope, &mut faults);
     let Some(reach) = reach(&definition, request.path, &scope, &mut faults) else { return Err(faults) };
     let store = definition.store.as_ref().and_then(|node| settings::text(node, "store", &scope, &mut faults));
@@ -133,13 +132,15 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, Vec<Diagnostic>> {
         faults.sort_by_key(|fault| fault.place.as_ref().map_or(0, |place| place.start));
         return Err(faults);
     }
+    // In the order of the file, whatever the order of resolution was.
+    let shown = |entry: &yaml::Entry| Some((entry.key.clone(), scope.params.get(&entry.key)?.to_json()));
     let mut loaded = Loaded {
         name,
         root: reach.root,
         allow: reach.allow,
         store,
         graph,
-        params: Json::Object(scope.params),
+        params: Json::Object(definition.params.iter().filter_map(shown).collect()),
         report,
         identity: None,
     };
@@ -180,8 +181,7 @@ pub fn catalogue(
             // Only what concerns programs matters here; the rest of the file may still be in the making.
             let mut definition = definition::read(&yaml::read(path)?, &mut Faults::new());
             overrides::apply(&mut definition.params, overrides, &mut faults);
-            let params = interpolate::resolve_params(&definition.params, &mut faults);
-            let scope = Scope { params, each: Default::default() };
+            let scope = interpolate::resolve_params(&definition.params, &mut faults);
             let Some(reach) = reach(&definition, path, &scope, &mut faults) else { return Err(faults) };
             programs(&definition, &scope, &reach, &mut faults)
         }
@@ -207,8 +207,7 @@ pub fn whereabouts(path: &Path, overrides: &[String]) -> Result<Whereabouts, Vec
     let mut others = Faults::new();
     let mut definition = definition::read(&yaml::read(path)?, &mut others);
     overrides::apply(&mut definition.params, overrides, &mut others);
-    let params = interpolate::resolve_params(&definition.params, &mut others);
-    let scope = Scope { params, each: Default::default() };
+    let scope = interpolate::resolve_params(&definition.params, &mut others);
     let mut faults = Faults::new();
     let store = definition.store.as_ref().and_then(|node| settings::text(node, "store", &scope, &mut faults));
     match reach(&definition, path, &scope, &mut faults) {

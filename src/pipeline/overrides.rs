@@ -7,9 +7,10 @@ use std::sync::Arc;
 use crate::diagnostic::{Diagnostic, Place, Source};
 use crate::pipeline::definition::Faults;
 use crate::pipeline::suggest;
+use crate::shell;
 use crate::yaml::{self, Entry, Value};
 
-/// Applies `params.NAME=VALUE`; the value is YAML.
+/// Applies `params.NAME=VALUE`.
 pub(crate) fn apply(params: &mut [Entry], overrides: &[String], faults: &mut Faults) {
     for text in overrides {
         let source = Arc::new(Source { name: "--set".into(), text: text.clone() });
@@ -18,9 +19,8 @@ pub(crate) fn apply(params: &mut [Entry], overrides: &[String], faults: &mut Fau
             faults.push(Diagnostic::new("an override is `params.NAME=VALUE`").at(&all));
             continue;
         };
-        let value = match yaml::parse(Arc::new(Source { name: "--set".into(), text: value.to_owned() })) {
+        let value = match value_of(path, value, &all) {
             Ok(node) => node,
-            Err(_) if value.trim().is_empty() => yaml::Node { value: Value::Text(String::new()), place: all.clone() },
             Err(found) => {
                 faults.extend(found);
                 continue;
@@ -34,6 +34,36 @@ pub(crate) fn apply(params: &mut [Entry], overrides: &[String], faults: &mut Fau
         }
         set(params, &steps.collect::<Vec<_>>(), value, &all, faults);
     }
+}
+
+/// The value of an override. What begins with a bracket, a brace, a quote or a tag is YAML; all else is one word: a number
+/// or the like if it has the form of one, and otherwise text, which stands as it was given.
+fn value_of(path: &str, text: &str, all: &Place) -> Result<yaml::Node, Vec<Diagnostic>> {
+    let source = Arc::new(Source { name: "--set".into(), text: text.to_owned() });
+    let hint = || {
+        let quoted = format!("{}={}", path, serde_json::Value::from(text));
+        format!("to set this very text, quote it twice: `--set {}`", shell::word(&quoted))
+    };
+    if !text.starts_with(['[', '{', '"', '\'', '!']) {
+        let node = yaml::word(text, Place { source: Arc::clone(&source), start: 0, end: text.len() })?;
+        // What only looks like text would have been a map or a list in a file.
+        return match yaml::parse(source) {
+            Ok(tree) if matches!(tree.value, Value::Map(_) | Value::List(_)) => {
+                let message = format!("`{text}` is {} in YAML, and text as it stands", tree.value.what());
+                let fault = Diagnostic::new(message).at(all);
+                Err(vec![fault.hint("write a map as `{ NAME: VALUE }`, a list as `[FIRST, SECOND]`").hint(hint())])
+            }
+            _ => Ok(node),
+        };
+    }
+    let node =
+        yaml::parse(source).map_err(|faults| faults.into_iter().map(|fault| fault.hint(hint())).collect::<Vec<_>>())?;
+    let rest = &text[node.place.end..];
+    if !rest.trim().is_empty() && !text.starts_with('!') {
+        let message = format!("after the value stands `{}`, which would be lost", rest.trim());
+        return Err(vec![Diagnostic::new(message).at(all).hint(hint())]);
+    }
+    Ok(node)
 }
 
 fn set(entries: &mut [Entry], steps: &[&str], value: yaml::Node, place: &Place, faults: &mut Faults) {

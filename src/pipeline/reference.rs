@@ -31,8 +31,9 @@ pub(crate) enum Which {
 pub(crate) fn parse(text: &str) -> Result<Reference, String> {
     const FORM: &str = "inputs are written `stage.output`, `stage[*].output`, `stage.record` or `file:path`";
     if let Some(path) = text.strip_prefix("file:") {
-        return match path.trim() {
+        return match path {
             "" => Err("`file:` needs a path".into()),
+            path if path.trim().is_empty() => Err(format!("`{text}` names no file; a path of spaces alone is none")),
             path => Ok(Reference::File(path.to_owned())),
         };
     }

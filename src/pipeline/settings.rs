@@ -12,19 +12,21 @@ use crate::gpus::VARIABLES;
 use crate::graph::{CpuNeed, Needs, OutputSpec};
 use crate::pipeline::check::shown;
 use crate::pipeline::definition::{Faults, bad_label, is_label, unknown_key};
-use crate::pipeline::interpolate::{Scope, what, write_out};
+use crate::pipeline::interpolate::{Scope, what};
 use crate::yaml::{Entry, Node, Value};
 
-/// A text.
+/// A text; a number or the like stands as it is written.
 pub(crate) fn text(node: &Node, key: &str, scope: &Scope, faults: &mut Faults) -> Option<String> {
-    match scope.resolve(node, faults) {
-        Json::String(text) if !text.contains('\0') => Some(text),
-        Json::String(_) => {
+    let value = scope.value(node, faults);
+    match value.written().filter(|_| value.value != Value::Null) {
+        Some(text) if !text.contains('\0') => Some(text.into_owned()),
+        Some(_) => {
             faults.push(Diagnostic::new(format!("`{key}` must not contain a zero byte")).at(&node.place));
             None
         }
-        other => {
-            faults.push(Diagnostic::new(format!("`{key}` is text, but here stands {}", what(&other))).at(&node.place));
+        None => {
+            let message = format!("`{key}` is text, but here stands {}", value.value.what());
+            faults.push(Diagnostic::new(message).at(&node.place));
             None
         }
     }
@@ -59,8 +61,7 @@ pub(crate) fn count(node: &Node, key: &str, scope: &Scope, faults: &mut Faults) 
 
 /// A duration such as `90s`, `30m`, `2h` or `1.5h`; a bare number is seconds.
 pub(crate) fn duration(node: &Node, scope: &Scope, faults: &mut Faults) -> Option<Duration> {
-    let value = scope.resolve(node, faults);
-    let written = write_out(&value).unwrap_or_default();
+    let written = scope.written(node, faults).unwrap_or_default();
     let found = parse_duration(&written);
     if found.is_none() {
         let fault = Diagnostic::new(format!("`{written}` is no duration")).at(&node.place);
@@ -97,7 +98,7 @@ pub(crate) fn needs(entries: &[Entry], cpus: CpuNeed, scope: &Scope, faults: &mu
             },
             "gpus" => needs.gpus = count(node, "gpus", scope, faults).unwrap_or(0),
             "memory" => {
-                let written = write_out(&scope.resolve(node, faults)).unwrap_or_default();
+                let written = scope.written(node, faults).unwrap_or_default();
                 match parse_bytes(&written) {
                     Some(bytes) => needs.memory = bytes,
                     None => faults.push(
@@ -147,8 +148,8 @@ pub(crate) fn environment(entries: &[Entry], scope: &Scope, faults: &mut Faults)
             faults.push(Diagnostic::new(format!("`{}` is no name of a variable", entry.key)).at(&entry.place));
         }
         faults.extend(reserved(&entry.key, &entry.place));
-        match write_out(&scope.resolve(&entry.value, faults)) {
-            Some(value) if !value.contains('\0') => {
+        match scope.written(&entry.value, faults) {
+            Ok(value) if !value.contains('\0') => {
                 env.insert(entry.key.clone(), value);
             }
             _ => faults

@@ -6,6 +6,7 @@
 mod reader;
 mod scalar;
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use serde_json::{Map, Number, Value as Json};
 
 use crate::diagnostic::{Diagnostic, Place, Source};
 
-pub use reader::parse;
+pub use reader::{parse, word};
 
 /// Longest text that is read.
 const MAX_BYTES: u64 = 64 << 20;
@@ -25,6 +26,8 @@ pub struct Node {
     pub value: Value,
     /// Where it stands; for an alias, where the alias stands.
     pub place: Place,
+    /// How a scalar that is no text is written, where that is not how its value reads: `1.30`, `007`, `~`.
+    pub literal: Option<Box<str>>,
 }
 
 /// A YAML value of the core schema.
@@ -83,7 +86,17 @@ impl Node {
         }
     }
 
-    /// The value as JSON, without places. Numbers that JSON cannot hold become text.
+    /// A scalar as it is written: what a command, a variable or a path gets. None for a list or a map.
+    #[must_use]
+    pub fn written(&self) -> Option<Cow<'_, str>> {
+        match &self.value {
+            Value::Text(text) => Some(Cow::Borrowed(text)),
+            Value::List(_) | Value::Map(_) => None,
+            _ => Some(self.literal.as_deref().map_or_else(|| Cow::Owned(self.to_json().to_string()), Cow::Borrowed)),
+        }
+    }
+
+    /// The value as JSON, without places.
     #[must_use]
     pub fn to_json(&self) -> Json {
         match &self.value {
@@ -154,7 +167,7 @@ mod tests {
     #[test]
     fn scalars_follow_the_core_schema() {
         let node = parse(source(
-            "[1, -2, 0x10, 0o17, 1.5, 1e3, .5, '1', true, ~, null, 1.2.3, 12:30, no, -x, 1e, +3, inf, 9223372036854775808]",
+            "[1, -2, 0x10, 0o17, 1.5, 1e3, .5, '1', true, ~, null, 1.2.3, 12:30, no, -x, 1e, +3, inf, 9223372036854775807]",
         ))
         .unwrap();
         let expected = json!([
@@ -176,7 +189,7 @@ mod tests {
             "1e",
             3,
             "inf",
-            9.223372036854776e18
+            9223372036854775807_i64
         ]);
         assert_eq!(node.to_json(), expected);
     }

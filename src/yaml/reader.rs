@@ -5,10 +5,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, Span};
+use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
 use crate::diagnostic::{Diagnostic, Place, Source};
-use crate::yaml::scalar::plain_scalar;
+use crate::yaml::scalar::{ScalarFault, check_collection, plain_scalar, tagged_scalar};
 use crate::yaml::{Entry, Node, Value};
 
 /// Deepest nesting.
@@ -33,6 +33,19 @@ pub fn parse(source: Arc<Source>) -> Result<Node, Vec<Diagnostic>> {
             reader.faults.push(*fault);
             Err(reader.faults)
         }
+    }
+}
+
+/// A text that is one word: a number or the like if it has the form of one, else text as it stands.
+///
+/// # Errors
+/// When it is a number that does not fit.
+pub fn word(text: &str, place: Place) -> Result<Node, Vec<Diagnostic>> {
+    // An empty word is text; nothing at all is written `null` or `~`.
+    let value = if text.is_empty() { Ok(Value::Text(String::new())) } else { plain_scalar(text) };
+    match value {
+        Ok(value) => Ok(Node { literal: literal_of(&value, text), value, place }),
+        Err(fault) => Err(vec![explain(&fault, text).at(&place)]),
     }
 }
 
@@ -118,28 +131,48 @@ impl Reader<'_> {
         if depth > MAX_DEPTH {
             return Err(Box::new(Diagnostic::new(format!("nested more than {MAX_DEPTH} deep")).at(&place)));
         }
+        let mut literal = None;
         let (value, anchor, size) = match event {
-            Event::Scalar(text, style, anchor, _) => {
-                let plain = matches!(style, ScalarStyle::Plain);
-                (if plain { plain_scalar(&text) } else { Value::Text(text.into_owned()) }, anchor, 1)
+            Event::Scalar(text, style, anchor, tag) => {
+                let tag = tag.as_deref().map(full);
+                let read = match &tag {
+                    Some(tag) => tagged_scalar(&text, tag),
+                    None if matches!(style, ScalarStyle::Plain) => plain_scalar(&text),
+                    None => Ok(Value::Text(text.clone().into_owned())),
+                };
+                let value = read.unwrap_or_else(|fault| {
+                    self.faults.push(explain(&fault, &text).at(&place));
+                    Value::Text(text.clone().into_owned())
+                });
+                literal = literal_of(&value, &text);
+                (value, anchor, 1)
             }
             Event::Alias(id) => return self.alias(id, place),
-            Event::SequenceStart(_, anchor, ..) => {
+            Event::SequenceStart(_, anchor, tag) => {
+                self.check_collection(tag.as_deref(), "seq", &place);
                 let (items, size, end) = self.list(events, depth)?;
                 place.end = end.max(place.start);
                 (Value::List(items), anchor, size)
             }
-            Event::MappingStart(_, anchor, ..) => {
+            Event::MappingStart(_, anchor, tag) => {
+                self.check_collection(tag.as_deref(), "map", &place);
                 let (entries, size) = self.map(events, depth)?;
                 (Value::Map(entries), anchor, size)
             }
             _ => return Err(Box::new(Diagnostic::new("a value was expected here").at(&place))),
         };
-        let node = Node { value, place };
+        let node = Node { value, place, literal };
         if anchor != 0 {
             self.anchors.insert(anchor, (node.clone(), size));
         }
         Ok((node, size))
+    }
+
+    /// A list or a map may have its own tag and no other.
+    fn check_collection(&mut self, tag: Option<&Tag>, own: &str, place: &Place) {
+        if let Err(fault) = check_collection(tag.map(full).as_deref(), own) {
+            self.faults.push(explain(&fault, if own == "seq" { "a list" } else { "a map" }).at(place));
+        }
     }
 
     fn alias(&mut self, id: usize, place: Place) -> Result<(Node, usize), Fault> {
@@ -151,7 +184,7 @@ impl Reader<'_> {
             let fault = Diagnostic::new(format!("aliases expand to more than {MAX_ALIASED} values")).at(&place);
             return Err(Box::new(fault.hint("write the values out, or put them into `params` and interpolate them")));
         }
-        Ok((Node { value: node.value.clone(), place }, *size))
+        Ok((Node { place, ..node.clone() }, *size))
     }
 
     fn list<'e>(&mut self, events: &mut Events<'e>, depth: usize) -> Result<(Vec<Node>, usize, usize), Fault> {
@@ -179,8 +212,12 @@ impl Reader<'_> {
             }
             let place = self.place(span);
             let (key, merges) = match event {
-                Event::Scalar(text, style, ..) => {
-                    let merges = text == MERGE && matches!(style, ScalarStyle::Plain);
+                Event::Scalar(text, style, _, tag) => {
+                    let tag = tag.as_deref().map(full);
+                    let merges = text == MERGE && matches!(style, ScalarStyle::Plain) && tag.is_none();
+                    if let Some(fault) = tag.and_then(|tag| tagged_scalar(&text, &tag).err()) {
+                        self.faults.push(explain(&fault, &text).at(&place));
+                    }
                     (text.into_owned(), merges)
                 }
                 _ => return Err(Box::new(Diagnostic::new("a key must be a plain word").at(&place))),
@@ -215,7 +252,7 @@ impl Reader<'_> {
     fn entries(&mut self, node: Node) -> Vec<Entry> {
         let maps = match node.value {
             Value::List(maps) => maps,
-            value => vec![Node { value, place: node.place }],
+            value => vec![Node { value, place: node.place, literal: None }],
         };
         let mut entries = Vec::new();
         for map in maps {
@@ -228,5 +265,39 @@ impl Reader<'_> {
             }
         }
         entries
+    }
+}
+
+/// A tag in full, its handle resolved.
+fn full(tag: &Tag) -> String {
+    format!("{}{}", tag.handle(), tag.suffix())
+}
+
+/// How a scalar is written, where its value reads otherwise.
+fn literal_of(value: &Value, text: &str) -> Option<Box<str>> {
+    let default = match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Int(value) => value.to_string(),
+        Value::Float(value) => serde_json::Number::from_f64(*value)?.to_string(),
+        Value::Text(_) | Value::List(_) | Value::Map(_) => return None,
+    };
+    (default != text).then(|| text.into())
+}
+
+/// What is wrong with a scalar that has no value, and what to do.
+fn explain(fault: &ScalarFault, text: &str) -> Diagnostic {
+    let quote = || format!("quote it if it is text: `\"{text}\"`");
+    match fault {
+        ScalarFault::TooLong => {
+            Diagnostic::new(format!("the number `{text}` does not fit into 64 bits")).hint(quote())
+        }
+        ScalarFault::NotFinite => {
+            Diagnostic::new(format!("`{text}` is no finite number of 64 bits")).hint(quote())
+        }
+        ScalarFault::NotOfTag(what) => Diagnostic::new(format!("the tag says that this is {what}, but it is {text}"))
+            .hint("leave the tag out, or write a value that fits it"),
+        ScalarFault::UnknownTag(tag) => Diagnostic::new(format!("there is no tag `{tag}`"))
+            .hint("quote the text if it begins with `!`; tags are `!!str`, `!!int`, `!!float`, `!!bool`, `!!null`, `!!seq` and `!!map`"),
     }
 }

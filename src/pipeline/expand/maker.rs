@@ -95,8 +95,12 @@ impl Maker<'_, '_> {
                 (with, kind.parameters.iter().filter(|p| !p.keyed).map(|p| p.name.clone()).collect())
             }
             None => {
-                let resolved =
-                    definition.with.iter().map(|e| (e.key.clone(), self.scope.resolve(&e.value, self.faults)));
+                // A command gets a number as it is written, so how it is written is what counts.
+                let resolved = definition.with.iter().map(|entry| {
+                    let node = self.scope.value(&entry.value, self.faults);
+                    let value = node.literal.as_deref().map_or_else(|| node.to_json(), Value::from);
+                    (entry.key.clone(), value)
+                });
                 (resolved.collect(), Vec::new())
             }
         }

@@ -9,6 +9,7 @@ mod stage;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::graph::Instance;
 use crate::pipeline::definition::{Definition, Faults};
@@ -42,7 +43,7 @@ pub(crate) fn instances(definition: &Definition, around: &Around<'_>, faults: &m
     for stage in &stages {
         for cell in &stage.cells {
             let mut found = Vec::new();
-            let scope = Scope { params: around.scope.params.clone(), each: cell.values.clone() };
+            let scope = Scope { params: Arc::clone(&around.scope.params), each: cell.values.clone() };
             let maker = Maker { stage, cell, scope, around, index: &index, faults: &mut found };
             instances.push(maker.make());
             // The instances of a stage share most of their faults.

@@ -11,7 +11,6 @@ use crate::graph::OutputSpec;
 use crate::pipeline::axes::{self, Cell};
 use crate::pipeline::definition::{Faults, StageDefinition};
 use crate::pipeline::expand::Around;
-use crate::pipeline::interpolate::write_out;
 use crate::pipeline::{settings, suggest};
 use crate::programs::Offered;
 use crate::yaml::Entry;
@@ -31,7 +30,7 @@ impl<'a> Stage<'a> {
         let cells = axes::cells(definition, around.scope, faults).unwrap_or_default();
         let mut stage = Stage { definition, cells, offered: None, outputs: None };
         if let Some(node) = &definition.kind {
-            let name = write_out(&around.scope.resolve(node, faults)).unwrap_or_default();
+            let name = around.scope.written(node, faults).unwrap_or_default();
             stage.offered = around.catalogue.find(&name);
             if stage.offered.is_none() && around.catalogue.is_whole() {
                 let known: Vec<&str> = around.catalogue.kinds().collect();

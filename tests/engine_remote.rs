@@ -231,3 +231,104 @@ fn a_url_that_cannot_be_used_is_a_fault_of_the_arguments() {
     );
     assert!(!outcome.err.contains("secret"), "{}", outcome.err);
 }
+
+/// Every way to name the store itself, what is in it and what it is in.
+#[test]
+fn a_store_is_no_remote_store_of_itself() {
+    let project = Project::new(PIPELINE);
+    ran(&project, &[]);
+    let link = |to: &str, name: &str| fs_err::os::unix::fs::symlink(project.path(to), project.path(name)).unwrap();
+    link("artifacts", "../link");
+    link("artifacts/blobs", "../blobs");
+    let other = Project::new(PIPELINE);
+    ran(&other, &[]);
+    let places = [
+        "artifacts",
+        "artifacts/",
+        "../link",
+        "../link/x",
+        "../blobs",
+        "artifacts/remote",
+        "",
+        "..",
+        "./artifacts/../artifacts",
+    ];
+    let places = places.map(|place| format!("file://{}", project.path(place).display()));
+    let places = places.into_iter().chain([format!("file://{}", other.path("artifacts").display())]);
+    for url in places {
+        for command in [
+            &["run", "--max-size", "1"][..],
+            &["run", "--force", "make"],
+            &["push"],
+            &["pull"],
+            &["plan"],
+            &["get", "use.y"],
+            &["gc", "--remote", "--grace", "0"],
+            &["gc", "--max-size", "1"],
+        ] {
+            let outcome = project.nnf(&[command, &["--store", &url]].concat());
+            assert_eq!(outcome.code, Some(2), "{url} {command:?}: {outcome:?}");
+            assert!(outcome.err.contains("; a remote store needs a folder of its own"), "{url}: {}", outcome.err);
+        }
+    }
+    assert!(!project.path("artifacts/remote").exists());
+    assert_eq!((project.nnf(&["verify"]).code, get(&project, &["use.y"]).as_str()), (Some(0), "made\nend\n"));
+    assert_eq!(other.nnf(&["verify"]).code, Some(0));
+    // A store that lies elsewhere, by a link.
+    fs_err::rename(project.path("artifacts"), project.path("../elsewhere")).unwrap();
+    link("../elsewhere", "artifacts");
+    for place in ["artifacts", "../elsewhere", "../elsewhere/x"] {
+        let url = format!("file://{}", project.path(place).display());
+        assert_eq!(project.nnf(&["run", "--store", &url]).code, Some(2), "{place}");
+    }
+    assert_eq!(ran(&project, &["--store", &url(&project)]).fresh, 2, "what lies beside it is none of it");
+}
+
+/// The same folder mounted at another place.
+#[test]
+fn a_store_that_is_mounted_elsewhere_is_no_remote_store_of_itself() {
+    let project = Project::new(PIPELINE);
+    ran(&project, &[]);
+    fs_err::create_dir_all(project.path("../mounted")).unwrap();
+    for (part, inside) in
+        [("artifacts", ""), ("artifacts", "/x"), ("artifacts/blobs", ""), ("", ""), ("", "/artifacts")]
+    {
+        let script = format!(
+            "mount --bind {} {mounted} || exit 77; exec {} run --store file://{mounted}{inside} --max-size 1",
+            project.path(part).display(),
+            env!("CARGO_BIN_EXE_nnf"),
+            mounted = project.path("../mounted").display(),
+        );
+        let try_it = |flags: &str| {
+            let mut command = std::process::Command::new("unshare");
+            command
+                .args([flags, "sh", "-c", &script])
+                .current_dir(project.path(""))
+                .env("NNF_CACHE", project.path("../c"));
+            command.output().ok().filter(|output| ![Some(77), Some(1)].contains(&output.status.code()))
+        };
+        let Some(output) = ["-m", "-rm"].into_iter().find_map(try_it) else {
+            std::io::Write::write_all(&mut std::io::stderr(), b"skipped: nothing can be mounted here\n").unwrap();
+            return;
+        };
+        assert_eq!(output.status.code(), Some(2), "{part} {inside}: {output:?}");
+    }
+    assert_eq!(project.nnf(&["verify"]).code, Some(0));
+}
+
+#[test]
+fn nothing_is_written_into_the_store_at_a_person_s_wish() {
+    let project = Project::new(PIPELINE);
+    ran(&project, &[]);
+    fs_err::os::unix::fs::symlink(project.path("artifacts/blobs"), project.path("link")).unwrap();
+    for to in ["artifacts/x", "artifacts/blobs/v1/ab/x", "artifacts/latest/pipeline/x", "link/x"] {
+        for command in
+            [&["get", "use.y", "-o"][..], &["get", "use.record", "-o"], &["report", "-o"], &["audit", "--keep"]]
+        {
+            let outcome = project.nnf(&[command, &[to]].concat());
+            assert_eq!(outcome.code, Some(2), "{command:?} {to}: {outcome:?}");
+            assert!(outcome.err.contains(&format!("`{to}` lies in the store")), "{command:?}: {}", outcome.err);
+        }
+    }
+    assert_eq!(project.nnf(&["verify"]).code, Some(0));
+}

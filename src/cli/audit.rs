@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::cli::common::{Common, named, split};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::{confine, render, signals};
+use crate::cli::{confine, render, signals, target};
 
 #[derive(Debug, Args)]
 pub(crate) struct AuditCommand {
@@ -37,6 +37,9 @@ pub(crate) fn run(command: &AuditCommand, common: &Common) -> Result<(), Failure
     if let Some(keep) = command.keep.as_ref().filter(|keep| keep.symlink_metadata().is_ok()) {
         let hint = "name another folder, or remove it";
         return Err(Failure::wrong_with_hint(format!("`{}` is there already", keep.display()), hint));
+    }
+    if let Some(keep) = &command.keep {
+        target::outside_of(&context.store, keep)?;
     }
     let cores = command.jobs.unwrap_or_else(|| u32::try_from(machine::cores()).unwrap_or(1));
     let gpus = Gpus::visible(&context.environment, context.machine.gpus.len(), amd_gpus());

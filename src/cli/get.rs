@@ -12,7 +12,7 @@ use nnf::store::StoreError;
 use crate::cli::common::{Common, named, split};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::render;
+use crate::cli::{render, target};
 
 #[derive(Debug, Args)]
 pub(crate) struct GetCommand {
@@ -38,6 +38,9 @@ pub(crate) fn run(command: &GetCommand, common: &Common) -> Result<(), Failure> 
     let (stage, output) = instance_and_output(word)
         .ok_or_else(|| Failure::wrong_with_hint(format!("`{word}` names no output"), "write it as STAGE.OUTPUT"))?;
     let context = Context::open(&pipeline, common)?;
+    if let Some(to) = &command.output {
+        target::outside_of(&context.store, to)?;
+    }
     let named = named(&pipeline);
     let id = context.instance(stage)?;
     let instance = context.loaded.graph.get(id);

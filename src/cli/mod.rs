@@ -22,6 +22,7 @@ mod run;
 mod runs;
 mod show;
 mod signals;
+mod target;
 mod verify;
 mod why;
 

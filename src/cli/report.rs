@@ -11,7 +11,7 @@ use crate::cli::amounts::{Size, size};
 use crate::cli::common::{Common, named, split};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::render;
+use crate::cli::{render, target};
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportCommand {
@@ -32,6 +32,7 @@ pub(crate) fn run(command: &ReportCommand, common: &Common) -> Result<(), Failur
         return Err(Failure::wrong_with_hint(format!("`{more}` is one word too many"), "`nnf report PIPELINE RUN`"));
     }
     let context = Context::open(&pipeline, common)?;
+    target::outside_of(&context.store, &command.output)?;
     let asked = || Ok::<_, Failure>(context.store.past_run(&find(&context, &pipeline, words.first())?));
     let mut run = asked()?;
     if run.summary.seconds.is_none() && !run.goes_on {

@@ -20,6 +20,7 @@
 //! (same device, inode, size and time of change of content). The risk is a disk that loses a bit, and a program that
 //! alters a blob and sets its time back; `verify` trusts none of that.
 
+mod apart;
 mod compare;
 mod content;
 mod error;
@@ -99,6 +100,9 @@ impl Store {
         let create = |path: &Path| fs_err::create_dir_all(path).map_err(StoreError::io("create the store's folder"));
         create(root)?;
         let root = fs_err::canonicalize(root).map_err(StoreError::io("find the store's folder"))?;
+        if let Some(remote) = &options.remote {
+            remote.is_apart_from(&root)?;
+        }
         for part in ["blobs/v1", "records/v1", "runs/v1", "heads/v1", "index/v1", "checkpoints/v1", "attempts", "locks"]
         {
             create(&root.join(part))?;
@@ -140,6 +144,12 @@ impl Store {
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Whether a path leads into the local tier, which nobody else may write to.
+    #[must_use]
+    pub fn holds(&self, path: &Path) -> bool {
+        apart::holds(&self.root, path)
     }
 
     /// Digest of a file or folder outside the store, and what it looks like now.

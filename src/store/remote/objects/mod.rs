@@ -14,7 +14,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::store::StoreError;
+use crate::store::{StoreError, apart};
 
 pub use object::ObjectRemote;
 pub use wording::public;
@@ -40,6 +40,15 @@ impl RemoteOptions {
     pub fn new(url: impl Into<String>, settings: BTreeMap<String, String>) -> Self {
         let (silence, lease) = (Duration::from_secs(30), Duration::from_secs(60));
         RemoteOptions { url: url.into(), settings, silence, retries: 8, lease }
+    }
+
+    /// A folder that is the local tier at `root`, or lies in or around it, is no remote tier.
+    pub(crate) fn is_apart_from(&self, root: &Path) -> Result<(), StoreError> {
+        let folder = url::Url::parse(&self.url).ok().filter(|url| url.scheme() == "file");
+        let why = folder.and_then(|url| url.to_file_path().ok()).and_then(|folder| apart::why_not(root, &folder));
+        let Some(why) = why else { return Ok(()) };
+        let why = format!("{why}; a remote store needs a folder of its own");
+        Err(StoreError::BadRemote { url: public(&self.url), why })
     }
 }
 

@@ -39,10 +39,12 @@ pub struct Source {
 pub struct Diagnostic {
     /// Lower-case fragment: what is wrong.
     pub message: String,
+    /// Further lines that belong to it, such as the end of a log.
+    pub details: Vec<String>,
     /// Where, if it has a place.
     pub place: Option<Place>,
     /// A further place with a remark, such as where a key stood first.
-    pub related: Option<(Place, String)>,
+    pub related: Option<Box<(Place, String)>>,
     /// What to do.
     pub hints: Vec<String>,
 }
@@ -50,7 +52,14 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A fault without a place.
     pub fn new(message: impl Into<String>) -> Self {
-        Diagnostic { message: message.into(), place: None, related: None, hints: Vec::new() }
+        Diagnostic { message: message.into(), details: Vec::new(), place: None, related: None, hints: Vec::new() }
+    }
+
+    /// With a further line.
+    #[must_use]
+    pub fn detail(mut self, line: impl Into<String>) -> Self {
+        self.details.push(line.into());
+        self
     }
 
     /// At a place.
@@ -63,7 +72,7 @@ impl Diagnostic {
     /// With a further place.
     #[must_use]
     pub fn related(mut self, place: &Place, remark: impl Into<String>) -> Self {
-        self.related = Some((place.clone(), remark.into()));
+        self.related = Some(Box::new((place.clone(), remark.into())));
         self
     }
 

@@ -29,7 +29,7 @@ const EXIT_CODES: &str = "Exit codes:
   0    done
   1    a stage failed; verify found faults; audit found differences
   2    the pipeline or the arguments are wrong
-  3    the store failed
+  3    the store failed, or standard output could not be written
   130  interrupted (once: what runs is stopped cleanly; twice: it is killed; a third time: results stay unsent)";
 
 #[derive(Debug, Subcommand)]

@@ -64,7 +64,7 @@ pub(crate) fn run(command: &AuditCommand, common: &Common) -> Result<(), Failure
     });
     let whole = whole.map_err(|error| refused(error, &named(&pipeline)))?;
     if common.json {
-        render::out(&json!({ "same": same, "differ": differ, "failed": failed, "interrupted": !whole }).to_string());
+        render::json(&json!({ "same": same, "differ": differ, "failed": failed, "interrupted": !whole }));
     } else {
         let stopped = if whole { "" } else { "interrupted: " };
         render::out(&format!("{stopped}{same} the same, {differ} different, {failed} failed; the store is as it was"));
@@ -88,11 +88,11 @@ fn chosen(context: &Context, words: &[String], common: &Common) -> Result<BTreeS
     let (measure, others): (Vec<_>, Vec<_>) = graph.ids().partition(|id| graph.get(*id).measures);
     for id in measure {
         let name = &graph.get(id).name;
-        render::out(&if common.json {
-            json!({ "stage": name, "verdict": "skipped", "why": "it measures" }).to_string()
+        if common.json {
+            render::json(&json!({ "stage": name, "verdict": "skipped", "why": "it measures" }));
         } else {
-            format!("skipped    {name}: it measures; name it to audit it all the same")
-        });
+            render::out(&format!("skipped    {name}: it measures; name it to audit it all the same"));
+        }
     }
     Ok(others.into_iter().collect())
 }
@@ -110,7 +110,7 @@ fn refused(error: AuditError, named: &str) -> Failure {
 
 fn tell(audited: &Audited, json: bool) {
     if json {
-        render::out(&json!(audited).to_string());
+        render::json(&json!(audited));
         return;
     }
     let (stage, took) = (&audited.stage, duration(audited.seconds));

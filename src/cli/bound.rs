@@ -26,8 +26,7 @@ pub(crate) fn bound_of(asked: Option<Size>, store: &Store) -> Result<Option<u64>
 pub(crate) fn keep_within(most: Option<u64>, context: &Context, run: &str, json: bool) {
     let Some(most) = most else { return };
     match context.store.bound(&Bound { bytes: most, run: Some(run), dry_run: false }) {
-        Ok(Some(bounded)) if json => tell(&bounded, false, true, &mut |line| render::out(line)),
-        Ok(Some(bounded)) => tell(&bounded, false, false, &mut |line| render::note(line)),
+        Ok(Some(bounded)) => tell(&bounded, false, json, &mut |line| render::note(line)),
         Ok(None) => {}
         Err(error) => tracing::warn!("the store may have grown beyond its bound: {error}"),
     }
@@ -41,7 +40,7 @@ pub(crate) fn tell(bounded: &Bounded, dry_run: bool, json: bool, say: &mut dyn F
             fields.insert("event".into(), "bounded".into());
             fields.insert("dry_run".into(), dry_run.into());
         }
-        say(&line.to_string());
+        render::json(&line);
         return;
     }
     let verb = if dry_run { "would remove" } else { "removed" };

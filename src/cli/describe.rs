@@ -40,7 +40,7 @@ pub(crate) fn run(command: &DescribeCommand, common: &Common) -> Result<(), Fail
     for (_, offered) in catalogue.programs() {
         for kind in offered.program.kinds.iter().filter(|kind| words.is_empty() || words.contains(&kind.name)) {
             if common.json {
-                render::out(&serde_json::to_string(kind).unwrap_or_default());
+                render::json(&serde_json::to_string(kind).unwrap_or_default());
             } else if words.is_empty() {
                 render::out(&format!("{:<24} {}", kind.name, kind.summary));
             } else {
@@ -86,6 +86,6 @@ pub(crate) fn schema(command: &PipelineCommand, common: &Common) -> Result<(), F
     let pipeline = command.pipeline.clone().or_else(|| default.is_file().then_some(default));
     let catalogue = programs(pipeline.as_deref(), common)?;
     let kinds: Vec<&Kind> = catalogue.programs().iter().flat_map(|(_, offered)| &offered.program.kinds).collect();
-    render::out(&serde_json::to_string_pretty(&make_schema(&kinds)).unwrap_or_default());
+    render::json(&serde_json::to_string_pretty(&make_schema(&kinds)).unwrap_or_default());
     Ok(())
 }

@@ -59,7 +59,7 @@ pub(crate) fn run(command: &GcCommand, common: &Common) -> Result<(), Failure> {
         if let Some(fields) = line.as_object_mut() {
             fields.insert("dry_run".into(), command.dry_run.into());
         }
-        render::out(&line.to_string());
+        render::json(&line);
     } else {
         said(&done, command.dry_run).iter().for_each(|line| render::out(line));
     }
@@ -85,7 +85,7 @@ fn far(command: &GcCommand, common: &Common) -> Result<(), Failure> {
         if let Some(fields) = line.as_object_mut() {
             fields.insert("dry_run".into(), dry_run.into());
         }
-        render::out(&line.to_string());
+        render::json(&line);
         return Ok(());
     }
     let parts = [

@@ -132,7 +132,10 @@ fn not_there(named: &str, stage: &str) -> Failure {
 }
 
 fn deliver_text(bytes: &[u8], to: Option<&Path>) -> Result<(), Failure> {
-    let Some(to) = to else { return render::bytes(bytes) };
+    let Some(to) = to else {
+        render::bytes(bytes, false);
+        return Ok(());
+    };
     check_target(to)?;
     fs_err::write(to, bytes).map_err(|error| render::cannot_write(to, &error))
 }

@@ -22,6 +22,7 @@ mod run;
 mod runs;
 mod show;
 mod signals;
+mod stdout;
 mod target;
 mod verify;
 mod why;
@@ -40,28 +41,46 @@ pub(crate) fn main() -> ExitCode {
     if words.next().is_some_and(|word| word == confine::WORD) {
         return confine::main(words);
     }
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(told) => return end(tell(&told)),
+    };
     let filter = tracing_subscriber::EnvFilter::try_from_env("NNF_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_writer(|| render::Stderr)
+        .with_ansi(render::colours(&std::io::stderr()))
         .without_time()
         .with_target(false)
         .init();
-    let result = dispatch(&arguments);
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            match &failure {
-                Failure::Wrong(faults) => render::faults(faults),
-                Failure::Store(message) => render::faults(&[Diagnostic::new(message.clone())]),
-                Failure::Stage | Failure::Interrupted => {}
-            }
-            ExitCode::from(failure.exit_code())
+    end(dispatch(&arguments))
+}
+
+/// Says what is left to say, and with which code to end.
+fn end(result: Result<(), Failure>) -> ExitCode {
+    // That what was asked for could not be shown matters only where it is there.
+    let (result, shown) = (result, stdout::finish());
+    let failures = [result, shown].into_iter().filter_map(Result::err).collect::<Vec<_>>();
+    for failure in &failures {
+        match failure {
+            Failure::Wrong(faults) => render::faults(faults),
+            Failure::Store(message) => render::faults(&[Diagnostic::new(message.clone())]),
+            Failure::Stage | Failure::Interrupted => {}
         }
     }
+    failures.first().map_or(ExitCode::SUCCESS, |failure| ExitCode::from(failure.exit_code()))
+}
+
+/// Help and the version, on standard output; or what is wrong with the arguments.
+fn tell(told: &clap::Error) -> Result<(), Failure> {
+    if told.use_stderr() {
+        told.exit();
+    }
+    let text = told.render();
+    let text = if render::colours(&std::io::stdout()) { text.ansi().to_string() } else { text.to_string() };
+    render::bytes(text.as_bytes(), true);
+    Ok(())
 }
 
 fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
@@ -86,7 +105,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
         Command::Describe(command) => describe::run(command, common),
         Command::Schema(command) => describe::schema(command, common),
         Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Arguments::command(), "nnf", &mut std::io::stdout());
+            clap_complete::generate(*shell, &mut Arguments::command(), "nnf", &mut stdout::Stdout);
             Ok(())
         }
     }

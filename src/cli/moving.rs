@@ -109,7 +109,7 @@ fn sum_up(
             "moved": moved.results, "there": moved.there, "adopted": moved.adopted, "lost": moved.lost, "files": moved.files,
             "bytes": moved.bytes, "without_result": asked.without,
         });
-        render::out(&line.to_string());
+        render::json(&line);
     } else {
         let url = public_url(context.far_url()?);
         let results = counted(moved.results, "result");

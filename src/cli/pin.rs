@@ -70,7 +70,7 @@ pub(crate) fn pin(command: &PinCommand, common: &Common) -> Result<(), Failure> 
     context.store.pin(&Pin::new(&command.name, &context.loaded.name, instances))?;
     context.store.finish()?;
     if common.json {
-        render::out(&json!({ "pin": command.name, "pipeline": context.loaded.name, "results": count }).to_string());
+        render::json(&json!({ "pin": command.name, "pipeline": context.loaded.name, "results": count }));
     } else {
         let results = counted(count, "result", "results");
         render::out(&format!("`{}` keeps {results} of `{}` until `nnf unpin`", command.name, context.loaded.name));
@@ -84,7 +84,7 @@ pub(crate) fn unpin(command: &UnpinCommand, common: &Common) -> Result<(), Failu
         return Err(Failure::wrong_with_hint(format!("there is no pin `{}`", command.name), "`nnf pins` lists them"));
     }
     if common.json {
-        render::out(&json!({ "unpinned": command.name }).to_string());
+        render::json(&json!({ "unpinned": command.name }));
     } else {
         render::out(&format!("`{}` is gone; what it kept stays until `nnf gc` finds it unneeded", command.name));
     }
@@ -97,16 +97,16 @@ pub(crate) fn pins(command: &PinsCommand, common: &Common) -> Result<(), Failure
         render::out("no pins yet; `nnf pin NAME` keeps the present results");
     }
     for (name, pin) in pins {
-        let line = match (&pin, common.json) {
-            (Some(pin), true) => json!(pin).to_string(),
-            (None, true) => json!({ "name": name, "damaged": true }).to_string(),
+        match (&pin, common.json) {
+            (Some(pin), true) => render::json(&json!(pin)),
+            (None, true) => render::json(&json!({ "name": name, "damaged": true })),
             (Some(pin), false) => {
                 let results = counted(pin.instances.len() as u64, "result", "results");
-                format!("{name:<24}  {}  {results} of {}", pin.made.strftime("%Y-%m-%d %H:%M"), pin.pipeline)
+                let made = pin.made.strftime("%Y-%m-%d %H:%M");
+                render::out(&format!("{name:<24}  {made}  {results} of {}", pin.pipeline));
             }
-            (None, false) => format!("{name:<24}  damaged; `nnf unpin {name}` removes it"),
-        };
-        render::out(&line);
+            (None, false) => render::out(&format!("{name:<24}  damaged; `nnf unpin {name}` removes it")),
+        }
     }
     Ok(())
 }

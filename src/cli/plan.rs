@@ -50,7 +50,7 @@ fn print_json(graph: &Graph, plan: &[Option<Status>]) {
             }
             Some(Status::Pending) => json!({ "stage": instance.name, "state": "pending" }),
         };
-        render::out(&line.to_string());
+        render::json(&line);
     }
 }
 

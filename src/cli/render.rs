@@ -3,10 +3,14 @@
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use nnf::diagnostic::{Diagnostic, Place};
+use nnf::reporter::{Curtain, Terminal, one_line, width};
 
 use crate::cli::failure::Failure;
+
+pub(crate) use crate::cli::stdout::{bytes, json, out};
 
 /// Most faults that are shown, and the most characters of one of their sentences and of a line of the file.
 const MOST_FAULTS: usize = 100;
@@ -20,15 +24,36 @@ pub(crate) struct Style {
 }
 
 impl Style {
-    /// Colours on a terminal, unless `NO_COLOR` is set.
     pub(crate) fn stderr() -> Self {
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Style { colour: std::io::stderr().is_terminal() && !refused }
+        Style { colour: colours(&std::io::stderr()) }
     }
 
     fn paint(self, code: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
+}
+
+/// Whether to colour what goes there: on a terminal that can, unless `NO_COLOR` is set.
+pub(crate) fn colours(to: &impl IsTerminal) -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    to.is_terminal() && !refused && has_capabilities()
+}
+
+/// Whether lines can be drawn again and again on standard error: on a terminal that can, and that has room for some.
+pub(crate) fn can_draw() -> bool {
+    let (columns, rows) = size();
+    columns >= 20 && rows >= 3 && has_capabilities()
+}
+
+/// Width and height of the terminal that standard error is; nothing where it is none.
+pub(crate) fn size() -> (usize, usize) {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr());
+    size.map_or((0, 0), |size| (size.ws_col.into(), size.ws_row.into()))
+}
+
+/// Whether the terminal says what it is, and that it is more than a printer.
+fn has_capabilities() -> bool {
+    std::env::var_os("TERM").is_some_and(|name| !name.is_empty() && name != "dumb")
 }
 
 /// Writes faults to standard error.
@@ -45,24 +70,47 @@ pub(crate) fn faults(faults: &[Diagnostic]) {
     if faults.len() > 1 {
         let _ = writeln!(text, "{} faults; nothing was run", faults.len());
     }
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    to_stderr(&text);
 }
 
 /// Writes failures of stages to standard error.
 pub(crate) fn failures(failures: &[Diagnostic]) {
     let style = Style::stderr();
     let text: String = failures.iter().map(|failure| format!("\n{}", render(failure, style))).collect();
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    to_stderr(&text);
 }
 
-/// Writes a line to standard output. A reader that has gone away is no fault.
-pub(crate) fn out(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+/// The terminal view of the run that goes on.
+static CURTAIN: Mutex<Option<Curtain>> = Mutex::new(None);
+
+/// Has lines for standard error written above those of a view that is drawn there.
+pub(crate) fn write_above(view: &Terminal) {
+    *CURTAIN.lock().unwrap_or_else(PoisonError::into_inner) = Some(view.curtain());
 }
 
-/// Writes bytes to standard output. A reader that has gone away is no fault.
-pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
-    gone_or_done(std::io::stdout().write_all(bytes))
+/// Takes the view off the terminal; it comes back by itself.
+pub(crate) fn clear_view() {
+    if let Some(curtain) = &*CURTAIN.lock().unwrap_or_else(PoisonError::into_inner) {
+        curtain.draw();
+    }
+}
+
+fn to_stderr(text: &str) {
+    let _ = Stderr.write_all(text.as_bytes());
+}
+
+/// Standard error, as a place to write whole lines to.
+pub(crate) struct Stderr;
+
+impl std::io::Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        clear_view();
+        std::io::stderr().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
+    }
 }
 
 /// The folder that a file or folder is to be made in.
@@ -75,26 +123,21 @@ pub(crate) fn cannot_write(to: &Path, error: &dyn std::fmt::Display) -> Failure 
     Failure::wrong(format!("`{}` cannot be written: {error}", to.display()))
 }
 
-/// What writing to standard output came to.
-pub(crate) fn gone_or_done(written: std::io::Result<()>) -> Result<(), Failure> {
-    match written {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Store(error.to_string())),
-        _ => Ok(()),
-    }
-}
-
 /// Writes a remark to standard error.
 pub(crate) fn note(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{}: {line}", Style::stderr().paint("1;36", "note"));
+    to_stderr(&format!("{}: {}\n", Style::stderr().paint("1;36", "note"), printable(line)));
 }
 
 /// One fault.
 fn render(fault: &Diagnostic, style: Style) -> String {
     let mut text = format!("{}: {}\n", style.paint("1;31", "error"), printable(&fault.message));
+    for line in &fault.details {
+        let _ = writeln!(text, "{}", printable(line));
+    }
     if let Some(place) = &fault.place {
         text.push_str(&excerpt(place, style));
     }
-    if let Some((place, remark)) = &fault.related {
+    if let Some((place, remark)) = fault.related.as_deref() {
         let _ = writeln!(text, "{}: {}", style.paint("1;36", "note"), printable(remark));
         text.push_str(&excerpt(place, style));
     }
@@ -116,15 +159,15 @@ fn excerpt(place: &Place, style: Style) -> String {
     let line = &source[shown_from..line_end];
     let number = source[..line_start].matches('\n').count() + 1;
     let column = source[line_start..start].chars().count() + 1;
-    let before = columns(&source[shown_from..start]);
-    let marked = columns(&source[start..place.end.clamp(start, line_end)]).max(1);
+    let before = width(&source[shown_from..start]);
+    let marked = width(&source[start..place.end.clamp(start, line_end)]).max(1);
     let gutter = " ".repeat(number.to_string().len());
     let bar = style.paint("1;34", "|");
     let carets = style.paint("1;31", &"^".repeat(marked));
     format!(
         "{gutter}{} {}:{number}:{column}\n{gutter} {bar}\n{} {bar} {}\n{gutter} {bar} {}{carets}\n",
         style.paint("1;34", "-->"),
-        place.source.name.display(),
+        printable(&place.source.name.to_string_lossy()),
         style.paint("1;34", &number.to_string()),
         printable(line),
         " ".repeat(before),
@@ -141,29 +184,9 @@ fn start_of(text: &str, from: usize, to: usize, most: usize) -> usize {
     text[from..to].char_indices().rev().nth(most).map_or(from, |(at, _)| from + at)
 }
 
-/// Columns that a text takes: tabs are four, East Asian wide characters two, marks that combine none.
-fn columns(text: &str) -> usize {
-    text.chars()
-        .map(|c| match c {
-            '\t' => 4,
-            '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200f}' | '\u{fe00}'..='\u{fe0f}' => 0,
-            '\u{1100}'..='\u{115f}'
-            | '\u{2e80}'..='\u{a4cf}'
-            | '\u{ac00}'..='\u{d7a3}'
-            | '\u{f900}'..='\u{faff}'
-            | '\u{fe30}'..='\u{fe6f}'
-            | '\u{ff00}'..='\u{ff60}'
-            | '\u{1f300}'..='\u{1faff}' => 2,
-            _ => 1,
-        })
-        .sum()
-}
-
-/// Without characters that would move the cursor or change colours; tabs are four spaces, as in excerpts.
+/// As one line, whatever others said in it.
 fn printable(text: &str) -> String {
-    let end = end_of(text, 0, text.len(), MOST_WORDS);
-    let text = text[..end].replace('\t', "    ");
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+    one_line(text, MOST_WORDS)
 }
 
 #[cfg(test)]

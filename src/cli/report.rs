@@ -89,7 +89,8 @@ fn find(context: &Context, pipeline: &Path, asked: Option<&String>) -> Result<Ru
 /// Writes the page: whole or not at all.
 fn deliver(html: &str, to: &Path) -> Result<(), Failure> {
     if to == Path::new("-") {
-        return render::bytes(html.as_bytes());
+        render::bytes(html.as_bytes(), true);
+        return Ok(());
     }
     let cannot = |error: &dyn std::fmt::Display| render::cannot_write(to, error);
     let folder = render::folder_of(to);

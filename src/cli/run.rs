@@ -1,7 +1,6 @@
 //! `nnf run`.
 
 use std::collections::BTreeSet;
-use std::io::IsTerminal;
 use std::path::Path;
 
 use clap::Args;
@@ -22,6 +21,7 @@ use crate::cli::common::{Common, named, split};
 use crate::cli::context::{Context, recalled, search_path, url};
 use crate::cli::failure::Failure;
 use crate::cli::moving::tell_what_is_left;
+use crate::cli::stdout::Stdout;
 use crate::cli::{confine, render, signals};
 
 #[derive(Debug, Args)]
@@ -123,9 +123,11 @@ fn url_digest(common: &Common, pipeline: Option<&String>) -> Option<String> {
 
 fn reporter(json: bool) -> Box<dyn Reporter> {
     if json {
-        Box::new(JsonLines(std::io::stdout()))
-    } else if std::io::stderr().is_terminal() {
-        Box::new(Terminal::default())
+        Box::new(JsonLines(Stdout))
+    } else if render::can_draw() {
+        let terminal = Terminal::new(Box::new(std::io::stderr()), render::size);
+        render::write_above(&terminal);
+        Box::new(terminal)
     } else {
         Box::new(Plain::new(std::io::stderr()))
     }
@@ -152,18 +154,15 @@ fn explain(event: &RunEvent, summary: &Summary, pipeline: &Path, graph: &Graph) 
     if !error.starts_with("exit status") && !error.starts_with("signal") {
         message = format!("stage `{stage}` failed: {error}");
     }
+    let mut fault = Diagnostic::new(message);
     if let Some(key) = key {
-        message += &format!("\n  key   {} (nothing was stored under it)", key.short());
+        fault = fault.detail(format!("  key   {} (nothing was stored under it)", key.short()));
     }
     let shown = named(pipeline);
     if !log_end.is_empty() {
-        message += &format!("\n  log   nnf log {shown}{stage}; it ends:\n");
-        for line in log_end {
-            message += &format!("\n        {line}");
-        }
-        message += "\n";
+        fault = fault.detail(format!("  log   nnf log {shown}{stage}; it ends:")).detail("");
+        fault = log_end.iter().fold(fault, |fault, line| fault.detail(format!("        {line}"))).detail("");
     }
-    let mut fault = Diagnostic::new(message);
     if let Some(hint) = hint_for_strict(stage, error, graph) {
         fault = fault.hint(hint);
     }

@@ -17,7 +17,7 @@ pub(crate) fn run(command: &PipelineCommand, common: &Common) -> Result<(), Fail
     }
     for run in own {
         if common.json {
-            render::out(&serde_json::to_string(run).unwrap_or_default());
+            render::json(&serde_json::to_string(run).unwrap_or_default());
             continue;
         }
         let seconds = run.seconds.map_or_else(|| "-".to_owned(), duration);

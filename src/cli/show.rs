@@ -23,7 +23,7 @@ pub(crate) fn run(command: &StagesCommand, common: &Common) -> Result<(), Failur
             let line = json!({
                 "stage": instance.name, "work": work(instance), "in": inputs, "out": outputs, "with": instance.with
             });
-            render::out(&line.to_string());
+            render::json(&line);
             continue;
         }
         render::out(&format!("{}  ({})", instance.name, work(instance)));

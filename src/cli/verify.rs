@@ -27,7 +27,11 @@ pub(crate) fn run(command: &VerifyCommand, common: &Common) -> Result<(), Failur
     let store = command.place.open(common)?;
     let verified = look(&store, common)?;
     for fault in &verified.faults {
-        render::out(&if common.json { json!(fault).to_string() } else { sentence(fault) });
+        if common.json {
+            render::json(&json!(fault));
+        } else {
+            render::out(&sentence(fault));
+        }
     }
     let repaired = if command.repair { Some(store.repair(&verified)?) } else { None };
     if common.json {
@@ -36,7 +40,7 @@ pub(crate) fn run(command: &VerifyCommand, common: &Common) -> Result<(), Failur
             fields.insert("faults".into(), json!(verified.faults.len()));
             fields.insert("repaired".into(), json!(repaired));
         }
-        render::out(&summary.to_string());
+        render::json(&summary);
     } else {
         summary(&verified, repaired.as_ref(), &store);
     }

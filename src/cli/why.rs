@@ -33,16 +33,16 @@ pub(crate) fn run(command: &WhyCommand, common: &Common) -> Result<(), Failure> 
         let name = &graph.get(id).name;
         match &plan[id.index()] {
             Some(Status::Fresh(known)) if common.json => {
-                render::out(&json!({ "stage": name, "state": "fresh", "key": known.key }).to_string());
+                render::json(&json!({ "stage": name, "state": "fresh", "key": known.key }));
             }
             Some(Status::Stale { key, reason, .. }) if common.json => {
-                render::out(&json!({ "stage": name, "state": "stale", "key": key, "reason": reason }).to_string());
+                render::json(&json!({ "stage": name, "state": "stale", "key": key, "reason": reason }));
             }
-            _ if common.json => render::out(&json!({ "stage": name, "state": "pending" }).to_string()),
+            _ if common.json => render::json(&json!({ "stage": name, "state": "pending" })),
             Some(Status::Fresh(known)) => {
                 render::out(&format!("`{name}` is fresh: there is a record under its key {}", known.key.short()));
                 if let Some(record) = context.store.record(&known.key)? {
-                    render::out(&document(&record.document));
+                    document(&record.document);
                 }
             }
             Some(Status::Stale { key, reason, document: own }) => {
@@ -50,10 +50,10 @@ pub(crate) fn run(command: &WhyCommand, common: &Common) -> Result<(), Failure> 
                 match reason {
                     Reason::Changed(differences) => {
                         for difference in differences {
-                            render::out(&format!("  {}", difference.in_full()));
+                            format!("  {}", difference.in_full()).lines().for_each(render::out);
                         }
                     }
-                    _ => render::out(&document(&own.canonical())),
+                    _ => document(&own.canonical()),
                 }
             }
             _ => {
@@ -81,8 +81,8 @@ fn sentence(reason: &Reason) -> String {
 }
 
 /// The key document, indented: what went into the key.
-fn document(text: &str) -> String {
+fn document(text: &str) {
     let value: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
     let pretty = serde_json::to_string_pretty(&value).unwrap_or_default();
-    pretty.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+    pretty.lines().for_each(|line| render::json(&format!("  {line}")));
 }

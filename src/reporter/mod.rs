@@ -4,10 +4,16 @@
 
 mod json;
 mod plain;
+mod safe;
+mod screen;
 mod terminal;
+mod width;
 mod words;
 
 pub use json::JsonLines;
 pub use plain::Plain;
-pub use terminal::Terminal;
+pub use safe::{json as safe_json, lines as safe_lines, one_line};
+pub use screen::Size;
+pub use terminal::{Curtain, Terminal};
+pub use width::width;
 pub use words::{duration, summary_lines};

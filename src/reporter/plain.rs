@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use crate::reporter::words::{duration, number, summary_lines};
+use crate::reporter::safe::one_line;
+use crate::reporter::words::{MOST_LETTERS, duration, metrics, summary_lines};
 use crate::run::{Reporter, RunEvent};
 
 /// How often a stage's progress is told.
@@ -26,7 +27,7 @@ impl<W: Write> Plain<W> {
 
     fn line(&mut self, text: &str) {
         // A reader that has gone away does not stop the run.
-        let _ = writeln!(self.out, "{text}");
+        let _ = writeln!(self.out, "{}", one_line(text, MOST_LETTERS));
     }
 
     fn progress(&mut self, stage: &str, done: u64, total: Option<u64>, unit: &str) {
@@ -61,8 +62,7 @@ impl<W: Write> Reporter for Plain<W> {
             RunEvent::Waited { stage } => self.line(&format!("  {stage} begins")),
             RunEvent::Progress { stage, done, total, unit } => self.progress(stage, *done, *total, unit),
             RunEvent::Metrics { stage, values, .. } => {
-                let shown = values.iter().take(6).map(|(name, value)| format!("{name} {}", number(*value)));
-                self.metrics.insert(stage.clone(), shown.collect::<Vec<_>>().join("  "));
+                self.metrics.insert(stage.clone(), metrics(values, 6));
             }
             RunEvent::Note { stage, text } if stage.is_empty() => self.line(&format!("  {text}")),
             RunEvent::Note { stage, text } => self.line(&format!("  {stage}: {text}")),

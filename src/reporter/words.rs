@@ -1,6 +1,11 @@
 //! How numbers and summaries read.
 
+use std::collections::BTreeMap;
+
 use crate::run::Summary;
+
+/// Most characters of a line about a stage, most of which the stage may have said.
+pub(crate) const MOST_LETTERS: usize = 2_000;
 
 /// A duration for people: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`.
 #[must_use]
@@ -21,6 +26,12 @@ pub(crate) fn number(value: f64) -> String {
     }
     let text = format!("{value:.4}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// The first of a stage's metrics with their values.
+pub(crate) fn metrics(values: &BTreeMap<String, f64>, most: usize) -> String {
+    let shown = values.iter().take(most).map(|(name, value)| format!("{name} {}", number(*value)));
+    shown.collect::<Vec<_>>().join("  ")
 }
 
 /// Most stages that the summary names one by one.

@@ -188,8 +188,9 @@ fn on_a_terminal(project: &Project, set: &[(&str, &str)], line: &str) -> String 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_terminal_that_cannot_draw_gets_lines() {
+    type Variables = &'static [(&'static str, &'static str)];
     let wide = "stty cols 100 rows 30; \"$NNF\" run --force a";
-    let cases: [(&[(&str, &str)], &str, bool); 6] = [
+    let cases: [(Variables, &str, bool); 6] = [
         (&[("TERM", "xterm")], wide, true),
         (&[("TERM", "dumb")], wide, false),
         (&[("TERM", "")], wide, false),

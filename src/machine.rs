@@ -79,7 +79,8 @@ fn sysctl(name: &str) -> Option<String> {
 }
 
 /// Models of the NVIDIA GPUs, in index order.
-fn gpus() -> Vec<String> {
+#[must_use]
+pub fn gpus() -> Vec<String> {
     let Ok(entries) = fs_err::read_dir("/proc/driver/nvidia/gpus") else { return Vec::new() };
     let mut folders: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     folders.sort();

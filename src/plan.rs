@@ -7,9 +7,8 @@ use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use nnf_contract::Machine;
-
 use crate::digest::{Digest, Key};
+use crate::executor::{Executor, ExecutorError, Request};
 use crate::graph::{Graph, Instance, InstanceId, Piece, Source, Work};
 use crate::key::{Contents, KeyDocument, KeyInput};
 use crate::programs::find_program;
@@ -42,7 +41,18 @@ pub struct PlanError {
     /// Its name.
     pub instance: String,
     /// What went wrong.
-    pub source: StoreError,
+    pub source: LookError,
+}
+
+/// Why the key of an instance cannot be computed.
+#[derive(Debug, thiserror::Error)]
+pub enum LookError {
+    /// A file or the store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Whoever would run it does not know on which machine.
+    #[error("the machine to measure is not known: {0}")]
+    Machine(#[from] ExecutorError),
 }
 
 /// An instance with everything that its key rests on.
@@ -62,8 +72,8 @@ pub struct Surroundings<'a> {
     pub store: &'a Store,
     /// The pipeline's root.
     pub root: &'a Path,
-    /// This machine.
-    pub machine: &'a Machine,
+    /// Where stages run: what measures is keyed by the machine there.
+    pub executor: &'a dyn Executor,
     /// The search path for programs.
     pub path: &'a OsString,
     /// Programs found in the search path: thousands of stages ask for the same few.
@@ -75,8 +85,8 @@ pub struct Surroundings<'a> {
 impl<'a> Surroundings<'a> {
     /// The surroundings of one command of the engine.
     #[must_use]
-    pub fn new(store: &'a Store, root: &'a Path, machine: &'a Machine, path: &'a OsString) -> Self {
-        Surroundings { store, root, machine, path, found: Mutex::default(), led: Mutex::default() }
+    pub fn new(store: &'a Store, root: &'a Path, executor: &'a dyn Executor, path: &'a OsString) -> Self {
+        Surroundings { store, root, executor, path, found: Mutex::default(), led: Mutex::default() }
     }
 
     /// Computes the key of an instance whose producers are all `known`.
@@ -87,7 +97,7 @@ impl<'a> Surroundings<'a> {
         &self,
         instance: &Instance,
         known: &dyn Fn(InstanceId) -> Option<Known>,
-    ) -> Result<Option<Looked>, StoreError> {
+    ) -> Result<Option<Looked>, LookError> {
         let mut files = Vec::new();
         let mut inputs = BTreeMap::new();
         for (name, source) in &instance.inputs {
@@ -111,7 +121,7 @@ impl<'a> Surroundings<'a> {
             }
             None => None,
         };
-        let machine = instance.measures.then(|| self.machine.clone());
+        let machine = instance.measures.then(|| self.executor.machine(&Request::from(instance))).transpose()?;
         let document = KeyDocument::new(instance, Contents { inputs, code, program, machine });
         Ok(Some(Looked { key: document.key(), document, files }))
     }
@@ -236,7 +246,7 @@ impl<'a> Surroundings<'a> {
         known: &dyn Fn(InstanceId) -> Option<Known>,
         forced: bool,
         last: Option<&Key>,
-    ) -> Result<Status, StoreError> {
+    ) -> Result<Status, LookError> {
         let Some(looked) = self.look(instance, known)? else { return Ok(Status::Pending) };
         let key = looked.key;
         let reason = match forced {

@@ -83,11 +83,8 @@ const PARTS: &[(&str, &[&str])] = &[
     ("executor", &["gpus", "graph", "machine", "processes"]),
     ("pipeline", &["diagnostic", "digest", "gpus", "graph", "programs", "yaml"]),
     ("store", &["digest", "key", "processes", "record"]),
-    ("plan", &["digest", "graph", "key", "programs", "record", "store", "why"]),
-    (
-        "run",
-        &["digest", "executor", "gpus", "graph", "machine", "pipeline", "plan", "programs", "record", "store", "why"],
-    ),
+    ("plan", &["digest", "executor", "graph", "key", "programs", "record", "store", "why"]),
+    ("run", &["digest", "executor", "graph", "pipeline", "plan", "programs", "record", "store", "why"]),
     ("reporter", &["run"]),
     ("page", &["digest", "executor", "graph", "key", "pipeline", "record", "reporter", "run", "store", "why"]),
 ];

@@ -9,12 +9,12 @@ mod support;
 
 use std::os::unix::fs::symlink;
 
-use nnf::executor::can_confine;
+use nnf::executor::can_sandbox;
 use support::{Outcome, Project};
 
 /// Whether there is something to test; if not, it is made sure that a strict stage does not run unguarded.
 fn can_be_strict() -> bool {
-    let Err(error) = can_confine() else { return true };
+    let Err(error) = can_sandbox() else { return true };
     let project = Project::new("strict: true\nstages:\n  a: { run: [sh, -c, 'echo > {out.x}'], out: { x: } }\n");
     let outcome = project.nnf(&["run"]);
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
@@ -289,7 +289,7 @@ fn a_stage_that_cannot_be_confined_does_not_run() {
     let nnf = env!("CARGO_BIN_EXE_nnf");
     let mut words: Vec<String> = Vec::new();
     for _ in 0..16 {
-        words.extend([nnf.into(), "__confine".into(), project.path("all.json").display().to_string()]);
+        words.extend([nnf.into(), "__sandbox".into(), project.path("all.json").display().to_string()]);
     }
     words.extend([nnf.into(), "run".into()]);
     let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();

@@ -4,10 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
-use nnf::executor::Local;
-use nnf::gpus::{Gpus, amd_gpus};
 use nnf::graph::InstanceId;
-use nnf::machine;
 use nnf::reporter::duration;
 use nnf::run::{Audit, AuditError, AuditOptions, Audited, OutputDifference, Verdict};
 use serde_json::json;
@@ -15,7 +12,7 @@ use serde_json::json;
 use crate::cli::common::{Common, named, split};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::{confine, render, signals, target};
+use crate::cli::{render, signals, target};
 
 #[derive(Debug, Args)]
 pub(crate) struct AuditCommand {
@@ -41,20 +38,12 @@ pub(crate) fn run(command: &AuditCommand, common: &Common) -> Result<(), Failure
     if let Some(keep) = &command.keep {
         target::outside_of(&context.store, keep)?;
     }
-    let cores = command.jobs.unwrap_or_else(|| u32::try_from(machine::cores()).unwrap_or(1));
-    let gpus = Gpus::visible(&context.environment, context.machine.gpus.len(), amd_gpus());
-    let options = AuditOptions {
-        environment: context.environment.clone(),
-        gpus: gpus.clone(),
-        locks: context.locks(),
-        confiner: confine::confiner(),
-        keep: command.keep.clone(),
-    };
-    let executor = Local::new(cores, machine::memory_bytes(), gpus.count());
+    let options = AuditOptions { environment: context.environment.clone(), keep: command.keep.clone() };
+    let executor = context.local(command.jobs);
     let audit = Audit::new(&context.loaded, &context.store, &executor, options);
     signals::listen(audit.interrupter())?;
     let (mut same, mut differ, mut failed) = (0, 0, 0);
-    let whole = audit.go(&chosen, &context.machine, &mut |audited| {
+    let whole = audit.go(&chosen, &mut |audited| {
         match audited.verdict {
             Verdict::Same { .. } => same += 1,
             Verdict::Differs { .. } => differ += 1,

@@ -1,5 +1,6 @@
 //! What commands need of the world: the loaded pipeline, the store, the machine, the environment.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::MetadataExt;
@@ -7,26 +8,29 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nnf::diagnostic::Diagnostic;
+use nnf::executor::{Local, LocalOptions};
+use nnf::gpus::{Gpus, amd_gpus};
 use nnf::graph::InstanceId;
-use nnf::machine::this_machine;
+use nnf::machine;
 use nnf::pipeline::{LoadRequest, Loaded, Memory, Recalled, load, recall, whereabouts};
 use nnf::plan::Surroundings;
 use nnf::programs::Describer;
 use nnf::store::{RemoteOptions, Store, StoreOptions};
-use nnf_contract::Machine;
 
 use crate::cli::common::Common;
 use crate::cli::failure::Failure;
+use crate::cli::sandbox;
 
 /// A loaded pipeline with its store.
 pub(crate) struct Context {
     pub(crate) loaded: Loaded,
     pub(crate) store: Store,
-    pub(crate) machine: Machine,
     pub(crate) environment: BTreeMap<OsString, OsString>,
     /// The remote tier that the pipeline or the command line names, even if it is not asked.
     pub(crate) url: Option<String>,
     path: OsString,
+    /// This machine, for the keys of what measures it.
+    local: OnceCell<Local>,
 }
 
 impl Context {
@@ -54,11 +58,22 @@ impl Context {
         let store = Store::open(&StoreOptions { local: loaded.root.join("artifacts"), remote: far })?;
         store.expect(&loaded.name);
         let path = search_path();
-        Ok(Context { loaded, store, machine: this_machine(), environment, url, path })
+        Ok(Context { loaded, store, environment, url, path, local: OnceCell::new() })
+    }
+
+    /// This machine, with so many cores or all of them.
+    pub(crate) fn local(&self, cores: Option<u32>) -> Local {
+        Local::new(LocalOptions {
+            cores: cores.unwrap_or_else(|| u32::try_from(machine::cores()).unwrap_or(1)),
+            memory: machine::memory_bytes(),
+            gpus: Gpus::visible(&self.environment, machine::gpus().len(), amd_gpus()),
+            locks: self.locks(),
+            sandbox: sandbox::command(),
+        })
     }
 
     /// Where the locks lie that are this machine's: one place for all users and jobs, whatever their own `TMPDIR` is.
-    pub(crate) fn locks(&self) -> PathBuf {
+    fn locks(&self) -> PathBuf {
         let named = self.environment.get(OsStr::new("NNF_LOCKS")).filter(|named| !named.is_empty());
         named.map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
     }
@@ -77,7 +92,7 @@ impl Context {
     }
 
     pub(crate) fn around(&self) -> Surroundings<'_> {
-        Surroundings::new(&self.store, &self.loaded.root, &self.machine, &self.path)
+        Surroundings::new(&self.store, &self.loaded.root, self.local.get_or_init(|| self.local(None)), &self.path)
     }
 
     /// The instances that words name; all faults at once.

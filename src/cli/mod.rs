@@ -5,7 +5,6 @@ mod args;
 mod audit;
 mod bound;
 mod common;
-mod confine;
 mod context;
 mod describe;
 mod failure;
@@ -20,6 +19,7 @@ mod render;
 mod report;
 mod run;
 mod runs;
+mod sandbox;
 mod show;
 mod signals;
 mod stdout;
@@ -38,8 +38,8 @@ use failure::Failure;
 /// Runs the command line of this process.
 pub(crate) fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1);
-    if words.next().is_some_and(|word| word == confine::WORD) {
-        return confine::main(words);
+    if words.next().is_some_and(|word| word == sandbox::WORD) {
+        return sandbox::main(words);
     }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,

@@ -6,8 +6,6 @@ use std::path::Path;
 use clap::Args;
 use nnf::diagnostic::Diagnostic;
 use nnf::digest::Digest;
-use nnf::executor::Local;
-use nnf::gpus::{Gpus, amd_gpus};
 use nnf::graph::Graph;
 use nnf::machine;
 use nnf::pipeline::Recalled;
@@ -22,7 +20,7 @@ use crate::cli::context::{Context, recalled, search_path, url};
 use crate::cli::failure::Failure;
 use crate::cli::moving::tell_what_is_left;
 use crate::cli::stdout::Stdout;
-use crate::cli::{confine, render, signals};
+use crate::cli::{render, signals};
 
 #[derive(Debug, Args)]
 pub(crate) struct RunCommand {
@@ -62,8 +60,6 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
     let targets = context.instances(stages)?;
     let forced: BTreeSet<_> = context.instances(&command.force)?.into_iter().collect();
     let most = bound_of(command.max_size, &context.store)?;
-    let cores = command.jobs.unwrap_or_else(|| u32::try_from(machine::cores()).unwrap_or(1));
-    let gpus = Gpus::visible(&context.environment, context.machine.gpus.len(), amd_gpus());
     let options = RunOptions {
         targets: if targets.is_empty() { Vec::new() } else { targets.into_iter().chain(forced.clone()).collect() },
         forced,
@@ -71,15 +67,12 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
         resume: !command.no_resume,
         environment: context.environment.clone(),
         remote: url_digest(common, context.loaded.store.as_ref()),
-        gpus: gpus.clone(),
-        locks: context.locks(),
-        confiner: confine::confiner(),
     };
-    let executor = Local::new(cores, machine::memory_bytes(), gpus.count());
+    let executor = context.local(command.jobs);
     let run = Run::new(&context.loaded, &context.store, &executor, options);
     signals::listen(run.interrupter())?;
     let mut reporter = Failures { inner: reporter(common.json), failed: Vec::new() };
-    let summary = run.go(&context.machine, &mut reporter)?;
+    let summary = run.go(&mut reporter)?;
     if common.offline {
         tell_what_is_left(&context);
     }

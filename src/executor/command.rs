@@ -20,6 +20,9 @@ pub struct Command {
     /// The program by its absolute path, and its arguments.
     #[serde(with = "text::list")]
     pub argv: Vec<OsString>,
+    /// The folder of the attempt, where the executor may keep what it needs for this one.
+    #[serde(with = "text::path")]
+    pub attempt: PathBuf,
     /// Its whole environment, but for what the executor adds to tell it which GPUs are its own.
     #[serde(with = "text::map")]
     pub env: BTreeMap<OsString, OsString>,
@@ -164,6 +167,7 @@ mod tests {
         let command = Command {
             name: "train[seed=1]".into(),
             argv: vec!["/bin/sh".into(), odd()],
+            attempt: "/attempt".into(),
             env: [("PATH".into(), odd()), (odd(), "ü".into())].into(),
             secret: ["TOKEN".to_owned()].into(),
             folder: odd().into(),

@@ -9,8 +9,10 @@ use std::time::Duration;
 use nnf_contract::Event;
 
 use crate::executor::{
-    Command, Ended, Executor, ExecutorError, Handle, Local, Offer, Request, Reservation, Stop, Watcher, tail,
+    Command, Ended, Executor, ExecutorError, Handle, Local, LocalOptions, Offer, Request, Reservation, Stop, Watcher,
+    tail,
 };
+use crate::gpus::Gpus;
 use crate::graph::{CpuNeed, Needs};
 
 const SHORT: Duration = Duration::from_millis(100);
@@ -62,6 +64,7 @@ impl Suite<'_> {
             argv: ["/bin/sh", "-c", script].map(Into::into).into(),
             env: env.into_iter().map(|(name, value)| (name.into(), value)).collect::<BTreeMap<_, _>>(),
             folder: path.to_owned(),
+            attempt: path.to_owned(),
             secret: Default::default(),
             log: path.join("log"),
             scratch: path.join("scratch"),
@@ -164,7 +167,13 @@ impl Suite<'_> {
 
 #[test]
 fn processes_of_this_machine_conform() {
-    let mut executor = Local::new(2, 1 << 30, 0);
+    let mut executor = Local::new(LocalOptions {
+        cores: 2,
+        memory: 1 << 30,
+        gpus: Gpus::visible(&BTreeMap::new(), 0, 0),
+        locks: "/nowhere".into(),
+        sandbox: Vec::new(),
+    });
     (executor.cancel_grace, executor.signal_grace) = (LONG, LONG);
     Suite { executor: &executor, folder: tempfile::tempdir().unwrap() }.run();
 }

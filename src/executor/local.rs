@@ -2,10 +2,11 @@
 //!
 //! All that is this machine's own lies behind it: the budget, the GPUs, the locks between engines, the sandbox.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,11 +18,14 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use crate::executor::budget::{Budget, Taken};
 use crate::executor::events::Tail;
 use crate::executor::logs::Trim;
+use crate::executor::machine_locks::MachineLocks;
+use crate::executor::sandbox::{SandboxError, can_sandbox};
 use crate::executor::wait::Waiter;
 use crate::executor::{
     Capacity, Command, Ended, Execution, Executor, ExecutorError, Handle, Held, Offer, Recovered, Refusal, Request,
     Reservation, Share, Stop, Watcher,
 };
+use crate::gpus::Gpus;
 use crate::machine::this_machine;
 use crate::processes::spawn::spawn;
 use crate::processes::{identity, orphans};
@@ -32,6 +36,21 @@ const TICK: Duration = Duration::from_millis(50);
 /// Its name.
 const NAME: &str = "local";
 
+/// What of this machine a run may use.
+#[derive(Clone, Debug)]
+pub struct LocalOptions {
+    /// Cores for all stages together.
+    pub cores: u32,
+    /// Bytes of memory for all stages together.
+    pub memory: u64,
+    /// The GPUs that stages may be given.
+    pub gpus: Gpus,
+    /// The folder of locks that all programs of this machine share: of measuring, and of GPUs.
+    pub locks: PathBuf,
+    /// The command that confines itself to the bounds in a file, its next argument, and becomes what then follows.
+    pub sandbox: Vec<OsString>,
+}
+
 /// Processes of this machine.
 #[derive(Debug)]
 pub struct Local {
@@ -40,6 +59,9 @@ pub struct Local {
     /// How long a stage may take to heed the signal to end, before it is killed.
     pub signal_grace: Duration,
     capacity: Capacity,
+    gpus: Gpus,
+    locks: MachineLocks,
+    sandbox: Vec<OsString>,
     budget: Arc<Mutex<Budget>>,
     machine: OnceLock<Machine>,
 }
@@ -48,6 +70,10 @@ pub struct Local {
 struct Part {
     budget: Arc<Mutex<Budget>>,
     taken: Mutex<Taken>,
+    /// Whether nothing else may run.
+    alone: bool,
+    /// What no other engine of this machine has, once it was waited for.
+    locks: Mutex<Option<Vec<File>>>,
 }
 
 impl Held for Part {
@@ -69,15 +95,57 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Local {
     /// This machine, as far as a run may use it.
     #[must_use]
-    pub fn new(cores: u32, memory: u64, gpus: u32) -> Self {
-        let cores = cores.max(1);
+    pub fn new(options: LocalOptions) -> Self {
+        let LocalOptions { cores, memory, gpus, locks, sandbox } = options;
+        let capacity = Capacity { cores: cores.max(1), memory, gpus: gpus.count() };
         Local {
             cancel_grace: Duration::from_secs(15),
             signal_grace: Duration::from_secs(5),
-            capacity: Capacity { cores, memory, gpus },
-            budget: Arc::new(Mutex::new(Budget::new(cores, memory, gpus))),
+            capacity,
+            budget: Arc::new(Mutex::new(Budget::new(capacity.cores, memory, capacity.gpus))),
+            gpus,
+            locks: MachineLocks::new(locks),
+            sandbox,
             machine: OnceLock::new(),
         }
+    }
+
+    /// Takes what no other engine of this machine may have at the same time, for all attempts; false if it is to stop.
+    fn take_locks(&self, part: &Part, stop: &Stop, watcher: &mut dyn Watcher) -> Result<bool, ExecutorError> {
+        let mut locks = lock(&part.locks);
+        if locks.is_none() {
+            let own = lock(&part.taken).gpus.clone();
+            *locks = self.locks.take((&self.gpus, &own), part.alone, stop, watcher)?;
+        }
+        Ok(locks.is_some())
+    }
+
+    /// The words that start a command: those of a strict one first give up everything but what it may reach.
+    fn words(&self, command: &Command, gpus: bool) -> Result<Vec<OsString>, ExecutorError> {
+        let Some(bounds) = &command.bounds else { return Ok(command.argv.clone()) };
+        let fault = |error: SandboxError| ExecutorError::Sandbox { why: error.to_string() };
+        can_sandbox().map_err(fault)?;
+        let bounds = bounds.clone().with_system(&command.folder, gpus).map_err(fault)?;
+        let file = command.attempt.join("bounds.json");
+        let written = serde_json::to_vec(&bounds).map_err(io::Error::from).and_then(|text| fs_err::write(&file, text));
+        // It may write to this file, but not make others beside it.
+        written.and_then(|()| File::create(&command.events).map(drop)).map_err(|error| ExecutorError::Sandbox {
+            why: format!("what it may reach cannot be written down: {error}"),
+        })?;
+        Ok(self.sandbox.iter().cloned().chain([file.into_os_string()]).chain(command.argv.iter().cloned()).collect())
+    }
+
+    fn start(&self, command: &Command, share: &Share) -> Result<Pid, ExecutorError> {
+        let program = command.argv.first().ok_or(ExecutorError::Empty)?;
+        let file = |error: io::Error| ExecutorError::File { file: "its log".into(), why: error.to_string() };
+        let log = File::options().append(true).open(&command.log).map_err(file)?;
+        let words = self.words(command, !share.gpus.is_empty())?;
+        let mut env = command.env.clone();
+        env.extend(share.variables.iter().map(|(name, value)| (name.into(), value.clone())));
+        spawn(&words, &env, &command.folder, &log).map_err(|error| ExecutorError::NotStarted {
+            program: program.to_string_lossy().into_owned(),
+            why: error.to_string(),
+        })
     }
 
     fn watch(&self, command: &Command, group: Pid, stop: &Stop, watcher: &mut dyn Watcher) -> Watched {
@@ -126,9 +194,8 @@ impl Executor for Local {
         self.capacity
     }
 
-    fn machine(&self, request: &Request<'_>) -> Result<Machine, ExecutorError> {
-        // To look takes a while, and only what measures rests on it.
-        Ok(if request.alone { this_machine() } else { self.machine.get_or_init(this_machine).clone() })
+    fn machine(&self, _: &Request<'_>) -> Result<Machine, ExecutorError> {
+        Ok(self.machine.get_or_init(this_machine).clone())
     }
 
     fn reserve(&self, request: &Request<'_>) -> Result<Offer, Refusal> {
@@ -137,9 +204,24 @@ impl Executor for Local {
         if budget.is_used_up() {
             return Ok(Offer::Full);
         }
+        if request.needs.gpus > 0 {
+            budget.prefer_gpus(&|gpu| self.locks.is_free(&self.gpus, gpu));
+        }
         let Some(taken) = budget.take(request.needs, request.alone) else { return Ok(Offer::NotNow) };
-        let share = Share { cores: taken.cores, memory: taken.memory, gpus: taken.gpus.clone(), variables: Vec::new() };
-        let part = Part { budget: Arc::clone(&self.budget), taken: Mutex::new(taken) };
+        drop(budget);
+        let variables = self.gpus.variables(&taken.gpus).into_iter();
+        let share = Share {
+            cores: taken.cores,
+            memory: taken.memory,
+            gpus: self.gpus.indices(&taken.gpus),
+            variables: variables.map(|(name, value)| (name.to_owned(), value)).collect(),
+        };
+        let part = Part {
+            budget: Arc::clone(&self.budget),
+            taken: Mutex::new(taken),
+            alone: request.alone,
+            locks: Mutex::new(None),
+        };
         Ok(Offer::Room(Reservation::new(share, Box::new(part))))
     }
 
@@ -150,13 +232,24 @@ impl Executor for Local {
         stop: &Stop,
         watcher: &mut dyn Watcher,
     ) -> Result<Execution, ExecutorError> {
+        let part = reservation.held::<Part>();
+        if let Some(part) = part
+            && !self.take_locks(part, stop, watcher)?
+        {
+            let machine = self.machine.get_or_init(this_machine).clone();
+            return Ok(Execution { ended: Ended::Stopped, began: Timestamp::now(), seconds: 0.0, machine });
+        }
         orphans::adopt();
-        let group = start(command, &reservation.share)?;
+        let group = self.start(command, &reservation.share)?;
         let id = number(group);
         let started = identity::start_time(id).unwrap_or_default();
         watcher.began(&Handle { executor: NAME.into(), id: format!("{id} {started}") });
         let (ended, began, seconds) = self.watch(command, group, stop, watcher);
-        let machine = self.machine.get_or_init(this_machine).clone();
+        // To look takes a while, and only what measures rests on it.
+        let machine = match part {
+            Some(part) if part.alone => this_machine(),
+            _ => self.machine.get_or_init(this_machine).clone(),
+        };
         Ok(Execution { ended: ended?, began, seconds, machine })
     }
 
@@ -184,18 +277,6 @@ impl Executor for Local {
 
 fn number(group: Pid) -> u32 {
     group.as_raw_nonzero().get().unsigned_abs()
-}
-
-fn start(command: &Command, share: &Share) -> Result<Pid, ExecutorError> {
-    let program = command.argv.first().ok_or(ExecutorError::Empty)?;
-    let file = |error: std::io::Error| ExecutorError::File { file: "its log".into(), why: error.to_string() };
-    let log = File::options().append(true).open(&command.log).map_err(file)?;
-    let mut env = command.env.clone();
-    env.extend(share.variables.iter().map(|(name, value)| (name.into(), value.clone())));
-    spawn(&command.argv, &env, &command.folder, &log).map_err(|error| ExecutorError::NotStarted {
-        program: program.to_string_lossy().into_owned(),
-        why: error.to_string(),
-    })
 }
 
 /// How far the ending of a process group has come.
@@ -254,7 +335,7 @@ impl Ending<'_> {
         let _ = kill_process_group(self.group, signal);
     }
 
-    fn verdict(&self, status: std::io::Result<ExitStatus>, stop: &Stop) -> Ended {
+    fn verdict(&self, status: io::Result<ExitStatus>, stop: &Stop) -> Ended {
         // Many programs end with status 0 when they are told to end by a signal; what they leave is half a result. The
         // cancel file is another matter: a stage that heeds it ends well only when its work is done.
         let ended_by_itself = matches!(self.phase, Phase::Running | Phase::Cancelled(_));

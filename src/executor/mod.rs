@@ -4,7 +4,6 @@
 
 mod budget;
 mod command;
-mod confine;
 #[cfg(test)]
 mod conformance;
 mod ended;
@@ -13,7 +12,9 @@ mod events;
 mod handle;
 mod local;
 mod logs;
+mod machine_locks;
 mod room;
+mod sandbox;
 #[cfg(test)]
 mod scripted;
 mod stop;
@@ -23,13 +24,13 @@ use nnf_contract::{Event, Machine};
 
 pub use budget::Budget;
 pub use command::Command;
-pub use confine::{Bounds, ConfineError, can_confine, confine};
 pub use ended::{Ended, Execution};
 pub use error::ExecutorError;
 pub use handle::{Handle, Recovered};
-pub use local::Local;
+pub use local::{Local, LocalOptions};
 pub use logs::{capped, copy, tail};
 pub use room::{Capacity, Held, Offer, Refusal, Request, Reservation, Share};
+pub use sandbox::{Bounds, SandboxError, can_sandbox, enter_sandbox};
 #[cfg(test)]
 pub(crate) use scripted::Scripted;
 pub use stop::Stop;

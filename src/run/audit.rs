@@ -8,10 +8,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use nnf_contract::Machine;
-
 use crate::executor::{Executor, Offer, Request, Stop};
-use crate::gpus::Gpus;
 use crate::graph::{Graph, InstanceId};
 use crate::pipeline::Loaded;
 use crate::plan::{PlanError, Status, Surroundings};
@@ -28,12 +25,6 @@ use super::workers::Workers;
 pub struct AuditOptions {
     /// The engine's environment.
     pub environment: BTreeMap<OsString, OsString>,
-    /// The GPUs that stages may be given.
-    pub gpus: Gpus,
-    /// The folder of locks that all programs of this machine share.
-    pub locks: PathBuf,
-    /// The command that confines itself, see [`super::RunOptions`].
-    pub confiner: Vec<OsString>,
     /// A folder for both versions of outputs that differ.
     pub keep: Option<PathBuf>,
 }
@@ -92,15 +83,10 @@ impl<'a> Audit<'a> {
     ///
     /// # Errors
     /// When a chosen stage has no result, or the store fails before anything has begun.
-    pub fn go(
-        self,
-        chosen: &BTreeSet<InstanceId>,
-        machine: &Machine,
-        told: &mut dyn FnMut(Audited),
-    ) -> Result<bool, AuditError> {
+    pub fn go(self, chosen: &BTreeSet<InstanceId>, told: &mut dyn FnMut(Audited)) -> Result<bool, AuditError> {
         let programs = Programs::new(&self.loaded.graph, &self.loaded.root);
         let path = self.options.environment.get(std::ffi::OsStr::new("PATH")).cloned().unwrap_or_default();
-        let around = Surroundings::new(self.store, &self.loaded.root, machine, &path);
+        let around = Surroundings::new(self.store, &self.loaded.root, self.executor, &path);
         let stored = stored(&around, &self.loaded.graph, chosen)?;
         let modes = wrong_modes(self.store, &stored, chosen)?;
         let (_room, scratch) = scratch(self.store)?;
@@ -112,11 +98,7 @@ impl<'a> Audit<'a> {
             executor: self.executor,
             run: &folder,
             stop: &stop,
-            machine,
             environment: &self.options.environment,
-            gpus: &self.options.gpus,
-            locks: &self.options.locks,
-            confiner: &self.options.confiner,
             resume: false,
         };
         let mut going = Going {

@@ -2,11 +2,11 @@
 //!
 //! It does not know the terminal; what happens goes to a reporter.
 
-mod alone;
 mod audit;
+mod bounds;
+mod command;
 mod end;
 mod event;
-mod job;
 mod listener;
 mod outcome;
 mod programs;
@@ -14,7 +14,6 @@ mod result;
 mod settle;
 mod settled;
 mod start;
-mod strict;
 mod verdict;
 mod worker;
 mod workers;
@@ -25,11 +24,8 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
-use nnf_contract::Machine;
-
 use crate::digest::Key;
 use crate::executor::{Executor, Stop};
-use crate::gpus::Gpus;
 use crate::graph::{Graph, InstanceId};
 use crate::pipeline::{Identity, Loaded};
 use crate::plan::{Looked, Surroundings};
@@ -58,12 +54,6 @@ pub struct RunOptions {
     pub environment: BTreeMap<OsString, OsString>,
     /// The remote tier, for the note that nothing is left to do.
     pub remote: Option<String>,
-    /// The GPUs that stages may be given.
-    pub gpus: Gpus,
-    /// The folder of locks that all programs of this machine share: of measuring, and of GPUs.
-    pub locks: PathBuf,
-    /// The command that confines itself to the bounds in a file, its next argument, and becomes what then follows.
-    pub confiner: Vec<OsString>,
 }
 
 /// Lets another thread stop a run.
@@ -106,14 +96,14 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     /// When the store fails before anything has begun. Later failures are in the summary.
-    pub fn go(self, machine: &Machine, reporter: &mut dyn Reporter) -> Result<Summary, StoreError> {
+    pub fn go(self, reporter: &mut dyn Reporter) -> Result<Summary, StoreError> {
         let programs = Programs::new(&self.loaded.graph, &self.loaded.root);
         self.store.clear_leftovers()?;
         self.store.expect(&self.loaded.name);
         let folder = self.store.new_run(&self.loaded.name)?;
         folder.write("pipeline.json", &serde_json::to_vec_pretty(&self.loaded.resolved()).unwrap_or_default())?;
         let path = self.options.environment.get(std::ffi::OsStr::new("PATH")).cloned().unwrap_or_default();
-        let around = Surroundings::new(self.store, &self.loaded.root, machine, &path);
+        let around = Surroundings::new(self.store, &self.loaded.root, self.executor, &path);
         let stop = Stop::default();
         let context = Context {
             store: self.store,
@@ -122,11 +112,7 @@ impl<'a> Run<'a> {
             executor: self.executor,
             run: &folder,
             stop: &stop,
-            machine,
             environment: &self.options.environment,
-            gpus: &self.options.gpus,
-            locks: &self.options.locks,
-            confiner: &self.options.confiner,
             resume: self.options.resume,
         };
         let mut state = State::new(self.loaded, &self.options, &context, reporter);

@@ -222,7 +222,6 @@ mod tests {
     use super::super::{Programs, Reporter, RunOptions};
     use super::*;
     use crate::executor::{ExecutorError, Scripted, Stop};
-    use crate::gpus::Gpus;
     use crate::pipeline::{LoadRequest, load};
     use crate::plan::Surroundings;
     use crate::programs::Describer;
@@ -261,17 +260,14 @@ mod tests {
             forced: Default::default(),
             keep_going: true,
             resume: true,
-            gpus: Gpus::visible(&environment, 0, 0),
             environment,
             remote: None,
-            locks: root.path().to_owned(),
-            confiner: Vec::new(),
         };
-        let (machine, programs) = (crate::machine::this_machine(), Programs::new(&loaded.graph, &loaded.root));
-        let search = options.environment[std::ffi::OsStr::new("PATH")].clone();
-        let around = Surroundings::new(&store, &loaded.root, &machine, &search);
-        let (folder, stop) = (store.new_run(&loaded.name).unwrap(), Stop::default());
+        let programs = Programs::new(&loaded.graph, &loaded.root);
         let nobody = Scripted::new(8, |_| Err(ExecutorError::Empty));
+        let search = options.environment[std::ffi::OsStr::new("PATH")].clone();
+        let around = Surroundings::new(&store, &loaded.root, &nobody, &search);
+        let (folder, stop) = (store.new_run(&loaded.name).unwrap(), Stop::default());
         let context = Context {
             store: &store,
             around: &around,
@@ -279,11 +275,7 @@ mod tests {
             executor: &nobody,
             run: &folder,
             stop: &stop,
-            machine: &machine,
             environment: &options.environment,
-            gpus: &options.gpus,
-            locks: &options.locks,
-            confiner: &options.confiner,
             resume: true,
         };
         let (send, receive) = channel();
@@ -295,7 +287,10 @@ mod tests {
         context.run.create_log("p", 1).unwrap();
         let artifact = store.ingest_bytes(b"made\n", "").unwrap();
         let outputs = [("x".to_owned(), Produced::Artifact(artifact))].into();
-        let record = first.record(outputs, BTreeMap::new(), (Timestamp::now(), 0.0), 1).ok().unwrap();
+        let record = first
+            .record(outputs, BTreeMap::new(), (Timestamp::now(), 0.0), 1, crate::machine::this_machine())
+            .ok()
+            .unwrap();
         store.commit(&record).unwrap();
         let done = || Outcome::Done { known: Known::from(&record), seconds: 0.0, adopted: false };
         state.take(Message::Over(first.id, done()));

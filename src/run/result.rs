@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::Timestamp;
+use nnf_contract::Machine;
 
 use crate::executor::capped;
 use crate::graph::Work;
-use crate::machine::this_machine;
 use crate::record::{Artifact, Produced, Record};
 use crate::store::{AttemptFolder, FileInput, HandedOut, Rescued, StoreError};
 
@@ -23,6 +23,7 @@ impl Assignment<'_> {
         handed_out: &[HandedOut],
         folder: &AttemptFolder,
         checkpoint: Option<&Path>,
+        machine: &Machine,
     ) -> Result<(), Failure> {
         let in_place = self.look_at_files(folder, checkpoint);
         // All of it is looked at, and mended, whatever was found before.
@@ -33,7 +34,7 @@ impl Assignment<'_> {
         in_place?;
         handed?;
         self.same_program()?;
-        if self.instance.measures && this_machine() != *self.context.machine {
+        if self.looked.document.machine.as_ref().is_some_and(|keyed| keyed != machine) {
             return Err(Failure::Final("the machine changed while it was measured, so nothing was recorded".into()));
         }
         Ok(())
@@ -114,6 +115,7 @@ impl Assignment<'_> {
         metrics: BTreeMap<String, f64>,
         (started, seconds): (Timestamp, f64),
         attempts: u32,
+        machine: Machine,
     ) -> Result<Record, Failure> {
         let log_file = self.context.run.log(&self.instance.name, attempts);
         let log: Option<Artifact> = match capped(&log_file).map_err(StoreError::io("read a log"))? {
@@ -143,7 +145,7 @@ impl Assignment<'_> {
             started,
             seconds,
             attempts,
-            machine: self.context.machine.clone(),
+            machine,
             environment,
             log,
             nonce,

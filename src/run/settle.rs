@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::digest::Key;
 use crate::graph::InstanceId;
 use crate::pipeline::Loaded;
-use crate::plan::Looked;
+use crate::plan::{LookError, Looked};
 use crate::store::{Known, StoreError};
 use crate::why::Reason;
 
@@ -113,7 +113,10 @@ impl<'a> State<'a> {
                     continue;
                 }
                 Err(error) => {
-                    let store = !matches!(error, StoreError::Unfit { .. } | StoreError::Input { .. });
+                    let store = matches!(
+                        &error,
+                        LookError::Store(error) if !matches!(error, StoreError::Unfit { .. } | StoreError::Input { .. })
+                    );
                     self.fail(id, None, error.to_string(), 0.0, Vec::new(), store);
                     continue;
                 }

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use nnf_contract::Machine;
 
+use crate::executor::Request;
 use crate::pipeline::Recalled;
 use crate::store::{Circumstances, FileInput, RunFolder, RunSummary, Store, StoreError};
 
@@ -90,6 +91,18 @@ impl State<'_> {
         }
     }
 
+    /// The machine that is measured, if any is; none if it is not known, or more than one.
+    fn measured(&self) -> Option<Option<Machine>> {
+        let mut found = None;
+        for instance in self.graph.instances().iter().filter(|instance| instance.measures) {
+            let machine = self.context.executor.machine(&Request::from(instance)).ok()?;
+            if *found.get_or_insert_with(|| machine.clone()) != machine {
+                return None;
+            }
+        }
+        Some(found)
+    }
+
     /// Notes that nothing is left to do, if that is so for the whole pipeline.
     pub(super) fn note_settled(&self) {
         let Some(identity) = self.identity else { return };
@@ -105,12 +118,12 @@ impl State<'_> {
             _ => None,
         };
         let Some(stages) = self.graph.ids().map(key).collect::<Option<Vec<_>>>() else { return };
-        let measures = self.graph.instances().iter().any(|instance| instance.measures);
+        let Some(machine) = self.measured() else { return };
         let circumstances = Circumstances {
             version: identity.version,
             path: around.path.as_bytes().to_vec(),
             remote: self.options.remote.clone(),
-            machine: measures.then(|| self.context.machine.clone()),
+            machine,
         };
         let (store, run) = (self.context.store, &self.context.run.id);
         store.note_settled(&identity.slot, circumstances, self.name, stages, &self.files, run);

@@ -7,16 +7,13 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use nnf_contract::{Event, Machine};
+use nnf_contract::Event;
 
 use crate::executor::{Ended, Execution, Executor, Reservation, Stop, tail};
-use crate::gpus::Gpus;
 use crate::graph::{Instance, InstanceId};
 use crate::plan::{Looked, Surroundings};
 use crate::record::Record;
@@ -95,15 +92,8 @@ pub(crate) struct Context<'a> {
     pub(crate) executor: &'a dyn Executor,
     pub(crate) run: &'a RunFolder,
     pub(crate) stop: &'a Stop,
-    pub(crate) machine: &'a Machine,
     /// The engine's own environment, of which stages get what they are promised.
     pub(crate) environment: &'a BTreeMap<OsString, OsString>,
-    /// The GPUs of which stages have shares.
-    pub(crate) gpus: &'a Gpus,
-    /// The folder of this machine's locks.
-    pub(crate) locks: &'a Path,
-    /// The command by which a strict stage is confined.
-    pub(crate) confiner: &'a [OsString],
     pub(crate) resume: bool,
 }
 
@@ -160,12 +150,6 @@ impl Assignment<'_> {
             Err(Failure::Stopped) => return Outcome::Stopped,
             Err(Failure::Store(error)) => return failed(began, error.to_string(), Vec::new(), Fault::Store),
             Err(_) => return failed(began, "its lock could not be taken".into(), Vec::new(), Fault::Store),
-        };
-        let _alone = match self.alone() {
-            Ok(locks) => locks,
-            Err(Failure::Stopped) => return Outcome::Stopped,
-            Err(Failure::Store(error)) => return failed(began, error.to_string(), Vec::new(), Fault::Store),
-            Err(_) => return failed(began, "the machine's locks could not be taken".into(), Vec::new(), Fault::Store),
         };
         if self.waited.get() {
             let _ = self.messages.send(Message::Waited(self.id));
@@ -259,16 +243,6 @@ impl Assignment<'_> {
         }
     }
 
-    /// A stage that measures waits until no other run of this machine measures, one with GPUs until they are free.
-    fn alone(&self) -> Result<Vec<std::fs::File>, Failure> {
-        let mut locks = self.own_gpus()?;
-        if self.instance.measures {
-            let path = self.context.locks.join("nnf-measuring.lock");
-            locks.push(self.wait_for(&path, "another run, which measures this machine")?);
-        }
-        Ok(locks)
-    }
-
     fn attempt(&self, attempt: u32) -> Result<(Record, f64), Failure> {
         self.same_program()?;
         let store = self.context.store;
@@ -286,10 +260,10 @@ impl Assignment<'_> {
         let command = self.command(&folder, &inputs, checkpoint.as_ref(), log)?;
         let aside = checkpoint.as_ref().map(Checkpoint::data);
         folder.guard(&self.instance.name, &self.looked.files, aside.as_deref())?;
-        let started = Timestamp::now();
         let mut listener = Listener::new(self, &folder);
         let ended = self.context.executor.execute(&command, &self.reservation, self.context.stop, &mut listener);
-        let Execution { ended, seconds, .. } = ended.map_err(|error| Failure::Final(error.to_string()))?;
+        let Execution { ended, began: started, seconds, machine } =
+            ended.map_err(|error| Failure::Final(error.to_string()))?;
         let metrics = listener.into_metrics();
         let failure = match ended {
             ended if ended.well() => None,
@@ -300,7 +274,7 @@ impl Assignment<'_> {
             self.reservation.computed();
             let _ = self.messages.send(Message::Storing);
         }
-        let same = self.look_again(&handed_out, &folder, aside.as_deref());
+        let same = self.look_again(&handed_out, &folder, aside.as_deref(), &machine);
         if let Some(checkpoint) = &checkpoint {
             if failure.is_some() {
                 checkpoint.add_seconds(seconds)?;
@@ -323,7 +297,7 @@ impl Assignment<'_> {
         }
         let outputs = self.outputs(&folder)?;
         let total = seconds + checkpoint.as_ref().map_or(0.0, Checkpoint::seconds);
-        let record = self.record(outputs, metrics, (started, total), attempt)?;
+        let record = self.record(outputs, metrics, (started, total), attempt, machine)?;
         let standing = self.commit(record)?;
         if let Some(checkpoint) = checkpoint {
             checkpoint.remove()?;

@@ -45,7 +45,6 @@ impl<'scope, 'a: 'scope> Workers<'scope, '_, 'a> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use crate::executor::Scripted;
-    use crate::gpus::Gpus;
     use crate::pipeline::{LoadRequest, load};
     use crate::programs::Describer;
     use crate::run::{Run, RunEvent, RunOptions};
@@ -68,11 +67,8 @@ mod tests {
             forced: Default::default(),
             keep_going: true,
             resume: true,
-            gpus: Gpus::visible(&environment, 0, 0),
             environment,
             remote: None,
-            locks: root.path().to_owned(),
-            confiner: Vec::new(),
         };
         let mut said = Vec::new();
         struct Keep<'a>(&'a mut Vec<String>);
@@ -85,7 +81,7 @@ mod tests {
         }
         let broken = Scripted::new(2, |_| panic!("one and one was {}", 3));
         let run = Run::new(&loaded, &store, &broken, options);
-        let summary = run.go(&crate::machine::this_machine(), &mut Keep(&mut said)).unwrap();
+        let summary = run.go(&mut Keep(&mut said)).unwrap();
         assert_eq!((summary.failed, summary.not_started), (vec!["a".to_owned()], vec!["b".to_owned()]));
         assert!(said.len() == 1 && said[0].ends_with("a defect of nnf: one and one was 3"), "{said:?}");
     }

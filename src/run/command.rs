@@ -108,8 +108,8 @@ impl Assignment<'_> {
                     cancel: cancel.clone(),
                     cpus: self.reservation.share.cores,
                     memory: (self.reservation.share.memory > 0).then_some(self.reservation.share.memory),
-                    gpus: self.context.gpus.indices(&self.reservation.share.gpus),
-                    machine: self.instance.measures.then(|| self.context.machine.clone()),
+                    gpus: self.reservation.share.gpus.clone(),
+                    machine: self.looked.document.machine.clone(),
                 };
                 let file = folder.path().join("task.json");
                 let text = serde_json::to_vec_pretty(&task)
@@ -120,14 +120,12 @@ impl Assignment<'_> {
             }
             Work::Argv { words } => self.words(words, inputs, &outputs)?,
         };
-        let argv = match &self.instance.strict {
-            Some(strict) => self.confined(strict, argv, folder, inputs, checkpoint)?,
-            None => argv,
-        };
+        let bounds = self.instance.strict.as_ref().map(|strict| self.bounds(strict, &argv, folder, inputs, checkpoint));
         let env = self.environment(folder, checkpoint, &events);
         Ok(Command {
             name: self.instance.name.clone(),
             argv,
+            attempt: folder.path().to_owned(),
             env,
             secret: self.instance.pass.iter().cloned().collect(),
             folder: self.context.around.root.to_owned(),
@@ -137,7 +135,7 @@ impl Assignment<'_> {
             scratch: folder.scratch(),
             timeout: self.instance.timeout,
             needs: self.instance.needs,
-            bounds: None,
+            bounds: bounds.transpose()?,
         })
     }
 
@@ -226,9 +224,6 @@ impl Assignment<'_> {
         }
         for (name, value) in &self.instance.env {
             set(name, value.into());
-        }
-        for (name, value) in self.context.gpus.variables(&self.reservation.share.gpus) {
-            set(name, value);
         }
         env
     }

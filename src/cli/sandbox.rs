@@ -1,4 +1,4 @@
-//! `nnf __confine BOUNDS PROGRAM [ARGUMENT…]`: what the process of a strict stage is before it becomes the stage.
+//! `nnf __sandbox BOUNDS PROGRAM [ARGUMENT…]`: what the process of a strict stage is before it becomes the stage.
 //!
 //! The command is no one's to call but the engine's. It stands before the usual arguments, because a stage must start
 //! quickly and its words are its own.
@@ -9,23 +9,23 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use nnf::executor::{Bounds, confine};
+use nnf::executor::{Bounds, enter_sandbox};
 
 /// The first argument by which it is known.
-pub(crate) const WORD: &str = "__confine";
+pub(crate) const WORD: &str = "__sandbox";
 
 /// Exit code when the stage could not be confined or started.
 const NOT_STARTED: u8 = 125;
 
 /// The program as stages' processes start it: this very file, even if another one lies under its name by now.
-pub(crate) fn confiner() -> Vec<OsString> {
+pub(crate) fn command() -> Vec<OsString> {
     vec!["/proc/self/exe".into(), WORD.into()]
 }
 
 /// Confines this process and becomes the program. It returns only if that failed.
 pub(crate) fn main(mut words: impl Iterator<Item = OsString>) -> ExitCode {
     let (bounds, program) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let confined = read(Path::new(&bounds)).and_then(|bounds| Ok(confine(&bounds)?));
+    let confined = read(Path::new(&bounds)).and_then(|bounds| Ok(enter_sandbox(&bounds)?));
     let error = match confined {
         Err(error) => error.to_string(),
         Ok(()) => {

@@ -271,3 +271,49 @@ fn what_waits_for_its_inputs_has_no_log_yet() {
     fs_err::remove_file(project.path("f.txt")).unwrap();
     assert_eq!(project.nnf(&["log", "use"]).code, Some(2));
 }
+
+#[test]
+fn a_metric_that_is_no_number_is_told_and_leaves_no_older_value() {
+    let project = saying(
+        "{\"event\": \"metrics\", \"step\": 1, \"values\": {\"loss\": 0.5, \"acc\": 0.1}}\n{\"event\": \"metrics\", \"step\": 2, \"values\": {\"loss\": NaN, \"acc\": 0.2}}\nno event\n{\"event\":\"metrics\",\"values\":{\"last\":7}}",
+        "echo > {out.x}",
+    );
+    let outcome = project.nnf(&["run", "--json"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let metrics: Vec<&str> = outcome.out.lines().filter(|line| line.contains("\"metrics\"")).collect();
+    assert!(metrics[1].contains(r#""values":{"acc":0.2,"loss":"NaN"}"#), "{metrics:?}");
+    let record: serde_json::Value = serde_json::from_str(&project.nnf(&["get", "a.record"]).out).unwrap();
+    assert_eq!(record["metrics"], serde_json::json!({ "acc": 0.2, "last": 7.0 }));
+    let told = project.nnf(&["run", "--force", "a"]).err;
+    assert!(
+        told.contains("  a: no number that a record can hold: its last `loss` is NaN; left out of the record\n"),
+        "{told}"
+    );
+    assert!(
+        told.contains(
+            "  a: 1 line of its events is none and was left out; the first, line 3: expected ident at column 2\n"
+        ),
+        "{told}"
+    );
+    assert_eq!(project.nnf(&["report"]).code, Some(0));
+    assert!(fs_err::read_to_string(project.path("report.html")).unwrap().contains("NaN"));
+}
+
+#[test]
+fn a_line_of_some_megabytes_is_read_and_a_longer_one_told() {
+    let project = Project::new(
+        "stages:\n  a: { run: [sh, -c, '(printf \"{\\\"event\\\":\\\"metrics\\\",\\\"values\\\":{\\\"n\\\":1,\\\"%s\\\":2}}\\n\" $(head -c 90000 /dev/zero | tr \"\\\\0\" x); head -c 3000000 /dev/zero | tr \"\\\\0\" \" \"; echo \"{\\\"event\\\":\\\"metrics\\\",\\\"values\\\":{\\\"m\\\":3}}\"; head -c 9000000 /dev/zero | tr \"\\\\0\" y) > $NNF_EVENTS; echo > {out.x}'], out: { x: text/plain } }\n",
+    );
+    let outcome = project.nnf(&["run"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let record: serde_json::Value = serde_json::from_str(&project.nnf(&["get", "a.record"]).out).unwrap();
+    assert_eq!(record["metrics"], serde_json::json!({ "m": 3.0, "n": 1.0 }));
+    assert!(outcome.err.contains("names of at most 1000 bytes; others are left out\n"), "{}", outcome.err);
+    assert!(
+        outcome
+            .err
+            .contains("1 line of its events is none and was left out; the first, line 3: it is longer than 8 MiB\n"),
+        "{}",
+        outcome.err
+    );
+}

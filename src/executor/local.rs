@@ -178,6 +178,7 @@ impl Local {
                 break;
             }
         }
+        tail.finish().into_iter().for_each(|event| watcher.said(event));
         let ended = watched.map(|_| ending.verdict(status, stop));
         (ended.map_err(|error| ExecutorError::Lost { why: error.to_string() }), began, seconds)
     }

@@ -10,6 +10,7 @@ mod ended;
 mod error;
 mod events;
 mod handle;
+mod lines;
 mod local;
 mod logs;
 mod machine_locks;

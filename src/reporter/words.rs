@@ -21,6 +21,9 @@ pub fn duration(seconds: f64) -> String {
 
 /// A metric with the digits that matter.
 pub(crate) fn number(value: f64) -> String {
+    if !value.is_finite() {
+        return value.to_string();
+    }
     if value != 0.0 && (value.abs() >= 1e6 || value.abs() < 1e-3) {
         return format!("{value:.2e}");
     }

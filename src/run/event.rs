@@ -72,7 +72,8 @@ pub enum RunEvent {
         stage: String,
         /// Where in the work they were taken.
         step: Option<u64>,
-        /// The numbers.
+        /// The numbers. In JSON, those that it does not have are text: `"NaN"`, `"Infinity"`, `"-Infinity"`.
+        #[serde(with = "super::numbers")]
         values: BTreeMap<String, f64>,
     },
     /// A sentence from a stage, or about it.

@@ -11,16 +11,22 @@ use crate::store::AttemptFolder;
 
 use super::worker::{Assignment, Message};
 
+/// Most metrics of a record, and the longest of their names: a stage that makes up names without end is cut off.
+const MOST_METRICS: usize = 10_000;
+const LONGEST_NAME: usize = 1_000;
+
 /// Passes on what a stage says, and keeps the last of its metrics.
 pub(super) struct Listener<'a> {
     work: &'a Assignment<'a>,
     folder: &'a AttemptFolder,
     metrics: BTreeMap<String, f64>,
+    /// Whether it was told that not all metrics are kept.
+    full: bool,
 }
 
 impl<'a> Listener<'a> {
     pub(super) fn new(work: &'a Assignment<'a>, folder: &'a AttemptFolder) -> Self {
-        Listener { work, folder, metrics: BTreeMap::new() }
+        Listener { work, folder, metrics: BTreeMap::new(), full: false }
     }
 
     /// The last value of each metric.
@@ -46,13 +52,33 @@ impl Watcher for Listener<'_> {
 
     fn said(&mut self, event: Event) {
         if let Event::Metrics { values, .. } = &event {
-            // A stage that makes up names without end is cut off.
             for (name, value) in values {
-                if self.metrics.len() < 10_000 || self.metrics.contains_key(name) {
-                    self.metrics.insert(name.clone(), *value);
-                }
+                self.keep(name, *value);
             }
         }
+        self.tell(event);
+    }
+}
+
+impl Listener<'_> {
+    /// The last of a metric's values counts. One that a record cannot hold leaves none: an older one would be believed to
+    /// be the last.
+    fn keep(&mut self, name: &str, value: f64) {
+        if !value.is_finite() {
+            self.metrics.remove(name);
+        } else if let Some(last) = self.metrics.get_mut(name) {
+            *last = value;
+        } else if self.metrics.len() < MOST_METRICS && name.len() <= LONGEST_NAME {
+            self.metrics.insert(name.to_owned(), value);
+        } else if !std::mem::replace(&mut self.full, true) {
+            let text = format!(
+                "the record keeps {MOST_METRICS} metrics with names of at most {LONGEST_NAME} bytes; others are left out"
+            );
+            self.tell(Event::Note { text });
+        }
+    }
+
+    fn tell(&self, event: Event) {
         let _ = self.work.messages.send(Message::Said(self.work.id, event));
     }
 }

@@ -8,6 +8,7 @@ mod command;
 mod end;
 mod event;
 mod listener;
+mod numbers;
 mod outcome;
 mod programs;
 mod result;

@@ -74,6 +74,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("gpus", &[]),
     ("machine", &[]),
     ("processes", &[]),
+    ("shell", &[]),
     ("record", &["digest"]),
     ("graph", &["diagnostic"]),
     ("yaml", &["diagnostic"]),
@@ -81,12 +82,12 @@ const PARTS: &[(&str, &[&str])] = &[
     ("key", &["digest", "graph", "record"]),
     ("why", &["key"]),
     ("executor", &["gpus", "graph", "machine", "processes"]),
-    ("pipeline", &["diagnostic", "digest", "gpus", "graph", "programs", "yaml"]),
+    ("pipeline", &["diagnostic", "digest", "gpus", "graph", "programs", "shell", "yaml"]),
     ("store", &["digest", "key", "processes", "record"]),
     ("plan", &["digest", "executor", "graph", "key", "programs", "record", "store", "why"]),
     ("run", &["digest", "executor", "graph", "pipeline", "plan", "programs", "record", "store", "why"]),
     ("reporter", &["run"]),
-    ("page", &["digest", "executor", "graph", "key", "pipeline", "record", "reporter", "run", "store", "why"]),
+    ("page", &["digest", "executor", "graph", "key", "pipeline", "record", "reporter", "run", "shell", "store", "why"]),
 ];
 
 /// For each room of the store: the other rooms that it may name.

@@ -251,7 +251,7 @@ fn faults_of_the_command() {
     };
     insta::assert_snapshot!(told(&[]), @r"
     error: there is no run of `mine` yet
-    hint: `nnf run pipeline.yaml` makes one
+    hint: `nnf run` makes one
     ");
     assert_eq!(project.nnf(&["run"]).code, Some(0));
     insta::assert_snapshot!(told(&["2000"]), @r"

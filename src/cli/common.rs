@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use nnf::shell;
 
 /// Options that all commands share.
 #[derive(Clone, Debug, Args)]
@@ -49,7 +50,18 @@ pub(crate) fn split(words: &[String]) -> (PathBuf, &[String]) {
 
 /// The pipeline as a hint's command has to name it: with a space behind it, or nothing where the default will do.
 pub(crate) fn named(pipeline: &Path) -> String {
-    if pipeline == Path::new(PIPELINE) { String::new() } else { format!("{} ", pipeline.display()) }
+    match unless_usual(pipeline) {
+        Some(pipeline) => format!("{} ", shell::word(&pipeline)),
+        None => String::new(),
+    }
+}
+
+/// The pipeline as a word of a command, if it has to be named.
+pub(crate) fn unless_usual(pipeline: &Path) -> Option<String> {
+    let shown = pipeline.display().to_string();
+    // What begins with a dash would be an option.
+    let shown = if shown.starts_with('-') { format!("./{shown}") } else { shown };
+    (pipeline != Path::new(PIPELINE)).then_some(shown)
 }
 
 fn is_pipeline(word: &str) -> bool {

@@ -15,11 +15,11 @@ use nnf::machine;
 use nnf::pipeline::{LoadRequest, Loaded, Memory, Recalled, load, recall, whereabouts};
 use nnf::plan::Surroundings;
 use nnf::programs::Describer;
-use nnf::store::{RemoteOptions, Store, StoreOptions};
+use nnf::store::{Owner, RemoteOptions, Store, StoreOptions};
 
 use crate::cli::common::Common;
 use crate::cli::failure::Failure;
-use crate::cli::sandbox;
+use crate::cli::{render, sandbox};
 
 /// A loaded pipeline with its store.
 pub(crate) struct Context {
@@ -31,6 +31,9 @@ pub(crate) struct Context {
     path: OsString,
     /// This machine, for the keys of what measures it.
     local: OnceCell<Local>,
+    /// The name that the pipeline has by itself. In `loaded` stands the one under which the store knows it.
+    own_name: String,
+    owner: Owner,
 }
 
 impl Context {
@@ -51,14 +54,17 @@ impl Context {
         Self::of(loaded, common)
     }
 
-    fn of(loaded: Loaded, common: &Common) -> Result<Self, Failure> {
+    fn of(mut loaded: Loaded, common: &Common) -> Result<Self, Failure> {
         let environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
         let url = url(common, loaded.store.as_ref());
         let far = url.clone().filter(|_| !common.offline).map(remote).transpose()?;
         let store = Store::open(&StoreOptions { local: loaded.root.join("artifacts"), remote: far })?;
-        store.expect(&loaded.name);
+        let owner = Owner::new(&loaded.root, &loaded.file, loaded.varies);
+        let own_name = std::mem::take(&mut loaded.name);
+        loaded.name = store.name_of(&own_name, &owner).name;
+        store.expect(&loaded.name, &owner);
         let path = search_path();
-        Ok(Context { loaded, store, environment, url, path, local: OnceCell::new() })
+        Ok(Context { loaded, store, environment, url, path, own_name, owner, local: OnceCell::new() })
     }
 
     /// This machine, with so many cores or all of them.
@@ -70,6 +76,24 @@ impl Context {
             locks: self.locks(),
             sandbox: sandbox::command(),
         })
+    }
+
+    /// Has the store keep results under the pipeline's name, and says so where that is another one's.
+    pub(crate) fn claim_name(&mut self) -> Result<(), Failure> {
+        let claimed = self.store.claim_name(&self.own_name, &self.owner)?;
+        if let Some(other) = claimed.taken_by {
+            let other = other.strip_prefix(&self.loaded.root).unwrap_or(&other);
+            render::note(&format!(
+                "`{}` is the name of `{}` in this store, so results of this pipeline go by `{}`; `name: …` gives it one \
+                 of its own",
+                self.own_name,
+                other.display(),
+                claimed.name
+            ));
+        }
+        self.store.expect(&claimed.name, &self.owner);
+        self.loaded.name = claimed.name;
+        Ok(())
     }
 
     /// Where the locks lie that are this machine's: one place for all users and jobs, whatever their own `TMPDIR` is.
@@ -87,7 +111,7 @@ impl Context {
     pub(crate) fn far(&self) -> Result<Store, Failure> {
         let far = remote(self.far_url()?.to_owned())?;
         let store = Store::open(&StoreOptions { local: self.loaded.root.join("artifacts"), remote: Some(far) })?;
-        store.expect(&self.loaded.name);
+        store.expect(&self.loaded.name, &self.owner);
         Ok(store)
     }
 

@@ -7,6 +7,7 @@ use nnf::digest::Key;
 use nnf::pipeline::instance_and_output;
 use nnf::plan::Status;
 use nnf::record::{Artifact, Form, Produced};
+use nnf::shell;
 use nnf::store::StoreError;
 
 use crate::cli::common::{Common, named, split};
@@ -73,7 +74,7 @@ fn deliver(
     let again = |error: StoreError| match error {
         StoreError::Missing(_) | StoreError::Damaged { .. } => Failure::wrong_with_hint(
             error.to_string(),
-            format!("`nnf run {named}--force {stage} {stage}` makes it again"),
+            format!("`nnf run {named}--force {stage} {stage}` makes it again", stage = shell::word(stage)),
         ),
         error => error.into(),
     };
@@ -84,7 +85,7 @@ fn deliver(
         }
         None if artifact.form == Form::Folder || artifact.size > SHORT => Err(Failure::wrong_with_hint(
             format!("`{word}` is a folder or long; it needs a place to go"),
-            format!("`nnf get {named}{word} -o PATH`"),
+            format!("`nnf get {named}{} -o PATH`", shell::word(word)),
         )),
         None => deliver_text(&context.store.read(artifact).map_err(again)?, None),
     }
@@ -127,7 +128,7 @@ fn key(context: &Context, id: nnf::graph::InstanceId, named: &str) -> Result<Key
 fn not_there(named: &str, stage: &str) -> Failure {
     Failure::wrong_with_hint(
         format!("there is no result of `{stage}` as the pipeline stands"),
-        format!("`nnf run {named}{stage}` makes it"),
+        format!("`nnf run {named}{}` makes it", shell::word(stage)),
     )
 }
 

@@ -11,6 +11,7 @@ use nnf::graph::InstanceId;
 use nnf::plan::Status;
 use nnf::record::Record;
 use nnf::run::RunEvent;
+use nnf::shell;
 use nnf::store::PastRun;
 
 use crate::cli::common::{Common, named, split};
@@ -110,7 +111,8 @@ impl Asked<'_> {
         let Some(log) = &record.log else {
             let (name, pipeline) = (self.name, named(self.pipeline));
             render::note(&format!(
-                "`{name}` wrote nothing; its metrics are in its record: `nnf get {pipeline}{name}.record`"
+                "`{name}` wrote nothing; its metrics are in its record: `nnf get {pipeline}{}`",
+                shell::word(&format!("{name}.record"))
             ));
             return Ok(());
         };
@@ -154,7 +156,7 @@ impl Asked<'_> {
             // Whatever is wrong with the inputs now, the log of what was is there.
             Err(error) => return Ok(error),
         };
-        let show = format!("`nnf log {}{name} --run {}`", named(self.pipeline), other.run);
+        let show = format!("`nnf log {}{} --run {}`", named(self.pipeline), shell::word(name), other.run);
         Ok(Failure::wrong_with_hint(
             message,
             format!("{show} shows that of attempt {}, which was of other work", other.attempt),

@@ -8,7 +8,7 @@ use nnf::page::{Limits, PageRequest, page};
 use nnf::store::RunSummary;
 
 use crate::cli::amounts::{Size, size};
-use crate::cli::common::{Common, named, split};
+use crate::cli::common::{Common, named, split, unless_usual};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::{render, target};
@@ -41,12 +41,12 @@ pub(crate) fn run(command: &ReportCommand, common: &Common) -> Result<(), Failur
     }
     let limits = bounds(command.max_embedded);
     // Commands on the page name the pipeline's file as it was named here.
-    let named = named(&pipeline);
+    let named = unless_usual(&pipeline).unwrap_or_default();
     let html = page(&PageRequest {
         store: &context.store,
         run: &run,
         report: &context.loaded.report,
-        pipeline: named.trim_end(),
+        pipeline: &named,
         now: &|| serde_json::to_vec(&context.loaded.resolved()).unwrap_or_default(),
         limits: &limits,
     });
@@ -68,7 +68,7 @@ fn find(context: &Context, pipeline: &Path, asked: Option<&String>) -> Result<Ru
         return runs.into_iter().find(|run| run.pipeline == *name).ok_or_else(|| {
             Failure::wrong_with_hint(
                 format!("there is no run of `{name}` yet"),
-                format!("`nnf run {}` makes one", pipeline.display()),
+                format!("`{}` makes one", format!("nnf run {}", named(pipeline)).trim_end()),
             )
         });
     };

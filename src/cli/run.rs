@@ -11,6 +11,7 @@ use nnf::machine;
 use nnf::pipeline::Recalled;
 use nnf::reporter::{JsonLines, Plain, Terminal, duration};
 use nnf::run::{Reporter, Run, RunEvent, RunOptions, Summary, settled};
+use nnf::shell;
 use nnf::store::{Store, StoreOptions};
 
 use crate::cli::amounts::{Size, size};
@@ -56,10 +57,11 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
     {
         return Ok(());
     }
-    let context = Context::open_recalled(recalled, &pipeline, common)?;
+    let mut context = Context::open_recalled(recalled, &pipeline, common)?;
     let targets = context.instances(stages)?;
     let forced: BTreeSet<_> = context.instances(&command.force)?.into_iter().collect();
     let most = bound_of(command.max_size, &context.store)?;
+    context.claim_name()?;
     let options = RunOptions {
         targets: if targets.is_empty() { Vec::new() } else { targets.into_iter().chain(forced.clone()).collect() },
         forced,
@@ -153,7 +155,7 @@ fn explain(event: &RunEvent, summary: &Summary, pipeline: &Path, graph: &Graph) 
     }
     let shown = named(pipeline);
     if !log_end.is_empty() {
-        fault = fault.detail(format!("  log   nnf log {shown}{stage}; it ends:")).detail("");
+        fault = fault.detail(format!("  log   nnf log {shown}{}; it ends:", shell::word(stage))).detail("");
         fault = log_end.iter().fold(fault, |fault, line| fault.detail(format!("        {line}"))).detail("");
     }
     if let Some(hint) = hint_for_strict(stage, error, graph) {
@@ -165,7 +167,7 @@ fn explain(event: &RunEvent, summary: &Summary, pipeline: &Path, graph: &Graph) 
         let kept = counted(kept, "finished stage is", "finished stages are");
         fault = fault.hint(format!("{stages} not started; {kept} kept"));
     }
-    fault.hint(format!("`nnf why {shown}{stage}` shows what went into the key"))
+    fault.hint(format!("`nnf why {shown}{}` shows what went into the key", shell::word(stage)))
 }
 
 /// A stage that saw only what it declares may have wanted more.

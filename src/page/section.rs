@@ -11,9 +11,10 @@ use crate::page::history::End;
 use crate::page::html::Html;
 use crate::page::stage::{Stage, State};
 use crate::page::table::float;
-use crate::page::words::{count, id, plain, quoted, shortened};
+use crate::page::words::{count, id, plain, shortened};
 use crate::record::{Produced, Record};
 use crate::reporter::duration;
+use crate::shell;
 use crate::store::PastRun;
 use crate::why::Reason;
 
@@ -139,7 +140,7 @@ impl Section<'_> {
                 if let Ok(KeyDocument { work: KeyWork::Argv { words, .. }, .. }) =
                     serde_json::from_str(&record.document)
                 {
-                    let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+                    let words: Vec<_> = words.iter().map(|word| shell::word(word)).collect();
                     html.fact("Command", &shortened(&words.join(" "), 4 * MOST_LETTERS));
                 }
                 let tries = if record.attempts > 1 { format!(", attempt {}", record.attempts) } else { String::new() };

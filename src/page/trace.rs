@@ -9,8 +9,9 @@ use crate::page::facts::{MOST_LETTERS, list};
 use crate::page::html::Html;
 use crate::page::outline::sources;
 use crate::page::section::Section;
-use crate::page::words::{count, quoted, shortened};
+use crate::page::words::{count, shortened};
 use crate::record::{Form, Produced, Record};
+use crate::shell;
 
 /// Most outputs with a command of their own.
 const MOST_COMMANDS: usize = 8;
@@ -59,17 +60,17 @@ impl Section<'_> {
 
     pub(super) fn commands(&self, record: Option<&Record>, html: &mut Html) {
         let name = &self.stage.planned.name;
-        let before = if self.pipeline.is_empty() { String::new() } else { format!("{} ", quoted(self.pipeline)) };
+        let before = if self.pipeline.is_empty() { String::new() } else { format!("{} ", shell::word(self.pipeline)) };
         html.raw("<h4>To trace it</h4>\n<pre class=\"commands\" tabindex=\"0\">");
-        html.text(&format!("nnf why {before}{}\n", quoted(name)));
+        html.text(&format!("nnf why {before}{}\n", shell::word(name)));
         let outputs = record.map_or(0, |record| record.outputs.len());
         for (output, produced) in record.iter().flat_map(|record| &record.outputs).take(MOST_COMMANDS) {
             if let Produced::Artifact(artifact) = produced {
                 let to = if artifact.form == Form::Folder || artifact.size > 1 << 20 { " -o PATH" } else { "" };
-                html.text(&format!("nnf get {before}{}{to}\n", quoted(&format!("{name}.{output}"))));
+                html.text(&format!("nnf get {before}{}{to}\n", shell::word(&format!("{name}.{output}"))));
             }
         }
-        html.text(&format!("nnf log {before}{} --run {}\n", quoted(name), self.run.summary.id));
+        html.text(&format!("nnf log {before}{} --run {}\n", shell::word(name), self.run.summary.id));
         html.raw("</pre>\n");
         html.remark("`why` and `get` answer for the pipeline as it stands when they are asked, with the same `--set`.");
         if outputs > MOST_COMMANDS {

@@ -52,15 +52,6 @@ pub(super) fn id(place: usize) -> String {
     format!("stage-{}", place + 1)
 }
 
-/// A word of a command line, in quotes where a shell would take it otherwise.
-pub(super) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | '=' | ',' | ':');
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
-}
-
 /// The text of a log as a terminal would leave it: without control sequences, and of a line that was written over
 /// again and again (a progress bar) the last state.
 pub(super) fn plain(text: &str) -> String {
@@ -108,6 +99,5 @@ mod tests {
     fn numbers_and_commands() {
         assert_eq!([thousands(7), thousands(1_000), thousands(1_234_567)], ["7", "1,000", "1,234,567"]);
         assert_eq!([bytes(1023), bytes(1536), bytes(1 << 30)], ["1023 B", "1.5 KiB", "1.0 GiB"]);
-        assert_eq!([quoted("a.b"), quoted("a[b=c]"), quoted("it's")], ["a.b", "'a[b=c]'", "'it'\\''s'"]);
     }
 }

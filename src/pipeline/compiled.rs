@@ -64,6 +64,8 @@ struct Header {
     /// Digest of the text and of the engine's build.
     source: Digest,
     name: String,
+    file: PathBuf,
+    varies: bool,
     root: PathBuf,
     allow: Vec<PathBuf>,
     store: Option<String>,
@@ -128,8 +130,8 @@ impl Recalled {
             instances.push(Instance { place, ..line.instance });
         }
         let graph = Graph::ordered(instances);
-        let Header { name, root, allow, store, params, report, .. } = self.header;
-        Some(Loaded { name, root, allow, store, graph, params, report, identity: Some(self.identity) })
+        let Header { name, file, varies, root, allow, store, params, report, .. } = self.header;
+        Some(Loaded { name, file, varies, root, allow, store, graph, params, report, identity: Some(self.identity) })
     }
 }
 
@@ -175,12 +177,15 @@ impl Memory {
             rmp_serde::encode::write(&mut body, &line).map_err(std::io::Error::other)?;
         }
         let (name, root, allow, store) = (&loaded.name, &loaded.root, &loaded.allow, &loaded.store);
+        let (file, varies) = (&loaded.file, loaded.varies);
         let measures = instances.iter().any(|instance| instance.measures);
         // A tuple is written as a structure with the same fields is.
         let (params, report) = (&loaded.params, &loaded.report);
         let header = (
             source,
             name,
+            file,
+            varies,
             root,
             allow,
             store,

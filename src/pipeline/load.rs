@@ -10,13 +10,13 @@ use serde_json::{Map, Value as Json, json};
 use crate::diagnostic::Diagnostic;
 use crate::graph::{Cycle, Graph, Instance, Source, Work};
 use crate::pipeline::compiled::{Identity, Memory, Recalled, recall};
-use crate::pipeline::definition::{self, Definition, Faults, is_label};
+use crate::pipeline::definition::{self, Definition, Faults};
 use crate::pipeline::expand::{self, Around};
 use crate::pipeline::files::{Reach, Sights, plain};
 use crate::pipeline::interpolate::{self, Scope};
 use crate::pipeline::listed::{programs, tools};
 use crate::pipeline::report::{self, ReportEntry};
-use crate::pipeline::{overrides, settings};
+use crate::pipeline::{name, overrides, settings};
 use crate::programs::{Catalogue, DEFAULT_PROGRAMS, Listed, ProgramResolver};
 use crate::yaml;
 
@@ -35,8 +35,12 @@ pub struct LoadRequest<'a> {
 /// A checked pipeline.
 #[derive(Debug)]
 pub struct Loaded {
-    /// Its name: `name:`, else the file's name without its ending.
+    /// Its name: `name:`, else what the file is called. A store may know it under another one.
     pub name: String,
+    /// The file, absolute, links resolved.
+    pub file: PathBuf,
+    /// Whether parameters may change its name.
+    pub varies: bool,
     /// The root, absolute, links resolved.
     pub root: PathBuf,
     /// Folders outside the root that may be read, absolute, links resolved.
@@ -111,7 +115,7 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, Vec<Diagnostic>> {
     let mut definition = definition::read(&tree, &mut faults);
     overrides::apply(&mut definition.params, request.overrides, &mut faults);
     let scope = interpolate::resolve_params(&definition.params, &mut faults);
-    let name = name(&definition, request.path, &scope, &mut faults);
+    let name = name::name(&definition, request.path, &scope, &mut faults);
     let Some(reach) = reach(&definition, request.path, &scope, &mut faults) else { return Err(faults) };
     let store = definition.store.as_ref().and_then(|node| settings::text(node, "store", &scope, &mut faults));
     let programs = programs(&definition, &scope, &reach, &mut faults);
@@ -134,8 +138,11 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, Vec<Diagnostic>> {
     }
     // In the order of the file, whatever the order of resolution was.
     let shown = |entry: &yaml::Entry| Some((entry.key.clone(), scope.params.get(&entry.key)?.to_json()));
+    let path = std::path::absolute(request.path).unwrap_or_else(|_| request.path.to_owned());
     let mut loaded = Loaded {
         name,
+        file: reach.sights.real(&path).unwrap_or(path),
+        varies: name::varies(&definition),
         root: reach.root,
         allow: reach.allow,
         store,
@@ -214,18 +221,6 @@ pub fn whereabouts(path: &Path, overrides: &[String]) -> Result<Whereabouts, Vec
         Some(reach) if faults.is_empty() => Ok(Whereabouts { root: reach.root, store }),
         _ => Err(faults),
     }
-}
-
-fn name(definition: &Definition, path: &Path, scope: &Scope, faults: &mut Faults) -> String {
-    if let Some(node) = &definition.name {
-        let name = settings::text(node, "name", scope, faults).unwrap_or_default();
-        if !is_label(&name) {
-            faults.push(definition::bad_label("pipeline name", &name, &node.place));
-        }
-        return name;
-    }
-    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    if is_label(&stem) { stem } else { "pipeline".to_owned() }
 }
 
 fn reach(definition: &Definition, path: &Path, scope: &Scope, faults: &mut Faults) -> Option<Reach> {

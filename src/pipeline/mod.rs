@@ -12,6 +12,7 @@ mod files;
 mod interpolate;
 mod listed;
 mod load;
+mod name;
 mod overrides;
 mod reference;
 mod report;

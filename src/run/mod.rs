@@ -100,7 +100,6 @@ impl<'a> Run<'a> {
     pub fn go(self, reporter: &mut dyn Reporter) -> Result<Summary, StoreError> {
         let programs = Programs::new(&self.loaded.graph, &self.loaded.root);
         self.store.clear_leftovers()?;
-        self.store.expect(&self.loaded.name);
         let folder = self.store.new_run(&self.loaded.name)?;
         folder.write("pipeline.json", &serde_json::to_vec_pretty(&self.loaded.resolved()).unwrap_or_default())?;
         let path = self.options.environment.get(std::ffi::OsStr::new("PATH")).cloned().unwrap_or_default();

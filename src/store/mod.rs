@@ -5,7 +5,7 @@
 //! records/v1/ab/<key>.json  what a stage produced; written last: this is the commit
 //! runs/v1/<id>/           plan, events, logs, pipeline as resolved; `keys` it used and their stages, and a lock while it goes on
 //! pins/v1/<name>          results that are kept for good
-//! heads/v1/<pipeline>     the last record of each instance, which `why` compares with
+//! heads/v1/<pipeline>     the last record of each instance, which `why` compares with, and whose name that is (see `owners`)
 //! index/v1/               what records and files look like, so that a run without work reads two files; made anew when in doubt
 //! checkpoints/v1/<key>/   what a killed stage goes on from
 //! attempts/               scratch and output folders of stages that run now
@@ -27,6 +27,7 @@ mod error;
 mod folders;
 mod keeping;
 mod local;
+mod owners;
 mod remote;
 mod results;
 mod settled;
@@ -51,6 +52,7 @@ pub use local::files::FileInput;
 pub use local::handout::HandedOut;
 pub use local::index::Known;
 pub use local::sweep::Hold;
+pub use owners::{Name, Owner};
 pub use remote::moving::{Claimed, Lease, Moved, Waiting};
 pub use remote::objects::{FarObject, ObjectRemote, Remote, RemoteOptions, public as public_url};
 pub use remote::upload::UPLOADS;

@@ -110,6 +110,8 @@ impl Store {
     /// What a run leaves for people to see; another pipeline of the same name may have changed it.
     fn shown(&self, pipeline: &str) -> Vec<PathBuf> {
         let latest = latest::folder(self.root(), pipeline);
-        vec![latest.join(latest::STATE), latest, heads::path(&self.root().join("heads/v1"), pipeline)]
+        let heads = heads::path(&self.root().join("heads/v1"), pipeline);
+        let owner = Some(self.note_of_owner(pipeline)).filter(|note| note.exists());
+        [latest.join(latest::STATE), latest, heads].into_iter().chain(owner).collect()
     }
 }

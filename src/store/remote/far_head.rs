@@ -17,16 +17,29 @@ use crate::store::remote::objects::Remote;
 /// Longest object that is read or written.
 pub(crate) const LONGEST: usize = 64 << 20;
 
+/// Pipelines of one name whose records an object holds; those that were written longest ago go first.
+const MOST_OWNERS: usize = 16;
+
 /// What is known of the object.
 #[derive(Default)]
 pub(crate) struct FarHead {
     pipeline: Option<String>,
+    /// Whose records are written: pipelines of other projects may have the name too.
+    owner: Option<String>,
     read: bool,
     /// Records by key, as they were read.
     records: HashMap<Key, Record>,
-    /// Key of each instance's record.
-    instances: BTreeMap<String, Key>,
+    /// The last records of instances, and whose they are, in the order of writing.
+    last: Vec<Last>,
     stale: bool,
+}
+
+/// The last record of an instance.
+#[derive(Clone, PartialEq, Eq)]
+struct Last {
+    instance: String,
+    key: Key,
+    of: Option<String>,
 }
 
 /// One line of the object.
@@ -34,16 +47,20 @@ pub(crate) struct FarHead {
 struct Line {
     instance: String,
     key: Key,
+    /// Whose instance it is. Older versions did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    of: Option<String>,
     /// The record's own text: its checksum is that of the text.
     record: String,
 }
 
 impl FarHead {
-    /// Records of this pipeline will be looked up.
-    pub(crate) fn expect(&mut self, pipeline: &str) {
+    /// Records of this pipeline will be looked up, and written as those of this owner.
+    pub(crate) fn expect(&mut self, pipeline: &str, owner: Option<String>) {
         if self.pipeline.as_deref() != Some(pipeline) {
             *self = FarHead { pipeline: Some(pipeline.to_owned()), ..FarHead::default() };
         }
+        self.owner = owner.or(self.owner.take());
     }
 
     /// A record was met that the object lacks.
@@ -77,35 +94,32 @@ impl FarHead {
 
     fn take(&mut self, bytes: &[u8]) {
         for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let Ok(Line { instance, key, record }) = serde_json::from_slice(line) else { continue };
+            let Ok(Line { instance, key, of, record }) = serde_json::from_slice(line) else { continue };
             if let Some(record) = records::parse(record.as_bytes(), &key) {
-                self.instances.insert(instance, record.key);
-                self.records.insert(record.key, record);
+                self.last.push(Last { instance, key, of });
+                self.records.insert(key, record);
             }
         }
     }
 
-    /// Writes the object, if it would say something new. What it said of other instances is kept.
+    /// Writes the object, if it would say something new. What it said of other instances, and of other owners, is kept.
     pub(crate) fn publish(
         &mut self,
         remote: &dyn Remote,
         pipeline: &str,
         records: Vec<(String, Record)>,
     ) -> Result<(), StoreError> {
-        self.expect(pipeline);
+        self.expect(pipeline, None);
         if !self.stale {
             return Ok(());
         }
         self.load(remote)?;
-        for (instance, record) in records {
-            self.instances.insert(instance, record.key);
-            self.records.insert(record.key, record);
-        }
+        self.update(records);
         let mut text = Vec::new();
-        for (instance, key) in &self.instances {
+        for Last { instance, key, of } in &self.last {
             let Some(record) = self.records.get(key) else { continue };
             let record = String::from_utf8_lossy(&records::to_bytes(record)).into_owned();
-            let line = Line { instance: instance.clone(), key: *key, record };
+            let line = Line { instance: instance.clone(), key: *key, of: of.clone(), record };
             text.extend(serde_json::to_vec(&line).unwrap_or_default());
             text.push(b'\n');
         }
@@ -114,6 +128,31 @@ impl FarHead {
         }
         self.stale = false;
         Ok(())
+    }
+
+    /// Puts these records in place of the owner's own, and of those of which nobody says whose they are.
+    fn update(&mut self, records: Vec<(String, Record)>) {
+        let mut own: BTreeMap<String, Key> = BTreeMap::new();
+        let mut others = Vec::new();
+        for last in std::mem::take(&mut self.last) {
+            match last.of.is_none() || last.of == self.owner {
+                true => drop(own.insert(last.instance, last.key)),
+                false => others.push(last),
+            }
+        }
+        for (instance, record) in records {
+            own.insert(instance, record.key);
+            self.records.insert(record.key, record);
+        }
+        // Clones of a project agree on most.
+        others.retain(|last| own.get(&last.instance) != Some(&last.key));
+        let mut owners: Vec<&Option<String>> = others.iter().map(|last| &last.of).collect();
+        owners.dedup();
+        let gone: Vec<_> =
+            owners[..owners.len().saturating_sub(MOST_OWNERS - 1)].iter().map(|of| (*of).clone()).collect();
+        others.retain(|last| !gone.contains(&last.of));
+        let own = own.into_iter().map(|(instance, key)| Last { instance, key, of: self.owner.clone() });
+        self.last = others.into_iter().chain(own).collect();
     }
 }
 

@@ -11,7 +11,7 @@ use crate::store::local::tree;
 use crate::store::remote::lease::{Claim, Watch};
 use crate::store::remote::parcel;
 use crate::store::remote::sent::Sent;
-use crate::store::{Store, StoreError, lock};
+use crate::store::{Owner, Store, StoreError, lock};
 
 /// What was moved between the tiers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,9 +72,9 @@ impl Store {
     }
 
     /// Records of this pipeline will be looked up; the remote tier keeps them together.
-    pub fn expect(&self, pipeline: &str) {
+    pub fn expect(&self, pipeline: &str, owner: &Owner) {
         if let Some(tier) = &self.tier {
-            tier.expect(pipeline);
+            tier.expect(pipeline, owner.digest());
         }
     }
 

@@ -14,9 +14,16 @@ pub(crate) fn record(key: &Key) -> String {
     format!("records/v1/{}/{}.json", &hex[..2], &hex[2..])
 }
 
-/// The last records of a pipeline. Names of pipelines are plain words.
+/// The last records of the pipelines of a name. What tells pipelines of one name apart in a local store, after the `@`,
+/// is that store's own. Services do not agree on what but plain letters a name may have.
 pub(crate) fn head(pipeline: &str) -> String {
-    format!("heads/v1/{pipeline}.jsonl")
+    let name = pipeline.split('@').next().unwrap_or_default();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if name.chars().all(plain) {
+        return format!("heads/v1/{name}.jsonl");
+    }
+    let readable: String = name.chars().map(|c| if plain(c) { c } else { '_' }).collect();
+    format!("heads/v1/{readable}@{}.jsonl", &Digest::of(name.as_bytes()).to_string()[..8])
 }
 
 /// The folder of a key's leases.

@@ -79,9 +79,9 @@ impl Tier {
         lock(&self.sent).has(key)
     }
 
-    /// Records of this pipeline will be looked up.
-    pub(crate) fn expect(&self, pipeline: &str) {
-        lock(&self.head).expect(pipeline);
+    /// Records of this pipeline will be looked up, and written as those of this owner.
+    pub(crate) fn expect(&self, pipeline: &str, owner: String) {
+        lock(&self.head).expect(pipeline, Some(owner));
     }
 
     /// Something was sent that the head of its pipeline may lack.

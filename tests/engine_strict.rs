@@ -202,9 +202,11 @@ fn an_input_folder_shows_what_its_key_knows() {
     let script = |read: &str| format!("cd {{in.all}}; cat folder/one.txt > {{out.x}}; {read}");
     let more = "    in: { all: 'file:.' }\n";
     run(&project(&script("cat secret.txt"), more), 0);
-    for read in ["cat .git/config", "cat artifacts/.gitignore"] {
+    for read in ["cat .git/config", "cat lib/.git/config", "cat tree/.git", "cat artifacts/.gitignore"] {
         let project = project(&script(read), more);
         project.write(".git/config", "mine\n");
+        project.write("lib/.git/config", "mine\n");
+        project.write("tree/.git", "gitdir: elsewhere\n");
         let outcome = run(&project, 1);
         assert!(outcome.err.contains("ermission denied"), "{read}: {}", outcome.err);
     }

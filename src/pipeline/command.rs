@@ -11,8 +11,9 @@ use serde_json::{Map, Value as Json};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::graph::{OutputSpec, Piece, Source};
 use crate::pipeline::definition::Faults;
-use crate::pipeline::files::{Reach, plain};
+use crate::pipeline::files::{Kind, Reach};
 use crate::pipeline::interpolate::{Part, Scope, what};
+use crate::pipeline::named::named;
 use crate::pipeline::suggest;
 use crate::yaml::{Node, Value};
 
@@ -65,31 +66,44 @@ pub(crate) fn words(
             faults.push(Diagnostic::new("a word of a command must not contain a zero byte").at(&node.place));
             continue;
         }
+        let pieces = template.pieces(known, &node.place, faults);
         // The program itself is looked at when the key is made; it needs no mention under `code`.
         if position > 0 {
-            check_files(&template.text, files, known.inputs, &node.place, faults);
+            check_files(&pieces, files, known, &node.place, faults);
         }
-        words.push(template.pieces(known, &node.place, faults));
+        words.push(pieces);
     }
     words
 }
 
-/// A word that names a file of the project must say so, or the key would miss what the command reads.
-fn check_files(text: &str, files: &Files<'_>, inputs: &BTreeMap<String, Source>, place: &Place, faults: &mut Faults) {
-    if text.is_empty() || text.len() > 1000 || text.contains(['{', '\n']) {
-        return;
+/// A word that names a file or a folder of the project must say so, or the key would miss what the command reads.
+fn check_files(pieces: &[Piece], files: &Files<'_>, known: &Known<'_>, place: &Place, faults: &mut Faults) {
+    let text = pieces.iter().map(|piece| match piece {
+        Piece::Text(text) => Some(text.clone()),
+        Piece::With(name) => known.with.get(name).map(|value| match value {
+            Json::String(text) => text.clone(),
+            value => value.to_string(),
+        }),
+        // Where inputs and outputs lie is none of the project's places.
+        Piece::In(_) | Piece::Out(_) => None,
+    });
+    let Some(text) = text.collect::<Option<String>>() else { return };
+    let Some(found) = named(&text, files.reach) else { return };
+    // The value of a parameter may well be called like a folder.
+    let chance = matches!(pieces, [Piece::With(_)]) && found.kind == Kind::Folder && !text.contains('/');
+    let mut read = Vec::new();
+    known.inputs.values().for_each(|source| in_place(source, &mut read));
+    if !chance && !found.is_among(read.into_iter().chain(files.code.values()), files.reach) {
+        faults.push(found.fault("the command", place, files.reach));
     }
-    let path = plain(&files.reach.root.join(text));
-    let inside = path.starts_with(&files.reach.root) && files.reach.sights.is_file(&path);
-    let read =
-        inputs.values().any(|source| matches!(source, Source::File { path: file, .. } if path.starts_with(file)));
-    let listed = read || files.code.values().any(|code| path.starts_with(code));
-    if inside && !listed {
-        let message = format!("the command names the file `{text}`, which its key does not know");
-        let fault = Diagnostic::new(message).at(place);
-        faults.push(fault.hint(format!(
-            "list it under `code: [{text}]`, or as an input `in: {{ NAME: 'file:{text}' }}` and write `{{in.NAME}}`"
-        )));
+}
+
+/// The files that an input reads in place.
+fn in_place<'a>(source: &'a Source, found: &mut Vec<&'a PathBuf>) {
+    match source {
+        Source::File { path, .. } => found.push(path),
+        Source::Many(members) => members.values().for_each(|member| in_place(member, found)),
+        Source::Output { .. } | Source::Record { .. } => {}
     }
 }
 

@@ -17,8 +17,33 @@ use crate::diagnostic::{Diagnostic, Place};
 pub(crate) struct Sights {
     /// Where paths lead, links resolved; none if nowhere.
     real: RefCell<BTreeMap<PathBuf, Option<PathBuf>>>,
-    /// Whether paths are files.
-    file: RefCell<BTreeMap<PathBuf, bool>>,
+    /// What paths are, links resolved.
+    kinds: RefCell<BTreeMap<PathBuf, Option<Kind>>>,
+}
+
+/// What there is at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Kind {
+    File,
+    Folder,
+}
+
+impl Kind {
+    fn of(path: &Path) -> Option<Self> {
+        let meta = std::fs::metadata(path).ok()?;
+        match (meta.is_file(), meta.is_dir()) {
+            (true, _) => Some(Kind::File),
+            (_, true) => Some(Kind::Folder),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Kind::File => "file",
+            Kind::Folder => "folder",
+        }
+    }
 }
 
 impl Sights {
@@ -32,15 +57,15 @@ impl Sights {
         real
     }
 
-    /// Whether a path is a file.
-    pub(crate) fn is_file(&self, path: &Path) -> bool {
-        *self.file.borrow_mut().entry(path.to_owned()).or_insert_with(|| path.is_file())
+    /// What there is at a path, if it is a file or a folder.
+    pub(crate) fn kind(&self, path: &Path) -> Option<Kind> {
+        *self.kinds.borrow_mut().entry(path.to_owned()).or_insert_with(|| Kind::of(path))
     }
 
     /// Whether all would be seen again.
     pub(crate) fn hold(&self) -> bool {
         self.real.borrow().iter().all(|(path, real)| std::fs::canonicalize(path).ok() == *real)
-            && self.file.borrow().iter().all(|(path, is_file)| path.is_file() == *is_file)
+            && self.kinds.borrow().iter().all(|(path, kind)| Kind::of(path) == *kind)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::diagnostic::Diagnostic;
 use crate::pipeline::definition::{self, Definition, Faults};
 use crate::pipeline::files::{Reach, plain};
 use crate::pipeline::interpolate::Scope;
+use crate::pipeline::named::{Named, named};
 use crate::pipeline::settings;
 use crate::programs::{DEFAULT_PROGRAMS, Listed};
 use crate::yaml::{Entry, Node, Value};
@@ -55,18 +56,14 @@ fn read(entry: &Entry, program: &mut Listed, scope: &Scope, reach: &Reach, fault
     };
 }
 
-/// Files of the command that no `code` lists: a change of them would go unnoticed.
+/// Files and folders of the command that no `code` lists: a change of them would go unnoticed.
 fn unknown_code(entry: &Entry, program: &Listed, reach: &Reach, faults: &mut Faults) {
-    for word in program.words.iter().skip(1) {
-        let path = plain(&reach.root.join(word));
-        if path.starts_with(&reach.root)
-            && reach.sights.is_file(&path)
-            && !program.code.iter().any(|c| path.starts_with(c))
-        {
-            let message = format!("program `{}` is made of the file `{word}`, which no key would know", entry.key);
-            let hint = format!("write `{}: {{ run: […], code: [{word}] }}`", entry.key);
-            faults.push(Diagnostic::new(message).at(&entry.value.place).hint(hint));
-        }
+    let unlisted = |named: &Named| !named.is_among(&program.code, reach);
+    for found in program.words.iter().skip(1).filter_map(|word| named(word, reach)).filter(unlisted) {
+        let (kind, written) = (found.kind.word(), &found.written);
+        let message = format!("program `{}` is made of the {kind} `{written}`, which no key would know", entry.key);
+        let hint = format!("write `{}: {{ run: […], code: [{written}] }}`", entry.key);
+        faults.push(Diagnostic::new(message).at(&entry.value.place).hint(hint));
     }
 }
 

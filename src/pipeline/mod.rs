@@ -13,6 +13,7 @@ mod interpolate;
 mod listed;
 mod load;
 mod name;
+mod named;
 mod overrides;
 mod reference;
 mod report;

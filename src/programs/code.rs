@@ -18,7 +18,7 @@ pub(crate) enum Found {
 }
 
 /// All that the code consists of, in an order of its own: what it is, where it lies, and its name below what is listed.
-/// Folders are entered once, and Python's own copies, which come and go, are left out.
+/// Folders are entered once, and Python's own copies, which come and go, are left out, as is what git keeps.
 pub(crate) fn files(code: &[PathBuf]) -> io::Result<Vec<(Found, PathBuf, PathBuf)>> {
     let (mut found, mut entered) = (Vec::new(), BTreeSet::new());
     for path in code {
@@ -40,7 +40,7 @@ fn add(
         found.push((Found::File, path.to_owned(), name.to_owned()));
         return Ok(());
     }
-    if name.ends_with("__pycache__") {
+    if name.ends_with("__pycache__") || name.ends_with(".git") {
         return Ok(());
     }
     if meta.is_some_and(|meta| meta.is_dir()) && entered.insert(fs_err::canonicalize(path)?) {
@@ -112,6 +112,7 @@ mod tests {
         }
         let before = digest();
         write("a/__pycache__/x.pyc", "bytecode");
+        write(".git/HEAD", "ref");
         assert_eq!(digest(), before);
         assert!(code_digest(&[root.path().join("none")]).is_err());
     }

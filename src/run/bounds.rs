@@ -9,7 +9,7 @@ use nnf_contract::TaskInput;
 
 use crate::executor::Bounds;
 use crate::graph::{Source, Strict};
-use crate::store::{AttemptFolder, Checkpoint, StoreError};
+use crate::store::{AttemptFolder, Checkpoint, FileInput, StoreError};
 
 use super::worker::{Assignment, Failure};
 
@@ -39,7 +39,9 @@ impl Assignment<'_> {
     fn may_read(&self, path: &Path, bounds: &mut Bounds) -> Result<(), Failure> {
         let doing = StoreError::io("look at what a stage may read");
         let real = fs_err::canonicalize(path).map_err(&doing)?;
-        let left_out = [self.context.around.store.root().to_owned(), real.join(".git")];
+        let files = self.looked.files.iter().filter(|file| file.path == path);
+        let of_git = files.flat_map(FileInput::left_out).map(Path::to_owned);
+        let left_out: Vec<PathBuf> = of_git.chain([self.context.around.store.root().to_owned()]).collect();
         let mut waiting = vec![real];
         while let Some(path) = waiting.pop() {
             if left_out.contains(&path) {

@@ -42,6 +42,12 @@ impl FileInput {
         (&self.path, self.digest, self.form, &self.seen) == (&now.path, now.digest, now.form, &now.seen)
     }
 
+    /// What lies in it and does not count, because git keeps it there.
+    pub(crate) fn left_out(&self) -> impl Iterator<Item = &Path> {
+        let inside = self.names.iter().map(|name| name.path.as_path()).filter(|path| *path != self.path);
+        inside.filter(|path| is_of_git(path))
+    }
+
     pub(crate) fn had_rested(&self) -> bool {
         self.rested
     }
@@ -118,7 +124,7 @@ fn look(path: &Path, store: &Path, take: &mut Take<'_>) -> Result<FileInput, Sto
         leave_out: &|path, meta| {
             let out = is_left_out(path, meta, store);
             // Its content does not count, but it is the person's as well.
-            if out && meta.is_dir() && path != store {
+            if out && is_of_git(path) {
                 note(path, meta, None);
             }
             out
@@ -147,9 +153,11 @@ fn look(path: &Path, store: &Path, take: &mut Take<'_>) -> Result<FileInput, Sto
 /// Whether something in a folder is no part of it as an input: the store, and what git keeps, which in a worktree or a
 /// submodule is a file.
 pub(crate) fn is_left_out(path: &Path, meta: &Metadata, store: &Path) -> bool {
+    is_of_git(path) || path == store || meta.is_symlink() && fs_err::canonicalize(path).is_ok_and(|real| real == store)
+}
+
+fn is_of_git(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == ".git")
-        || path == store
-        || meta.is_symlink() && fs_err::canonicalize(path).is_ok_and(|real| real == store)
 }
 
 fn file(path: &Path, stamps: &Mutex<Stamps>) -> Result<(Stamp, Digest, bool), StoreError> {

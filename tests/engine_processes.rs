@@ -117,7 +117,21 @@ fn an_interruption_stops_stages_cleanly() {
     let more = "  b: { run: [cp, '{in.x}', '{out.x}'], in: { x: a.x }, out: { x: } }\n";
     let project =
         project("trap \"echo tidy > ${params.marks}/tidied; exit 1\" TERM; while :; do sleep 0.02; done", more);
-    for with in [Signal::INT, Signal::TERM] {
+    // Each would end a program that does not heed it.
+    let ending = [
+        Signal::INT,
+        Signal::TERM,
+        Signal::QUIT,
+        Signal::USR1,
+        Signal::USR2,
+        Signal::ALARM,
+        Signal::VTALARM,
+        Signal::PROF,
+        Signal::IO,
+        Signal::ABORT,
+        Signal::XCPU,
+    ];
+    for with in ending {
         let _ = fs_err::remove_dir_all(mark(&project, ""));
         fs_err::create_dir(mark(&project, "")).unwrap();
         let run = spawn(&project, &["run"]);
@@ -201,4 +215,62 @@ fn leftovers_of_a_killed_run_are_ended_before_the_next_one() {
     assert_all_end(&project);
     let runs = project.nnf(&["runs"]).out;
     assert!(runs.contains("done ") && runs.contains("unfinished "), "{runs}");
+}
+
+/// The state of a process as the system tells it: running, sleeping, stopped.
+#[cfg(target_os = "linux")]
+fn state(id: Pid) -> char {
+    let text = fs_err::read_to_string(format!("/proc/{}/stat", id.as_raw_nonzero())).unwrap_or_default();
+    text.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next()).unwrap_or('-')
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_stops_nnf_stops_its_stages_and_lets_them_go_on_with_it() {
+    // The first child has a process group of its own, as `timeout` makes one. The time while all is stopped does not count.
+    let marks = "${params.marks}";
+    let script = format!(
+        "timeout 600 sh -c \"echo \\$\\$ > {marks}/inner.new; mv {marks}/inner.new {marks}/inner; while ! test -e {marks}/go; do sleep 0.02; done\"; echo > {{out.x}}"
+    );
+    for with in [Signal::TSTP, Signal::TTOU, Signal::TTIN] {
+        let project = project(&script, "    timeout: 3s\n");
+        let run = spawn(&project, &["run"]);
+        let stages = ["grandchild", "child", "inner"].map(|name| process(&project, name));
+        let all = [Pid::from_child(&run), stages[0], stages[1], stages[2]];
+        signal(&run, with);
+        for id in all {
+            eventually("a stop", || (state(id) == 'T').then_some(()));
+        }
+        std::thread::sleep(Duration::from_millis(3200));
+        assert!(all.iter().all(|id| state(*id) == 'T'));
+        signal(&run, Signal::CONT);
+        for id in all {
+            eventually("going on", || (state(id) != 'T').then_some(()));
+        }
+        fs_err::write(mark(&project, "go"), "").unwrap();
+        let (code, said) = end(run);
+        assert_eq!(code, Some(0), "{said}");
+        assert_all_end(&project);
+    }
+}
+
+/// A shell that starts something in the background has it ignore the keys of the terminal.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_was_to_be_ignored_is_ignored() {
+    let project = project("while ! test -e ${params.marks}/go; do sleep 0.02; done; echo > {out.x}", "");
+    let own = project.command(&["run"]);
+    let mut command = std::process::Command::new("env");
+    command.arg("--ignore-signal=QUIT,USR1,TSTP").arg(own.get_program()).args(own.get_args());
+    command.current_dir(project.path("")).envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    process(&project, "grandchild");
+    process(&project, "child");
+    for with in [Signal::QUIT, Signal::USR1, Signal::TSTP] {
+        signal(&run, with);
+    }
+    fs_err::write(mark(&project, "go"), "").unwrap();
+    let (code, said) = end(run);
+    assert_eq!(code, Some(0), "{said}");
+    assert_all_end(&project);
 }

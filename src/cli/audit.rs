@@ -41,7 +41,7 @@ pub(crate) fn run(command: &AuditCommand, common: &Common) -> Result<(), Failure
     let options = AuditOptions { environment: context.environment.clone(), keep: command.keep.clone() };
     let executor = context.local(command.jobs);
     let audit = Audit::new(&context.loaded, &context.store, &executor, options);
-    signals::listen(audit.interrupter())?;
+    signals::listen(audit.interrupter(), executor.pauser())?;
     let (mut same, mut differ, mut failed) = (0, 0, 0);
     let whole = audit.go(&chosen, &mut |audited| {
         match audited.verdict {

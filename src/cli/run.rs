@@ -72,7 +72,7 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
     };
     let executor = context.local(command.jobs);
     let run = Run::new(&context.loaded, &context.store, &executor, options);
-    signals::listen(run.interrupter())?;
+    signals::listen(run.interrupter(), executor.pauser())?;
     let mut reporter = Failures { inner: reporter(common.json), failed: Vec::new() };
     let summary = run.go(&mut reporter)?;
     if common.offline {

@@ -35,6 +35,8 @@ pub enum Ended {
     Cancelled,
     /// It was stopped because the run was.
     Stopped,
+    /// It was stopped for a while and let go on, though it ran alone to measure. It is no failure of the command's.
+    Paused,
     /// It ended, and nobody knows how.
     Unknown {
         /// Why it is not known.
@@ -52,7 +54,7 @@ impl Ended {
     /// Whether that was the machine's doing alone: the same command may well succeed if it is begun once more.
     #[must_use]
     pub fn is_the_machines(&self) -> bool {
-        matches!(self, Ended::NodeFailed | Ended::Preempted)
+        matches!(self, Ended::NodeFailed | Ended::Preempted | Ended::Paused)
     }
 }
 

@@ -19,11 +19,12 @@ use crate::executor::budget::{Budget, Taken};
 use crate::executor::events::Tail;
 use crate::executor::logs::Trim;
 use crate::executor::machine_locks::MachineLocks;
+use crate::executor::pause::Watched as Session;
 use crate::executor::sandbox::{SandboxError, can_sandbox};
 use crate::executor::wait::Waiter;
 use crate::executor::{
-    Capacity, Command, Ended, Execution, Executor, ExecutorError, Handle, Held, Offer, Recovered, Refusal, Request,
-    Reservation, Share, Stop, Watcher,
+    Capacity, Command, Ended, Execution, Executor, ExecutorError, Handle, Held, Offer, Pauser, Recovered, Refusal,
+    Request, Reservation, Share, Stop, Watcher,
 };
 use crate::gpus::Gpus;
 use crate::machine::this_machine;
@@ -62,6 +63,7 @@ pub struct Local {
     gpus: Gpus,
     locks: MachineLocks,
     sandbox: Vec<OsString>,
+    pauser: Pauser,
     budget: Arc<Mutex<Budget>>,
     machine: OnceLock<Machine>,
 }
@@ -106,8 +108,15 @@ impl Local {
             gpus,
             locks: MachineLocks::new(locks),
             sandbox,
+            pauser: Pauser::default(),
             machine: OnceLock::new(),
         }
+    }
+
+    /// What stops all of its commands for a while.
+    #[must_use]
+    pub fn pauser(&self) -> Pauser {
+        self.pauser.clone()
     }
 
     /// Takes what no other engine of this machine may have at the same time, for all attempts; false if it is to stop.
@@ -148,13 +157,15 @@ impl Local {
         })
     }
 
-    fn watch(&self, command: &Command, group: Pid, stop: &Stop, watcher: &mut dyn Watcher) -> Watched {
+    fn watch(&self, command: &Command, (group, alone): (Pid, bool), stop: &Stop, watcher: &mut dyn Watcher) -> Watched {
         let mut tail = Tail::new(&command.events);
         let log = File::options().append(true).open(&command.log).ok();
         let (began, started) = (Timestamp::now(), Instant::now());
         let mut trim = Trim::default();
         let mut waiter = Waiter::new(group);
-        let mut ending = Ending { executor: self, command, group, phase: Phase::Running, began: started };
+        let session = self.pauser.watch(group);
+        let mut ending =
+            Ending { executor: self, command, group, session: &session, phase: Phase::Running, began: started };
         // One that can be watched no more is ended as well: it must not outlive its stage.
         let watched = loop {
             match waiter.has_ended_within(TICK) {
@@ -165,7 +176,8 @@ impl Local {
             tail.read().0.into_iter().for_each(|event| watcher.said(event));
             log.iter().for_each(|log| trim.look(log));
         };
-        let seconds = started.elapsed().as_secs_f64();
+        let paused = session.paused();
+        let seconds = started.elapsed().saturating_sub(paused).as_secs_f64();
         log.iter().for_each(|log| trim.look(log));
         // What the stage left running has no business beyond it.
         ending.signal(Signal::KILL);
@@ -179,7 +191,11 @@ impl Local {
             }
         }
         tail.finish().into_iter().for_each(|event| watcher.said(event));
-        let ended = watched.map(|_| ending.verdict(status, stop));
+        let ended = watched.map(|_| match ending.verdict(status, stop) {
+            // What it measured is not what it would have been.
+            ended if alone && ended.well() && !paused.is_zero() => Ended::Paused,
+            ended => ended,
+        });
         (ended.map_err(|error| ExecutorError::Lost { why: error.to_string() }), began, seconds)
     }
 }
@@ -245,12 +261,10 @@ impl Executor for Local {
         let id = number(group);
         let started = identity::start_time(id).unwrap_or_default();
         watcher.began(&Handle { executor: NAME.into(), id: format!("{id} {started}") });
-        let (ended, began, seconds) = self.watch(command, group, stop, watcher);
+        let alone = part.is_some_and(|part| part.alone);
+        let (ended, began, seconds) = self.watch(command, (group, alone), stop, watcher);
         // To look takes a while, and only what measures rests on it.
-        let machine = match part {
-            Some(part) if part.alone => this_machine(),
-            _ => self.machine.get_or_init(this_machine).clone(),
-        };
+        let machine = if alone { this_machine() } else { self.machine.get_or_init(this_machine).clone() };
         Ok(Execution { ended: ended?, began, seconds, machine })
     }
 
@@ -294,13 +308,14 @@ struct Ending<'a> {
     executor: &'a Local,
     command: &'a Command,
     group: Pid,
+    session: &'a Session,
     phase: Phase,
     began: Instant,
 }
 
 impl Ending<'_> {
     fn timed_out(&self) -> bool {
-        self.command.timeout.is_some_and(|limit| self.began.elapsed() > limit)
+        self.command.timeout.is_some_and(|limit| self.began.elapsed().saturating_sub(self.session.paused()) > limit)
     }
 
     fn tick(&mut self, stop: &Stop) {

@@ -14,6 +14,7 @@ mod lines;
 mod local;
 mod logs;
 mod machine_locks;
+mod pause;
 mod room;
 mod sandbox;
 #[cfg(test)]
@@ -30,6 +31,7 @@ pub use error::ExecutorError;
 pub use handle::{Handle, Recovered};
 pub use local::{Local, LocalOptions};
 pub use logs::{capped, copy, tail};
+pub use pause::Pauser;
 pub use room::{Capacity, Held, Offer, Refusal, Request, Reservation, Share};
 pub use sandbox::{Bounds, SandboxError, can_sandbox, enter_sandbox};
 #[cfg(test)]

@@ -4,4 +4,5 @@
 
 pub(crate) mod identity;
 pub(crate) mod orphans;
+pub(crate) mod session;
 pub(crate) mod spawn;

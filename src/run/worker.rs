@@ -321,6 +321,7 @@ fn in_words(ended: &Ended) -> String {
         Ended::OutOfMemory => "it took more memory than it may and was ended".into(),
         Ended::NodeFailed => "its machine failed".into(),
         Ended::Preempted => "it had to make room for other work".into(),
+        Ended::Paused => "it was stopped for a while as it measured, so nothing was recorded; run again".into(),
         Ended::Cancelled => "somebody ended it".into(),
         Ended::Stopped => "it was stopped".into(),
         Ended::Unknown { why } => format!("its end is not known: {why}"),

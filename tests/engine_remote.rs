@@ -50,6 +50,31 @@ fn another_machine_runs_nothing_and_fetches_what_it_reads() {
 }
 
 #[test]
+fn a_store_that_is_no_url_is_shown_as_it_was_typed_with_the_url_that_it_would_be() {
+    let project = Project::new(PIPELINE);
+    for (store, said) in [
+        ("", "the remote store `` cannot be used: it is empty: give `s3://bucket/prefix`"),
+        (
+            "/data/my far",
+            "the remote store `/data/my far` cannot be used: a folder is written as a URL: `file:///data/my%20far`",
+        ),
+        ("../far", "the remote store `../far` cannot be used: it is no URL"),
+        ("s3:/bucket", "the remote store `s3:/bucket` cannot be used: it names no bucket"),
+    ] {
+        let outcome = project.nnf(&["run", "--store", store]);
+        assert!(outcome.code == Some(2) && outcome.err.contains(said), "{outcome:?}");
+    }
+    assert!(!project.path("artifacts/latest").exists(), "nothing ran");
+    // A folder is the one that was meant, whatever its name.
+    let named = far(&project).join("größe & 100 %");
+    let url = format!("file://{}", named.display()).replace("%", "%25").replace(' ', "%20");
+    ran(&project, &["--store", &url]);
+    assert!(named.join("records").is_dir());
+    let other = Project::new(&format!("store: {url:?}\n{PIPELINE}"));
+    assert_eq!(ran(&other, &[]).stages.len(), 0);
+}
+
+#[test]
 fn what_was_pulled_is_shown() {
     let here = Project::new(PIPELINE);
     let url = url(&here);

@@ -61,6 +61,20 @@ fn bytes_that_stay_wrong_count_as_damaged_and_their_stage_runs_again() {
 }
 
 #[test]
+fn a_bucket_that_is_not_there_is_told_before_anything_runs() {
+    let server = S3::start();
+    let machine = Machine::new(&server, PIPELINE);
+    for method in ["GET", "PUT", "HEAD"] {
+        server.trouble(method, "/bucket", Trouble::NoBucket, 10_000);
+    }
+    let outcome = machine.nnf(&["run"]);
+    assert_eq!(outcome.code, Some(3), "{outcome:?}");
+    let said = "the remote store failed: s3://bucket/store: there is no such bucket: create it, or correct its name";
+    assert!(outcome.err.contains(said) && !outcome.err.contains('<'), "{outcome:?}");
+    assert!(outcome.err.contains(": 0 ran, "), "{outcome:?}");
+}
+
+#[test]
 fn a_record_that_cannot_be_written_is_kept_here_and_pushed_later() {
     let server = S3::start();
     let machine = Machine::new(&server, PIPELINE);

@@ -46,6 +46,8 @@ pub(crate) struct Shared {
 pub(crate) enum Trouble {
     /// Answers with this status, and does nothing.
     Status(u16),
+    /// Answers that there is no such bucket.
+    NoBucket,
     /// Does it, and breaks the answer off in the middle of its body.
     Cut,
     /// Answers nothing at all.
@@ -136,12 +138,8 @@ impl Shared {
         self.calls.lock().unwrap().push(format!("{} {path}", request.method()));
         let trouble = self.next_trouble(request.method().as_str(), &path);
         match trouble {
-            Some(Trouble::Status(status)) => {
-                let _ = request.into_body().collect().await;
-                let body = Full::new(Bytes::from_static(b"<Error><Code>Trouble</Code></Error>"));
-                let answer = Response::builder().status(status);
-                return answer.body(body.map_err(|never| match never {}).boxed_unsync()).unwrap();
-            }
+            Some(Trouble::Status(status)) => return refuse(request, status, TROUBLE).await,
+            Some(Trouble::NoBucket) => return refuse(request, 404, NO_BUCKET).await,
             Some(Trouble::Silent) => tokio::time::sleep(Duration::from_secs(3600)).await,
             _ => {}
         }
@@ -184,6 +182,17 @@ impl Shared {
     }
 }
 
+const TROUBLE: &str = "<Error><Code>Trouble</Code></Error>";
+const NO_BUCKET: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>NoSuchBucket</Code>\
+                         <Message>The specified bucket does not exist</Message><BucketName>bucket</BucketName></Error>";
+
+/// Hears a request out, and answers with a document.
+async fn refuse(request: Request<Incoming>, status: u16, document: &'static str) -> Answer {
+    let _ = request.into_body().collect().await;
+    let body = Full::new(Bytes::from_static(document.as_bytes()));
+    Response::builder().status(status).body(body.map_err(|never| match never {}).boxed_unsync()).unwrap()
+}
+
 fn boxed(body: s3s::Body) -> UnsyncBoxBody<Bytes, std::io::Error> {
     body.map_err(std::io::Error::other).boxed_unsync()
 }
@@ -204,6 +213,8 @@ fn pieces(trouble: Trouble, bytes: &Bytes) -> Vec<(Duration, std::io::Result<Byt
             }
             vec![(Duration::ZERO, Ok(spoilt.into()))]
         }
-        Trouble::Status(_) | Trouble::Silent | Trouble::Mute => vec![(Duration::ZERO, Ok(bytes.clone()))],
+        Trouble::Status(_) | Trouble::NoBucket | Trouble::Silent | Trouble::Mute => {
+            vec![(Duration::ZERO, Ok(bytes.clone()))]
+        }
     }
 }

@@ -103,6 +103,29 @@ fn wrong_credentials_are_told_without_them() {
     assert!(error.contains("403") && !error.contains("wrong-and-hushed") && !error.contains(ID), "{error}");
 }
 
+#[test]
+fn a_bucket_that_is_not_there_is_told_in_words_and_is_no_empty_store() {
+    let server = S3::start();
+    let remote = open(&server);
+    for method in ["GET", "PUT"] {
+        server.trouble(method, "bucket", Trouble::NoBucket, 100);
+    }
+    let errors = [
+        read(&remote, "test/x").map(|_| ()).unwrap_err(),
+        remote.objects("test").map(|_| ()).unwrap_err(),
+        remote.create("test/x", b"mine").map(|_| ()).unwrap_err(),
+    ];
+    for error in errors.map(|error| error.to_string()) {
+        let begin =
+            "the remote store failed: s3://bucket/store: there is no such bucket: create it, or correct its name";
+        assert!(error.starts_with(begin), "{error}");
+        assert!(
+            error.contains("(NoSuchBucket: The specified bucket does not exist)") && !error.contains('<'),
+            "{error}"
+        );
+    }
+}
+
 /// Names and values of variables.
 type Settings<'a> = &'a [(&'a str, &'a str)];
 

@@ -4,8 +4,10 @@
 //! are created and never overwritten; where a service has no conditional put, two writers of one name write the same
 //! content, or two records of the same work of which either may stand.
 
+mod address;
 mod object;
 mod open;
+mod service;
 mod transfer;
 mod wording;
 

@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 
 use super::wording::{Redactor, public};
-use super::{FarObject, Remote, RemoteOptions, open};
+use super::{FarObject, Remote, RemoteOptions, open, service};
 use crate::store::StoreError;
 
 /// Bytes that may be on their way to the store at a time, in [`UNIT`]s.
@@ -40,9 +40,9 @@ impl ObjectRemote {
         let url = public(&options.url);
         let redactor = Redactor::new(&options.settings);
         // Some errors repeat the URL, and with it a password.
-        let bad = |why: String| StoreError::BadRemote {
-            url: url.clone(),
-            why: redactor.clean(&why.replace(&options.url, &url)),
+        let bad = |why: String| {
+            let why = if options.url.is_empty() { why } else { why.replace(&options.url, &url) };
+            StoreError::BadRemote { url: url.clone(), why: redactor.clean(&why) }
         };
         // Another part of the process may have chosen a provider before; then that one serves.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -57,11 +57,7 @@ impl ObjectRemote {
     }
 
     pub(super) fn failed(&self, error: &Error) -> StoreError {
-        let mut said = self.redactor.clean(&error.to_string());
-        // Without credentials the library asks the machine it runs on for some, which no reader of its error would guess.
-        if said.contains("169.254.169.254") || said.contains("metadata.google.internal") {
-            said.push_str(" (no credentials are set, and this machine has none of its own)");
-        }
+        let said = self.redactor.clean(&service::words(&error.to_string()));
         StoreError::Remote(format!("{}: {said}", self.url))
     }
 }

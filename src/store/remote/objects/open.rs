@@ -13,8 +13,7 @@ use object_store::path::Path as Name;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, ObjectStoreScheme, RetryConfig};
 use url::Url;
 
-use super::RemoteOptions;
-use super::wording::names_a_container;
+use super::{RemoteOptions, address};
 
 /// Longest time in which one request is tried again.
 const TRYING: Duration = Duration::from_secs(120);
@@ -24,13 +23,13 @@ pub(super) type Opened = (Box<dyn ObjectStore>, Name);
 
 /// Opens a store. The error is in words, and may hold secrets still.
 pub(super) fn open(options: &RemoteOptions) -> Result<Opened, String> {
-    let url = Url::parse(&options.url).map_err(|error| format!("it is no URL ({error})"))?;
-    refuse_secrets(&url)?;
-    let (scheme, path) = ObjectStoreScheme::parse(&url).map_err(|error| error.to_string())?;
-    let path = Name::parse(path).map_err(|error| error.to_string())?;
+    let (url, scheme, path) = address::read(&options.url)?;
     let store: Box<dyn ObjectStore> = match scheme {
         ObjectStoreScheme::Local => {
             let folder = url.to_file_path().map_err(|()| "it is no path of this machine".to_owned())?;
+            if fs_err::metadata(&folder).is_ok_and(|found| !found.is_dir()) {
+                return Err("there is a file, and a store is a folder".into());
+            }
             fs_err::create_dir_all(folder).map_err(|error| error.to_string())?;
             Box::new(LocalFileSystem::new())
         }
@@ -38,21 +37,9 @@ pub(super) fn open(options: &RemoteOptions) -> Result<Opened, String> {
         ObjectStoreScheme::AmazonS3 => s3(&url, options)?,
         ObjectStoreScheme::GoogleCloudStorage => google(&url, options)?,
         ObjectStoreScheme::MicrosoftAzure => azure(&url, options)?,
-        _ => return Err("a store is `s3://`, `gs://`, `az://`, `file://` or `memory://`".into()),
+        _ => return Err("no service is known at this address".into()),
     };
     Ok((store, path))
-}
-
-/// What stands in a pipeline is read by everybody, so credentials are taken from the environment alone.
-fn refuse_secrets(url: &Url) -> Result<(), String> {
-    let user = !url.username().is_empty() && !names_a_container(url);
-    if user || url.password().is_some() {
-        return Err("it names a user or a password; credentials belong into environment variables".into());
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("it has a query; settings and credentials belong into environment variables".into());
-    }
-    Ok(())
 }
 
 fn retry(options: &RemoteOptions) -> RetryConfig {

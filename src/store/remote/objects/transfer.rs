@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use super::ObjectRemote;
 use super::object::UNIT;
+use super::service;
 use crate::store::StoreError;
 
 /// Parts of one upload that are under way at a time.
@@ -49,7 +50,10 @@ impl ObjectRemote {
             let range = (got > 0).then_some(GetRange::Offset(got));
             let found = match self.store.get_opts(name, GetOptions { range, ..GetOptions::default() }).await {
                 Ok(found) => found,
-                Err(Error::NotFound { .. }) if got == 0 => return Ok(false),
+                // Where the whole bucket is not there, nothing that is put would stay.
+                Err(Error::NotFound { source, .. }) if got == 0 && !service::lacks_bucket(&source.to_string()) => {
+                    return Ok(false);
+                }
                 Err(error) => return Err(self.failed(&error)),
             };
             let before = got;

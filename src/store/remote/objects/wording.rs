@@ -37,11 +37,11 @@ impl Redactor {
     }
 }
 
-/// A URL without user, password and query.
+/// A URL without user, password and query; other text as it is, up to what may be secret.
 #[must_use]
 pub fn public(text: &str) -> String {
     match url::Url::parse(text) {
-        Ok(mut url) => {
+        Ok(mut url) if !url.cannot_be_a_base() => {
             let _ = url.set_password(None);
             if !names_a_container(&url) {
                 let _ = url.set_username("");
@@ -50,7 +50,10 @@ pub fn public(text: &str) -> String {
             url.set_fragment(None);
             url.to_string()
         }
-        Err(_) => "(not a URL)".into(),
+        _ => {
+            let text = text.split(['?', '#']).next().unwrap_or_default();
+            text.rsplit_once('@').map_or_else(|| text.to_owned(), |(_, rest)| format!("…@{rest}"))
+        }
     }
 }
 
@@ -71,5 +74,8 @@ mod tests {
         assert_eq!(Redactor::new(&settings).clean(said), "GET http://host/x failed: …, …, us-east-1?");
         assert_eq!(public("abfss://box:pass@account/x?sig=1#2"), "abfss://box@account/x");
         assert_eq!(public("s3://user:pass@bucket/x?sig=1"), "s3://bucket/x");
+        assert_eq!(public("/data/my far"), "/data/my far");
+        assert_eq!(public("user:pass@host/x?sig=1"), "…@host/x");
+        assert_eq!(public("s3://key:pass@"), "…@");
     }
 }

@@ -4,7 +4,7 @@
 
 mod support;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::{Outcome, Project};
 
 /// A pipeline of one stage.
@@ -269,4 +269,27 @@ fn a_store_that_cannot_be_written_has_a_code_of_its_own() {
     project.write("artifacts", "not a folder");
     let outcome = run(&project, &[], 3);
     assert!(outcome.err.starts_with("error: cannot create the store's folder: "), "{}", outcome.err);
+}
+
+#[test]
+fn how_a_stage_failed_is_told_as_data_beside_the_words() {
+    let failed = |stage: &str| {
+        let outcome = run(&one(stage), &["--json"], 1);
+        let mut events = outcome.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let event = events.find(|event| event["event"] == "failed").unwrap();
+        (event["cause"].clone(), event["error"].as_str().unwrap().to_owned())
+    };
+    let expected = |cause: Value, error: &str| (cause, error.to_owned());
+    assert_eq!(
+        failed("    run: [sh, -c, 'exit 3']\n    out: { x: }\n"),
+        expected(json!({ "cause": "command", "how": "exit", "code": 3 }), "exit status 3")
+    );
+    assert_eq!(
+        failed("    run: [sh, -c, 'kill -ABRT $$']\n    out: { x: }\n"),
+        expected(json!({ "cause": "command", "how": "signal", "signal": 6 }), "signal 6")
+    );
+    assert_eq!(
+        failed("    run: ['true']\n    out: { x: }\n"),
+        expected(json!({ "cause": "not_written", "output": "x" }), "it ended well but did not write its output `x`")
+    );
 }

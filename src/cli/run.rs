@@ -6,11 +6,12 @@ use std::path::Path;
 use clap::Args;
 use nnf::diagnostic::Diagnostic;
 use nnf::digest::Digest;
+use nnf::executor::{Ended, ExecutorError};
 use nnf::graph::Graph;
 use nnf::machine;
 use nnf::pipeline::Recalled;
 use nnf::reporter::{JsonLines, Plain, Terminal, duration};
-use nnf::run::{Reporter, Run, RunEvent, RunOptions, Summary, settled};
+use nnf::run::{Cause, Reporter, Run, RunEvent, RunOptions, Summary, settled};
 use nnf::shell;
 use nnf::store::{Store, StoreOptions};
 
@@ -144,9 +145,9 @@ impl Reporter for Failures {
 }
 
 fn explain(event: &RunEvent, summary: &Summary, pipeline: &Path, graph: &Graph) -> Diagnostic {
-    let RunEvent::Failed { stage, key, error, seconds, log_end, .. } = event else { return Diagnostic::new("") };
+    let RunEvent::Failed { stage, key, error, cause, seconds, log_end, .. } = event else { return Diagnostic::new("") };
     let mut message = format!("stage `{stage}` failed with {error} after {}", duration(*seconds));
-    if !error.starts_with("exit status") && !error.starts_with("signal") {
+    if !ended_by_itself(cause.as_ref()) {
         message = format!("stage `{stage}` failed: {error}");
     }
     let mut fault = Diagnostic::new(message);
@@ -158,7 +159,7 @@ fn explain(event: &RunEvent, summary: &Summary, pipeline: &Path, graph: &Graph) 
         fault = fault.detail(format!("  log   nnf log {shown}{}; it ends:", shell::word(stage))).detail("");
         fault = log_end.iter().fold(fault, |fault, line| fault.detail(format!("        {line}"))).detail("");
     }
-    if let Some(hint) = hint_for_strict(stage, error, graph) {
+    if let Some(hint) = hint_for_strict(stage, cause.as_ref(), graph) {
         fault = fault.hint(hint);
     }
     let kept = summary.ran.len() + summary.fresh;
@@ -170,16 +171,22 @@ fn explain(event: &RunEvent, summary: &Summary, pipeline: &Path, graph: &Graph) 
     fault.hint(format!("`nnf why {shown}{}` shows what went into the key", shell::word(stage)))
 }
 
+fn ended_by_itself(cause: Option<&Cause>) -> bool {
+    matches!(cause, Some(Cause::Command(Ended::Exit { .. } | Ended::Signal { .. })))
+}
+
 /// A stage that saw only what it declares may have wanted more.
-fn hint_for_strict(stage: &str, error: &str, graph: &Graph) -> Option<&'static str> {
+fn hint_for_strict(stage: &str, cause: Option<&Cause>, graph: &Graph) -> Option<&'static str> {
     let strict = graph.find(stage).first().is_some_and(|id| graph.get(*id).strict.is_some());
-    match error {
+    match cause {
         _ if !strict => None,
-        _ if error.starts_with("exit status") || error.starts_with("signal") => Some(
+        cause if ended_by_itself(cause) => Some(
             "it runs with `strict: true`; files that it reads are to be listed under `in` or `code`, folders of \
              libraries under `tools`",
         ),
-        _ if error.starts_with("this system") => Some("without `strict: true` it runs with all of your rights"),
+        Some(Cause::Executor(ExecutorError::Sandbox { .. })) => {
+            Some("without `strict: true` it runs with all of your rights")
+        }
         _ => None,
     }
 }

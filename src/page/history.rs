@@ -90,7 +90,7 @@ impl History {
                 self.notes.extend(Some(text).filter(|_| self.notes.len() < MOST_NOTES))
             }
             RunEvent::Note { stage, text } => self.of(stage).note(text),
-            RunEvent::Retrying { stage, attempt, error } => self.of(stage).retries.push((attempt, error)),
+            RunEvent::Retrying { stage, attempt, error, .. } => self.of(stage).retries.push((attempt, error)),
             RunEvent::Finished { stage, key, seconds, adopted } => {
                 let told = self.of(stage);
                 (told.key, told.end) = (Some(key), Some(End::Finished { seconds, adopted }));

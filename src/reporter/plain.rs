@@ -66,7 +66,7 @@ impl<W: Write> Reporter for Plain<W> {
             }
             RunEvent::Note { stage, text } if stage.is_empty() => self.line(&format!("  {text}")),
             RunEvent::Note { stage, text } => self.line(&format!("  {stage}: {text}")),
-            RunEvent::Retrying { stage, attempt, error } => {
+            RunEvent::Retrying { stage, attempt, error, .. } => {
                 self.line(&format!("  {stage}: attempt {attempt} failed: {error}; trying again"));
             }
             RunEvent::Finished { stage, seconds, adopted, .. } => {

@@ -146,7 +146,7 @@ impl View {
             | RunEvent::Waited { .. } => self.hear(event),
             RunEvent::Note { stage, text } if stage.is_empty() => self.say(text),
             RunEvent::Note { stage, text } => self.say(&format!("  {stage}: {text}")),
-            RunEvent::Retrying { stage, attempt, error } => {
+            RunEvent::Retrying { stage, attempt, error, .. } => {
                 self.say(&format!("↻ {stage}  attempt {attempt} failed: {error}; trying again"));
             }
             RunEvent::Finished { stage, seconds, adopted, .. } => {

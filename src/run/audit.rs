@@ -228,7 +228,7 @@ impl<'a> Going<'a> {
         let failed = |error, log_end| Verdict::Failed { error, log_end };
         let (seconds, verdict) = match outcome {
             Outcome::Stopped => return None,
-            Outcome::Failed { error, seconds, log_end, .. } => (seconds, failed(error, log_end)),
+            Outcome::Failed { cause, seconds, log_end } => (seconds, failed(cause.to_string(), log_end)),
             Outcome::Missing { what, .. } => (
                 0.0,
                 failed(

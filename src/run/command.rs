@@ -13,6 +13,7 @@ use crate::graph::{Piece, Source, Work};
 use crate::record::Produced;
 use crate::store::{AttemptFolder, Checkpoint, HandedOut, StoreError};
 
+use super::cause::Cause;
 use super::worker::{Assignment, Failure};
 
 impl Assignment<'_> {
@@ -113,7 +114,7 @@ impl Assignment<'_> {
                 };
                 let file = folder.path().join("task.json");
                 let text = serde_json::to_vec_pretty(&task)
-                    .map_err(|error| Failure::Final(format!("its task cannot be written down: {error}")))?;
+                    .map_err(|error| Cause::Unready { text: format!("its task cannot be written down: {error}") })?;
                 fs_err::write(&file, text).map_err(StoreError::io("write a task"))?;
                 let words = program.iter().map(OsString::from).chain(["run".into(), kind.into(), "--task".into()]);
                 words.chain([file.into_os_string()]).collect()
@@ -160,9 +161,8 @@ impl Assignment<'_> {
                     Piece::In(name) => match inputs.get(name) {
                         Some(TaskInput::One(path)) => text.push(path),
                         _ => {
-                            return Err(Failure::Final(format!(
-                                "its input `{name}` is absent, but its command names it"
-                            )));
+                            let text = format!("its input `{name}` is absent, but its command names it");
+                            return Err(Cause::Unready { text }.into());
                         }
                     },
                     Piece::Out(name) => text.push(outputs.get(name).map_or(Path::new(""), PathBuf::as_path)),
@@ -180,7 +180,7 @@ impl Assignment<'_> {
         }
         let program = self.context.around.program(self.instance).ok_or_else(|| {
             let word = argv.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
-            Failure::Final(format!("there is no program `{word}` in PATH"))
+            Cause::Unready { text: format!("there is no program `{word}` in PATH") }
         })?;
         if let Some(first) = argv.first_mut() {
             *first = program.into_os_string();

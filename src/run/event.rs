@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Key;
 use crate::why::Reason;
 
+use super::cause::Cause;
+
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -89,8 +91,11 @@ pub enum RunEvent {
         stage: String,
         /// Number of the failed attempt.
         attempt: u32,
-        /// How it failed.
+        /// How it failed, in words.
         error: String,
+        /// How it failed. Versions that did not tell causes apart wrote none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<Cause>,
     },
     /// An instance has a record now.
     Finished {
@@ -110,8 +115,11 @@ pub enum RunEvent {
         /// Its key, if it was known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<Key>,
-        /// How.
+        /// How, in words.
         error: String,
+        /// How. Versions that did not tell causes apart wrote none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<Cause>,
         /// Seconds that it took.
         seconds: f64,
         /// The last lines of its log.

@@ -4,6 +4,7 @@
 
 mod audit;
 mod bounds;
+mod cause;
 mod command;
 mod end;
 mod event;
@@ -34,6 +35,7 @@ use crate::store::{FileInput, Known, Store, StoreError};
 use crate::why::Reason;
 
 pub use audit::{Audit, AuditError, AuditOptions};
+pub use cause::{Cause, Fault};
 pub use event::{Ran, Reporter, RunEvent, Summary};
 use programs::Programs;
 pub use settled::settled;

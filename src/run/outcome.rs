@@ -9,7 +9,8 @@ use crate::graph::InstanceId;
 use crate::store::Known;
 use crate::why::Reason;
 
-use super::worker::{Fault, Message, Outcome};
+use super::cause::{Cause, Fault};
+use super::worker::{Message, Outcome};
 use super::{Ran, RunEvent, Stage, State};
 
 /// How often in a run a result is made again whose content has gone.
@@ -27,8 +28,9 @@ impl State<'_> {
                 });
             }
             Message::Waiting(id, what) => self.tell(RunEvent::Waiting { stage: self.stage_name(id), what }),
-            Message::Retrying(id, attempt, error) => {
-                self.tell(RunEvent::Retrying { stage: self.stage_name(id), attempt, error });
+            Message::Retrying(id, attempt, cause) => {
+                let error = cause.to_string();
+                self.tell(RunEvent::Retrying { stage: self.stage_name(id), attempt, error, cause: Some(cause) });
             }
             Message::Waited(id) => self.tell(RunEvent::Waited { stage: self.stage_name(id) }),
             // Others may have what it computed with.
@@ -75,8 +77,9 @@ impl State<'_> {
                 self.wake_twins(key);
                 self.done(id, known);
             }
-            Outcome::Failed { error, seconds, log_end, fault } => {
-                self.fail(id, Some(key), error, seconds, log_end, fault == Fault::Store);
+            Outcome::Failed { cause, seconds, log_end } => {
+                let fault = cause.fault();
+                self.fail_after(id, Some(key), cause, (seconds, log_end));
                 if fault == Fault::Stage {
                     self.fail_twins(id, key);
                 }
@@ -111,8 +114,7 @@ impl State<'_> {
         let twins: Vec<InstanceId> = self.twins.get(&key).into_iter().flatten().copied().collect();
         for twin in twins {
             if matches!(self.stages[twin.index()], Stage::Twin(_)) && self.graph.get(twin).runs_like(failed) {
-                let error = format!("it is the same work as `{}`, which failed", failed.name);
-                self.fail(twin, Some(key), error, 0.0, Vec::new(), false);
+                self.fail(twin, Some(key), Cause::Twin { stage: failed.name.clone() });
             }
         }
     }
@@ -139,9 +141,9 @@ impl State<'_> {
             *times += 1;
             if *times > MOST_REMADE {
                 let name = self.stage_name(*producer);
-                let error =
+                let text =
                     format!("{what}, also after `{name}` made it again {MOST_REMADE} times: another stage alters it");
-                self.fail(id, None, error, 0.0, Vec::new(), false);
+                self.fail(id, None, Cause::InputLost { text });
                 return;
             }
             let text = format!("{what}; `{}` runs again", self.stage_name(*producer));
@@ -181,16 +183,14 @@ impl State<'_> {
         }
     }
 
-    pub(super) fn fail(
-        &mut self,
-        id: InstanceId,
-        key: Option<Key>,
-        error: String,
-        seconds: f64,
-        log_end: Vec<String>,
-        store: bool,
-    ) {
+    /// An instance fails without having run.
+    pub(super) fn fail(&mut self, id: InstanceId, key: Option<Key>, cause: Cause) {
+        self.fail_after(id, key, cause, (0.0, Vec::new()));
+    }
+
+    fn fail_after(&mut self, id: InstanceId, key: Option<Key>, cause: Cause, (seconds, log_end): (f64, Vec<String>)) {
         let stage = self.stage_name(id);
+        let (store, error) = (cause.fault() == Fault::Store, cause.to_string());
         let queued = match &self.stages[id.index()] {
             Stage::Queued(looked, _) => Some(looked.key),
             _ => None,
@@ -198,7 +198,7 @@ impl State<'_> {
         self.summary.failed.push(stage.clone());
         self.summary.store_failed |= store;
         self.stages[id.index()] = Stage::Failed;
-        self.tell(RunEvent::Failed { stage, key, error, seconds, log_end, store });
+        self.tell(RunEvent::Failed { stage, key, error, cause: Some(cause), seconds, log_end, store });
         self.closing |= !self.options.keep_going || store;
         // The same work may yet be done elsewhere, with other needs.
         if let Some(key) = queued {

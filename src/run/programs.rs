@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::graph::{Graph, Instance, Work};
 use crate::programs::code;
 
+use super::cause::Cause;
 use super::worker::{Assignment, Failure};
 
 /// What a file looks like: path, inode, length, and when its content and anything else of it was changed.
@@ -40,10 +41,7 @@ impl Assignment<'_> {
         if programs.seen.get(&(program, files)) == Some(&look(programs.root, program, files)) {
             return Ok(());
         }
-        Err(Failure::Final(format!(
-            "its program was changed while the run went on, so nothing was recorded; run again (`{}`)",
-            program.join(" ")
-        )))
+        Err(Cause::ProgramChanged { program: program.join(" ") }.into())
     }
 }
 

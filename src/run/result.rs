@@ -13,6 +13,7 @@ use crate::graph::Work;
 use crate::record::{Artifact, Produced, Record};
 use crate::store::{AttemptFolder, FileInput, HandedOut, Rescued, StoreError};
 
+use super::cause::Cause;
 use super::worker::{Assignment, Failure};
 
 impl Assignment<'_> {
@@ -35,7 +36,7 @@ impl Assignment<'_> {
         handed?;
         self.same_program()?;
         if self.looked.document.machine.as_ref().is_some_and(|keyed| keyed != machine) {
-            return Err(Failure::Final("the machine changed while it was measured, so nothing was recorded".into()));
+            return Err(Cause::MachineChanged.into());
         }
         Ok(())
     }
@@ -52,7 +53,7 @@ impl Assignment<'_> {
             return Ok(());
         };
         let rescued = folder.rescue(&self.instance.name, &changed, checkpoint);
-        Err(Failure::Final(self.in_words(first, &rescued)))
+        Err(Cause::InputChanged { text: self.in_words(first, &rescued) }.into())
     }
 
     /// What was done to a file that was read in place, and what became of it.
@@ -91,9 +92,7 @@ impl Assignment<'_> {
         for entry in fs_err::read_dir(folder.outputs()).map_err(&doing)? {
             let name = entry.map_err(&doing)?.file_name().to_string_lossy().into_owned();
             if !self.instance.outputs.contains_key(&name) {
-                return Err(Failure::Final(format!(
-                    "it wrote `{name}` into its output folder, which it does not declare under `out`"
-                )));
+                return Err(Cause::Undeclared { name }.into());
             }
         }
         let mut outputs = BTreeMap::new();
@@ -102,7 +101,7 @@ impl Assignment<'_> {
             let produced = match fs_err::symlink_metadata(&path) {
                 Ok(_) => Produced::Artifact(self.context.store.ingest(&path, &spec.media)?),
                 Err(_) if spec.optional => Produced::Absent,
-                Err(_) => return Err(Failure::Stage(format!("it ended well but did not write its output `{name}`"))),
+                Err(_) => return Err(Cause::NotWritten { output: name.clone() }.into()),
             };
             outputs.insert(name.clone(), produced);
         }

@@ -8,10 +8,11 @@ use std::time::Instant;
 use crate::digest::Key;
 use crate::graph::InstanceId;
 use crate::pipeline::Loaded;
-use crate::plan::{LookError, Looked};
+use crate::plan::Looked;
 use crate::store::{Known, StoreError};
 use crate::why::Reason;
 
+use super::cause::Cause;
 use super::worker::Context;
 use super::{Reporter, RunEvent, RunOptions, Stage, State, Summary};
 
@@ -113,17 +114,13 @@ impl<'a> State<'a> {
                     continue;
                 }
                 Err(error) => {
-                    let store = matches!(
-                        &error,
-                        LookError::Store(error) if !matches!(error, StoreError::Unfit { .. } | StoreError::Input { .. })
-                    );
-                    self.fail(id, None, error.to_string(), 0.0, Vec::new(), store);
+                    self.fail(id, None, error.into());
                     continue;
                 }
             };
             self.note_files(&looked.files);
             if let Err(error) = self.sort_in(id, looked) {
-                self.fail(id, None, error.to_string(), 0.0, Vec::new(), true);
+                self.fail(id, None, error.into());
             }
         }
     }
@@ -141,7 +138,8 @@ impl<'a> State<'a> {
         };
         let producers: Vec<InstanceId> = self.graph.producers(id).into_iter().filter(gone).collect();
         if producers.is_empty() {
-            self.fail(id, None, "an input that it needs was not produced".into(), 0.0, Vec::new(), false);
+            let text = "an input that it needs was not produced".into();
+            self.fail(id, None, Cause::Input { text });
         } else {
             self.make_again(id, &producers, "its record is damaged");
         }

@@ -9,6 +9,7 @@ use std::sync::mpsc::Sender;
 use crate::executor::{Offer, Request, Reservation};
 use crate::graph::{CpuNeed, InstanceId};
 
+use super::cause::Cause;
 use super::worker::{Assignment, Message};
 use super::{Reason, RunEvent, Stage, State};
 
@@ -39,7 +40,7 @@ impl<'a> State<'a> {
                 Ok(Offer::Full) => break,
                 Err(refusal) => {
                     self.queued.remove(&id);
-                    self.fail(id, None, refusal.to_string(), 0.0, Vec::new(), false);
+                    self.fail(id, None, Cause::Refused(refusal));
                 }
             }
         }

@@ -17,10 +17,14 @@ use crate::executor::{Ended, Execution, Executor, Reservation, Stop, tail};
 use crate::graph::{Instance, InstanceId};
 use crate::plan::{Looked, Surroundings};
 use crate::record::Record;
-use crate::store::{Checkpoint, Claimed, KeyLock, Known, Lease, RunFolder, Store, StoreError, Waiting};
+use crate::store::{Checkpoint, Claimed, KeyLock, Known, Lease, RunFolder, Store, Waiting};
 
+use super::cause::{Cause, Fault};
 use super::listener::Listener;
 use super::programs::Programs;
+
+/// How often a stage is begun again after the machine that it ran on failed.
+const MOST_EXCUSED: u32 = 5;
 
 /// What keeps other runs from the same work: on this machine, and on those that share a remote tier.
 type Locks<'a> = (KeyLock, Option<Lease<'a>>);
@@ -34,7 +38,7 @@ pub(crate) enum Message {
     /// It does not wait any more.
     Waited(InstanceId),
     /// An attempt failed and another follows.
-    Retrying(InstanceId, u32, String),
+    Retrying(InstanceId, u32, Cause),
     /// Its process has ended, and no other attempt follows; what it left is being stored.
     Storing,
     /// It is over.
@@ -43,22 +47,12 @@ pub(crate) enum Message {
     Interrupt,
 }
 
-/// What failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// The stage: the same work in the same way fails again.
-    Stage,
-    /// Something about it, such as a file that was changed meanwhile.
-    Surroundings,
-    Store,
-}
-
 /// How the work of an instance ended.
 pub(crate) enum Outcome {
     /// There is a record.
     Done { known: Known, seconds: f64, adopted: bool },
     /// It failed for good.
-    Failed { error: String, seconds: f64, log_end: Vec<String>, fault: Fault },
+    Failed { cause: Cause, seconds: f64, log_end: Vec<String> },
     /// It was stopped.
     Stopped,
     /// Content of these inputs has to be made again first.
@@ -99,25 +93,16 @@ pub(crate) struct Context<'a> {
 
 /// Why an attempt ended without a record.
 pub(super) enum Failure {
-    /// Another attempt may do better.
-    Stage(String),
-    /// Another attempt would fail the same way.
-    Final(String),
-    Store(StoreError),
+    /// It failed.
+    Because(Cause),
+    /// Content of these inputs is gone.
     Missing(Vec<InstanceId>, String),
     Stopped,
 }
 
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Unfit { .. } => Failure::Stage(error.to_string()),
-            // What was altered is out of the store: another attempt would find no input.
-            StoreError::Altered(_) | StoreError::AlteredBySome(_) | StoreError::Input { .. } => {
-                Failure::Final(error.to_string())
-            }
-            error => Failure::Store(error),
-        }
+impl<T: Into<Cause>> From<T> for Failure {
+    fn from(cause: T) -> Self {
+        Failure::Because(cause.into())
     }
 }
 
@@ -126,10 +111,8 @@ impl Assignment<'_> {
     pub(crate) fn run(mut self, idle: &AtomicUsize) {
         let began = Instant::now();
         // Without word of its end, the loop would wait for it for ever.
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.outcome(began))).unwrap_or_else(|panic| {
-            let error = format!("nnf itself failed at it, which is a defect of nnf: {}", words(&*panic));
-            failed(began, error, Vec::new(), Fault::Surroundings)
-        });
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.outcome(began)))
+            .unwrap_or_else(|panic| failed(began, Cause::Defect { text: words(&*panic).to_owned() }, Vec::new()));
         let (id, messages) = (self.id, self.messages.clone());
         // Its room is free by the time that the loop hears of its end.
         drop(self);
@@ -148,34 +131,38 @@ impl Assignment<'_> {
             Ok(Ok(locks)) => locks,
             Ok(Err(known)) => return Outcome::Done { known, seconds: 0.0, adopted: true },
             Err(Failure::Stopped) => return Outcome::Stopped,
-            Err(Failure::Store(error)) => return failed(began, error.to_string(), Vec::new(), Fault::Store),
-            Err(_) => return failed(began, "its lock could not be taken".into(), Vec::new(), Fault::Store),
+            Err(Failure::Because(cause)) => return failed(began, cause, Vec::new()),
+            Err(Failure::Missing(producers, what)) => return Outcome::Missing { producers, what },
         };
         if self.waited.get() {
             let _ = self.messages.send(Message::Waited(self.id));
         }
         let began = Instant::now();
-        let attempts = self.instance.retries.saturating_add(1);
-        for attempt in 1..=attempts {
-            let failure = match self.attempt(attempt) {
+        let (mut attempt, mut left, mut excused) = (0_u32, self.instance.retries, MOST_EXCUSED);
+        loop {
+            attempt = attempt.saturating_add(1);
+            let cause = match self.attempt(attempt, left == 0) {
                 Ok((record, seconds)) => {
                     self.context.run.end_log(&self.instance.name, attempt);
                     return Outcome::Done { known: Known::from(&record), seconds, adopted: false };
                 }
-                Err(failure) => failure,
+                Err(Failure::Missing(producers, what)) => return Outcome::Missing { producers, what },
+                Err(Failure::Stopped) => return Outcome::Stopped,
+                Err(Failure::Because(cause)) => cause,
             };
-            match failure {
-                Failure::Stage(error) if attempt < attempts && !self.context.stop.asked() => {
-                    let _ = self.messages.send(Message::Retrying(self.id, attempt, error));
-                }
-                Failure::Stage(error) => return failed(began, error, self.log_end(attempt), Fault::Stage),
-                Failure::Final(error) => return failed(began, error, self.log_end(attempt), Fault::Surroundings),
-                Failure::Store(error) => return failed(began, error.to_string(), Vec::new(), Fault::Store),
-                Failure::Missing(producers, what) => return Outcome::Missing { producers, what },
-                Failure::Stopped => return Outcome::Stopped,
+            let more = match cause.fault() {
+                Fault::Stage => &mut left,
+                // Such a failure is not the stage's, so it takes none of its attempts.
+                Fault::Machine => &mut excused,
+                Fault::Store => return failed(began, cause, Vec::new()),
+                Fault::Surroundings => return failed(began, cause, self.log_end(attempt)),
+            };
+            if *more == 0 || self.context.stop.asked() {
+                return failed(began, cause, self.log_end(attempt));
             }
+            *more -= 1;
+            let _ = self.messages.send(Message::Retrying(self.id, attempt, cause));
         }
-        failed(began, "it was never attempted".into(), Vec::new(), Fault::Surroundings)
     }
 
     /// The end of an attempt's log.
@@ -243,7 +230,7 @@ impl Assignment<'_> {
         }
     }
 
-    fn attempt(&self, attempt: u32) -> Result<(Record, f64), Failure> {
+    fn attempt(&self, attempt: u32, last: bool) -> Result<(Record, f64), Failure> {
         self.same_program()?;
         let store = self.context.store;
         let folder = store.attempt()?;
@@ -262,15 +249,14 @@ impl Assignment<'_> {
         folder.guard(&self.instance.name, &self.looked.files, aside.as_deref())?;
         let mut listener = Listener::new(self, &folder);
         let ended = self.context.executor.execute(&command, &self.reservation, self.context.stop, &mut listener);
-        let Execution { ended, began: started, seconds, machine } =
-            ended.map_err(|error| Failure::Final(error.to_string()))?;
+        let Execution { ended, began: started, seconds, machine } = ended.map_err(Cause::Executor)?;
         let metrics = listener.into_metrics();
         let failure = match ended {
             ended if ended.well() => None,
             Ended::Stopped => Some(Failure::Stopped),
-            ended => Some(Failure::Stage(in_words(&ended))),
+            ended => Some(Failure::Because(Cause::Command(ended))),
         };
-        if failure.is_none() && attempt > self.instance.retries {
+        if failure.is_none() && last {
             self.reservation.computed();
             let _ = self.messages.send(Message::Storing);
         }
@@ -280,13 +266,14 @@ impl Assignment<'_> {
                 checkpoint.add_seconds(seconds)?;
             }
             // It may rest on content that is not the key's.
-            if matches!(same, Err(Failure::Final(_))) {
+            if matches!(&same, Err(Failure::Because(cause)) if cause.fault() == Fault::Surroundings) {
                 checkpoint.clear()?;
             }
         }
         match failure {
             Some(Failure::Stopped) => {
-                if let Err(Failure::Final(text)) = same {
+                if let Err(Failure::Because(cause)) = same {
+                    let text = cause.to_string();
                     let _ = self.messages.send(Message::Said(self.id, Event::Note { text }));
                 }
                 return Err(Failure::Stopped);
@@ -306,26 +293,8 @@ impl Assignment<'_> {
     }
 }
 
-fn failed(began: Instant, error: String, log_end: Vec<String>, fault: Fault) -> Outcome {
-    Outcome::Failed { error, seconds: began.elapsed().as_secs_f64(), log_end, fault }
-}
-
-fn in_words(ended: &Ended) -> String {
-    match ended {
-        Ended::Exit { code } => format!("exit status {code}"),
-        Ended::Signal { signal: 9 } => "signal 9 (killed; the system may have run out of memory)".into(),
-        Ended::Signal { signal } => format!("signal {signal}"),
-        Ended::TimedOut { limit } => {
-            format!("it took longer than its timeout of {} s and was ended", limit.unwrap_or_default().as_secs_f64())
-        }
-        Ended::OutOfMemory => "it took more memory than it may and was ended".into(),
-        Ended::NodeFailed => "its machine failed".into(),
-        Ended::Preempted => "it had to make room for other work".into(),
-        Ended::Paused => "it was stopped for a while as it measured, so nothing was recorded; run again".into(),
-        Ended::Cancelled => "somebody ended it".into(),
-        Ended::Stopped => "it was stopped".into(),
-        Ended::Unknown { why } => format!("its end is not known: {why}"),
-    }
+fn failed(began: Instant, cause: Cause, log_end: Vec<String>) -> Outcome {
+    Outcome::Failed { cause, seconds: began.elapsed().as_secs_f64(), log_end }
 }
 
 /// What a panic said.

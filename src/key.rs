@@ -162,6 +162,8 @@ fn written(word: &[Piece]) -> String {
             Piece::In(name) => format!("{{in.{name}}}"),
             Piece::Out(name) => format!("{{out.{name}}}"),
             Piece::With(name) => format!("{{with.{name}}}"),
+            // What was read as code once, under the key of the above, was other work.
+            Piece::Quoted(name) => format!("{{with.{name}\0}}"),
         })
         .collect()
 }

@@ -100,6 +100,9 @@ pub enum Piece {
     Out(String),
     /// `{with.x}`: a parameter, written out.
     With(String),
+    /// `{with.x}` in the script of a shell, where the shell would read the parameter as code: it is put in so that it
+    /// does not. The words of a list, also.
+    Quoted(String),
 }
 
 /// Where an input comes from.

@@ -1,9 +1,8 @@
 //! `run`: the words of a command line, and the placeholders in them.
 //!
-//! It does not know what the command does. No shell is involved.
+//! No shell is involved, unless the command is one: then `script` sees to it that its script stays what was written.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value as Json};
@@ -12,13 +11,11 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::graph::{OutputSpec, Piece, Source};
 use crate::pipeline::definition::Faults;
 use crate::pipeline::files::{Kind, Reach};
-use crate::pipeline::interpolate::{Part, Scope, what};
+use crate::pipeline::interpolate::{Scope, what, write_out};
 use crate::pipeline::named::named;
-use crate::pipeline::suggest;
+use crate::pipeline::placeholder::{self, Bit, Space};
+use crate::pipeline::{script, suggest};
 use crate::yaml::{Node, Value};
-
-/// How placeholders begin.
-const SPACES: [&str; 3] = ["{in.", "{out.", "{with."];
 
 /// What placeholders may name.
 pub(crate) struct Known<'a> {
@@ -33,6 +30,22 @@ pub(crate) struct Known<'a> {
 pub(crate) struct Files<'a> {
     pub(crate) code: &'a BTreeMap<String, PathBuf>,
     pub(crate) reach: &'a Reach,
+}
+
+/// A part of a word whose placeholders are known to name something.
+#[derive(Debug)]
+pub(super) enum Item {
+    /// Text of the file.
+    Literal(String),
+    /// A value, and the reference that it was put in by.
+    Value {
+        /// The reference, such as `params.x`.
+        path: String,
+        /// The value, written out.
+        text: String,
+    },
+    /// What is known when the command runs.
+    Place(Piece),
 }
 
 /// The words of a command line.
@@ -54,43 +67,47 @@ pub(crate) fn words(
     }
     let mut words = Vec::with_capacity(nodes.len());
     for (position, node) in nodes.iter().enumerate() {
-        let template = match scope.parts(node, faults) {
-            Ok(parts) => Template::new(&parts),
-            Err(value) => {
-                let message = format!("{} cannot be a word of a command", value.value.what());
-                faults.push(Diagnostic::new(message).at(&node.place));
-                continue;
-            }
-        };
-        if template.text.contains('\0') {
-            faults.push(Diagnostic::new("a word of a command must not contain a zero byte").at(&node.place));
-            continue;
-        }
-        let pieces = template.pieces(known, &node.place, faults);
+        let bits = bits(node, scope, faults);
+        let items = items(bits, known, &node.place, faults);
         // The program itself is looked at when the key is made; it needs no mention under `code`.
         if position > 0 {
-            check_files(&pieces, files, known, &node.place, faults);
+            check_files(&items, files, known, &node.place, faults);
         }
-        words.push(pieces);
+        words.push((items, &node.place));
     }
-    words
+    script::settle(words, known, &files.reach.root, faults)
+}
+
+/// The parts of a word. None of them holds a zero byte, which no command can be given.
+fn bits(node: &Node, scope: &Scope, faults: &mut Faults) -> Vec<Bit> {
+    let bits = match scope.parts(node, faults) {
+        Ok(parts) => placeholder::bits(&parts),
+        Err(value) => {
+            let message = format!("{} cannot be a word of a command", value.value.what());
+            faults.push(Diagnostic::new(message).at(&node.place));
+            return Vec::new();
+        }
+    };
+    if bits.iter().any(|bit| bit.text().contains('\0')) {
+        faults.push(Diagnostic::new("a word of a command must not contain a zero byte").at(&node.place));
+        return Vec::new();
+    }
+    bits
 }
 
 /// A word that names a file or a folder of the project must say so, or the key would miss what the command reads.
-fn check_files(pieces: &[Piece], files: &Files<'_>, known: &Known<'_>, place: &Place, faults: &mut Faults) {
-    let text = pieces.iter().map(|piece| match piece {
-        Piece::Text(text) => Some(text.clone()),
-        Piece::With(name) => known.with.get(name).map(|value| match value {
-            Json::String(text) => text.clone(),
-            value => value.to_string(),
-        }),
+fn check_files(items: &[Item], files: &Files<'_>, known: &Known<'_>, place: &Place, faults: &mut Faults) {
+    let text = items.iter().map(|item| match item {
+        Item::Literal(text) | Item::Value { text, .. } => Some(text.clone()),
+        Item::Place(Piece::With(name)) => known.with.get(name).and_then(write_out),
         // Where inputs and outputs lie is none of the project's places.
-        Piece::In(_) | Piece::Out(_) => None,
+        Item::Place(_) => None,
     });
     let Some(text) = text.collect::<Option<String>>() else { return };
     let Some(found) = named(&text, files.reach) else { return };
     // The value of a parameter may well be called like a folder.
-    let chance = matches!(pieces, [Piece::With(_)]) && found.kind == Kind::Folder && !text.contains('/');
+    let is_parameter = matches!(items, [Item::Place(Piece::With(_))]);
+    let chance = is_parameter && found.kind == Kind::Folder && !text.contains('/');
     let mut read = Vec::new();
     known.inputs.values().for_each(|source| in_place(source, &mut read));
     if !chance && !found.is_among(read.into_iter().chain(files.code.values()), files.reach) {
@@ -107,119 +124,55 @@ fn in_place<'a>(source: &'a Source, found: &mut Vec<&'a PathBuf>) {
     }
 }
 
-/// A word of which some bytes stand in the file and others are values. Placeholders begin and end in the file: a value
-/// that looks like one is text.
-struct Template {
-    text: String,
-    /// The bytes that are values, in order.
-    values: Vec<Range<usize>>,
+/// The items of a word; placeholders that name nothing are faults, and left out.
+fn items(bits: Vec<Bit>, known: &Known<'_>, place: &Place, faults: &mut Faults) -> Vec<Item> {
+    let mut items = Vec::with_capacity(bits.len());
+    for bit in bits {
+        match bit {
+            Bit::Literal(text) => items.push(Item::Literal(text)),
+            Bit::Value { path, text } => items.push(Item::Value { path, text }),
+            Bit::Place(space, name) => items.extend(piece(space, name, known, place, faults).map(Item::Place)),
+            Bit::Open(space) => {
+                let message = format!("`{}` without a closing `}}`", space.begins());
+                let hint = format!("write `{{{}` for the characters themselves", space.begins());
+                faults.push(Diagnostic::new(message).at(place).hint(hint));
+            }
+        }
+    }
+    items
 }
 
-impl Template {
-    fn new(parts: &[Part]) -> Self {
-        let (mut text, mut values) = (String::new(), Vec::new());
-        for part in parts {
-            let start = text.len();
-            match part {
-                Part::Literal(part) => text.push_str(part),
-                Part::Value(part) => {
-                    text.push_str(part);
-                    values.push(start..text.len());
-                }
+/// What a placeholder names.
+fn piece(space: Space, name: String, known: &Known<'_>, place: &Place, faults: &mut Faults) -> Option<Piece> {
+    let (what, names): (&str, Vec<&str>) = match space {
+        Space::In if known.inputs.contains_key(&name) => return Some(Piece::In(name)),
+        // That it is faulty is said already.
+        Space::In if known.input_names.contains(&name.as_str()) => return None,
+        Space::In => ("the input", known.input_names.to_vec()),
+        Space::Out => match known.outputs {
+            Some(outputs) if !outputs.contains_key(&name) => {
+                ("the output", outputs.keys().map(String::as_str).collect())
             }
-        }
-        Template { text, values }
-    }
-
-    /// Whether none of these bytes is of a value.
-    fn is_literal(&self, range: &Range<usize>) -> bool {
-        let next = self.values.partition_point(|value| value.end <= range.start);
-        self.values.get(next).is_none_or(|value| value.start >= range.end)
-    }
-
-    /// The first place from `start` on at which a text stands in the file.
-    fn find(&self, what: &str, start: usize) -> Option<usize> {
-        let places = self.text[start..].match_indices(what).map(|(at, _)| start + at);
-        places.into_iter().find(|at| self.is_literal(&(*at..at + what.len())))
-    }
-
-    fn pieces(&self, known: &Known<'_>, place: &Place, faults: &mut Faults) -> Vec<Piece> {
-        let mut pieces = Vec::new();
-        let mut text = String::new();
-        let mut rest = 0;
-        while let Some((at, space)) = SPACES.iter().filter_map(|space| Some((self.find(space, rest)?, *space))).min() {
-            let after = at + space.len();
-            // `{{in.` stands for `{in.` itself.
-            if at > rest && self.text.as_bytes()[at - 1] == b'{' && self.is_literal(&(at - 1..at)) {
-                text.push_str(&self.text[rest..at - 1]);
-                text.push_str(space);
-                rest = after;
-                continue;
-            }
-            text.push_str(&self.text[rest..at]);
-            let Some(end) = self.find("}", after) else {
-                let fault = Diagnostic::new(format!("`{space}` without a closing `}}`")).at(place);
-                faults.push(fault.hint(format!("write `{{{space}` for the characters themselves")));
-                return pieces;
-            };
-            if !text.is_empty() {
-                pieces.push(Piece::Text(std::mem::take(&mut text)));
-            }
-            let name = &self.text[after..end];
-            rest = end + 1;
-            let whole = pieces.is_empty() && at == 0 && rest == self.text.len();
-            pieces.extend(placeholder(space, name, whole, known, place, faults));
-        }
-        text.push_str(&self.text[rest..]);
-        if !text.is_empty() {
-            pieces.push(Piece::Text(text));
-        }
-        pieces
-    }
-}
-
-fn placeholder(
-    space: &str,
-    name: &str,
-    whole: bool,
-    known: &Known<'_>,
-    place: &Place,
-    faults: &mut Faults,
-) -> Option<Piece> {
-    let mut missing = |what: &str, names: Vec<&str>| {
-        let fault =
-            Diagnostic::new(format!("the command names {what} `{name}`, which the stage does not have")).at(place);
-        faults.push(match suggest::hint(name, names.iter().copied()) {
-            Some(hint) => fault.hint(hint),
-            None => fault.hint(format!("write `{{{space}` for the characters themselves")),
-        });
-        None
-    };
-    match space {
-        "{in." => match known.inputs.get(name) {
-            None if known.input_names.contains(&name) => None,
-            None => missing("the input", known.input_names.to_vec()),
-            Some(Source::Many(_)) if !whole => {
-                let message = format!("input `{name}` is a list, so `{{in.{name}}}` must be a word by itself");
-                faults.push(Diagnostic::new(message).at(place));
-                None
-            }
-            Some(_) => Some(Piece::In(name.to_owned())),
+            _ => return Some(Piece::Out(name)),
         },
-        "{out." => match known.outputs {
-            Some(outputs) if !outputs.contains_key(name) => {
-                missing("the output", outputs.keys().map(String::as_str).collect())
+        Space::With => match known.with.get(&name) {
+            Some(Json::Array(items)) if items.iter().all(|item| write_out(item).is_some()) => {
+                return Some(Piece::With(name));
             }
-            _ => Some(Piece::Out(name.to_owned())),
-        },
-        _ => match known.with.get(name) {
-            None => missing("the parameter", known.with.keys().map(String::as_str).collect()),
             Some(value) if value.is_array() || value.is_object() => {
                 let message = format!("parameter `{name}` is {}, which cannot stand in a command", what(value));
                 faults.push(Diagnostic::new(message).at(place));
-                None
+                return None;
             }
-            Some(_) => Some(Piece::With(name.to_owned())),
+            Some(_) => return Some(Piece::With(name)),
+            None => ("the parameter", known.with.keys().map(String::as_str).collect()),
         },
-    }
+    };
+    let message = format!("the command names {what} `{name}`, which the stage does not have");
+    let fault = Diagnostic::new(message).at(place);
+    faults.push(match suggest::hint(&name, names.iter().copied()) {
+        Some(hint) => fault.hint(hint),
+        None => fault.hint(format!("write `{{{}` for the characters themselves", space.begins())),
+    });
+    None
 }

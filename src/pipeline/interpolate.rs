@@ -27,7 +27,12 @@ pub(crate) enum Part {
     /// As it stands in the file.
     Literal(String),
     /// What a reference stands for, which is no template whatever is in it.
-    Value(String),
+    Value {
+        /// The reference, such as `params.x`.
+        path: String,
+        /// What it stands for, written out.
+        text: String,
+    },
 }
 
 impl Scope {
@@ -86,7 +91,7 @@ impl Scope {
         };
         match self.lone(text, node, faults) {
             Some(Some(found)) => match found.written() {
-                Some(written) => Ok(vec![Part::Value(written.into_owned())]),
+                Some(written) => Ok(vec![Part::Value { path: text[2..text.len() - 1].into(), text: written.into() }]),
                 None => Err(found.clone()),
             },
             Some(None) => Ok(Vec::new()),
@@ -111,7 +116,7 @@ impl Scope {
         let parts = self.mixed(text, node, faults).into_iter();
         parts
             .map(|part| match part {
-                Part::Literal(text) | Part::Value(text) => text,
+                Part::Literal(text) | Part::Value { text, .. } => text,
             })
             .collect()
     }
@@ -126,7 +131,9 @@ impl Scope {
                     faults.push(fault.hint("write `$${` for the characters themselves"));
                 }
                 Piece::Reference(path) => match self.look_up(path).map(|value| (value, value.written())) {
-                    Ok((_, Some(written))) => parts.push(Part::Value(written.into_owned())),
+                    Ok((_, Some(written))) => {
+                        parts.push(Part::Value { path: path.to_owned(), text: written.into_owned() })
+                    }
                     Ok((value, None)) => {
                         let what = value.value.what();
                         let message = format!("`${{{path}}}` is {what}, which cannot stand inside text");
@@ -256,6 +263,15 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     }
     pieces.push(Piece::Text(rest));
     pieces
+}
+
+/// A scalar as a command gets it; none for a list or a map.
+pub(crate) fn write_out(value: &Json) -> Option<String> {
+    match value {
+        Json::String(text) => Some(text.clone()),
+        Json::Array(_) | Json::Object(_) => None,
+        scalar => Some(scalar.to_string()),
+    }
 }
 
 /// What a value is, for messages.

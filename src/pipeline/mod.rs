@@ -15,9 +15,11 @@ mod load;
 mod name;
 mod named;
 mod overrides;
+mod placeholder;
 mod reference;
 mod report;
 pub mod schema;
+mod script;
 mod settings;
 mod suggest;
 

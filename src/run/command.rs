@@ -14,6 +14,7 @@ use crate::record::Produced;
 use crate::store::{AttemptFolder, Checkpoint, HandedOut, StoreError};
 
 use super::cause::Cause;
+use super::words::Fillings;
 use super::worker::{Assignment, Failure};
 
 impl Assignment<'_> {
@@ -146,34 +147,7 @@ impl Assignment<'_> {
         inputs: &BTreeMap<String, TaskInput>,
         outputs: &BTreeMap<String, PathBuf>,
     ) -> Result<Vec<OsString>, Failure> {
-        let mut argv: Vec<OsString> = Vec::new();
-        for word in words {
-            if let [Piece::In(name)] = word.as_slice()
-                && let Some(TaskInput::Many(list)) = inputs.get(name)
-            {
-                argv.extend(list.iter().map(|member| member.path.clone().into_os_string()));
-                continue;
-            }
-            let mut text = OsString::new();
-            for piece in word {
-                match piece {
-                    Piece::Text(part) => text.push(part),
-                    Piece::In(name) => match inputs.get(name) {
-                        Some(TaskInput::One(path)) => text.push(path),
-                        _ => {
-                            let text = format!("its input `{name}` is absent, but its command names it");
-                            return Err(Cause::Unready { text }.into());
-                        }
-                    },
-                    Piece::Out(name) => text.push(outputs.get(name).map_or(Path::new(""), PathBuf::as_path)),
-                    Piece::With(name) => match &self.instance.with[name] {
-                        serde_json::Value::String(value) => text.push(value),
-                        value => text.push(value.to_string()),
-                    },
-                }
-            }
-            argv.push(text);
-        }
+        let mut argv = Fillings { with: &self.instance.with, inputs, outputs }.argv(words)?;
         // A program that is an input or a parameter is known only now, and is not looked for.
         if !matches!(words.first().map(Vec::as_slice), Some([Piece::Text(_)])) {
             return Ok(argv);

@@ -17,6 +17,7 @@ mod settle;
 mod settled;
 mod start;
 mod verdict;
+mod words;
 mod worker;
 mod workers;
 

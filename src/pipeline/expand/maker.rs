@@ -14,6 +14,7 @@ use crate::pipeline::expand::Around;
 use crate::pipeline::expand::stage::Stage;
 use crate::pipeline::interpolate::Scope;
 use crate::pipeline::{check, command, settings};
+use crate::yaml::{self, Node};
 
 /// Makes one instance.
 pub(super) struct Maker<'a, 'b> {
@@ -98,8 +99,7 @@ impl Maker<'_, '_> {
                 // A command gets a number as it is written, so how it is written is what counts.
                 let resolved = definition.with.iter().map(|entry| {
                     let node = self.scope.value(&entry.value, self.faults);
-                    let value = node.literal.as_deref().map_or_else(|| node.to_json(), Value::from);
-                    (entry.key.clone(), value)
+                    (entry.key.clone(), as_command_sees(&node, &entry.key, definition.run.as_ref()))
                 });
                 (resolved.collect(), Vec::new())
             }
@@ -128,5 +128,19 @@ impl Maker<'_, '_> {
             }
         }
         code
+    }
+}
+
+/// A parameter of a command: a number is the text that stands in the file. In a list only where the command takes the
+/// list apart, since the key holds lists as they are.
+fn as_command_sees(node: &Node, name: &str, run: Option<&Node>) -> Value {
+    let scalar = |node: &Node| node.literal.as_deref().map_or_else(|| node.to_json(), Value::from);
+    let placeholder = format!("{{with.{name}}}");
+    let takes_apart = |word: &Node| word.text().is_some_and(|text| text.contains(&placeholder));
+    match (&node.value, run.map(|run| &run.value)) {
+        (yaml::Value::List(items), Some(yaml::Value::List(words))) if words.iter().any(takes_apart) => {
+            items.iter().map(scalar).collect()
+        }
+        _ => scalar(node),
     }
 }

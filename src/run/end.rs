@@ -14,7 +14,7 @@ impl State<'_> {
         let mut outputs = BTreeMap::new();
         let mut untouched = BTreeSet::new();
         for id in self.graph.ids() {
-            match &self.stages[id.index()] {
+            match self.states.get(id) {
                 Stage::Done(known) => {
                     outputs.insert(self.stage_name(id), known.clone());
                 }

@@ -16,10 +16,14 @@ mod result;
 mod settle;
 mod settled;
 mod start;
+mod states;
 mod verdict;
 mod words;
 mod worker;
 mod workers;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -31,8 +35,8 @@ use crate::digest::Key;
 use crate::executor::{Executor, Stop};
 use crate::graph::{Graph, InstanceId};
 use crate::pipeline::{Identity, Loaded};
-use crate::plan::{Looked, Surroundings};
-use crate::store::{FileInput, Known, Store, StoreError};
+use crate::plan::Surroundings;
+use crate::store::{FileInput, Store, StoreError};
 use crate::why::Reason;
 
 pub use audit::{Audit, AuditError, AuditOptions};
@@ -40,6 +44,7 @@ pub use cause::{Cause, Fault};
 pub use event::{Ran, Reporter, RunEvent, Summary};
 use programs::Programs;
 pub use settled::settled;
+use states::{Stage, States};
 pub use verdict::{Audited, OutputDifference, Verdict};
 use worker::{Context, Message};
 use workers::Workers;
@@ -127,11 +132,11 @@ impl<'a> Run<'a> {
                 for work in state.start(&self.send) {
                     workers.give(work);
                 }
-                // What has just been refused may have set others free.
-                if state.running == 0 && state.ready.is_empty() {
+                if state.is_over() {
                     break;
                 }
-                if state.running == 0 {
+                // What has just been refused may have set others free.
+                if state.states.running() == 0 {
                     continue;
                 }
                 match self.receive.recv() {
@@ -144,31 +149,13 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Where an instance stands.
-enum Stage {
-    /// Not needed for the targets.
-    Idle,
-    /// Waits for so many producers.
-    Waiting(usize),
-    /// Its producers are done; its key is to be computed.
-    Ready,
-    /// It must run, as soon as there is room.
-    Queued(Box<Looked>, Reason),
-    /// It runs.
-    Running(Key, String),
-    /// The same work runs as another instance.
-    Twin(Key),
-    Done(Known),
-    Failed,
-}
-
 struct State<'a> {
     graph: &'a Graph,
     name: &'a str,
     options: &'a RunOptions,
     context: &'a Context<'a>,
     reporter: &'a mut dyn Reporter,
-    stages: Vec<Stage>,
+    states: States,
     /// Instances whose record is to be made again, forced or because content is gone.
     again: BTreeMap<InstanceId, Reason>,
     /// How often each was made again because its content was gone.
@@ -179,13 +166,6 @@ struct State<'a> {
     made: BTreeMap<Key, u64>,
     /// The count at which each instance that runs was started.
     started: BTreeMap<InstanceId, u64>,
-    /// Keys that run now, and who runs them.
-    working: BTreeMap<Key, InstanceId>,
-    /// Who may wait for a key that runs.
-    twins: BTreeMap<Key, Vec<InstanceId>>,
-    ready: BTreeSet<InstanceId>,
-    queued: BTreeSet<InstanceId>,
-    running: usize,
     heads: BTreeMap<String, Key>,
     /// All files that instances read in place.
     files: BTreeMap<PathBuf, FileInput>,

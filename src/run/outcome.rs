@@ -50,10 +50,8 @@ impl State<'_> {
     }
 
     pub(super) fn over(&mut self, id: InstanceId, outcome: Outcome) {
-        let before = std::mem::replace(&mut self.stages[id.index()], Stage::Ready);
-        let Stage::Running(key, because) = before else { return };
-        self.running -= 1;
-        self.working.remove(&key);
+        let Stage::Running(key, because) = self.states.get(id) else { return };
+        let (key, because) = (*key, because.clone());
         let started = self.started.remove(&id).unwrap_or(0);
         let stage = self.stage_name(id);
         match outcome {
@@ -71,11 +69,11 @@ impl State<'_> {
                     self.summary.ran.push(Ran { stage, seconds, because });
                 }
                 // What was forced or missing has been made for all that are the same work.
-                for twin in self.twins.get(&key).into_iter().flatten() {
-                    self.again.remove(twin);
+                for twin in self.states.twins(&key) {
+                    self.again.remove(&twin);
                 }
-                self.wake_twins(key);
                 self.done(id, known);
+                self.wake_twins(key);
             }
             Outcome::Failed { cause, seconds, log_end } => {
                 let fault = cause.fault();
@@ -87,7 +85,7 @@ impl State<'_> {
             }
             Outcome::Stopped => {
                 self.tell(RunEvent::Stopped { stage });
-                self.stages[id.index()] = Stage::Waiting(0);
+                self.states.set(id, Stage::Stopped);
             }
             Outcome::Missing { producers, what } => {
                 let gone: Vec<InstanceId> =
@@ -111,9 +109,8 @@ impl State<'_> {
             return;
         }
         let failed = self.graph.get(id);
-        let twins: Vec<InstanceId> = self.twins.get(&key).into_iter().flatten().copied().collect();
-        for twin in twins {
-            if matches!(self.stages[twin.index()], Stage::Twin(_)) && self.graph.get(twin).runs_like(failed) {
+        for twin in self.states.twins(&key) {
+            if self.graph.get(twin).runs_like(failed) {
                 self.fail(twin, Some(key), Cause::Twin { stage: failed.name.clone() });
             }
         }
@@ -121,12 +118,8 @@ impl State<'_> {
 
     /// Instances with the same key as one that has just ended are looked at again.
     pub(super) fn wake_twins(&mut self, key: Key) {
-        for id in self.twins.remove(&key).unwrap_or_default() {
-            // Its content may have been found missing meanwhile, and then it is looked at already.
-            if matches!(self.stages[id.index()], Stage::Twin(twin) if twin == key) {
-                self.stages[id.index()] = Stage::Ready;
-                self.ready.insert(id);
-            }
+        for id in self.states.twins(&key) {
+            self.states.set(id, Stage::Ready);
         }
     }
 
@@ -134,7 +127,7 @@ impl State<'_> {
     /// read it, because their keys may rest on content that comes out otherwise this time.
     pub(super) fn make_again(&mut self, id: InstanceId, producers: &[InstanceId], what: &str) {
         for producer in producers {
-            if self.again.contains_key(producer) && !matches!(self.stages[producer.index()], Stage::Done(_)) {
+            if self.again.contains_key(producer) && !matches!(self.states.get(*producer), Stage::Done(_)) {
                 continue;
             }
             let times = self.remade.entry(*producer).or_default();
@@ -149,37 +142,26 @@ impl State<'_> {
             let text = format!("{what}; `{}` runs again", self.stage_name(*producer));
             self.tell(RunEvent::Note { stage: self.stage_name(*producer), text });
             self.again.insert(*producer, Reason::Missing("its stored content is missing or damaged".into()));
-            self.stages[producer.index()] = Stage::Ready;
-            self.ready.insert(*producer);
+            self.states.set(*producer, Stage::Ready);
             for reader in self.graph.readers(*producer) {
                 self.look_at_again(reader);
             }
         }
-        self.stages[id.index()] = Stage::Ready;
-        self.ready.insert(id);
+        self.states.set(id, Stage::Ready);
     }
 
     /// Takes an instance out of the queue, with those that wait for its result.
     pub(super) fn look_at_again(&mut self, id: InstanceId) {
-        let Stage::Queued(looked, _) = &self.stages[id.index()] else { return };
+        let Stage::Queued(looked, _) = self.states.get(id) else { return };
         let key = looked.key;
-        self.working.remove(&key);
-        self.queued.remove(&id);
-        self.stages[id.index()] = Stage::Ready;
-        self.ready.insert(id);
+        self.states.set(id, Stage::Ready);
         self.wake_twins(key);
     }
 
     pub(super) fn done(&mut self, id: InstanceId, known: Known) {
-        self.stages[id.index()] = Stage::Done(known);
+        self.states.set(id, Stage::Done(known));
         for reader in self.graph.readers(id) {
-            if let Stage::Waiting(count) = &mut self.stages[reader.index()] {
-                *count = count.saturating_sub(1);
-                if *count == 0 {
-                    self.stages[reader.index()] = Stage::Ready;
-                    self.ready.insert(reader);
-                }
-            }
+            self.states.count_down(reader);
         }
     }
 
@@ -191,18 +173,16 @@ impl State<'_> {
     fn fail_after(&mut self, id: InstanceId, key: Option<Key>, cause: Cause, (seconds, log_end): (f64, Vec<String>)) {
         let stage = self.stage_name(id);
         let (store, error) = (cause.fault() == Fault::Store, cause.to_string());
-        let queued = match &self.stages[id.index()] {
+        self.summary.failed.push(stage.clone());
+        self.summary.store_failed |= store;
+        let queued = match self.states.set(id, Stage::Failed) {
             Stage::Queued(looked, _) => Some(looked.key),
             _ => None,
         };
-        self.summary.failed.push(stage.clone());
-        self.summary.store_failed |= store;
-        self.stages[id.index()] = Stage::Failed;
         self.tell(RunEvent::Failed { stage, key, error, cause: Some(cause), seconds, log_end, store });
         self.closing |= !self.options.keep_going || store;
         // The same work may yet be done elsewhere, with other needs.
         if let Some(key) = queued {
-            self.working.remove(&key);
             self.wake_twins(key);
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! It does not start anything.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crate::digest::Key;
@@ -14,7 +14,7 @@ use crate::why::Reason;
 
 use super::cause::Cause;
 use super::worker::Context;
-use super::{Reporter, RunEvent, RunOptions, Stage, State, Summary};
+use super::{Reporter, RunEvent, RunOptions, Stage, State, States, Summary};
 
 impl<'a> State<'a> {
     pub(super) fn new(
@@ -27,35 +27,23 @@ impl<'a> State<'a> {
         let all: Vec<InstanceId> = graph.ids().collect();
         let targets = if options.targets.is_empty() { &all } else { &options.targets };
         let needed = graph.needed_for(targets);
-        let mut ready = BTreeSet::new();
-        let stages = graph
-            .ids()
-            .map(|id| match graph.producers(id).len() {
-                _ if !needed[id.index()] => Stage::Idle,
-                0 => {
-                    ready.insert(id);
-                    Stage::Ready
-                }
-                count => Stage::Waiting(count),
-            })
-            .collect();
+        let stages = graph.ids().map(|id| match graph.producers(id).len() {
+            _ if !needed[id.index()] => Stage::Idle,
+            0 => Stage::Ready,
+            count => Stage::Waiting(count),
+        });
         State {
             graph,
             name: &loaded.name,
             options,
             context,
             reporter,
-            stages,
+            states: States::new(stages),
             again: options.forced.iter().map(|id| (*id, Reason::Forced)).collect(),
             remade: BTreeMap::new(),
             results: 0,
             made: BTreeMap::new(),
             started: BTreeMap::new(),
-            working: BTreeMap::new(),
-            twins: BTreeMap::new(),
-            ready,
-            queued: BTreeSet::new(),
-            running: 0,
             heads: context.store.heads(&loaded.name),
             files: BTreeMap::new(),
             identity: loaded.identity.as_ref(),
@@ -81,13 +69,13 @@ impl<'a> State<'a> {
     }
 
     pub(super) fn begin(&mut self) {
-        let total = self.stages.iter().filter(|stage| !matches!(stage, Stage::Idle)).count();
+        let total = self.states.needed();
         let (run, pipeline) = (self.context.run.id.clone(), self.name.to_owned());
         self.tell(RunEvent::Began { run, pipeline, total });
     }
 
     pub(super) fn known(&self, id: InstanceId) -> Option<Known> {
-        match &self.stages[id.index()] {
+        match self.states.get(id) {
             Stage::Done(known) => Some(known.clone()),
             _ => None,
         }
@@ -95,14 +83,11 @@ impl<'a> State<'a> {
 
     /// Looks at all instances whose producers are done: they are fresh, or join the queue.
     pub(super) fn settle(&mut self) {
-        while let Some(id) = self.ready.pop_first() {
-            if self.closing {
-                continue;
-            }
+        while let Some(id) = self.states.next_ready().filter(|_| !self.closing) {
             // Content of a producer may have been found damaged since it was done; then it runs again first.
             let unfinished = self.unfinished(id);
             if unfinished > 0 {
-                self.stages[id.index()] = Stage::Waiting(unfinished);
+                self.states.set(id, Stage::Waiting(unfinished));
                 continue;
             }
             let instance = self.graph.get(id);
@@ -125,10 +110,15 @@ impl<'a> State<'a> {
         }
     }
 
+    /// Whether nothing runs, and nothing is to be begun any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.states.running() == 0 && (self.closing || self.states.next_ready().is_none())
+    }
+
     /// How many producers of an instance are not done.
     pub(super) fn unfinished(&self, id: InstanceId) -> usize {
         let producers = self.graph.producers(id).into_iter();
-        producers.filter(|from| !matches!(self.stages[from.index()], Stage::Done(_))).count()
+        producers.filter(|from| !matches!(self.states.get(*from), Stage::Done(_))).count()
     }
 
     /// An instance reads a record that was there a moment ago: it was damaged, so its stage runs again.
@@ -157,9 +147,8 @@ impl<'a> State<'a> {
 
     pub(super) fn sort_in(&mut self, id: InstanceId, looked: Looked) -> Result<(), StoreError> {
         let key = looked.key;
-        if self.working.contains_key(&key) {
-            self.stages[id.index()] = Stage::Twin(key);
-            self.twins.entry(key).or_default().push(id);
+        if self.states.is_working(&key) {
+            self.states.set(id, Stage::Twin(key));
             return Ok(());
         }
         let reason = match self.again.get(&id) {
@@ -178,9 +167,7 @@ impl<'a> State<'a> {
                 }
             },
         };
-        self.working.insert(key, id);
-        self.stages[id.index()] = Stage::Queued(Box::new(looked), reason);
-        self.queued.insert(id);
+        self.states.set(id, Stage::Queued(Box::new(looked), reason));
         Ok(())
     }
 }

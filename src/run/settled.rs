@@ -113,7 +113,7 @@ impl State<'_> {
         if !well || std::env::split_paths(around.path).any(|folder| own(&folder)) {
             return;
         }
-        let key = |id: crate::graph::InstanceId| match &self.stages[id.index()] {
+        let key = |id: crate::graph::InstanceId| match self.states.get(id) {
             Stage::Done(known) => Some((self.stage_name(id), known.key)),
             _ => None,
         };

@@ -18,12 +18,12 @@ impl<'a> State<'a> {
     pub(super) fn start(&mut self, messages: &Sender<Message>) -> Vec<Assignment<'a>> {
         let mut works = Vec::new();
         let mut blocked = false;
-        let mut next = self.queued.first().copied();
+        let mut next = self.states.queued().first().copied();
         while let Some(id) = next {
             if self.closing {
                 break;
             }
-            next = self.queued.range((Bound::Excluded(id), Bound::Unbounded)).next().copied();
+            next = self.states.queued().range((Bound::Excluded(id), Bound::Unbounded)).next().copied();
             let instance = self.graph.get(id);
             // A stage that wants the whole machine would starve if smaller ones always went first.
             let whole = instance.measures || instance.needs.cpus == CpuNeed::All;
@@ -32,14 +32,11 @@ impl<'a> State<'a> {
             }
             match self.context.executor.reserve(&Request::from(instance)) {
                 Ok(Offer::Room(reservation)) => {
-                    self.queued.remove(&id);
                     works.extend(self.start_one(id, reservation, messages));
-                    self.running += 1;
                 }
                 Ok(Offer::NotNow) => blocked |= whole,
                 Ok(Offer::Full) => break,
                 Err(refusal) => {
-                    self.queued.remove(&id);
                     self.fail(id, None, Cause::Refused(refusal));
                 }
             }
@@ -53,20 +50,21 @@ impl<'a> State<'a> {
         reservation: Reservation,
         messages: &Sender<Message>,
     ) -> Option<Assignment<'a>> {
-        let before = std::mem::replace(&mut self.stages[id.index()], Stage::Ready);
-        let Stage::Queued(looked, reason) = before else { return None };
+        let Stage::Queued(looked, reason) = self.states.get(id) else { return None };
+        let (key, because) = (looked.key, reason.cause());
+        let Stage::Queued(looked, reason) = self.states.set(id, Stage::Running(key, because.clone())) else {
+            return None;
+        };
         let instance = self.graph.get(id);
-        let because = reason.cause();
         let expected = self.heads.get(&instance.name).and_then(|key| self.context.store.look_up(key).ok().flatten());
         self.tell(RunEvent::Started {
             stage: instance.name.clone(),
             key: looked.key,
             reason,
-            because: because.clone(),
+            because,
             attempt: 1,
             expected_milliseconds: expected.map(|known| known.milliseconds),
         });
-        self.stages[id.index()] = Stage::Running(looked.key, because);
         self.started.insert(id, self.results);
         let producers = self.graph.producers(id).into_iter();
         Some(Assignment {

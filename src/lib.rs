@@ -10,6 +10,7 @@ pub mod executor;
 pub mod gpus;
 pub mod graph;
 pub mod key;
+mod lock_file;
 pub mod machine;
 pub mod page;
 pub mod pipeline;

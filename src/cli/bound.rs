@@ -18,7 +18,7 @@ pub(crate) fn bound_of(asked: Option<Size>, store: &Store) -> Result<Option<u64>
             Ok(Size(bytes)) => Ok(bytes),
             Err(why) => Err(Failure::wrong_with_hint("the variable NNF_MAX_SIZE is no size", why)),
         },
-        None => Ok(half_of_disk(store.root())),
+        None => Ok(half_of_disk(&store.root().join("blobs/v1"))),
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::executor::{ExecutorError, Stop, Watcher};
 use crate::gpus::Gpus;
+use crate::lock_file;
 
 /// How often a lock is tried.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -56,7 +57,7 @@ impl MachineLocks {
 
     /// Whether no other run uses a GPU just now.
     pub(crate) fn is_free(&self, gpus: &Gpus, position: u32) -> bool {
-        open(&self.of_gpu(gpus, position)).is_ok_and(|file| file.try_lock().is_ok())
+        lock_file::open(&self.of_gpu(gpus, position)).is_ok_and(|file| file.try_lock().is_ok())
     }
 
     fn of_gpu(&self, gpus: &Gpus, position: u32) -> PathBuf {
@@ -75,7 +76,7 @@ fn wait_for(
 ) -> Result<Option<File>, ExecutorError> {
     let fault =
         |error: io::Error| ExecutorError::File { file: format!("the lock {}", path.display()), why: error.to_string() };
-    let file = open(path).map_err(fault)?;
+    let file = lock_file::open(path).map_err(fault)?;
     let mut told = false;
     loop {
         match file.try_lock() {
@@ -89,15 +90,5 @@ fn wait_for(
             watcher.waits(whom);
         }
         std::thread::sleep(PAUSE);
-    }
-}
-
-/// To lock a file one need not write to it, and one that another user made can only be read.
-fn open(path: &Path) -> io::Result<File> {
-    match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            File::options().create(true).truncate(false).write(true).open(path)
-        }
-        opened => opened,
     }
 }

@@ -64,6 +64,7 @@ pub use working::runs::{RunFolder, RunSummary};
 pub use working::workplace::{AttemptFolder, Rescued};
 
 use local::blob::Blobs;
+use local::relocate::make_folder;
 use local::{files, index, records, stamps};
 use remote::tier::Tier;
 use working::workplace::Workplace;
@@ -99,7 +100,7 @@ impl Store {
     /// When the folder cannot be made or written, or the remote tier's URL is wrong.
     pub fn open(options: &StoreOptions) -> Result<Self, StoreError> {
         let root = &options.local;
-        let create = |path: &Path| fs_err::create_dir_all(path).map_err(StoreError::io("create the store's folder"));
+        let create = |path: &Path| make_folder(path).map_err(StoreError::io("create the store's folder"));
         create(root)?;
         let root = fs_err::canonicalize(root).map_err(StoreError::io("find the store's folder"))?;
         if let Some(remote) = &options.remote {
@@ -212,11 +213,20 @@ impl Store {
     }
 }
 
-/// Has the system write to the disk what was written to the file system of a folder, all of it at once: a wait for each
+/// Has the system write to the disk what was written to the file systems of a store, all of it at once: a wait for each
 /// of thousands of files would take as many times longer.
-fn save(folder: &Path) -> std::io::Result<()> {
+fn save(root: &Path) -> std::io::Result<()> {
     #[cfg(target_os = "linux")]
-    rustix::fs::syncfs(fs_err::File::open(folder)?)?;
+    {
+        // Parts of it may be links to other disks.
+        let mut saved = std::collections::BTreeSet::new();
+        for part in ["", "blobs/v1", "records/v1"] {
+            let folder = fs_err::File::open(root.join(part))?;
+            if saved.insert(std::os::unix::fs::MetadataExt::dev(&folder.metadata()?)) {
+                rustix::fs::syncfs(folder)?;
+            }
+        }
+    }
     #[cfg(not(target_os = "linux"))]
     rustix::fs::sync();
     Ok(())

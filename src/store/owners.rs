@@ -11,6 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
+use crate::lock_file;
 use crate::store::local::blob::write_atomically;
 use crate::store::local::{heads, inventory};
 use crate::store::{Store, StoreError};
@@ -147,7 +148,7 @@ impl Store {
 
     fn owners_lock(&self) -> std::io::Result<File> {
         let path = self.root.join("heads/v1/.owners.lock");
-        let file = fs_err::File::options().create(true).truncate(false).write(true).open(path)?.into_file();
+        let file = lock_file::open(&path)?;
         file.lock()?;
         Ok(file)
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use crate::digest::{Digest, Key};
+use crate::lock_file;
 use crate::store::keeping::needs::Needs;
 use crate::store::local::inventory::{self, Item};
 use crate::store::local::records;
@@ -135,9 +136,9 @@ impl Store {
     pub(crate) fn keeper(&self) -> Result<std::fs::File, StoreError> {
         let doing = StoreError::io("lock the store for a collection");
         let path = self.root.join("gc.lock");
-        let file = fs_err::File::options().create(true).truncate(false).write(true).open(path).map_err(&doing)?;
-        file.file().lock().map_err(doing)?;
-        Ok(file.into_file())
+        let file = lock_file::open(&path).map_err(&doing)?;
+        file.lock().map_err(doing)?;
+        Ok(file)
     }
 
     /// Removes records that are not needed and have not changed since they were listed.

@@ -17,6 +17,7 @@ use crate::store::local::attributes::BLOB_MODE;
 use crate::store::local::blob::write_atomically;
 use crate::store::local::hashing::hash_file;
 use crate::store::local::inventory;
+use crate::store::local::relocate::move_file;
 use crate::store::local::stamps;
 use crate::store::local::{index, records};
 use crate::store::{Store, StoreError, lock};
@@ -116,7 +117,7 @@ impl Store {
         let folder = self.root.join("quarantine");
         fs_err::create_dir_all(&folder).map_err(&doing)?;
         if inventory::look(path).map_err(&doing)?.is_some() {
-            fs_err::rename(path, folder.join(name)).map_err(doing)?;
+            move_file(path, &folder.join(name)).map_err(doing)?;
             repaired.put_aside += 1;
         }
         Ok(())

@@ -13,6 +13,7 @@ use std::time::SystemTime;
 use crate::digest::Digest;
 use crate::store::local::attributes::{BLOB_MODE, mode};
 use crate::store::local::hashing::hash_file;
+use crate::store::local::relocate::{make_folder, move_file};
 use crate::store::local::stamps::{Stamp, Stamps};
 use crate::store::local::sweep::Sweep;
 use crate::store::{StoreError, lock};
@@ -99,12 +100,10 @@ impl Blobs {
         let folder = self.root.join("quarantine");
         let aside = folder.join(digest.to_string());
         lock(&self.stamps).forget(&path);
-        let moved = fs_err::create_dir_all(&folder).and_then(|()| fs_err::rename(&path, &aside));
+        let moved = make_folder(&folder).and_then(|()| move_file(&path, &aside));
         match moved {
             // A good file came into its place just before it was moved.
-            Ok(())
-                if hash_file(&aside).is_ok_and(|found| found == *digest) && fs_err::rename(&aside, &path).is_ok() =>
-            {
+            Ok(()) if hash_file(&aside).is_ok_and(|found| found == *digest) && move_file(&aside, &path).is_ok() => {
                 StoreError::Missing(*digest)
             }
             Ok(()) => StoreError::Damaged { digest: *digest, quarantine: aside },
@@ -166,10 +165,12 @@ impl Blobs {
         temporary_in(&self.root.join("attempts"), "blob-")
     }
 
-    /// A copy on the store's own file system, of a file that was hashed.
+    /// A copy of a file that was hashed, in the folder where content of its name lies, on whatever disk.
     fn copy(&self, from: &Path, digest: &Digest) -> Result<PathBuf, StoreError> {
         let doing = StoreError::io("store a file");
-        let mut copy = self.temporary().map_err(&doing)?;
+        let blob = self.path(digest);
+        let folder = blob.parent().unwrap_or(&self.root);
+        let mut copy = in_folder(folder, || temporary_in(folder, ".new-")).map_err(&doing)?;
         io::copy(&mut fs_err::File::open(from).map_err(&doing)?, &mut copy).map_err(&doing)?;
         // The file may have been changed since it was hashed.
         if hash_file(copy.path()).map_err(&doing)? != *digest {
@@ -241,7 +242,7 @@ fn has_other_names(meta: &std::fs::Metadata) -> bool {
 pub(crate) fn in_folder<T>(folder: &Path, mut work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     match work() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs_err::create_dir_all(folder)?;
+            make_folder(folder)?;
             work()
         }
         other => other,

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::digest::Key;
+use crate::lock_file;
 use crate::store::StoreError;
 use crate::store::local::blob::write_atomically;
 
@@ -21,7 +22,7 @@ pub(crate) fn read(folder: &Path, pipeline: &str) -> BTreeMap<String, Key> {
 pub(crate) fn lock(folder: &Path, pipeline: &str) -> Result<File, StoreError> {
     let doing = StoreError::io("lock the last records");
     let path = folder.join(format!("{pipeline}.lock"));
-    let file = fs_err::File::options().create(true).truncate(false).write(true).open(path).map_err(&doing)?.into_file();
+    let file = lock_file::open(&path).map_err(&doing)?;
     file.lock().map_err(doing)?;
     Ok(file)
 }

@@ -12,6 +12,7 @@ pub(super) mod index;
 pub(super) mod inventory;
 pub(super) mod latest;
 pub(super) mod records;
+pub(super) mod relocate;
 pub(super) mod stamps;
 pub(super) mod sweep;
 pub(super) mod tree;

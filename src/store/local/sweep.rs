@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use crate::lock_file;
 use crate::store::{Store, StoreError, lock};
 
 /// The lock of one store, as one program sees it.
@@ -38,7 +39,7 @@ impl Sweep {
         if inside.users == 0 {
             let (turnstile, file) = match inside.files.take() {
                 Some(files) => files,
-                None => (open(&self.turnstile)?, open(&self.path)?),
+                None => (lock_file::open(&self.turnstile)?, lock_file::open(&self.path)?),
             };
             turnstile.lock_shared()?;
             turnstile.unlock()?;
@@ -51,15 +52,11 @@ impl Sweep {
 
     /// Until this is dropped, nobody else relies on anything anew. A thread that holds the lock must not ask for this.
     pub(crate) fn alone(&self) -> io::Result<File> {
-        let (turnstile, file) = (open(&self.turnstile)?, open(&self.path)?);
+        let (turnstile, file) = (lock_file::open(&self.turnstile)?, lock_file::open(&self.path)?);
         turnstile.lock()?;
         file.lock()?;
         Ok(file)
     }
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    Ok(fs_err::File::options().create(true).truncate(false).write(true).open(path)?.into_file())
 }
 
 impl Store {
@@ -103,7 +100,7 @@ mod tests {
     fn many_hold_it_together_and_one_alone() {
         let folder = tempfile::tempdir().unwrap();
         let (one, other) = (Sweep::new(folder.path()), Sweep::new(folder.path()));
-        let busy = || open(&one.path).unwrap().try_lock().is_err();
+        let busy = || lock_file::open(&one.path).unwrap().try_lock().is_err();
         let holds = (one.hold().unwrap(), one.hold().unwrap(), other.hold().unwrap());
         assert!(busy());
         drop(holds.0);
@@ -112,7 +109,7 @@ mod tests {
         drop(holds.1);
         assert!(!busy());
         let alone = one.alone().unwrap();
-        assert!(open(&other.path).unwrap().try_lock_shared().is_err());
+        assert!(lock_file::open(&other.path).unwrap().try_lock_shared().is_err());
         drop(alone);
         drop(other.hold().unwrap());
     }

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Key;
+use crate::lock_file;
 use crate::store::StoreError;
 use crate::store::local::blob::write_atomically;
 
@@ -38,8 +39,10 @@ impl Checkpoint {
         let doing = StoreError::io("open a checkpoint");
         let folder = root.join(key.to_string());
         fs_err::create_dir_all(folder.join("data")).map_err(&doing)?;
-        let lock = fs_err::File::create(folder.join("lock")).map_err(&doing)?.into_file();
+        let lock = lock_file::open(&folder.join("lock")).map_err(&doing)?;
         lock.lock().map_err(&doing)?;
+        // Its time tells when the checkpoint was opened last.
+        lock.set_len(0).map_err(&doing)?;
         // Whoever had it before may have removed it meanwhile.
         fs_err::create_dir_all(folder.join("data")).map_err(&doing)?;
         Ok(Checkpoint { folder, _lock: lock })

@@ -8,6 +8,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::digest::Key;
+use crate::lock_file;
 use crate::store::working::leftovers;
 use crate::store::{Store, StoreError};
 
@@ -73,18 +74,18 @@ fn lacks_links(error: &io::Error) -> bool {
 fn file_of_its_own(locks: &Path, path: &Path) -> io::Result<Option<File>> {
     // Whoever finds it must find it locked.
     let _turn = turn(locks)?;
-    match fs_err::File::options().create_new(true).write(true).open(path) {
-        Ok(file) => file.file().lock().map(|()| Some(file.into_file())),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
-        Err(error) => Err(error),
+    if fs_err::symlink_metadata(path).is_ok() {
+        return Ok(None);
     }
+    let file = lock_file::open(path)?;
+    file.lock().map(|()| Some(file))
 }
 
 /// Held by whoever makes or removes names of locks that others may have in hand.
 fn turn(locks: &Path) -> io::Result<File> {
-    let turn = fs_err::File::options().create(true).truncate(false).write(true).open(locks.join(TURN))?;
-    turn.file().lock()?;
-    Ok(turn.into_file())
+    let turn = lock_file::open(&locks.join(TURN))?;
+    turn.lock()?;
+    Ok(turn)
 }
 
 /// Removes the locks of the dead.
@@ -102,12 +103,12 @@ pub(crate) fn clear(locks: &Path) -> std::io::Result<()> {
 fn remove_if_dead(locks: &Path, path: &Path) -> std::io::Result<bool> {
     // One at a time: else the name could be another's by the time it is removed.
     let _turn = turn(locks)?;
-    let owner = match fs_err::File::options().write(true).open(path) {
+    let owner = match lock_file::open_existing(path) {
         Ok(owner) => owner,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
         Err(error) => return Err(error),
     };
-    match owner.file().try_lock() {
+    match owner.try_lock() {
         Ok(()) => fs_err::remove_file(path).map(|()| true),
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(error)) => Err(error),

@@ -8,6 +8,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::lock_file;
 use crate::processes::identity;
 use crate::processes::orphans::end_marked;
 use crate::store::StoreError;
@@ -82,8 +83,8 @@ fn is_safe(attempt: &Path, kept: &Path) -> bool {
 /// The lock of a folder whose engine is gone; none if the engine was killed while it removed the folder, which got its
 /// name after that file.
 fn abandoned(folder: &Path) -> Result<Option<File>, TryLockError> {
-    match fs_err::File::options().write(true).open(folder.join(OWNER)) {
-        Ok(owner) => owner.file().try_lock().map(|()| Some(owner.into_file())),
+    match lock_file::open_existing(&folder.join(OWNER)) {
+        Ok(owner) => owner.try_lock().map(|()| Some(owner)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(TryLockError::Error(error)),
     }

@@ -10,6 +10,7 @@ use std::sync::Mutex;
 use std::time::SystemTime;
 
 use crate::digest::Key;
+use crate::lock_file;
 use crate::store::lock;
 
 /// The name of the file that lists what a run uses.
@@ -26,7 +27,7 @@ pub(crate) struct Live {
 impl Live {
     /// Marks the run of a folder as one that goes on.
     pub(crate) fn begin(folder: &Path) -> io::Result<Self> {
-        let lock = fs_err::File::create(folder.join(LIVE))?.into_file();
+        let lock = lock_file::open(&folder.join(LIVE))?;
         lock.lock()?;
         Ok(Live { keys: Mutex::default(), _lock: lock })
     }

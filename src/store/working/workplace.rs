@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
+use crate::lock_file;
 use crate::store::local::files::FileInput;
 use crate::store::local::inventory;
 use crate::store::working::guard::{self, Guard};
@@ -39,7 +40,7 @@ impl Workplace {
     pub(crate) fn new(attempts: &Path, kept: PathBuf) -> Result<Self, StoreError> {
         let doing = StoreError::io("make a folder for stages");
         let new = tempfile::Builder::new().prefix(NEW).tempdir_in(attempts).map_err(&doing)?;
-        let lock = fs_err::File::create(new.path().join(OWNER)).map_err(&doing)?.into_file();
+        let lock = lock_file::open(&new.path().join(OWNER)).map_err(&doing)?;
         lock.lock().map_err(&doing)?;
         // Only now may others see it: a folder without a locked owner counts as left over.
         let name = new.path().file_name().unwrap_or_default().to_string_lossy();

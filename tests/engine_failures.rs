@@ -293,3 +293,21 @@ fn how_a_stage_failed_is_told_as_data_beside_the_words() {
         expected(json!({ "cause": "not_written", "output": "x" }), "it ended well but did not write its output `x`")
     );
 }
+
+#[test]
+fn an_output_is_the_file_or_the_folder_that_it_is_declared_to_be() {
+    let says = |script: &str, out: &str, expected: &str| {
+        let project = one(&format!("    run: [sh, -c, '{script}']\n    out: {out}\n"));
+        let outcome = run(&project, &[], if expected.is_empty() { 0 } else { 1 });
+        assert!(outcome.err.contains(expected), "{script} {out}: {}", outcome.err);
+    };
+    let no_folder = "its output `x` is declared as `inode/directory`, a folder, but a file came";
+    says("echo > {out.x}", "{ x: inode/directory }", no_folder);
+    says("echo > {out.x}", "{ x: { media: inode/directory, optional: true } }", no_folder);
+    let no_file = "its output `x` is declared as `text/csv; header=present`, a file, but a folder came";
+    says("mkdir {out.x}", "{ x: text/csv; header=present }", no_file);
+    says("mkdir {out.x}", "{ x: inode/directory }", "");
+    says("true", "{ x: { media: inode/directory, optional: true } }", "");
+    says(": > {out.x}", "{ x: text/plain }", "");
+    says("mkdir {out.x}", "{ x: }", "");
+}

@@ -73,3 +73,102 @@ fn no_stage_can_read_from_the_terminal() {
     let words = ["script", "--quiet", "--return", "--command", "\"$NNF\" run", "/dev/null"];
     assert_eq!(written(&project, started_by(&project, &words)), "none\n");
 }
+
+/// Runs a pipeline of one stage whose program is a file that a test makes, and says how it failed.
+fn failing(run: &str, make: &dyn Fn(&Project)) -> String {
+    let project = Project::new(&format!("stages:\n  a: {{ run: {run}, out: {{ x: text/plain }} }}\n"));
+    make(&project);
+    let outcome = project.nnf(&["run"]);
+    assert!(outcome.code == Some(1) || outcome.code == Some(2), "{outcome:?}");
+    assert!(!outcome.err.contains("os error") && !outcome.err.contains("PATH"), "{}", outcome.err);
+    outcome.err
+}
+
+#[test]
+fn what_does_not_start_is_told_with_what_is_wrong_and_what_to_do() {
+    use std::os::unix::fs::PermissionsExt;
+    let write = |text: &'static str, mode: u32| {
+        move |project: &Project| {
+            project.write("prog", text);
+            let path = project.path("prog");
+            fs_err::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+    };
+    type Case<'a> = (&'a str, &'a dyn Fn(&Project), &'a str);
+    let cases: [Case<'_>; 8] = [
+        ("closed", &write("#!/bin/sh\n", 0o644), "it may not be executed; `chmod +x ROOT/prog` allows it"),
+        ("CR LF", &write("#!/bin/sh\r\necho\r\n", 0o755), "ends as lines do on Windows (CR LF)"),
+        ("no #!", &write("echo > $1\n", 0o755), "begin it with a line such as `#!/bin/sh`"),
+        ("no reader", &write("#!/no/python3\n", 0o755), "names the interpreter `/no/python3`: there is no such file"),
+        ("alien", &write("\x7fELF\x02\x01\x01", 0o755), "built for another kind of machine"),
+        ("empty", &write("", 0o755), "its file is empty"),
+        ("folder", &|project| fs_err::create_dir(project.path("prog")).unwrap(), "it is a folder"),
+        (
+            "dangling",
+            &|project| fs_err::os::unix::fs::symlink("gone", project.path("prog")).unwrap(),
+            "it is a link to `gone`, which is not there",
+        ),
+    ];
+    for (what, make, expected) in cases {
+        let told = failing("[./prog, '{out.x}']", make);
+        assert!(told.contains(expected) && told.contains("prog"), "{what}: {told}");
+    }
+}
+
+#[test]
+fn a_program_of_a_pipeline_that_does_not_start_is_told_likewise() {
+    let project = Project::new("programs: { mine: ./prog }\nstages: { a: { use: mine.a } }\n");
+    project.write("prog", "#!/bin/sh\n");
+    let outcome = project.nnf(&["run"]);
+    assert_eq!(outcome.code, Some(2));
+    assert!(outcome.err.contains("it may not be executed; `chmod +x ROOT/prog` allows it"), "{}", outcome.err);
+}
+
+/// A program of the pipeline behind a wrapper: its fingerprint stands in a file that nobody lists.
+fn wrapped(run: &str) -> Project {
+    use std::os::unix::fs::PermissionsExt;
+    let project = Project::new("programs: { mine: ./wrap.sh }\nstages: { a: { use: mine.a } }\n");
+    project.write(
+        "wrap.sh",
+        format!(
+            r#"#!/bin/sh
+if [ "$1" = describe ]; then
+  echo '{{"contract":1,"program":"mine","version":"1","kinds":[{{"name":"mine.a","summary":"s","fingerprint":"'$(cat behind)'","outputs":[{{"name":"x","media":"text/plain","doc":"d"}}]}}]}}'
+else
+  {run}
+  out=$(sed -n 's/.*"x": "\(.*\)".*/\1/p' "$4")
+  cat behind > "$out"
+fi
+"#
+        ),
+    );
+    fs_err::set_permissions(project.path("wrap.sh"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    std::fs::File::open(project.path("wrap.sh")).unwrap().set_modified(long_ago).unwrap();
+    project.write("behind", "one");
+    project
+}
+
+#[test]
+fn what_is_behind_a_wrapper_is_asked_in_every_run() {
+    let project = wrapped("");
+    assert_eq!(project.nnf(&["run"]).code, Some(0));
+    // An answer is remembered only of what has not been changed for two seconds.
+    std::thread::sleep(std::time::Duration::from_millis(2100));
+    assert!(project.nnf(&["run"]).err.contains("0 ran, 1 fresh"));
+    project.write("behind", "two");
+    let again = project.nnf(&["run"]).err;
+    assert!(again.contains("a (code changed)"), "{again}");
+    assert_eq!(project.nnf(&["get", "a.x"]).out, "two");
+}
+
+#[test]
+fn a_program_that_becomes_another_as_it_runs_records_nothing() {
+    let project = wrapped("echo three > behind");
+    let outcome = project.nnf(&["run"]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    let told = "told another fingerprint of `mine.a` when it had ended than before it began, so nothing was recorded";
+    assert!(outcome.err.contains(told), "{}", outcome.err);
+    assert_eq!(fs_err::read_dir(project.path("artifacts/records/v1")).unwrap().count(), 0);
+    assert_eq!(project.nnf(&["run"]).code, Some(0));
+}

@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use nnf::executor::{Bounds, enter_sandbox};
+use nnf::executor::{Bounds, enter_sandbox, why_not_started};
 
 /// The first argument by which it is known.
 pub(crate) const WORD: &str = "__sandbox";
@@ -29,8 +29,10 @@ pub(crate) fn main(mut words: impl Iterator<Item = OsString>) -> ExitCode {
     let error = match confined {
         Err(error) => error.to_string(),
         Ok(()) => {
-            let error = Command::new(&program).args(words).exec();
-            format!("`{}` does not start: {error}", program.to_string_lossy())
+            let argv: Vec<OsString> = std::iter::once(program).chain(words).collect();
+            let error = Command::new(&argv[0]).args(&argv[1..]).exec();
+            let why = why_not_started(&argv, Path::new("."), &error);
+            format!("`{}` does not start: {why}", argv[0].to_string_lossy())
         }
     };
     let _ = writeln!(std::io::stderr(), "nnf: {error}");

@@ -14,7 +14,7 @@ pub enum ExecutorError {
     NotStarted {
         /// The program.
         program: String,
-        /// What the system said.
+        /// What is wrong, and what to do.
         why: String,
     },
     /// It runs and cannot be watched.

@@ -29,7 +29,7 @@ use crate::executor::{
 use crate::gpus::Gpus;
 use crate::machine::this_machine;
 use crate::processes::spawn::spawn;
-use crate::processes::{identity, orphans};
+use crate::processes::{culprit, identity, orphans};
 
 /// How often events, timeouts and stops are looked at.
 const TICK: Duration = Duration::from_millis(50);
@@ -153,7 +153,7 @@ impl Local {
         env.extend(share.variables.iter().map(|(name, value)| (name.into(), value.clone())));
         spawn(&words, &env, &command.folder, &log).map_err(|error| ExecutorError::NotStarted {
             program: program.to_string_lossy().into_owned(),
-            why: error.to_string(),
+            why: culprit::of_start(&command.argv, &command.folder, &error),
         })
     }
 

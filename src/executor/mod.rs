@@ -38,6 +38,12 @@ pub use sandbox::{Bounds, SandboxError, can_sandbox, enter_sandbox};
 pub(crate) use scripted::Scripted;
 pub use stop::Stop;
 
+/// Why a command line could not be started, after the system refused it.
+#[must_use]
+pub fn why_not_started(argv: &[std::ffi::OsString], folder: &std::path::Path, error: &std::io::Error) -> String {
+    crate::processes::culprit::of_start(argv, folder, error)
+}
+
 /// What an attempt tells while it runs.
 pub trait Watcher {
     /// The command was started, or handed to whoever will start it. Nothing of it may run before this was said, except

@@ -16,7 +16,7 @@ use crate::graph::{Graph, Instance};
 use crate::pipeline::files::Sights;
 use crate::pipeline::load::{LoadRequest, Loaded};
 use crate::pipeline::report::ReportEntry;
-use crate::programs::Listed;
+use crate::programs::{Listed, Offered, ProgramError, ask_all};
 use crate::yaml;
 
 /// Pipelines that are remembered; the ones that were not used for longest are forgotten.
@@ -92,10 +92,14 @@ pub fn recall(request: &LoadRequest<'_>) -> Option<Recalled> {
     let slot = slot(request);
     let mut body = fs_err::File::open(memory.folder.join(&slot)).ok()?;
     let (version, header) = read_header(&mut body)?;
-    let answers = |(listed, digest): &(Listed, Digest)| {
-        request.programs.describe(listed).is_ok_and(|offered| offered.digest() == *digest)
+    if header.source != memory.source(&text) || !header.sights.hold() {
+        return None;
+    }
+    let answers = ask_all(header.asked.iter().map(|(listed, _)| listed), request.programs);
+    let same = |(answer, (_, digest)): (Result<Offered, ProgramError>, &(Listed, Digest))| {
+        answer.is_ok_and(|offered| offered.digest() == *digest)
     };
-    if header.source != memory.source(&text) || !header.sights.hold() || !header.asked.iter().all(answers) {
+    if !answers.into_iter().zip(&header.asked).all(same) {
         return None;
     }
     Some(Recalled {

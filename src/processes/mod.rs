@@ -2,6 +2,7 @@
 //!
 //! It does not know stages, attempts or the store.
 
+pub(crate) mod culprit;
 pub(crate) mod identity;
 pub(crate) mod orphans;
 pub(crate) mod session;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use nnf_contract::{CONTRACT_VERSION, Program};
 
+use crate::processes::culprit;
 use crate::programs::ProgramError;
 
 /// Longest time that a program may take to describe itself.
@@ -19,7 +20,7 @@ const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_DESCRIPTION: u64 = 16 << 20;
 
 /// Runs `PROGRAM describe` in a clean environment.
-pub(super) fn ask(argv: &[String], root: &Path, path: &OsString) -> Result<Program, ProgramError> {
+pub(crate) fn ask(argv: &[String], root: &Path, path: &OsString) -> Result<Program, ProgramError> {
     let fail = |message: String| ProgramError { message, hint: None };
     let mut child = Command::new(&argv[0])
         .args(&argv[1..])
@@ -34,7 +35,10 @@ pub(super) fn ask(argv: &[String], root: &Path, path: &OsString) -> Result<Progr
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|e| fail(format!("`{}` does not start: {e}", argv[0])))?;
+        .map_err(|e| {
+            let words: Vec<OsString> = argv.iter().map(OsString::from).collect();
+            fail(format!("`{}` does not start: {}", argv[0], culprit::of_start(&words, root, &e)))
+        })?;
     let output = child.stdout.take().map(collect);
     let complaint = child.stderr.take().map(collect);
     let status = wait(&mut child)?;

@@ -6,7 +6,7 @@ use nnf_contract::Kind;
 
 use crate::diagnostic::Diagnostic;
 use crate::digest::Digest;
-use crate::programs::{Listed, Offered, ProgramResolver};
+use crate::programs::{Listed, Offered, ProgramResolver, ask_all};
 
 /// All kinds that the programs of a pipeline offer.
 #[derive(Debug, Default)]
@@ -19,12 +19,12 @@ impl Catalogue {
     /// Asks all programs, and adds what is wrong to `faults`.
     pub fn ask(listed: &[Listed], resolver: &dyn ProgramResolver, faults: &mut Vec<Diagnostic>) -> Self {
         let mut catalogue = Catalogue::default();
-        for program in listed {
+        for (program, answer) in listed.iter().zip(ask_all(listed, resolver)) {
             let at = |fault: Diagnostic| match &program.place {
                 Some(place) => fault.at(place),
                 None => fault,
             };
-            match resolver.describe(program) {
+            match answer {
                 Ok(offered) => {
                     for kind in &offered.program.kinds {
                         if let Some((owner, _)) = catalogue.offering(&kind.name) {

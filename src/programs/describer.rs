@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
+use crate::processes::culprit;
 use crate::programs::ask::ask;
 use crate::programs::code::code_digest;
 use crate::programs::memory::{recall, remember, stamps};
@@ -32,7 +33,8 @@ impl ProgramResolver for Describer {
         })?;
         let code = code_digest(&listed.code)?;
         let stamps = stamps(&program, listed)?;
-        let memory = self.memory.as_ref().map(|folder| {
+        // What is behind a script, an interpreter or a wrapper cannot be seen; it is asked each time.
+        let memory = self.memory.as_ref().filter(|_| can_be_seen_whole(&argv, &listed.code)).map(|folder| {
             let name = Digest::of(format!("{argv:?}{:?}", listed.root).as_bytes());
             folder.join(format!("{name}.json"))
         });
@@ -47,18 +49,51 @@ impl ProgramResolver for Describer {
     }
 }
 
+/// Whether the answer of a program rests on nothing but what can be looked at: one binary, or the files that the pipeline
+/// lists as its code.
+pub(crate) fn can_be_seen_whole(argv: &[String], code: &[PathBuf]) -> bool {
+    !code.is_empty() || matches!(argv, [program] if is_binary(Path::new(program)))
+}
+
+/// Whether a file is a program by itself, as linkers make them.
+fn is_binary(program: &Path) -> bool {
+    let mut head = [0; 4];
+    let read = fs_err::File::open(program).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut head));
+    read.is_ok() && (head == *b"\x7fELF" || matches!(u32::from_le_bytes(head), 0xfeed_facf | 0xbeba_feca))
+}
+
 impl Describer {
     /// A path with a slash begins at the root; a bare name is looked for beside the engine, then in `PATH`.
     fn locate(&self, listed: &Listed) -> Result<PathBuf, ProgramError> {
         let word = listed.words.first().map(String::as_str).unwrap_or_default();
         find_program(word, &listed.root, self.beside.as_deref(), &self.path).ok_or_else(|| ProgramError {
-            message: format!("there is no program `{word}`"),
+            message: match culprit::of_file(&listed.root.join(word)) {
+                Some(why) if word.contains('/') && listed.root.join(word).symlink_metadata().is_ok() => {
+                    format!("`{word}` is no program: {why}")
+                }
+                _ => format!("there is no program `{word}`"),
+            },
             hint: Some(match (&listed.place, word.contains('/')) {
                 (None, _) => "it comes with nnf: build the whole workspace, or run `make install`".into(),
                 (Some(_), true) => format!("relative paths begin at the root, {}", listed.root.display()),
                 (Some(_), false) => "it is neither beside nnf nor in PATH".into(),
             }),
         })
+    }
+}
+
+/// Why there is no executable that a word names.
+#[must_use]
+pub fn not_found(word: &str, root: &Path, path: &OsString) -> String {
+    if word.contains('/') {
+        let why = culprit::of_file(&root.join(word)).unwrap_or_else(|| "it cannot be executed".into());
+        return format!("`{word}` is no program: {why}");
+    }
+    let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute());
+    let there = folders.map(|folder| folder.join(word)).find(|path| path.is_file());
+    match there.as_ref().and_then(|path| Some((path, culprit::of_file(path)?))) {
+        Some((path, why)) => format!("there is no program `{word}` in PATH, but a file {}: {why}", path.display()),
+        None => format!("there is no program `{word}` in PATH"),
     }
 }
 

@@ -17,8 +17,10 @@ use serde::{Deserialize, Serialize};
 use crate::diagnostic::Place;
 use crate::digest::Digest;
 
+pub(crate) use ask::ask;
 pub use catalogue::Catalogue;
-pub use describer::{Describer, find_program};
+pub(crate) use describer::can_be_seen_whole;
+pub use describer::{Describer, find_program, not_found};
 
 /// Programs that a pipeline has when it lists none.
 pub const DEFAULT_PROGRAMS: [&str; 2] = ["nnf-data-prep", "nnf-stages"];
@@ -92,6 +94,18 @@ impl Offered {
     }
 }
 
+/// The answers of all programs, which are asked at once: to start one may take a while.
+pub(crate) fn ask_all<'a>(
+    listed: impl IntoIterator<Item = &'a Listed>,
+    resolver: &dyn ProgramResolver,
+) -> Vec<Result<Offered, ProgramError>> {
+    std::thread::scope(|scope| {
+        let asked: Vec<_> = listed.into_iter().map(|listed| scope.spawn(|| resolver.describe(listed))).collect();
+        let failed = || ProgramError { message: "nnf itself failed to ask it".into(), hint: None };
+        asked.into_iter().map(|asked| asked.join().unwrap_or_else(|_| Err(failed()))).collect()
+    })
+}
+
 /// Why a program could not describe itself.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -103,7 +117,7 @@ pub struct ProgramError {
 }
 
 /// Answers for programs. The real one is [`Describer`]; tests have tables.
-pub trait ProgramResolver {
+pub trait ProgramResolver: Sync {
     /// Finds a program and has it describe itself.
     ///
     /// # Errors

@@ -25,6 +25,23 @@ pub enum Cause {
         /// The output.
         output: String,
     },
+    /// It wrote a folder where a file was declared.
+    #[error(
+        "its output `{output}` is declared as `{media}`, a file, but a folder came; a folder is declared as \
+         `inode/directory`"
+    )]
+    Folder {
+        /// The output.
+        output: String,
+        /// What was declared.
+        media: String,
+    },
+    /// It wrote a file where a folder was declared.
+    #[error("its output `{output}` is declared as `inode/directory`, a folder, but a file came")]
+    File {
+        /// The output.
+        output: String,
+    },
     /// It wrote something that it does not declare.
     #[error("it wrote `{name}` into its output folder, which it does not declare under `out`")]
     Undeclared {
@@ -60,6 +77,25 @@ pub enum Cause {
     ProgramChanged {
         /// Its command.
         program: String,
+    },
+    /// Its program, asked again after its end, says that its code is another one.
+    #[error(
+        "its program (`{program}`) told another fingerprint of `{kind}` when it had ended than before it began, so nothing \
+         was recorded; run again"
+    )]
+    OtherFingerprint {
+        /// Its command.
+        program: String,
+        /// The kind.
+        kind: String,
+    },
+    /// Its program could not be asked again after its end.
+    #[error("its program (`{program}`) cannot be asked again, so nothing was recorded: {why}")]
+    NotAsked {
+        /// Its command.
+        program: String,
+        /// Why not.
+        why: String,
     },
     /// It measured a machine that is not the one of its key.
     #[error("the machine changed while it was measured, so nothing was recorded")]
@@ -113,7 +149,11 @@ impl Cause {
     pub fn fault(&self) -> Fault {
         match self {
             Cause::Command(ended) if ended.is_the_machines() => Fault::Machine,
-            Cause::Command(_) | Cause::NotWritten { .. } | Cause::Unfit { .. } => Fault::Stage,
+            Cause::Command(_)
+            | Cause::NotWritten { .. }
+            | Cause::Folder { .. }
+            | Cause::File { .. }
+            | Cause::Unfit { .. } => Fault::Stage,
             Cause::Store { .. } => Fault::Store,
             _ => Fault::Surroundings,
         }
@@ -154,7 +194,7 @@ fn ended(how: &Ended) -> String {
         Ended::OutOfMemory => "it took more memory than it may, and was ended; `needs: memory` asks for more".into(),
         Ended::NodeFailed => "the machine that it ran on failed".into(),
         Ended::Preempted => "it had to make room for other work".into(),
-        Ended::Paused => "it was stopped for a while as it measured, so nothing was recorded; run again".into(),
+        Ended::Paused => "it was stopped for a while as it measured, so nothing was recorded".into(),
         Ended::Cancelled => "somebody ended it past nnf".into(),
         Ended::Stopped => "it was stopped".into(),
         Ended::Unknown { why } => format!("its end is not known: {why}"),

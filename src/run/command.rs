@@ -10,6 +10,7 @@ use nnf_contract::{CONTRACT_VERSION, Labelled, Task, TaskInput};
 
 use crate::executor::Command;
 use crate::graph::{Piece, Source, Work};
+use crate::programs::not_found;
 use crate::record::Produced;
 use crate::store::{AttemptFolder, Checkpoint, HandedOut, StoreError};
 
@@ -154,7 +155,7 @@ impl Assignment<'_> {
         }
         let program = self.context.around.program(self.instance).ok_or_else(|| {
             let word = argv.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
-            Cause::Unready { text: format!("there is no program `{word}` in PATH") }
+            Cause::Unready { text: not_found(&word, self.context.around.root, self.context.around.path) }
         })?;
         if let Some(first) = argv.first_mut() {
             *first = program.into_os_string();

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::graph::{Graph, Instance, Work};
-use crate::programs::code;
+use crate::programs::{ask, can_be_seen_whole, code};
 
 use super::cause::Cause;
 use super::worker::{Assignment, Failure};
@@ -42,6 +42,25 @@ impl Assignment<'_> {
             return Ok(());
         }
         Err(Cause::ProgramChanged { program: program.join(" ") }.into())
+    }
+}
+
+impl Assignment<'_> {
+    /// Nor may a program tell another fingerprint by now of which more than its files decides.
+    pub(super) fn same_fingerprint(&self) -> Result<(), Failure> {
+        let Work::Kind { program, kind, fingerprint, files, .. } = &self.instance.work else { return Ok(()) };
+        if can_be_seen_whole(program, files) {
+            return Ok(());
+        }
+        let around = self.context.around;
+        let (program, kind) = (program.as_slice(), kind.as_str());
+        let told = ask(program, around.root, around.path)
+            .map_err(|error| Cause::NotAsked { program: program.join(" "), why: error.to_string() })?;
+        let told = told.kinds.iter().find(|told| told.name == kind).map(|told| &told.fingerprint);
+        if told == Some(fingerprint) {
+            return Ok(());
+        }
+        Err(Cause::OtherFingerprint { program: program.join(" "), kind: kind.to_owned() }.into())
     }
 }
 

@@ -16,6 +16,10 @@ use crate::store::{AttemptFolder, FileInput, HandedOut, Rescued, StoreError};
 use super::cause::Cause;
 use super::worker::{Assignment, Failure};
 
+/// The media type of a folder, and that of an output of which none was declared.
+const FOLDER: &str = "inode/directory";
+const UNDECLARED: &str = "application/octet-stream";
+
 impl Assignment<'_> {
     /// Nothing that the result rests on may have changed while the stage ran. What it took away of a person's files is put
     /// back.
@@ -99,13 +103,27 @@ impl Assignment<'_> {
         for (name, spec) in &self.instance.outputs {
             let path = folder.outputs().join(name);
             let produced = match fs_err::symlink_metadata(&path) {
-                Ok(_) => Produced::Artifact(self.context.store.ingest(&path, &spec.media)?),
+                Ok(meta) => Produced::Artifact({
+                    self.is_declared(name, &spec.media, &meta)?;
+                    self.context.store.ingest(&path, &spec.media)?
+                }),
                 Err(_) if spec.optional => Produced::Absent,
                 Err(_) => return Err(Cause::NotWritten { output: name.clone() }.into()),
             };
             outputs.insert(name.clone(), produced);
         }
         Ok(outputs)
+    }
+
+    /// Whether an output is what it was declared to be: a folder, or a file. No declaration says neither.
+    fn is_declared(&self, name: &str, media: &str, meta: &std::fs::Metadata) -> Result<(), Failure> {
+        let declared = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match declared.as_str() {
+            FOLDER if meta.is_file() => Err(Cause::File { output: name.to_owned() }.into()),
+            FOLDER | UNDECLARED => Ok(()),
+            _ if meta.is_dir() => Err(Cause::Folder { output: name.to_owned(), media: media.to_owned() }.into()),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn record(

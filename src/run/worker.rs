@@ -280,7 +280,7 @@ impl Assignment<'_> {
             }
             // That its input was altered explains more than how it ended.
             Some(failure) => return Err(same.err().unwrap_or(failure)),
-            None => same?,
+            None => same.and_then(|()| self.same_fingerprint())?,
         }
         let outputs = self.outputs(&folder)?;
         let total = seconds + checkpoint.as_ref().map_or(0.0, Checkpoint::seconds);

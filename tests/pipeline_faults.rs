@@ -258,7 +258,7 @@ fn stages_that_are_not_in_the_pipeline() {
 
     2 faults; nothing was run
     error: stage `train` has several instances
-    hint: name one: train[net=r], train[net=v]
+    hint: name one: 'train[net=r]', 'train[net=v]'
 
     error: stage `train[net=r]` has no output `z`
     hint: it has: y

@@ -184,3 +184,27 @@ fn a_placeholder_has_an_escape() {
         outcome.err
     );
 }
+
+#[test]
+fn nothing_is_written_as_nothing() {
+    let project = project("{ e: , n: ~ }", "'<${params.e}>', '<${params.n}>', ~, null, '<{with.m}>'");
+    let pipeline = fs_err::read_to_string(project.path("pipeline.yaml")).unwrap();
+    project.write("pipeline.yaml", format!("{pipeline}    with: {{ m: }}\n    env: {{ X: , Y: ~ }}\n"));
+    assert_eq!(said(&project, &[]), "<>\n<~>\n~\nnull\n<null>\n");
+    let record = fs_err::read_dir(project.path("artifacts/records/v1")).unwrap().next().unwrap().unwrap().path();
+    let record = fs_err::read_dir(record).unwrap().next().unwrap().unwrap().path();
+    let record: serde_json::Value = serde_json::from_slice(&fs_err::read(record).unwrap()).unwrap();
+    let text = record["document"].as_str().unwrap();
+    assert!(text.contains(r#""with":{"m":null}"#), "{text}");
+    assert!(text.contains(r#""env":{"X":"","Y":"~"}"#), "{text}");
+}
+
+#[test]
+fn a_mark_without_a_value_and_quotes_on_two_lines_are_refused() {
+    let project = project("{ x: &s }", "'<${params.x}>'");
+    let outcome = refused(&project, &[]);
+    assert!(outcome.err.contains("a mark with `&`, and nothing that it marks"), "{outcome:?}");
+    let project = self::project("{ x: 1 }", "'<${params.x}>'");
+    let outcome = refused(&project, &["--set", "params.x=\"a\nb\""]);
+    assert!(outcome.err.contains("YAML would make one line of these"), "{outcome:?}");
+}

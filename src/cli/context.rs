@@ -15,6 +15,7 @@ use nnf::machine;
 use nnf::pipeline::{LoadRequest, Loaded, Memory, Recalled, load, recall, whereabouts};
 use nnf::plan::Surroundings;
 use nnf::programs::Describer;
+use nnf::shell;
 use nnf::store::{Owner, RemoteOptions, Store, StoreOptions};
 
 use crate::cli::common::Common;
@@ -139,7 +140,7 @@ impl Context {
             [] => Err(Failure::Wrong(vec![self.no_stage(word)])),
             [one] => Ok(*one),
             several => {
-                let names: Vec<&str> = several.iter().map(|id| self.loaded.graph.get(*id).name.as_str()).collect();
+                let names: Vec<_> = several.iter().map(|id| shell::word(&self.loaded.graph.get(*id).name)).collect();
                 Err(Failure::wrong_with_hint(
                     format!("stage `{word}` has several instances"),
                     format!("name one: {}", names.join(", ")),

@@ -56,6 +56,10 @@ fn value_of(path: &str, text: &str, all: &Place) -> Result<yaml::Node, Vec<Diagn
             _ => Ok(node),
         };
     }
+    if text.starts_with(['"', '\'']) && text.contains(['\n', '\r']) {
+        let fault = Diagnostic::new("YAML would make one line of these").at(all);
+        return Err(vec![fault.hint(hint())]);
+    }
     let node =
         yaml::parse(source).map_err(|faults| faults.into_iter().map(|fault| fault.hint(hint())).collect::<Vec<_>>())?;
     let rest = &text[node.place.end..];

@@ -6,7 +6,8 @@ use std::borrow::Cow;
 #[must_use]
 pub fn word(text: &str) -> Cow<'_, str> {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':' | '=' | ',' | '+' | '@' | '%');
-    match !text.is_empty() && text.chars().all(plain) {
+    // zsh looks for a program behind `=`.
+    match !text.is_empty() && text.chars().all(plain) && !text.starts_with('=') {
         true => Cow::Borrowed(text),
         false => Cow::Owned(format!("'{}'", text.replace('\'', "'\\''"))),
     }
@@ -25,5 +26,6 @@ mod tests {
         assert_eq!(word("sweep[device=a]"), "'sweep[device=a]'");
         assert_eq!(word("it's"), r"'it'\''s'");
         assert_eq!(word(""), "''");
+        assert_eq!(word("=ls"), "'=ls'");
     }
 }

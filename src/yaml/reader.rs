@@ -135,16 +135,22 @@ impl Reader<'_> {
         let (value, anchor, size) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let tag = tag.as_deref().map(full);
+                // The library puts a tilde where nothing stands.
+                let text = if place.start == place.end { "" } else { &*text };
+                if anchor != 0 && tag.is_none() && place.start == place.end {
+                    let fault = Diagnostic::new("a mark with `&`, and nothing that it marks").at(&place);
+                    self.faults.push(fault.hint("quote it if it is text that begins with `&`"));
+                }
                 let read = match &tag {
-                    Some(tag) => tagged_scalar(&text, tag),
-                    None if matches!(style, ScalarStyle::Plain) => plain_scalar(&text),
-                    None => Ok(Value::Text(text.clone().into_owned())),
+                    Some(tag) => tagged_scalar(text, tag),
+                    None if matches!(style, ScalarStyle::Plain) => plain_scalar(text),
+                    None => Ok(Value::Text(text.to_owned())),
                 };
                 let value = read.unwrap_or_else(|fault| {
-                    self.faults.push(explain(&fault, &text).at(&place));
-                    Value::Text(text.clone().into_owned())
+                    self.faults.push(explain(&fault, text).at(&place));
+                    Value::Text(text.to_owned())
                 });
-                literal = literal_of(&value, &text);
+                literal = literal_of(&value, text);
                 (value, anchor, 1)
             }
             Event::Alias(id) => return self.alias(id, place),

@@ -134,7 +134,11 @@ impl Maker<'_, '_> {
 /// A parameter of a command: a number is the text that stands in the file. In a list only where the command takes the
 /// list apart, since the key holds lists as they are.
 fn as_command_sees(node: &Node, name: &str, run: Option<&Node>) -> Value {
-    let scalar = |node: &Node| node.literal.as_deref().map_or_else(|| node.to_json(), Value::from);
+    let scalar = |node: &Node| match (&node.value, node.literal.as_deref()) {
+        // However nothing is written, the key holds it as nothing.
+        (yaml::Value::Null, _) | (_, None) => node.to_json(),
+        (_, Some(literal)) => Value::from(literal),
+    };
     let placeholder = format!("{{with.{name}}}");
     let takes_apart = |word: &Node| word.text().is_some_and(|text| text.contains(&placeholder));
     match (&node.value, run.map(|run| &run.value)) {

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Key};
+use crate::shell;
 use crate::store::keeping::needs;
 use crate::store::local::blob::write_atomically;
 use crate::store::local::{index, inventory};
@@ -112,9 +113,9 @@ impl Store {
             };
             let lost = |digest: &Digest| !self.blobs.path(digest).exists();
             if !elsewhere.contains(key) && needs::content(&self.blobs, &record).iter().any(lost) {
-                let why = format!(
-                    "content of `{instance}` is missing; `nnf run --force {instance} {instance}` makes it again"
-                );
+                let stage = shell::word(instance);
+                let why =
+                    format!("content of `{instance}` is missing; `nnf run --force {stage} {stage}` makes it again");
                 return Err(bad(&pin.name, why));
             }
         }

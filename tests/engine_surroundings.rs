@@ -87,7 +87,7 @@ fn an_input_that_is_changed_while_it_is_read_leaves_no_record() {
         let project = Project::new(&format!(
             "stages:
   a:
-    run: [sh, -c, 'cat {{in.words}}/* > {{out.x}}; cd \"$0\"; {change}', '${{params.here}}']
+    run: [sh, -c, 'cat {{in.words}}/* > {{out.x}}; {change}']
     in: {{ words: 'file:data' }}
     out: {{ x: text/plain }}
 "

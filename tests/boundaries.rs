@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use cargo_metadata::{DependencyKind, MetadataCommand};
-
 /// What no machine-learning crate may name.
 const FAR_FROM_ENGINE: &[&str] = &["nnf", "tokio", "object_store", "petgraph", "tracing-subscriber", "anyhow"];
 
@@ -36,6 +34,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
         &["nnf-contract", "nnf-fingerprint"],
         &["nnf", "tch", "torch-sys", "tokio", "object_store", "petgraph"],
     ),
+    ("nnf-test-s3", &[], &["nnf", "tch", "torch-sys", "polars"]),
     (
         "nnf-stages",
         &[
@@ -95,12 +94,16 @@ const ROOMS: &[(&str, &[&str])] =
     &[("local", &[]), ("working", &["local"]), ("remote", &["local"]), ("keeping", &["local", "working", "remote"])];
 
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
-    let metadata = MetadataCommand::new().no_deps().exec().expect("cargo metadata");
-    let named = |package: &cargo_metadata::Package| {
-        let real = package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development);
-        real.map(|d| d.name.clone()).collect()
+    let mut command = std::process::Command::new(env!("CARGO"));
+    let output = command.args(["metadata", "--no-deps", "--format-version", "1"]).output().expect("cargo metadata");
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("cargo metadata");
+    let name = |value: &serde_json::Value| value["name"].as_str().expect("a name").to_owned();
+    let list = |value: &serde_json::Value| value.as_array().expect("a list").clone();
+    // `kind` is null, or `build` or `dev`.
+    let named = |package: &serde_json::Value| {
+        list(&package["dependencies"]).iter().filter(|dependency| dependency["kind"] != "dev").map(name).collect()
     };
-    metadata.packages.iter().map(|package| (package.name.to_string(), named(package))).collect()
+    list(&metadata["packages"]).iter().map(|package| (name(package), named(package))).collect()
 }
 
 #[test]
@@ -213,4 +216,33 @@ fn the_engine_links_no_machine_learning() {
     for name in ["libtorch", "libc10", "polars", "libcuda", "libgomp"] {
         assert!(!libraries.contains(name), "nnf links {name}:\n{libraries}");
     }
+}
+
+/// `make demo` builds the programs alone, and `make test` all the rest. Were a package to have other features there, it and
+/// all that stands on it would be compiled twice.
+#[test]
+fn programs_are_built_from_the_same_packages_as_tests() {
+    let packages = |edges: &str| -> BTreeSet<String> {
+        let mut command = std::process::Command::new(env!("CARGO"));
+        command.args([
+            "tree",
+            "--offline",
+            "--locked",
+            "--workspace",
+            "--prefix",
+            "none",
+            "-e",
+            edges,
+            "-f",
+            "{p} {f}",
+        ]);
+        let output = command.output().expect("cargo tree");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+        lines.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect()
+    };
+    let (programs, tests) = (packages("normal,build"), packages("normal,build,dev"));
+    assert!(programs.len() > 100, "packages were listed");
+    let twice: Vec<&String> = programs.difference(&tests).collect();
+    assert!(twice.is_empty(), "compiled twice: {twice:#?}\nname the features where programs are built too");
 }

@@ -18,11 +18,7 @@ use nnf::store::{RemoteOptions, Store, StoreOptions, UPLOADS};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::{ObjectStore, PutMode, PutOptions, PutPayload};
 
-use crate::s3::S3;
-
-#[path = "../support/s3.rs"]
-#[expect(dead_code, reason = "it need not misbehave here")]
-mod s3;
+use nnf_test_s3::S3;
 
 const FILES: usize = 1_000;
 const BYTES: usize = 1_024;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use crate::machine::{Machine, files};
-use crate::s3::S3;
 use crate::support::Project;
+use nnf_test_s3::S3;
 
 const PIPELINE: &str = "params: { n: 1 }
 stages:

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::machine::{Machine, did};
-use crate::s3::{S3, Trouble};
+use nnf_test_s3::{S3, Trouble};
 
 const PIPELINE: &str = "params: { tail: end }
 stages:
@@ -40,7 +40,7 @@ fn bytes_that_are_wrong_once_are_fetched_again() {
     here.run(&[]);
     there.run(&[]);
     server.trouble("GET", "/blobs/", Trouble::Spoil, 1);
-    server.asked();
+    let _ = server.asked();
     assert_eq!(there.ok(&["get", "use.y"]), "9999\nend\n");
     assert_eq!(server.asked().len(), 2, "twice");
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use crate::machine::Machine;
-use crate::s3::S3;
+use nnf_test_s3::S3;
 
 /// Bytes of the output, unless `NNF_TEST_LARGE` says otherwise.
 const SIZE: u64 = 512 << 20;

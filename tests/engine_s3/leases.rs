@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::machine::{Machine, did};
-use crate::s3::{S3, Trouble};
 use crate::support::Outcome;
+use nnf_test_s3::{S3, Trouble};
 
 /// Stages that leave a line in a file outside for each time they run, and take their time.
 fn counted(count: &Path, seconds: f64) -> String {

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value as Json;
 
-use crate::s3::S3;
 use crate::support::{Outcome, Project};
+use nnf_test_s3::S3;
 
 /// A machine.
 pub(crate) struct Machine {
@@ -91,16 +91,4 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
         paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect();
     files.sort();
     files
-}
-
-impl S3 {
-    /// Forgets what it was asked, and returns it.
-    pub(crate) fn asked(&self) -> Vec<String> {
-        std::mem::take(&mut *self.shared.calls.lock().unwrap())
-    }
-
-    /// The objects in a folder of the store.
-    pub(crate) fn objects(&self, folder: &str) -> Vec<PathBuf> {
-        files(&self.file("store").join(folder))
-    }
 }

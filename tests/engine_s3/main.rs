@@ -8,8 +8,6 @@ mod large;
 mod leases;
 mod machine;
 mod moving;
-#[path = "../support/s3.rs"]
-mod s3;
 mod secrets;
 mod sharing;
 #[path = "../support/mod.rs"]

@@ -1,8 +1,8 @@
 //! `--offline`, `nnf push` and `nnf pull`.
 
 use crate::machine::Machine;
-use crate::s3::{S3, Trouble};
 use crate::sharing::layers;
+use nnf_test_s3::{S3, Trouble};
 
 #[test]
 fn an_offline_run_asks_nobody_and_push_makes_up_for_it() {
@@ -23,7 +23,7 @@ fn an_offline_run_asks_nobody_and_push_makes_up_for_it() {
     assert_eq!((again.ran.len(), again.err.as_str()), (0, ""), "nothing is left");
     assert_eq!(here.ok(&["push"]), "sent 0 results: 0 files, 0 B; 12 there already (s3://bucket/store)\n");
     let there = Machine::new(&server, &layers());
-    server.asked();
+    let _ = server.asked();
     assert_eq!(there.run(&[]).ran.len(), 0);
     assert_eq!(server.asked().len(), 1, "push leaves a head too");
 }
@@ -57,7 +57,7 @@ fn pull_fetches_what_is_named_and_push_and_pull_say_what_has_no_result() {
     assert!(pulled.starts_with("fetched 1 result: 1 file, "), "{pulled}");
     assert_eq!(there.blobs(), 1);
     assert!(there.ok(&["pull", "s1_1", "s0_1"]).starts_with("fetched 1 result: 2 files, "), "its log too");
-    server.asked();
+    let _ = server.asked();
     assert_eq!(there.ok(&["get", "s1_1.x", "--offline"]), "leaf 1\nleaf 2\n1 1\n");
     assert_eq!(server.asked(), [""; 0]);
 }

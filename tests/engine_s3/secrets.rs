@@ -1,7 +1,7 @@
 //! Credentials come from the environment, and go nowhere.
 
 use crate::machine::{Machine, files};
-use crate::s3::{S3, SECRET, Trouble};
+use nnf_test_s3::{S3, SECRET, Trouble};
 
 const PIPELINE: &str = "stages:
   look: { run: [sh, -c, 'env > {out.x}; env'], out: { x: text/plain } }

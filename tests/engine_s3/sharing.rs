@@ -1,7 +1,7 @@
 //! Two machines that share a store: what one made the other one has, and asks for as little as can be.
 
 use crate::machine::Machine;
-use crate::s3::S3;
+use nnf_test_s3::S3;
 
 /// Four layers of three stages; each reads two of the layer below.
 pub(crate) fn layers() -> String {
@@ -27,7 +27,7 @@ fn the_second_machine_runs_nothing_and_asks_once() {
     assert_eq!(here.run(&[]).ran.len(), 12);
     assert_eq!(server.objects("records").len(), 12);
     assert_eq!(server.objects("leases").len(), 0, "all leases were given back");
-    server.asked();
+    let _ = server.asked();
     let there = Machine::new(&server, &layers());
     let second = there.run(&[]);
     assert_eq!((second.ran.len(), there.blobs()), (0, 0));
@@ -50,7 +50,7 @@ fn without_the_head_each_record_is_asked_for_and_a_wrong_head_is_no_harm() {
     let head = server.file("store/heads/v1/pipeline.jsonl");
     for text in ["", "no head\n{}\n\u{fffd}"] {
         fs_err::write(&head, text).unwrap();
-        server.asked();
+        let _ = server.asked();
         let there = Machine::new(&server, &layers());
         assert_eq!(there.run(&[]).ran.len(), 0);
         let gets = server.asked().iter().filter(|call| call.starts_with("GET /bucket/store/records/")).count();

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::azurite::Azurite;
-use super::s3::S3;
 use super::strict::Strict;
 use crate::store::{ObjectRemote, Remote, RemoteOptions, StoreError};
+use nnf_test_s3::S3;
 
 struct Suite<'a> {
     remote: &'a dyn Remote,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::s3::{ID, S3, SECRET, Trouble};
 use crate::store::{ObjectRemote, Remote, RemoteOptions, StoreError};
+use nnf_test_s3::{ID, S3, SECRET, Trouble};
 
 /// A store that gives up soon.
 fn open(server: &S3) -> ObjectRemote {

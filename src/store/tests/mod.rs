@@ -8,8 +8,6 @@ mod conformance;
 mod far_away;
 mod fuzz;
 mod keeping;
-#[path = "../../../tests/support/s3.rs"]
-mod s3;
 mod sharing;
 mod strict;
 mod together;

@@ -3,9 +3,11 @@
 //! Behind it is the server of the crate `s3s-fs`, which looks whether an object is there and then writes it; one request
 //! at a time is let through to each object, so that creating one is atomic as it is in real services.
 
+#![expect(clippy::unwrap_used, reason = "a server of tests")]
+
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -19,23 +21,27 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use s3s::service::{S3Service, S3ServiceBuilder};
 
-/// The credentials that the server asks for. The second one must turn up nowhere.
-pub(crate) const ID: &str = "the-access-key-id";
-pub(crate) const SECRET: &str = "hush-hush-this-is-secret";
+/// The name of the credentials that the server asks for.
+pub const ID: &str = "the-access-key-id";
+/// The secret one of the credentials, which must turn up nowhere.
+pub const SECRET: &str = "hush-hush-this-is-secret";
 
 /// A server with an empty bucket `bucket`; gone when dropped.
-pub(crate) struct S3 {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) address: String,
+pub struct S3 {
+    /// What it knows of itself.
+    pub shared: Arc<Shared>,
+    /// Host and port.
+    pub address: String,
     _runtime: tokio::runtime::Runtime,
 }
 
 /// What the server knows of itself.
-pub(crate) struct Shared {
-    pub(crate) folder: tempfile::TempDir,
+pub struct Shared {
+    /// The bucket's disk.
+    pub folder: tempfile::TempDir,
     service: S3Service,
     /// Method and path of every request, in order.
-    pub(crate) calls: Mutex<Vec<String>>,
+    pub calls: Mutex<Vec<String>>,
     faults: Mutex<Vec<Fault>>,
     /// One request at a time for each object.
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
@@ -43,7 +49,7 @@ pub(crate) struct Shared {
 
 /// How the server misbehaves.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Trouble {
+pub enum Trouble {
     /// Answers with this status, and does nothing.
     Status(u16),
     /// Answers that there is no such bucket.
@@ -70,7 +76,9 @@ struct Fault {
 type Answer = Response<UnsyncBoxBody<Bytes, std::io::Error>>;
 
 impl S3 {
-    pub(crate) fn start() -> Self {
+    /// Starts a server.
+    #[must_use]
+    pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs_err::create_dir(folder.path().join("bucket")).unwrap();
         let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder.path()).unwrap());
@@ -91,12 +99,14 @@ impl S3 {
     }
 
     /// The URL of a store in the bucket.
-    pub(crate) fn url(&self, prefix: &str) -> String {
+    #[must_use]
+    pub fn url(&self, prefix: &str) -> String {
         format!("s3://bucket/{prefix}")
     }
 
     /// The variables that lead to the server.
-    pub(crate) fn settings(&self) -> BTreeMap<String, String> {
+    #[must_use]
+    pub fn settings(&self) -> BTreeMap<String, String> {
         let settings = [
             ("AWS_ENDPOINT", format!("http://{}", self.address)),
             ("AWS_ALLOW_HTTP", "true".into()),
@@ -108,14 +118,37 @@ impl S3 {
     }
 
     /// The next requests of this kind, whose path contains this, get into trouble.
-    pub(crate) fn trouble(&self, method: &'static str, path: &str, trouble: Trouble, times: usize) {
+    pub fn trouble(&self, method: &'static str, path: &str, trouble: Trouble, times: usize) {
         self.shared.faults.lock().unwrap().push(Fault { method, path: path.to_owned(), trouble, times });
     }
 
+    /// Forgets what it was asked, and returns it.
+    #[must_use]
+    pub fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut *self.shared.calls.lock().unwrap())
+    }
+
+    /// The objects in a folder of the store `store`, sorted.
+    #[must_use]
+    pub fn objects(&self, folder: &str) -> Vec<PathBuf> {
+        files(&self.file("store").join(folder))
+    }
+
     /// Where an object of the bucket lies on this disk.
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
         self.shared.folder.path().join("bucket").join(name)
     }
+}
+
+/// All files in a folder, sorted.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs_err::read_dir(folder) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> =
+        paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect();
+    files.sort();
+    files
 }
 
 async fn serve(listener: tokio::net::TcpListener, shared: Arc<Shared>) {

@@ -172,3 +172,39 @@ fn a_program_that_becomes_another_as_it_runs_records_nothing() {
     assert_eq!(fs_err::read_dir(project.path("artifacts/records/v1")).unwrap().count(), 0);
     assert_eq!(project.nnf(&["run"]).code, Some(0));
 }
+
+#[test]
+fn a_bad_answer_of_a_program_is_told_and_ends_what_it_left() {
+    let kinds = r#"{"contract":1,"program":"m","version":"1","kinds":[{"name":"mine.a","summary":"s","fingerprint":"1","outputs":[]}]}"#;
+    let cases = [
+        (format!("echo '{}'", &kinds[..60]), "`describe` printed no description: "),
+        ("echo hello".to_owned(), "`describe` printed no description: "),
+        ("exit 0".to_owned(), "`describe` printed no description: "),
+        (
+            "echo first >&2; echo 'no module named x' >&2; exit 4".to_owned(),
+            "`describe` failed (exit status: 4): no module named x",
+        ),
+        ("kill -9 $$".to_owned(), "`describe` failed (signal: 9 (SIGKILL)): it said nothing"),
+        ("yes".to_owned(), "`describe` printed more than 16 MiB"),
+        (format!("echo '{kinds}'; echo {{}}"), "`describe` printed no description: "),
+        (format!("echo '{}'", kinds.replace("\"1\",\"outputs", "\"\",\"outputs")), "has no fingerprint"),
+    ];
+    for (script, expected) in cases {
+        let project = Project::new(
+            "programs: { mine: { run: [sh, kinds.sh], code: [kinds.sh] } }\nstages: { a: { use: mine.a } }\n",
+        );
+        project.write("kinds.sh", format!("{script}\n"));
+        let outcome = project.nnf(&["plan"]);
+        assert_eq!(outcome.code, Some(2), "{script}: {outcome:?}");
+        assert!(outcome.err.contains(expected), "{script}: {}", outcome.err);
+    }
+    // What it leaves running has its output still, and is not waited for.
+    let project =
+        Project::new("programs: { mine: { run: [sh, kinds.sh], code: [kinds.sh] } }\nstages: { a: { use: mine.a } }\n");
+    project.write("kinds.sh", format!("sleep 600 & echo $! > left; echo more >&2; echo '{kinds}'\n"));
+    let outcome = project.nnf(&["show"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let left = fs_err::read_to_string(project.path("left")).unwrap();
+    let state = fs_err::read_to_string(format!("/proc/{}/stat", left.trim()));
+    assert!(state.is_err() || state.is_ok_and(|text| text.contains(") Z")), "it is gone");
+}

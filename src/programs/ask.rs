@@ -4,12 +4,14 @@
 
 use std::ffi::OsString;
 use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use nnf_contract::{CONTRACT_VERSION, Program};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::processes::culprit;
 use crate::programs::ProgramError;
@@ -34,6 +36,7 @@ pub(crate) fn ask(argv: &[String], root: &Path, path: &OsString) -> Result<Progr
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        .process_group(0)
         .spawn()
         .map_err(|e| {
             let words: Vec<OsString> = argv.iter().map(OsString::from).collect();
@@ -41,9 +44,18 @@ pub(crate) fn ask(argv: &[String], root: &Path, path: &OsString) -> Result<Progr
         })?;
     let output = child.stdout.take().map(collect);
     let complaint = child.stderr.take().map(collect);
-    let status = wait(&mut child)?;
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let status = wait(&mut child);
+    // What it left running would keep its output open, and has no business beyond it.
+    if let Some(group) = group {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    let status = status?;
     let text = |reader: Option<JoinHandle<Vec<u8>>>| reader.and_then(|reader| reader.join().ok()).unwrap_or_default();
     let (output, complaint) = (text(output), text(complaint));
+    if output.len() as u64 == MAX_DESCRIPTION {
+        return Err(fail(format!("`describe` printed more than {} MiB", MAX_DESCRIPTION >> 20)));
+    }
     if !status.success() {
         let complaint = String::from_utf8_lossy(&complaint);
         let last = complaint.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");

@@ -15,10 +15,10 @@ use crate::plan::{PlanError, Status, Surroundings};
 use crate::record::Produced;
 use crate::store::{AttemptFolder, Difference, Known, Store, StoreError, first_difference};
 
-use super::Interrupter;
+use super::assignment::{Assignment, Context};
+use super::message::{Interrupter, Message, Outcome};
 use super::programs::Programs;
 use super::verdict::{Audited, OutputDifference, Verdict, surroundings};
-use super::worker::{Assignment, Context, Message, Outcome};
 use super::workers::Workers;
 
 /// How to audit.

@@ -11,7 +11,7 @@ use crate::executor::Bounds;
 use crate::graph::{Source, Strict};
 use crate::store::{AttemptFolder, Checkpoint, FileInput, StoreError};
 
-use super::worker::{Assignment, Failure};
+use super::assignment::{Assignment, Failure};
 
 impl Assignment<'_> {
     pub(super) fn bounds(

@@ -14,9 +14,9 @@ use crate::programs::not_found;
 use crate::record::Produced;
 use crate::store::{AttemptFolder, Checkpoint, HandedOut, StoreError};
 
+use super::assignment::{Assignment, Failure};
 use super::cause::Cause;
 use super::words::Fillings;
-use super::worker::{Assignment, Failure};
 
 impl Assignment<'_> {
     /// Puts all inputs where the stage can read them.

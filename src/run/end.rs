@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::store::{RunFolder, RunSummary};
 
-use super::{RunEvent, Stage, State, Summary};
+use super::event::{RunEvent, Summary};
+use super::state::State;
+use super::states::Stage;
 
 impl State<'_> {
     /// Publishes what is there, waits for the remote tier, and sums up.

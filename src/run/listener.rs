@@ -9,7 +9,8 @@ use nnf_contract::Event;
 use crate::executor::{Handle, Watcher};
 use crate::store::AttemptFolder;
 
-use super::worker::{Assignment, Message};
+use super::assignment::Assignment;
+use super::message::Message;
 
 /// Most metrics of a record, and the longest of their names: a stage that makes up names without end is cut off.
 const MOST_METRICS: usize = 10_000;
@@ -37,7 +38,12 @@ impl<'a> Listener<'a> {
 
 impl Watcher for Listener<'_> {
     fn began(&mut self, handle: &Handle) {
-        if let Err(error) = self.folder.note_process(&handle.id) {
+        // After a crash only an id of this machine may look like one.
+        let note = match handle.executor.as_str() {
+            "local" => handle.id.clone(),
+            other => format!("{other} {}", handle.id),
+        };
+        if let Err(error) = self.folder.note_process(&note) {
             tracing::warn!("{error}");
         }
     }

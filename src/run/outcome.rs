@@ -10,8 +10,10 @@ use crate::store::Known;
 use crate::why::Reason;
 
 use super::cause::{Cause, Fault};
-use super::worker::{Message, Outcome};
-use super::{Ran, RunEvent, Stage, State};
+use super::event::{Ran, RunEvent};
+use super::message::{Message, Outcome};
+use super::state::State;
+use super::states::Stage;
 
 /// How often in a run a result is made again whose content has gone.
 const MOST_REMADE: u32 = 5;
@@ -198,8 +200,10 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::super::worker::{Assignment, Context};
-    use super::super::{Programs, Reporter, RunOptions};
+    use super::super::assignment::{Assignment, Context};
+    use super::super::event::Reporter;
+    use super::super::programs::Programs;
+    use super::super::state::RunOptions;
     use super::*;
     use crate::executor::{ExecutorError, Scripted, Stop};
     use crate::pipeline::{LoadRequest, load};

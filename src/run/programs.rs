@@ -4,6 +4,7 @@
 //! know what fingerprints are made from.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,6 @@ use crate::graph::{Graph, Instance, Work};
 use crate::programs::{ask, can_be_seen_whole, code};
 
 use super::cause::Cause;
-use super::worker::{Assignment, Failure};
 
 /// What a file looks like: path, inode, length, and when its content and anything else of it was changed.
 type Seen = (PathBuf, u64, u64, (i64, i64), (i64, i64));
@@ -31,36 +31,30 @@ impl<'a> Programs<'a> {
         }
         Programs { root, seen }
     }
-}
 
-impl Assignment<'_> {
-    /// The program must be the one that told the fingerprint under which its results are recorded.
-    pub(super) fn same_program(&self) -> Result<(), Failure> {
-        let Some((program, files)) = made_of(self.instance) else { return Ok(()) };
-        let programs = self.context.programs;
-        if programs.seen.get(&(program, files)) == Some(&look(programs.root, program, files)) {
+    /// The program of an instance must be the one that told the fingerprint under which its results are recorded.
+    pub(super) fn are_unchanged(&self, instance: &Instance) -> Result<(), Cause> {
+        let Some((program, files)) = made_of(instance) else { return Ok(()) };
+        if self.seen.get(&(program, files)) == Some(&look(self.root, program, files)) {
             return Ok(());
         }
-        Err(Cause::ProgramChanged { program: program.join(" ") }.into())
+        Err(Cause::ProgramChanged { program: program.join(" ") })
     }
-}
 
-impl Assignment<'_> {
-    /// Nor may a program tell another fingerprint by now of which more than its files decides.
-    pub(super) fn same_fingerprint(&self) -> Result<(), Failure> {
-        let Work::Kind { program, kind, fingerprint, files, .. } = &self.instance.work else { return Ok(()) };
+    /// Nor may it tell another fingerprint by now, where more than its files decides about that.
+    pub(super) fn still_tells(&self, instance: &Instance, path: &OsString) -> Result<(), Cause> {
+        let Work::Kind { program, kind, fingerprint, files, .. } = &instance.work else { return Ok(()) };
         if can_be_seen_whole(program, files) {
             return Ok(());
         }
-        let around = self.context.around;
         let (program, kind) = (program.as_slice(), kind.as_str());
-        let told = ask(program, around.root, around.path)
+        let told = ask(program, self.root, path)
             .map_err(|error| Cause::NotAsked { program: program.join(" "), why: error.to_string() })?;
         let told = told.kinds.iter().find(|told| told.name == kind).map(|told| &told.fingerprint);
         if told == Some(fingerprint) {
             return Ok(());
         }
-        Err(Cause::OtherFingerprint { program: program.join(" "), kind: kind.to_owned() }.into())
+        Err(Cause::OtherFingerprint { program: program.join(" "), kind: kind.to_owned() })
     }
 }
 

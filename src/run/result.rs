@@ -13,8 +13,8 @@ use crate::graph::Work;
 use crate::record::{Artifact, Produced, Record};
 use crate::store::{AttemptFolder, FileInput, HandedOut, Rescued, StoreError};
 
+use super::assignment::{Assignment, Failure};
 use super::cause::Cause;
-use super::worker::{Assignment, Failure};
 
 /// The media type of a folder, and that of an output of which none was declared.
 const FOLDER: &str = "inode/directory";
@@ -38,7 +38,7 @@ impl Assignment<'_> {
         }
         in_place?;
         handed?;
-        self.same_program()?;
+        self.context.programs.are_unchanged(self.instance)?;
         if self.looked.document.machine.as_ref().is_some_and(|keyed| keyed != machine) {
             return Err(Cause::MachineChanged.into());
         }

@@ -12,9 +12,11 @@ use crate::plan::Looked;
 use crate::store::{Known, StoreError};
 use crate::why::Reason;
 
+use super::assignment::Context;
 use super::cause::Cause;
-use super::worker::Context;
-use super::{Reporter, RunEvent, RunOptions, Stage, State, States, Summary};
+use super::event::{Reporter, RunEvent, Summary};
+use super::state::{RunOptions, State};
+use super::states::{Stage, States};
 
 impl<'a> State<'a> {
     pub(super) fn new(

@@ -14,7 +14,9 @@ use crate::executor::Request;
 use crate::pipeline::Recalled;
 use crate::store::{Circumstances, FileInput, RunFolder, RunSummary, Store, StoreError};
 
-use super::{Reporter, RunEvent, Stage, State, Summary};
+use super::event::{Reporter, RunEvent, Summary};
+use super::state::State;
+use super::states::Stage;
 
 /// Carries out a run of a whole pipeline if an earlier one left a note that there is nothing to do, and it still holds.
 ///

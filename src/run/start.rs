@@ -8,10 +8,14 @@ use std::sync::mpsc::Sender;
 
 use crate::executor::{Offer, Request, Reservation};
 use crate::graph::{CpuNeed, InstanceId};
+use crate::why::Reason;
 
+use super::assignment::Assignment;
 use super::cause::Cause;
-use super::worker::{Assignment, Message};
-use super::{Reason, RunEvent, Stage, State};
+use super::event::RunEvent;
+use super::message::Message;
+use super::state::State;
+use super::states::Stage;
 
 impl<'a> State<'a> {
     /// Starts what there is room for.

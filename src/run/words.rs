@@ -8,8 +8,8 @@ use nnf_contract::TaskInput;
 use serde_json::{Map, Value as Json};
 
 use crate::graph::Piece;
+use crate::run::assignment::Failure;
 use crate::run::cause::Cause;
-use crate::run::worker::Failure;
 use crate::shell::{self, Bit, Code, Filler, Spot};
 
 /// What the pieces of words stand for.

@@ -3,108 +3,26 @@
 //! It does not know the graph, the budget, or what else runs.
 
 use std::any::Any;
-use std::cell::Cell;
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use nnf_contract::Event;
 
-use crate::executor::{Ended, Execution, Executor, Reservation, Stop, tail};
-use crate::graph::{Instance, InstanceId};
-use crate::plan::{Looked, Surroundings};
+use crate::executor::{Ended, Execution, tail};
 use crate::record::Record;
-use crate::store::{Checkpoint, Claimed, KeyLock, Known, Lease, RunFolder, Store, Waiting};
+use crate::store::{Checkpoint, Claimed, KeyLock, Known, Lease, Waiting};
 
+use super::assignment::{Assignment, Failure};
 use super::cause::{Cause, Fault};
 use super::listener::Listener;
-use super::programs::Programs;
+use super::message::{Message, Outcome};
 
 /// How often a stage is begun again after the machine that it ran on failed.
 const MOST_EXCUSED: u32 = 5;
 
 /// What keeps other runs from the same work: on this machine, and on those that share a remote tier.
 type Locks<'a> = (KeyLock, Option<Lease<'a>>);
-
-/// What a worker tells the loop.
-pub(crate) enum Message {
-    /// The stage said something.
-    Said(InstanceId, Event),
-    /// It waits for something.
-    Waiting(InstanceId, String),
-    /// It does not wait any more.
-    Waited(InstanceId),
-    /// An attempt failed and another follows.
-    Retrying(InstanceId, u32, Cause),
-    /// Its process has ended, and no other attempt follows; what it left is being stored.
-    Storing,
-    /// It is over.
-    Over(InstanceId, Outcome),
-    /// A person wants the run to stop.
-    Interrupt,
-}
-
-/// How the work of an instance ended.
-pub(crate) enum Outcome {
-    /// There is a record.
-    Done { known: Known, seconds: f64, adopted: bool },
-    /// It failed for good.
-    Failed { cause: Cause, seconds: f64, log_end: Vec<String> },
-    /// It was stopped.
-    Stopped,
-    /// Content of these inputs has to be made again first.
-    Missing { producers: Vec<InstanceId>, what: String },
-}
-
-/// All that a worker needs.
-pub(crate) struct Assignment<'a> {
-    pub(crate) id: InstanceId,
-    pub(crate) instance: &'a Instance,
-    pub(crate) looked: Looked,
-    /// What the producers left.
-    pub(crate) producers: BTreeMap<InstanceId, Known>,
-    pub(crate) reservation: Reservation,
-    /// Whether a record under the key is to be ignored.
-    pub(crate) again: bool,
-    /// Whether that is because content of it was missing, which another run may make meanwhile.
-    pub(crate) mends: bool,
-    pub(crate) context: &'a Context<'a>,
-    pub(crate) messages: Sender<Message>,
-    /// Whether it waited for another run.
-    pub(crate) waited: Cell<bool>,
-}
-
-/// What all workers of a run share.
-pub(crate) struct Context<'a> {
-    /// Where results go. Inputs come from the store of `around`, which is another one in an audit.
-    pub(crate) store: &'a Store,
-    pub(crate) around: &'a Surroundings<'a>,
-    pub(crate) programs: &'a Programs<'a>,
-    pub(crate) executor: &'a dyn Executor,
-    pub(crate) run: &'a RunFolder,
-    pub(crate) stop: &'a Stop,
-    /// The engine's own environment, of which stages get what they are promised.
-    pub(crate) environment: &'a BTreeMap<OsString, OsString>,
-    pub(crate) resume: bool,
-}
-
-/// Why an attempt ended without a record.
-pub(super) enum Failure {
-    /// It failed.
-    Because(Cause),
-    /// Content of these inputs is gone.
-    Missing(Vec<InstanceId>, String),
-    Stopped,
-}
-
-impl<T: Into<Cause>> From<T> for Failure {
-    fn from(cause: T) -> Self {
-        Failure::Because(cause.into())
-    }
-}
 
 impl Assignment<'_> {
     /// Does the work and tells the loop how it ended; by then its thread counts as `idle`.
@@ -118,12 +36,6 @@ impl Assignment<'_> {
         drop(self);
         idle.fetch_add(1, Ordering::SeqCst);
         let _ = messages.send(Message::Over(id, outcome));
-    }
-
-    /// Says what it waits for.
-    pub(super) fn waits_for(&self, what: String) {
-        self.waited.set(true);
-        let _ = self.messages.send(Message::Waiting(self.id, what));
     }
 
     fn outcome(&mut self, began: Instant) -> Outcome {
@@ -231,7 +143,7 @@ impl Assignment<'_> {
     }
 
     fn attempt(&self, attempt: u32, last: bool) -> Result<(Record, f64), Failure> {
-        self.same_program()?;
+        self.context.programs.are_unchanged(self.instance)?;
         let store = self.context.store;
         let folder = store.attempt()?;
         let checkpoint = if self.instance.resumes { Some(store.checkpoint(&self.looked.key)?) } else { None };
@@ -280,7 +192,9 @@ impl Assignment<'_> {
             }
             // That its input was altered explains more than how it ended.
             Some(failure) => return Err(same.err().unwrap_or(failure)),
-            None => same.and_then(|()| self.same_fingerprint())?,
+            None => {
+                same.and_then(|()| Ok(self.context.programs.still_tells(self.instance, self.context.around.path)?))?
+            }
         }
         let outputs = self.outputs(&folder)?;
         let total = seconds + checkpoint.as_ref().map_or(0.0, Checkpoint::seconds);

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Scope;
 
-use super::worker::Assignment;
+use super::assignment::Assignment;
 
 /// Threads of one run. They end when this is dropped.
 pub(super) struct Workers<'scope, 'env, 'a> {

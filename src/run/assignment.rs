@@ -1,0 +1,70 @@
+//! The work of one instance, as it is given to a worker.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::sync::mpsc::Sender;
+
+use crate::executor::{Executor, Reservation, Stop};
+use crate::graph::{Instance, InstanceId};
+use crate::plan::{Looked, Surroundings};
+use crate::store::{Known, RunFolder, Store};
+
+use super::cause::Cause;
+use super::message::Message;
+use super::programs::Programs;
+
+/// All that a worker needs.
+pub(crate) struct Assignment<'a> {
+    pub(crate) id: InstanceId,
+    pub(crate) instance: &'a Instance,
+    pub(crate) looked: Looked,
+    /// What the producers left.
+    pub(crate) producers: BTreeMap<InstanceId, Known>,
+    pub(crate) reservation: Reservation,
+    /// Whether a record under the key is to be ignored.
+    pub(crate) again: bool,
+    /// Whether that is because content of it was missing, which another run may make meanwhile.
+    pub(crate) mends: bool,
+    pub(crate) context: &'a Context<'a>,
+    pub(crate) messages: Sender<Message>,
+    /// Whether it waited for another run.
+    pub(crate) waited: Cell<bool>,
+}
+
+/// What all workers of a run share.
+pub(crate) struct Context<'a> {
+    /// Where results go. Inputs come from the store of `around`, which is another one in an audit.
+    pub(crate) store: &'a Store,
+    pub(crate) around: &'a Surroundings<'a>,
+    pub(crate) programs: &'a Programs<'a>,
+    pub(crate) executor: &'a dyn Executor,
+    pub(crate) run: &'a RunFolder,
+    pub(crate) stop: &'a Stop,
+    /// The engine's own environment, of which stages get what they are promised.
+    pub(crate) environment: &'a BTreeMap<OsString, OsString>,
+    pub(crate) resume: bool,
+}
+
+/// Why an attempt ended without a record.
+pub(super) enum Failure {
+    /// It failed.
+    Because(Cause),
+    /// Content of these inputs is gone.
+    Missing(Vec<InstanceId>, String),
+    Stopped,
+}
+
+impl<T: Into<Cause>> From<T> for Failure {
+    fn from(cause: T) -> Self {
+        Failure::Because(cause.into())
+    }
+}
+
+impl Assignment<'_> {
+    /// Says what it waits for.
+    pub(super) fn waits_for(&self, what: String) {
+        self.waited.set(true);
+        let _ = self.messages.send(Message::Waiting(self.id, what));
+    }
+}

@@ -1,0 +1,52 @@
+//! What is told to the loop that owns all state: by workers, and by whoever wants it to stop.
+
+use std::sync::mpsc::Sender;
+
+use nnf_contract::Event;
+
+use crate::graph::InstanceId;
+use crate::store::Known;
+
+use super::cause::Cause;
+
+/// What a worker tells the loop.
+pub(crate) enum Message {
+    /// The stage said something.
+    Said(InstanceId, Event),
+    /// It waits for something.
+    Waiting(InstanceId, String),
+    /// It does not wait any more.
+    Waited(InstanceId),
+    /// An attempt failed and another follows.
+    Retrying(InstanceId, u32, Cause),
+    /// Its process has ended, and no other attempt follows; what it left is being stored.
+    Storing,
+    /// It is over.
+    Over(InstanceId, Outcome),
+    /// A person wants the run to stop.
+    Interrupt,
+}
+
+/// How the work of an instance ended.
+pub(crate) enum Outcome {
+    /// There is a record.
+    Done { known: Known, seconds: f64, adopted: bool },
+    /// It failed for good.
+    Failed { cause: Cause, seconds: f64, log_end: Vec<String> },
+    /// It was stopped.
+    Stopped,
+    /// Content of these inputs has to be made again first.
+    Missing { producers: Vec<InstanceId>, what: String },
+}
+
+/// Lets another thread stop a run.
+#[derive(Clone)]
+pub struct Interrupter(pub(super) Sender<Message>);
+
+impl Interrupter {
+    /// The first call stops the run cleanly, the second one kills what runs.
+    pub fn interrupt(&self) {
+        // A run that is over has nothing to interrupt.
+        let _ = self.0.send(Message::Interrupt);
+    }
+}

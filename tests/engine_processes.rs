@@ -274,3 +274,41 @@ fn what_was_to_be_ignored_is_ignored() {
     assert_eq!(code, Some(0), "{said}");
     assert_all_end(&project);
 }
+
+/// What was stopped as it measured has measured something else.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_measures_and_was_stopped_meanwhile_measures_again() {
+    let project =
+        Project::new("programs: { mine: { run: [sh, kinds.sh], code: [kinds.sh] } }\nstages: { a: { use: mine.a } }\n");
+    let kind = r#"{"name":"mine.a","summary":"s","fingerprint":"1","measures":true,"outputs":[{"name":"x","media":"text/plain","doc":"d"}]}"#;
+    project.write(
+        "kinds.sh",
+        format!(
+            r#"if [ "$1" = describe ]; then
+  echo '{{"contract":1,"program":"mine","version":"1","kinds":[{kind}]}}'
+else
+  echo try >> tries
+  while ! test -e go; do sleep 0.02; done
+  echo > "$(sed -n 's/.*"x": "\(.*\)".*/\1/p' "$4")"
+fi
+"#
+        ),
+    );
+    let mut command = project.command(&["run"]);
+    command.env("NNF_LOCKS", project.path(".."));
+    let run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    eventually("its begin", || project.path("tries").exists().then_some(()));
+    signal(&run, Signal::TSTP);
+    eventually("a stop", || (state(Pid::from_child(&run)) == 'T').then_some(()));
+    signal(&run, Signal::CONT);
+    eventually("going on", || (state(Pid::from_child(&run)) != 'T').then_some(()));
+    project.write("go", "");
+    let (code, said) = end(run);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("it was stopped for a while as it measured, so nothing was recorded; trying again\n"),
+        "{said}"
+    );
+    assert_eq!(fs_err::read_to_string(project.path("tries")).unwrap(), "try\ntry\n");
+}

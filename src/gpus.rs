@@ -58,6 +58,17 @@ impl Gpus {
         Gpus { maker, names, order: order.or_else(|| numbered_by_us.then(|| "PCI_BUS_ID".into())) }
     }
 
+    /// The GPUs that a job was given by whoever shares them out: they are what its environment names, and no others.
+    #[must_use]
+    pub fn given(environment: &BTreeMap<OsString, OsString>, amd: bool) -> Self {
+        let (maker, name) =
+            if amd { (Maker::Amd, "ROCR_VISIBLE_DEVICES") } else { (Maker::Nvidia, "CUDA_VISIBLE_DEVICES") };
+        let list = environment.get(OsStr::new(name)).map(|list| list.to_string_lossy().into_owned());
+        let names = words(&list.unwrap_or_default()).map(str::to_owned).collect();
+        let order = environment.get(OsStr::new("CUDA_DEVICE_ORDER")).cloned();
+        Gpus { maker, names, order: order.or_else(|| Some("PCI_BUS_ID".into())) }
+    }
+
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> u32 {

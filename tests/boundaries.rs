@@ -81,7 +81,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("programs", &["diagnostic", "digest", "processes"]),
     ("key", &["digest", "graph", "record"]),
     ("why", &["key"]),
-    ("executor", &["gpus", "graph", "lock_file", "machine", "processes"]),
+    ("executor", &["digest", "gpus", "graph", "lock_file", "machine", "processes"]),
     ("pipeline", &["diagnostic", "digest", "gpus", "graph", "programs", "shell", "yaml"]),
     ("store", &["digest", "key", "lock_file", "processes", "record", "shell"]),
     ("plan", &["digest", "executor", "graph", "key", "programs", "record", "store", "why"]),

@@ -346,8 +346,11 @@ fn completions_and_schema() {
     let keys: BTreeSet<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(
         keys,
-        ["version", "name", "root", "store", "params", "programs", "allow", "strict", "tools", "stages", "report"]
-            .into()
+        [
+            "version", "name", "root", "store", "params", "programs", "allow", "strict", "tools", "executor", "slurm",
+            "stages", "report"
+        ]
+        .into()
     );
     assert_eq!(project.nnf(&["frobnicate"]).code, Some(2));
     assert_eq!(project.nnf(&["--version"]).code, Some(0));

@@ -9,7 +9,7 @@ use nnf::reporter::duration;
 use nnf::run::{Audit, AuditError, AuditOptions, Audited, OutputDifference, Verdict};
 use serde_json::json;
 
-use crate::cli::common::{Common, named, split};
+use crate::cli::common::{Common, Places, named, split};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::{render, signals, target};
@@ -22,9 +22,8 @@ pub(crate) struct AuditCommand {
     /// Keep both versions of outputs that differ in this folder, which must not be there yet
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
-    /// Cores that all stages together may use; default all
-    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    jobs: Option<u32>,
+    #[command(flatten)]
+    places: Places,
 }
 
 pub(crate) fn run(command: &AuditCommand, common: &Common) -> Result<(), Failure> {
@@ -39,7 +38,7 @@ pub(crate) fn run(command: &AuditCommand, common: &Common) -> Result<(), Failure
         target::outside_of(&context.store, keep)?;
     }
     let options = AuditOptions { environment: context.environment.clone(), keep: command.keep.clone() };
-    let executor = context.local(command.jobs);
+    let executor = context.executor(&command.places);
     let audit = Audit::new(&context.loaded, &context.store, &executor, options);
     signals::listen(audit.interrupter(), executor.pauser())?;
     let (mut same, mut differ, mut failed) = (0, 0, 0);

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use nnf::graph::ExecutorName;
 use nnf::shell;
 
 /// Options that all commands share.
@@ -66,4 +67,20 @@ pub(crate) fn unless_usual(pipeline: &Path) -> Option<String> {
 
 fn is_pipeline(word: &str) -> bool {
     word.ends_with(".yaml") || word.ends_with(".yml") || word.contains('/') || Path::new(word).is_file()
+}
+
+/// Where stages run, and how many at a time.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Places {
+    /// Where stages run that do not say so themselves: local or slurm
+    #[arg(long, value_name = "NAME", value_parser = executor)]
+    pub(crate) executor: Option<ExecutorName>,
+    /// Cores that all stages together may use, default all; of Slurm, jobs in the queue, default 100
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) jobs: Option<u32>,
+}
+
+/// The name of an executor.
+fn executor(name: &str) -> Result<ExecutorName, String> {
+    ExecutorName::of(name).ok_or_else(|| "stages run by `local` or `slurm`".into())
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nnf::diagnostic::Diagnostic;
-use nnf::executor::{Local, LocalOptions};
+use nnf::executor::{ByStage, Choice, Local, LocalOptions, SlurmSetup};
 use nnf::gpus::{Gpus, amd_gpus};
 use nnf::graph::InstanceId;
 use nnf::machine;
@@ -18,9 +18,13 @@ use nnf::programs::Describer;
 use nnf::shell;
 use nnf::store::{Owner, RemoteOptions, Store, StoreOptions};
 
-use crate::cli::common::Common;
+use crate::cli::common::{Common, Places};
 use crate::cli::failure::Failure;
-use crate::cli::{render, sandbox};
+use crate::cli::{node, render, sandbox};
+
+/// Most jobs in a cluster's queue, where nothing else is said: enough to have some run, and few enough for those who share
+/// the cluster.
+const MOST_JOBS: u32 = 100;
 
 /// A loaded pipeline with its store.
 pub(crate) struct Context {
@@ -95,6 +99,18 @@ impl Context {
         self.store.expect(&claimed.name, &self.owner);
         self.loaded.name = claimed.name;
         Ok(())
+    }
+
+    /// Where stages run: on so many cores, or as so many jobs, at a time.
+    pub(crate) fn executor(&self, places: &Places) -> ByStage {
+        let setup = SlurmSetup {
+            environment: self.environment.clone(),
+            node: node::command(),
+            spool: self.store.root().join("slurm/v1"),
+            most: places.jobs.unwrap_or(MOST_JOBS),
+        };
+        let choice = Choice { said: places.executor, pipeline: self.loaded.executor };
+        ByStage::new(choice, self.local(places.jobs), setup)
     }
 
     /// Where the locks lie that are this machine's: one place for all users and jobs, whatever their own `TMPDIR` is.

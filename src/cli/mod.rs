@@ -13,6 +13,7 @@ mod get;
 mod keeper;
 mod log;
 mod moving;
+mod node;
 mod pin;
 mod plan;
 mod render;
@@ -38,8 +39,10 @@ use failure::Failure;
 /// Runs the command line of this process.
 pub(crate) fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1);
-    if words.next().is_some_and(|word| word == sandbox::WORD) {
-        return sandbox::main(words);
+    match words.next() {
+        Some(word) if word == sandbox::WORD => return sandbox::main(words),
+        Some(word) if word == node::WORD => return node::main(words),
+        _ => {}
     }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,

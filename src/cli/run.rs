@@ -17,7 +17,7 @@ use nnf::store::{Store, StoreOptions};
 
 use crate::cli::amounts::{Size, size};
 use crate::cli::bound::{bound_of, keep_within};
-use crate::cli::common::{Common, named, split};
+use crate::cli::common::{Common, Places, named, split};
 use crate::cli::context::{Context, recalled, search_path, url};
 use crate::cli::failure::Failure;
 use crate::cli::moving::tell_what_is_left;
@@ -29,9 +29,8 @@ pub(crate) struct RunCommand {
     /// The pipeline (a .yaml file; default pipeline.yaml), then stages; all stages if none is named
     #[arg(value_name = "PIPELINE|STAGE")]
     words: Vec<String>,
-    /// Cores that all stages together may use; default all
-    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    jobs: Option<u32>,
+    #[command(flatten)]
+    places: Places,
     /// When a stage fails, go on with what does not depend on it
     #[arg(long, short)]
     keep_going: bool,
@@ -71,7 +70,7 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
         environment: context.environment.clone(),
         remote: url_digest(common, context.loaded.store.as_ref()),
     };
-    let executor = context.local(command.jobs);
+    let executor = context.executor(&command.places);
     let run = Run::new(&context.loaded, &context.store, &executor, options);
     signals::listen(run.interrupter(), executor.pauser())?;
     let mut reporter = Failures { inner: reporter(common.json), failed: Vec::new() };

@@ -3,17 +3,22 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use nnf_contract::Event;
 
 use crate::executor::{
-    Command, Ended, Executor, ExecutorError, Handle, Local, LocalOptions, Offer, Request, Reservation, Stop, Watcher,
-    tail,
+    Command, Ended, Executor, ExecutorError, Handle, Local, LocalOptions, Offer, Request, Reservation, Slurm,
+    SlurmSetup, Stop, Watcher, serve, tail,
 };
 use crate::gpus::Gpus;
 use crate::graph::{CpuNeed, Needs};
+
+#[path = "../../tests/support/slurm.rs"]
+mod cluster;
 
 const SHORT: Duration = Duration::from_millis(100);
 const NEEDS: Needs = Needs { cpus: CpuNeed::Count(1), memory: 0, gpus: 0 };
@@ -77,7 +82,8 @@ impl Suite<'_> {
     }
 
     fn room(&self) -> Reservation {
-        let request = Request { stage: "suite", needs: &NEEDS, alone: false, timeout: None };
+        let request =
+            Request { stage: "suite", needs: &NEEDS, alone: false, timeout: None, executor: None, slurm: None };
         match self.executor.reserve(&request) {
             Ok(Offer::Room(room)) => room,
             other => panic!("{other:?}"),
@@ -176,4 +182,31 @@ fn processes_of_this_machine_conform() {
     });
     (executor.cancel_grace, executor.signal_grace) = (LONG, LONG);
     Suite { executor: &executor, folder: tempfile::tempdir().unwrap() }.run();
+}
+
+#[test]
+fn jobs_of_slurm_conform() {
+    let Some(cluster) = cluster::Cluster::shared() else { return };
+    let spool = tempfile::tempdir().unwrap();
+    let environment = [("PATH", std::env::var_os("PATH").unwrap()), ("SLURM_CONF", cluster.conf().into())];
+    // A job of this suite becomes the test below.
+    let node = ["--ignored", "--exact", "--nocapture", "executor::conformance::a_node"].map(OsString::from);
+    let executor = Slurm::new(SlurmSetup {
+        environment: environment.map(|(name, value)| (name.into(), value)).into(),
+        node: [std::env::current_exe().unwrap().into()].into_iter().chain(node).collect(),
+        spool: spool.path().to_owned(),
+        most: 4,
+    });
+    Suite { executor: &executor, folder: tempfile::tempdir().unwrap() }.run();
+    drop(executor);
+    assert!(!spool.path().exists(), "it leaves nothing behind");
+}
+
+#[test]
+#[ignore = "it is what the jobs of another test run; the last word of its command line names their folder"]
+fn a_node() {
+    let folder = std::path::PathBuf::from(std::env::args_os().next_back().unwrap());
+    if folder.is_absolute() {
+        serve(&folder, &std::env::vars_os().collect(), &[], &AtomicBool::new(false)).unwrap();
+    }
 }

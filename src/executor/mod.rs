@@ -3,6 +3,7 @@
 //! An executor does not know keys or the store. Read `Executor` first; each implementation passes `conformance`.
 
 mod budget;
+mod by_stage;
 mod command;
 #[cfg(test)]
 mod conformance;
@@ -19,12 +20,14 @@ mod room;
 mod sandbox;
 #[cfg(test)]
 mod scripted;
+mod slurm;
 mod stop;
 mod wait;
 
 use nnf_contract::{Event, Machine};
 
 pub use budget::Budget;
+pub use by_stage::{ByStage, Choice};
 pub use command::Command;
 pub use ended::{Ended, Execution};
 pub use error::ExecutorError;
@@ -36,6 +39,7 @@ pub use room::{Capacity, Held, Offer, Refusal, Request, Reservation, Share};
 pub use sandbox::{Bounds, SandboxError, can_sandbox, enter_sandbox};
 #[cfg(test)]
 pub(crate) use scripted::Scripted;
+pub use slurm::{Slurm, SlurmSetup, serve};
 pub use stop::Stop;
 
 /// Why a command line could not be started, after the system refused it.

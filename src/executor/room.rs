@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::graph::{Instance, Needs};
+use crate::graph::{ExecutorName, Instance, Needs, SlurmOptions};
 
 /// What may run at once, as far as is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +30,22 @@ pub struct Request<'a> {
     pub alone: bool,
     /// Longest time that it may take.
     pub timeout: Option<Duration>,
+    /// Where it wants to run, if it says so itself.
+    pub executor: Option<ExecutorName>,
+    /// What Slurm is told if it runs there.
+    pub slurm: Option<&'a SlurmOptions>,
 }
 
 impl<'a> From<&'a Instance> for Request<'a> {
     fn from(instance: &'a Instance) -> Self {
-        Request { stage: &instance.name, needs: &instance.needs, alone: instance.measures, timeout: instance.timeout }
+        Request {
+            stage: &instance.name,
+            needs: &instance.needs,
+            alone: instance.measures,
+            timeout: instance.timeout,
+            executor: instance.executor,
+            slurm: instance.slurm.as_deref(),
+        }
     }
 }
 

@@ -54,6 +54,10 @@ pub struct Instance {
     pub resumes: bool,
     /// What it may read besides what it declares, if it may not read everything.
     pub strict: Option<Strict>,
+    /// Where it runs, if it says so itself.
+    pub executor: Option<ExecutorName>,
+    /// What Slurm is told if it runs there.
+    pub slurm: Option<Box<SlurmOptions>>,
     /// Where the stage stands in the pipeline.
     #[serde(skip, default = "Place::nowhere")]
     pub place: Place,
@@ -64,6 +68,28 @@ pub struct Instance {
 pub struct Strict {
     /// Files and folders of programs and libraries, absolute, besides the folders of the system.
     pub tools: Vec<PathBuf>,
+}
+
+/// Where instances run. It says how to run, and stays out of the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ExecutorName {
+    /// As processes of this machine.
+    Local,
+    /// As jobs of Slurm.
+    Slurm,
+}
+
+/// What `sbatch` is told besides what an instance needs. It stays out of the key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SlurmOptions {
+    /// The partition.
+    pub partition: Option<String>,
+    /// The account.
+    pub account: Option<String>,
+    /// The quality of service.
+    pub qos: Option<String>,
+    /// Further arguments.
+    pub arguments: Vec<String>,
 }
 
 /// What an instance runs.
@@ -141,7 +167,7 @@ pub struct OutputSpec {
 }
 
 /// What an instance takes of the machine. None of it enters a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Needs {
     /// Cores.
     pub cpus: CpuNeed,
@@ -152,7 +178,7 @@ pub struct Needs {
 }
 
 /// Cores that an instance takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum CpuNeed {
     /// So many.
     Count(u32),
@@ -169,6 +195,26 @@ impl From<Cpus> for CpuNeed {
     }
 }
 
+impl ExecutorName {
+    /// All there are.
+    pub const ALL: [Self; 2] = [ExecutorName::Local, ExecutorName::Slurm];
+
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ExecutorName::Local => "local",
+            ExecutorName::Slurm => "slurm",
+        }
+    }
+
+    /// The one that is written so.
+    #[must_use]
+    pub fn of(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|name| name.as_str() == text)
+    }
+}
+
 impl Instance {
     /// Whether another one, that is the same work, would be run in the same way, on files of the same names.
     #[must_use]
@@ -179,6 +225,7 @@ impl Instance {
         (self.needs, self.timeout, self.retries, self.resumes)
             == (other.needs, other.timeout, other.retries, other.resumes)
             && (&self.with, &self.pass, &self.strict) == (&other.with, &other.pass, &other.strict)
+            && (self.executor, &self.slurm) == (other.executor, &other.slurm)
             && files(self) == files(other)
     }
 }

@@ -8,7 +8,9 @@ mod order;
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 
-pub use instance::{CpuNeed, Instance, InstanceId, Needs, OutputSpec, Piece, Source, Strict, Work};
+pub use instance::{
+    CpuNeed, ExecutorName, Instance, InstanceId, Needs, OutputSpec, Piece, SlurmOptions, Source, Strict, Work,
+};
 pub use order::Cycle;
 
 use order::{cycles, order};

@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 
 use crate::diagnostic::{Place, Source};
 use crate::digest::Digest;
-use crate::graph::{Graph, Instance};
+use crate::graph::{ExecutorName, Graph, Instance};
 use crate::pipeline::files::Sights;
 use crate::pipeline::load::{LoadRequest, Loaded};
 use crate::pipeline::report::ReportEntry;
@@ -71,6 +71,7 @@ struct Header {
     store: Option<String>,
     params: Json,
     report: Vec<ReportEntry>,
+    executor: Option<ExecutorName>,
     measures: bool,
     asked: Vec<(Listed, Digest)>,
     sights: Sights,
@@ -134,8 +135,9 @@ impl Recalled {
             instances.push(Instance { place, ..line.instance });
         }
         let graph = Graph::ordered(instances);
-        let Header { name, file, varies, root, allow, store, params, report, .. } = self.header;
-        Some(Loaded { name, file, varies, root, allow, store, graph, params, report, identity: Some(self.identity) })
+        let Header { name, file, varies, root, allow, store, params, report, executor, .. } = self.header;
+        let identity = Some(self.identity);
+        Some(Loaded { name, file, varies, root, allow, store, graph, params, report, executor, identity })
     }
 }
 
@@ -195,6 +197,7 @@ impl Memory {
             store,
             params,
             report,
+            loaded.executor,
             measures,
             asked,
             sights,

@@ -20,6 +20,8 @@ pub(crate) struct Definition {
     pub(crate) allow: Vec<Node>,
     pub(crate) strict: Option<Node>,
     pub(crate) tools: Vec<Node>,
+    pub(crate) executor: Option<Node>,
+    pub(crate) slurm: Vec<Entry>,
     pub(crate) stages: Vec<StageDefinition>,
     pub(crate) report: Vec<Node>,
 }
@@ -43,13 +45,17 @@ pub(crate) struct StageDefinition {
     pub(crate) retries: Option<Node>,
     pub(crate) resumes: Option<Node>,
     pub(crate) strict: Option<Node>,
+    pub(crate) executor: Option<Node>,
+    pub(crate) slurm: Vec<Entry>,
 }
 
-pub(crate) const TOP_KEYS: [&str; 11] =
-    ["version", "name", "root", "store", "params", "programs", "allow", "strict", "tools", "stages", "report"];
-pub(crate) const STAGE_KEYS: [&str; 14] = [
+pub(crate) const TOP_KEYS: [&str; 13] = [
+    "version", "name", "root", "store", "params", "programs", "allow", "strict", "tools", "executor", "slurm",
+    "stages", "report",
+];
+pub(crate) const STAGE_KEYS: [&str; 16] = [
     "use", "run", "in", "with", "out", "code", "env", "pass", "each", "needs", "timeout", "retries", "resumes",
-    "strict",
+    "strict", "executor", "slurm",
 ];
 
 /// Faults found so far.
@@ -66,6 +72,8 @@ pub(crate) fn read(root: &Node, faults: &mut Faults) -> Definition {
         allow: Vec::new(),
         strict: None,
         tools: Vec::new(),
+        executor: None,
+        slurm: Vec::new(),
         stages: Vec::new(),
         report: Vec::new(),
     };
@@ -92,6 +100,8 @@ pub(crate) fn read(root: &Node, faults: &mut Faults) -> Definition {
             "allow" => definition.allow = list(entry, faults),
             "strict" => definition.strict = Some(entry.value.clone()),
             "tools" => definition.tools = list(entry, faults),
+            "executor" => definition.executor = Some(entry.value.clone()),
+            "slurm" => definition.slurm = map(entry, faults),
             "stages" => definition.stages = stages(entry, faults),
             "report" => definition.report = list(entry, faults),
             _ => faults.push(unknown_key(entry, "a pipeline", &TOP_KEYS)),
@@ -138,6 +148,8 @@ fn stage(entry: &Entry, faults: &mut Faults) -> StageDefinition {
         retries: None,
         resumes: None,
         strict: None,
+        executor: None,
+        slurm: Vec::new(),
     };
     // A dot ends the stage's name in `stage.output`.
     if !is_label(&entry.key) || entry.key.contains('.') {
@@ -159,6 +171,8 @@ fn stage(entry: &Entry, faults: &mut Faults) -> StageDefinition {
             "retries" => stage.retries = Some(part.value),
             "resumes" => stage.resumes = Some(part.value),
             "strict" => stage.strict = Some(part.value),
+            "executor" => stage.executor = Some(part.value),
+            "slurm" => stage.slurm = map(&part, faults),
             _ => faults.push(unknown_key(&part, "a stage", &STAGE_KEYS)),
         }
     }

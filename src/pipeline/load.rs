@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json, json};
 
 use crate::diagnostic::Diagnostic;
-use crate::graph::{Cycle, Graph, Instance, Source, Work};
+use crate::graph::{Cycle, ExecutorName, Graph, Instance, SlurmOptions, Source, Work};
 use crate::pipeline::compiled::{Identity, Memory, Recalled, recall};
 use crate::pipeline::definition::{self, Definition, Faults};
 use crate::pipeline::expand::{self, Around};
@@ -16,7 +16,7 @@ use crate::pipeline::files::{Reach, Sights, plain};
 use crate::pipeline::interpolate::{self, Scope};
 use crate::pipeline::listed::{programs, tools};
 use crate::pipeline::report::{self, ReportEntry};
-use crate::pipeline::{name, overrides, settings};
+use crate::pipeline::{executor, name, overrides, settings};
 use crate::programs::{Catalogue, DEFAULT_PROGRAMS, Listed, ProgramResolver};
 use crate::yaml;
 
@@ -53,6 +53,8 @@ pub struct Loaded {
     pub params: Json,
     /// What the page of a run shows first.
     pub report: Vec<ReportEntry>,
+    /// Where stages run that say nothing themselves.
+    pub executor: Option<ExecutorName>,
     /// What it is remembered under; none if it is not.
     pub identity: Option<Identity>,
 }
@@ -125,7 +127,10 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, Vec<Diagnostic>> {
     let strict = definition.strict.as_ref().and_then(|node| settings::flag(node, "strict", &scope, &mut faults));
     let tools = tools(&definition, &scope, &reach, &mut faults);
     let strict = strict.unwrap_or(false);
-    let around = Around { scope: &scope, catalogue: &catalogue, reach: &reach, strict, tools: &tools };
+    let executor = executor::name(definition.executor.as_ref(), &scope, &mut faults);
+    let slurm = executor::slurm(&definition.slurm, SlurmOptions::default(), &scope, &mut faults);
+    let slurm = (slurm != SlurmOptions::default()).then(|| Box::new(slurm));
+    let around = Around { scope: &scope, catalogue: &catalogue, reach: &reach, strict, tools: &tools, slurm };
     let instances = expand::instances(&definition, &around, &mut faults);
     let graph = Graph::new(instances).unwrap_or_else(|cycles| {
         faults.extend(cycles.iter().map(|cycle| circle(cycle, &definition)));
@@ -149,6 +154,7 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, Vec<Diagnostic>> {
         graph,
         params: Json::Object(definition.params.iter().filter_map(shown).collect()),
         report,
+        executor,
         identity: None,
     };
     if let Some(memory) = request.memory {

@@ -7,6 +7,7 @@ mod check;
 mod command;
 mod compiled;
 mod definition;
+mod executor;
 mod expand;
 mod files;
 mod interpolate;

@@ -24,6 +24,8 @@ pub fn schema(kinds: &[&Kind]) -> Json {
             "allow": { "type": "array", "items": { "type": "string" }, "description": "Folders outside the root that inputs may lie in." },
             "strict": { "type": ["boolean", "string"], "description": "Whether stages see nothing but what they declare; a stage may say otherwise." },
             "tools": { "type": "array", "items": { "type": "string" }, "description": "Folders of programs and libraries that strict stages may read; not keyed." },
+            "executor": executor("Where stages run that say nothing themselves; not keyed."),
+            "slurm": slurm(),
             "stages": { "type": "object", "minProperties": 1, "additionalProperties": { "$ref": "#/$defs/stage" } },
             "report": report()
         },
@@ -51,6 +53,29 @@ fn programs() -> Json {
                 }
             }
         ] }
+    })
+}
+
+fn executor(description: &str) -> Json {
+    json!({ "type": "string", "anyOf": [{ "enum": ["local", "slurm"] }, { "pattern": "\\$\\{" }], "description": description })
+}
+
+fn slurm() -> Json {
+    let text = |description: &str| json!({ "type": "string", "description": description });
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "description": "What `sbatch` is told besides what stages need; not keyed.",
+        "properties": {
+            "partition": text("Partition."),
+            "account": text("Account."),
+            "qos": text("Quality of service."),
+            "arguments": {
+                "type": "array",
+                "items": { "type": "string", "pattern": "^--|\\$\\{" },
+                "description": "Further arguments of `sbatch`, such as `--constraint=skylake`."
+            }
+        }
     })
 }
 
@@ -95,7 +120,9 @@ fn stage(kinds: &[&Kind]) -> Json {
             "timeout": { "type": ["string", "number"] },
             "retries": { "type": ["integer", "string"] },
             "resumes": { "type": ["boolean", "string"] },
-            "strict": { "type": ["boolean", "string"], "description": "Whether it sees nothing but what it declares." }
+            "strict": { "type": ["boolean", "string"], "description": "Whether it sees nothing but what it declares." },
+            "executor": executor("Where it runs; not keyed."),
+            "slurm": slurm()
         },
         "allOf": of_kinds
     })

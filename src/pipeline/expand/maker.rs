@@ -7,13 +7,13 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
-use crate::graph::{Instance, Needs, Source, Strict, Work};
+use crate::graph::{Instance, Needs, SlurmOptions, Source, Strict, Work};
 use crate::pipeline::axes::Cell;
 use crate::pipeline::definition::Faults;
 use crate::pipeline::expand::Around;
 use crate::pipeline::expand::stage::Stage;
 use crate::pipeline::interpolate::Scope;
-use crate::pipeline::{check, command, settings};
+use crate::pipeline::{check, command, executor, settings};
 use crate::yaml::{self, Node};
 
 /// Makes one instance.
@@ -60,6 +60,8 @@ impl Maker<'_, '_> {
             measures: kind.is_some_and(|kind| kind.measures),
             resumes: resumes.unwrap_or_else(|| kind.is_some_and(|kind| kind.resumes)),
             strict: self.strict(),
+            executor: executor::name(definition.executor.as_ref(), &self.scope, self.faults),
+            slurm: self.slurm(),
             place: definition.place.clone(),
         }
     }
@@ -113,6 +115,16 @@ impl Maker<'_, '_> {
             let files = self.stage.offered.map_or(&[] as &[PathBuf], |(offered, _)| &offered.files);
             Strict { tools: self.around.tools.iter().chain(files).cloned().collect() }
         })
+    }
+
+    /// What the stage says stands in place of what the pipeline says, key by key.
+    fn slurm(&mut self) -> Option<Box<SlurmOptions>> {
+        let entries = &self.stage.definition.slurm;
+        if entries.is_empty() {
+            return self.around.slurm.clone();
+        }
+        let common = self.around.slurm.as_deref().cloned().unwrap_or_default();
+        Some(Box::new(executor::slurm(entries, common, &self.scope, self.faults)))
     }
 
     fn code(&mut self) -> BTreeMap<String, PathBuf> {

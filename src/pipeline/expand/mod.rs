@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::graph::Instance;
+use crate::graph::{Instance, SlurmOptions};
 use crate::pipeline::definition::{Definition, Faults};
 use crate::pipeline::files::Reach;
 use crate::pipeline::interpolate::Scope;
@@ -28,6 +28,8 @@ pub(crate) struct Around<'a> {
     /// Whether stages that say nothing are strict, and what strict ones may read besides.
     pub(crate) strict: bool,
     pub(crate) tools: &'a [PathBuf],
+    /// What Slurm is told of every stage that says nothing else.
+    pub(crate) slurm: Option<Box<SlurmOptions>>,
 }
 
 /// All instances; sources refer to positions in the list. Faulty ones are in it too, so that what reads them is checked.

@@ -1,0 +1,312 @@
+//! The executor itself. A stage is put into a lane, and followed until it is over.
+//!
+//! What Slurm is asked for, and how often, is the keeper's affair; what happens on a node, `node` says.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use nnf_contract::Machine;
+
+use crate::executor::events::Tail;
+use crate::executor::slurm::NAME;
+use crate::executor::slurm::fleet::Fleet;
+use crate::executor::slurm::follow::{Following, Grace};
+use crate::executor::slurm::journal::Stage;
+use crate::executor::slurm::keeper::{Keeper, Pace, Served};
+use crate::executor::slurm::lane::Lines;
+use crate::executor::slurm::machines::{Known, Machines};
+use crate::executor::slurm::node::Unheard;
+use crate::executor::slurm::nodes::NodeFacts;
+use crate::executor::slurm::programs::Programs;
+use crate::executor::slurm::spool::{Spool, Ticket};
+use crate::executor::slurm::submission::{Resources, script};
+use crate::executor::{
+    Capacity, Command, Execution, Executor, ExecutorError, Handle, Held, Offer, Recovered, Refusal, Request,
+    Reservation, Share, Stop, Watcher,
+};
+use crate::graph::{CpuNeed, Needs};
+
+/// What the executor is to know.
+#[derive(Clone, Debug)]
+pub struct SlurmSetup {
+    /// The environment in which Slurm's programs are found, and find Slurm.
+    pub environment: BTreeMap<OsString, OsString>,
+    /// The command that a job becomes; the folder of a lane is appended. Nodes find it where this machine does.
+    pub node: Vec<OsString>,
+    /// A folder that nodes see too.
+    pub spool: PathBuf,
+    /// Most jobs in the queue at a time, and most stages that wait or run.
+    pub most: u32,
+}
+
+/// Jobs of Slurm.
+pub struct Slurm {
+    keeper: Keeper,
+    spool: Spool,
+    machines: Machines,
+    programs: Programs,
+    node: Vec<OsString>,
+    most: usize,
+    /// Stages that wait or run.
+    used: Arc<AtomicUsize>,
+    followed: AtomicUsize,
+    grace: Grace,
+    /// One at a time asks for a machine.
+    asking: Mutex<()>,
+    nodes: OnceLock<Vec<NodeFacts>>,
+}
+
+/// What a stage was given: a place among those that wait or run, and what its job is to have.
+struct Place {
+    used: Arc<AtomicUsize>,
+    given_back: AtomicBool,
+    resources: Resources,
+    /// Why its job cannot be described.
+    trouble: Option<ExecutorError>,
+}
+
+impl Held for Place {
+    fn computed(&self) {
+        if !self.given_back.swap(true, Ordering::SeqCst) {
+            self.used.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.computed();
+    }
+}
+
+impl Slurm {
+    /// Jobs as this machine may submit them. Nothing is asked of Slurm before something is to run.
+    #[must_use]
+    pub fn new(setup: SlurmSetup) -> Self {
+        let programs = Programs::new(&setup.environment);
+        let most = usize::try_from(setup.most).unwrap_or(usize::MAX).max(1);
+        Slurm {
+            keeper: Keeper::new(Box::new(programs.clone()), Pace::default(), most),
+            machines: Machines::new(&setup.spool),
+            spool: Spool::new(setup.spool),
+            programs,
+            node: setup.node,
+            most,
+            used: Arc::default(),
+            followed: AtomicUsize::new(0),
+            grace: Grace::default(),
+            asking: Mutex::default(),
+            nodes: OnceLock::new(),
+        }
+    }
+
+    /// Whether it gave this room.
+    pub(crate) fn gave(&self, reservation: &Reservation) -> bool {
+        reservation.held::<Place>().is_some()
+    }
+
+    fn resources(request: &Request<'_>) -> Resources {
+        Resources {
+            needs: *request.needs,
+            alone: request.alone,
+            node: None,
+            timeout: request.timeout,
+            options: request.slurm.cloned().unwrap_or_default(),
+        }
+    }
+
+    /// How many cores a stage can count on.
+    fn cores(&self, resources: &Resources) -> Result<u32, ExecutorError> {
+        match resources.needs.cpus {
+            _ if resources.alone => self.known(resources).map(|known| known.machine.cores),
+            CpuNeed::Count(count) => Ok(count.max(1)),
+            CpuNeed::All => {
+                let partition = resources.options.partition.as_deref();
+                let cores = self.nodes()?.iter().filter(|node| node.is_in(partition)).map(|node| node.cores).min();
+                cores.ok_or_else(|| {
+                    let partition = partition.unwrap_or("the usual one");
+                    service("sinfo", format!("there is no node in the partition {partition}"))
+                })
+            }
+        }
+    }
+
+    fn nodes(&self) -> Result<&[NodeFacts], ExecutorError> {
+        if let Some(nodes) = self.nodes.get() {
+            return Ok(nodes);
+        }
+        let nodes = self.programs.nodes().map_err(|error| service("sinfo", error.to_string()))?;
+        Ok(self.nodes.get_or_init(|| nodes))
+    }
+
+    /// The node that measures, and what it is.
+    fn known(&self, resources: &Resources) -> Result<Known, ExecutorError> {
+        let _one = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.machines.find(resources) {
+            Some(known) => Ok(known),
+            None => self.ask(resources),
+        }
+    }
+
+    /// Has a job look at the node that it gets.
+    fn ask(&self, resources: &Resources) -> Result<Known, ExecutorError> {
+        let folder = self.spool.folder().join("machines").join("asked");
+        let unusable = |error: std::io::Error| file("the folder for jobs", &error);
+        fs_err::create_dir_all(&folder).map_err(unusable)?;
+        let room = tempfile::tempdir_in(&folder).map_err(unusable)?;
+        let path = |name: &str| room.path().join(name);
+        fs_err::File::create(path("log")).map_err(unusable)?;
+        let command = Command {
+            name: "the machine".into(),
+            argv: ["/bin/sh", "-c", ":"].map(OsString::from).into(),
+            env: BTreeMap::new(),
+            secret: Default::default(),
+            folder: "/".into(),
+            log: path("log"),
+            events: path("events"),
+            cancel: None,
+            scratch: path("scratch"),
+            attempt: room.path().to_owned(),
+            timeout: Some(std::time::Duration::from_secs(60)),
+            needs: resources.needs,
+            bounds: None,
+        };
+        let resources = Resources { timeout: command.timeout, ..resources.clone() };
+        let ticket = self.spool.place(&resources).map_err(unusable)?;
+        self.put(&ticket, &command, 1, true)?;
+        let stop = Stop::default();
+        let mut following = self.following(&ticket, &command, &stop);
+        let execution = following.follow(&mut Unheard)?;
+        let (true, Some(node)) = (execution.ended.well(), following.node()) else {
+            return Err(service("Slurm", format!("no node could be asked what it is: {:?}", execution.ended)));
+        };
+        let known = Known { node, machine: execution.machine };
+        self.machines.keep(&resources, &known).map_err(unusable)?;
+        Ok(known)
+    }
+
+    /// Puts a stage into its lane.
+    fn put(&self, ticket: &Ticket, command: &Command, cores: u32, alone: bool) -> Result<(), ExecutorError> {
+        let unusable = |error: std::io::Error| file("the folder for jobs", &error);
+        let stage = Stage { command: command.clone(), cores, alone };
+        ticket.lane.add(&ticket.stage, &stage).map_err(unusable)?;
+        self.wait(ticket, Fleet::default()).map_err(unusable)
+    }
+
+    fn wait(&self, ticket: &Ticket, fleet: Fleet) -> std::io::Result<()> {
+        let mut arguments = ticket.lane.terms()?.arguments;
+        arguments.extend(["--parsable".into(), format!("--job-name={}", ticket.jobs), "--comment=nnf".into()]);
+        let script = script(&self.node, ticket.lane.folder());
+        self.keeper.wait(&ticket.jobs, || Served::new(&ticket.lane, arguments, script, fleet), &ticket.stage);
+        Ok(())
+    }
+
+    fn following<'a>(&'a self, ticket: &'a Ticket, command: &'a Command, stop: &'a Stop) -> Following<'a> {
+        Following {
+            keeper: &self.keeper,
+            ticket,
+            stop,
+            grace: self.grace,
+            many: &self.followed,
+            lines: Lines::default(),
+            events: Tail::new(&command.events),
+            taken: None,
+            waits: false,
+            told: None,
+            cancelled: false,
+            over_since: None,
+        }
+    }
+}
+
+impl Executor for Slurm {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn capacity(&self) -> Capacity {
+        // What a cluster has not, `sbatch` says.
+        Capacity { cores: u32::MAX, memory: u64::MAX, gpus: u32::MAX }
+    }
+
+    fn machine(&self, request: &Request<'_>) -> Result<Machine, ExecutorError> {
+        self.known(&Self::resources(request)).map(|known| known.machine)
+    }
+
+    fn reserve(&self, request: &Request<'_>) -> Result<Offer, Refusal> {
+        let take = |used: usize| (used < self.most).then_some(used + 1);
+        if self.used.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_err() {
+            return Ok(Offer::Full);
+        }
+        let mut place = Place {
+            used: Arc::clone(&self.used),
+            given_back: AtomicBool::new(false),
+            resources: Self::resources(request),
+            trouble: None,
+        };
+        let cores = self.cores(&place.resources).unwrap_or_else(|error| {
+            place.trouble = Some(error);
+            1
+        });
+        if place.resources.alone {
+            place.resources.node = self.machines.find(&place.resources).map(|known| known.node);
+        }
+        let Needs { memory, gpus, .. } = *request.needs;
+        let share = Share { cores, memory, gpus: (0..gpus).collect(), variables: Vec::new() };
+        Ok(Offer::Room(Reservation::new(share, Box::new(place))))
+    }
+
+    fn execute(
+        &self,
+        command: &Command,
+        reservation: &Reservation,
+        stop: &Stop,
+        watcher: &mut dyn Watcher,
+    ) -> Result<Execution, ExecutorError> {
+        let place: &Place = reservation.held().ok_or_else(|| service("Slurm", "there is no room".into()))?;
+        if let Some(trouble) = &place.trouble {
+            return Err(trouble.clone());
+        }
+        let resources = &place.resources;
+        let ticket = self.spool.place(resources).map_err(|error| file("the folder for jobs", &error))?;
+        watcher.began(&ticket.handle);
+        self.put(&ticket, command, reservation.share.cores, resources.alone)?;
+        let execution = self.following(&ticket, command, stop).follow(watcher)?;
+        // Another look, in the next run, at the node that is not what it was.
+        if resources.alone && self.machines.find(resources).is_some_and(|known| known.machine != execution.machine) {
+            self.machines.forget(resources);
+        }
+        Ok(execution)
+    }
+
+    fn recover(&self, handle: &Handle) -> Result<Recovered, ExecutorError> {
+        let found = self.spool.find(handle).map_err(|error| file("the folder for jobs", &error))?;
+        Ok(if found.is_some() { Recovered::Alive } else { Recovered::Gone })
+    }
+
+    fn resume(
+        &self,
+        handle: &Handle,
+        command: &Command,
+        _: &Reservation,
+        stop: &Stop,
+        watcher: &mut dyn Watcher,
+    ) -> Result<Execution, ExecutorError> {
+        let found = self.spool.find(handle).map_err(|error| file("the folder for jobs", &error))?;
+        let ticket = found.ok_or_else(|| ExecutorError::Lost { why: "its place is gone".into() })?;
+        watcher.began(&ticket.handle);
+        self.wait(&ticket, Fleet::found()).map_err(|error| file("the folder for jobs", &error))?;
+        self.following(&ticket, command, stop).follow(watcher)
+    }
+}
+
+fn service(service: &str, why: String) -> ExecutorError {
+    ExecutorError::Service { service: service.to_owned(), why }
+}
+
+fn file(file: &str, error: &std::io::Error) -> ExecutorError {
+    ExecutorError::File { file: file.to_owned(), why: error.to_string() }
+}

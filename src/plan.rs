@@ -101,7 +101,7 @@ impl<'a> Surroundings<'a> {
         let mut files = Vec::new();
         let mut inputs = BTreeMap::new();
         for (name, source) in &instance.inputs {
-            match self.input(source, known, &mut files)? {
+            match self.input(source, known, &mut files).map_err(|error| error.of_input(name))? {
                 Some(input) => inputs.insert(name.clone(), input),
                 None => return Ok(None),
             };

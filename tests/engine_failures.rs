@@ -168,11 +168,11 @@ fn outputs_that_cannot_be_stored() {
     says("ln -s /etc/passwd all", "`all` cannot be stored: it is a link to `/etc/passwd`, which is absolute");
     says(
         "ln -s ../../../x up",
-        "`up` cannot be stored: it is a link to `../../../x`, which lies outside the folder that is to be stored",
+        "`up` cannot be stored: it is a link to `../../../x`, which lies outside of the folder",
     );
     says(
         "mkdir d; ln -s ../../x d/up",
-        "`d/up` cannot be stored: it is a link to `../../x`, which lies outside the folder that is to be stored",
+        "`d/up` cannot be stored: it is a link to `../../x`, which lies outside of the folder",
     );
     says("mkfifo pipe", "`pipe` cannot be stored: it is a device, a pipe or a socket");
     says("ln -s . d; ln -s d/../x up", "`up` cannot be stored: it is a link to `d/../x`, which goes up again");

@@ -107,7 +107,7 @@ fn an_input_that_is_gone_when_its_turn_comes_is_no_fault_of_the_store() {
     project.write("data", "one\n");
     let outcome = project.nnf(&["run", "--keep-going"]);
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
-    let said = "error: stage `b` failed: the input `ROOT/data` cannot be read: it, or something in it, is not there any more\n";
+    let said = "error: stage `b` failed: the input `data`, ROOT/data, cannot be read: it, or something in it, is not there any more\n";
     assert!(outcome.err.contains(said), "{}", outcome.err);
     assert!(outcome.err.contains("done c"), "{}", outcome.err);
     for arguments in [&["plan"][..], &["why", "b"], &["run"]] {

@@ -109,7 +109,20 @@ fn what_is_listed_may_be_named_by_any_name() {
 
 #[test]
 fn a_word_that_names_nothing_of_the_project_is_a_word() {
-    for word in ["..", "/", "/usr", "lib2", "--lib", "'-'", "'lib conf'", "'a=b=lib'", "=", "'@'"] {
+    for word in [
+        "..",
+        "/",
+        "/usr",
+        "lib2",
+        "--lib",
+        "'-'",
+        "'lib conf'",
+        "'a=b=lib'",
+        "=",
+        "'@'",
+        "'rm -r $X/..'",
+        "'x=$Y/../lib/..'",
+    ] {
         let project = project(&format!("{word}, lib"), ", code: [lib]");
         let outcome = project.nnf(&["plan"]);
         assert_eq!(outcome.code, Some(0), "{word}: {}", outcome.err);

@@ -28,9 +28,11 @@ fn named_as(text: &str, reach: &Reach) -> Option<Named> {
     if text.is_empty() || text.len() > 1000 || text.contains(['\n', '\0']) {
         return None;
     }
-    let path = plain(&reach.root.join(text));
+    // As it is written: what stands before a `..` must be there, or a script that holds one would name a folder.
+    let path = reach.root.join(text);
     let kind = reach.sights.kind(&path)?;
     let real = reach.sights.real(&path).ok()?;
+    let path = plain(&path);
     let inside = path.starts_with(&reach.root) || real.starts_with(&reach.root);
     inside.then(|| Named { written: text.to_owned(), kind, path, real })
 }

@@ -92,9 +92,7 @@ impl Assignment<'_> {
 
     /// Takes the outputs into the store: all that are declared, and nothing else.
     pub(super) fn outputs(&self, folder: &AttemptFolder) -> Result<BTreeMap<String, Produced>, Failure> {
-        let doing = StoreError::io("look at the outputs");
-        for entry in fs_err::read_dir(folder.outputs()).map_err(&doing)? {
-            let name = entry.map_err(&doing)?.file_name().to_string_lossy().into_owned();
+        for name in folder.left().map_err(Failure::from)? {
             if !self.instance.outputs.contains_key(&name) {
                 return Err(Cause::Undeclared { name }.into());
             }

@@ -17,8 +17,10 @@ pub enum StoreError {
         source: io::Error,
     },
     /// A file or folder that a stage reads in place cannot be read; the source says why.
-    #[error("the input `{}` cannot be read: {why}", .path.display())]
+    #[error("the input {} cannot be read: {why}", named(.name.as_deref(), .path))]
     Input {
+        /// Its name, where it is known.
+        name: Option<String>,
         /// Its path.
         path: PathBuf,
         /// What the operating system said.
@@ -84,7 +86,21 @@ pub enum StoreError {
     },
 }
 
+fn named(name: Option<&str>, path: &std::path::Path) -> String {
+    name.map_or_else(|| format!("`{}`", path.display()), |name| format!("`{name}`, {},", path.display()))
+}
+
 impl StoreError {
+    /// The same, of the input of this name.
+    pub(crate) fn of_input(self, input: &str) -> StoreError {
+        match self {
+            StoreError::Input { name: None, path, why } => {
+                StoreError::Input { name: Some(input.to_owned()), path, why }
+            }
+            error => error,
+        }
+    }
+
     pub(crate) fn io(doing: &'static str) -> impl Fn(io::Error) -> StoreError {
         move |source| StoreError::Io { doing, source }
     }

@@ -28,7 +28,7 @@ pub struct FileInput {
     /// File or folder.
     pub form: Form,
     /// What each file of it looks like, and what it holds.
-    pub(crate) seen: Vec<(PathBuf, Stamp, Digest)>,
+    pub(crate) seen: Vec<Seen>,
     /// Its own name, and the folders and links in it.
     pub(crate) names: Vec<Name>,
     /// Whether every file had rested when it was hashed, so that a later change cannot have the same look.
@@ -36,10 +36,12 @@ pub struct FileInput {
 }
 
 impl FileInput {
-    /// Whether it still looks the same: no file of it was changed, replaced, added or removed.
+    /// Whether it still is the same: no file of it was changed, replaced, added or removed.
     #[must_use]
     pub fn is_unchanged(&self, now: &FileInput) -> bool {
-        (&self.path, self.digest, self.form, &self.seen) == (&now.path, now.digest, now.form, &now.seen)
+        (&self.path, self.digest, self.form) == (&now.path, now.digest, now.form)
+            && self.seen.len() == now.seen.len()
+            && self.seen.iter().zip(&now.seen).all(|(before, now)| before.is_unchanged(now))
     }
 
     /// What lies in it and does not count, because git keeps it there.
@@ -69,8 +71,38 @@ impl Name {
     }
 }
 
-/// What takes a file: it gives back its look, its digest, and whether the look can be trusted.
-type Take<'a> = dyn FnMut(&Path) -> Result<(Stamp, Digest, bool), StoreError> + 'a;
+/// A file of an input.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Seen {
+    pub(crate) path: PathBuf,
+    pub(crate) stamp: Stamp,
+    pub(crate) digest: Digest,
+    /// Names that it has, its mode, and its owner and group: what can be changed without a look into it.
+    links: u64,
+    mode: u32,
+    owner: (u32, u32),
+}
+
+impl Seen {
+    fn new(path: &Path, meta: &Metadata, digest: Digest) -> Self {
+        let (links, mode, owner) = (meta.nlink(), meta.mode(), (meta.uid(), meta.gid()));
+        Seen { path: path.to_owned(), stamp: Stamp::of(meta), digest, links, mode, owner }
+    }
+
+    /// Its time of change also changes when somebody links it, as another store does with content of its own, or changes
+    /// its mode or owner. Then its content, which was looked at again, decides. Where nothing explains the time, content
+    /// may have been other for a while.
+    fn is_unchanged(&self, now: &Seen) -> bool {
+        let content = |seen: &Seen| Stamp { changed: 0, ..seen.stamp };
+        let explained = self.stamp == now.stamp
+            || (self.links, self.mode, self.owner) != (now.links, now.mode, now.owner)
+            || self.mode & 0o222 == 0;
+        self.path == now.path && self.digest == now.digest && content(self) == content(now) && explained
+    }
+}
+
+/// What takes a file: it gives back what it is, and whether its look can be trusted.
+type Take<'a> = dyn FnMut(&Path) -> Result<(Seen, bool), StoreError> + 'a;
 
 /// Looks at a file or folder. A file is hashed only if it does not look as it did when it was hashed last.
 pub(crate) fn digest(path: &Path, store: &Path, stamps: &Mutex<Stamps>) -> Result<FileInput, StoreError> {
@@ -81,7 +113,14 @@ pub(crate) fn digest(path: &Path, store: &Path, stamps: &Mutex<Stamps>) -> Resul
                 std::io::ErrorKind::NotFound => "it, or something in it, is not there any more".to_owned(),
                 _ => source.to_string(),
             };
-            StoreError::Input { path: path.to_owned(), why }
+            StoreError::Input { name: None, path: path.to_owned(), why }
+        }
+        StoreError::Unfit { path: inner, why } if Path::new(&inner) == path => {
+            StoreError::Input { name: None, path: path.to_owned(), why }
+        }
+        StoreError::Unfit { path: inner, why } => {
+            let why = format!("`{inner}` in it cannot be part of an input: {why}; change it, or move it elsewhere");
+            StoreError::Input { name: None, path: path.to_owned(), why }
         }
         error => error,
     })
@@ -90,10 +129,10 @@ pub(crate) fn digest(path: &Path, store: &Path, stamps: &Mutex<Stamps>) -> Resul
 /// Whether a file or folder looks as it did. Nothing is hashed.
 pub(crate) fn looks_the_same(before: &FileInput, store: &Path) -> bool {
     let now = look(&before.path, store, &mut |path| {
-        let stamp = Stamp::of_path(path);
-        let known = before.seen.binary_search_by(|(known, ..)| known.as_path().cmp(path)).map(|at| &before.seen[at]);
-        match (known, stamp) {
-            (Ok((_, known, digest)), Some(stamp)) if *known == stamp => Ok((stamp, *digest, true)),
+        let meta = std::fs::metadata(path);
+        let known = before.seen.binary_search_by(|known| known.path.as_path().cmp(path)).map(|at| &before.seen[at]);
+        match (known, meta) {
+            (Ok(known), Ok(meta)) if known.stamp == Stamp::of(&meta) => Ok((known.clone(), true)),
             _ => Err(StoreError::unfit(path.display().to_string(), "it was changed")),
         }
     });
@@ -107,13 +146,15 @@ fn look(path: &Path, store: &Path, take: &mut Take<'_>) -> Result<FileInput, Sto
     let own = fs_err::symlink_metadata(path).map_err(&doing)?;
     let target = own.is_symlink().then(|| fs_err::read_link(path)).transpose().map_err(&doing)?;
     if meta.is_file() {
-        let (stamp, digest, rested) = take(&real)?;
+        let (seen, rested) = take(&real)?;
+        let digest = seen.digest;
         let form = if tree::is_executable(&meta) { Form::Executable } else { Form::File };
         let names = target.map(|target| Name::new(path, &own, Some(target))).into_iter().collect();
-        return Ok(FileInput { path: path.to_owned(), digest, form, seen: vec![(real, stamp, digest)], names, rested });
+        return Ok(FileInput { path: path.to_owned(), digest, form, seen: vec![seen], names, rested });
     }
     if !meta.is_dir() {
-        return Err(StoreError::unfit(path.display().to_string(), "an input is a file or a folder"));
+        let what = "it is a device, a pipe or a socket; an input is a file or a folder";
+        return Err(StoreError::unfit(path.display().to_string(), what));
     }
     let (mut seen, names, mut all_rested) = (Vec::new(), RefCell::new(vec![Name::new(path, &own, target)]), true);
     let note = |path: &Path, meta: &Metadata, target: Option<&Path>| {
@@ -130,15 +171,16 @@ fn look(path: &Path, store: &Path, take: &mut Take<'_>) -> Result<FileInput, Sto
             out
         },
         take: &mut |path| {
-            let (stamp, digest, rested) = take(path)?;
-            seen.push((path.to_owned(), stamp, digest));
+            let (file, rested) = take(path)?;
+            let found = (file.digest, file.stamp.size);
+            seen.push(file);
             all_rested &= rested;
-            Ok((digest, stamp.size))
+            Ok(found)
         },
         note: &mut |path, meta, target| note(path, meta, target),
     };
     tree::walk(&real, "", &mut walk, &mut tree)?;
-    seen.sort_by(|a, b| a.0.cmp(&b.0));
+    seen.sort_by(|a, b| a.path.cmp(&b.path));
     let digest = Digest::of(&tree.to_bytes());
     Ok(FileInput {
         path: path.to_owned(),
@@ -160,18 +202,23 @@ fn is_of_git(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == ".git")
 }
 
-fn file(path: &Path, stamps: &Mutex<Stamps>) -> Result<(Stamp, Digest, bool), StoreError> {
+/// How often a file that changes while it is read is read again: what changed may be its number of names.
+const READINGS: u32 = 3;
+
+fn file(path: &Path, stamps: &Mutex<Stamps>) -> Result<(Seen, bool), StoreError> {
     let doing = StoreError::io("read an input");
-    let look = || fs_err::metadata(path).map(|meta| Stamp::of(&meta)).map_err(&doing);
-    let looked = SystemTime::now();
-    let stamp = look()?;
-    if let Some(digest) = lock(stamps).get(path, &stamp) {
-        return Ok((stamp, digest, true));
+    for _ in 0..READINGS {
+        let looked = SystemTime::now();
+        let meta = fs_err::metadata(path).map_err(&doing)?;
+        let stamp = Stamp::of(&meta);
+        if let Some(digest) = lock(stamps).get(path, &stamp) {
+            return Ok((Seen::new(path, &meta, digest), true));
+        }
+        let digest = hash_file(path).map_err(&doing)?;
+        if Stamp::of(&fs_err::metadata(path).map_err(&doing)?) == stamp {
+            let rested = lock(stamps).set(path, stamp, digest, looked);
+            return Ok((Seen::new(path, &meta, digest), rested));
+        }
     }
-    let digest = hash_file(path).map_err(&doing)?;
-    if look()? != stamp {
-        return Err(StoreError::unfit(path.display().to_string(), "it was changed while it was read"));
-    }
-    let rested = lock(stamps).set(path, stamp, digest, looked);
-    Ok((stamp, digest, rested))
+    Err(StoreError::unfit(path.display().to_string(), "it was changed while it was read"))
 }

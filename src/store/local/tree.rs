@@ -90,8 +90,30 @@ fn open_folders(folder: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Takes a file or folder into the store.
+/// Takes a file or folder into the store. That something of it cannot be read, or is gone, is no failure of the store.
 pub(crate) fn ingest(blobs: &Blobs, path: &Path, media: &str) -> Result<Artifact, StoreError> {
+    take_in(blobs, path, media).map_err(|error| match error {
+        StoreError::Io { source, .. } if fs_err::symlink_metadata(path).is_err() || !is_readable(path) => {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            StoreError::unfit(name, format!("it cannot be read as the stage left it: {source}"))
+        }
+        error => error,
+    })
+}
+
+/// Whether all that is below a path can be read.
+fn is_readable(path: &Path) -> bool {
+    match fs_err::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => {
+            fs_err::read_dir(path).is_ok_and(|mut all| all.all(|entry| entry.is_ok_and(|one| is_readable(&one.path()))))
+        }
+        Ok(meta) if meta.is_file() => fs_err::File::open(path).is_ok(),
+        Ok(_) => true,
+        Err(_) => false,
+    }
+}
+
+fn take_in(blobs: &Blobs, path: &Path, media: &str) -> Result<Artifact, StoreError> {
     let meta = fs_err::symlink_metadata(path).map_err(StoreError::io("store an output"))?;
     let artifact = |digest, form, size| Artifact { digest, form, size, media: media.to_owned() };
     if meta.is_file() {
@@ -189,8 +211,7 @@ fn link(at: &str, target: &Path) -> Result<Entry, StoreError> {
         match part {
             Component::ParentDir if named => return Err(refuse("which goes up again after a name")),
             Component::ParentDir => {
-                depth =
-                    depth.checked_sub(1).ok_or_else(|| refuse("which lies outside the folder that is to be stored"))?
+                depth = depth.checked_sub(1).ok_or_else(|| refuse("which lies outside of the folder"))?
             }
             Component::Normal(_) => named = true,
             _ => {}

@@ -90,6 +90,7 @@ impl Checkpoint {
     /// # Errors
     /// When the disk fails.
     pub fn add_seconds(&self, seconds: f64) -> Result<(), StoreError> {
+        fs_err::create_dir_all(&self.folder).map_err(StoreError::io("keep a checkpoint"))?;
         let text = serde_json::to_vec(&Spent { seconds: self.seconds() + seconds }).unwrap_or_default();
         write_atomically(&self.folder.join("spent.json"), &text).map_err(StoreError::io("keep a checkpoint"))
     }
@@ -109,7 +110,7 @@ impl Checkpoint {
     /// When the disk fails.
     pub fn clear(&self) -> Result<(), StoreError> {
         let doing = StoreError::io("clear a checkpoint");
-        fs_err::remove_dir_all(self.data()).map_err(&doing)?;
+        removed(fs_err::remove_dir_all(self.data())).map_err(&doing)?;
         let _ = fs_err::remove_file(self.folder.join("spent.json"));
         fs_err::create_dir_all(self.data()).map_err(doing)
     }
@@ -119,6 +120,11 @@ impl Checkpoint {
     /// # Errors
     /// When the disk fails.
     pub fn remove(self) -> Result<(), StoreError> {
-        fs_err::remove_dir_all(&self.folder).map_err(StoreError::io("remove a checkpoint"))
+        removed(fs_err::remove_dir_all(&self.folder)).map_err(StoreError::io("remove a checkpoint"))
     }
+}
+
+/// A stage may have removed its checkpoint itself.
+fn removed(done: std::io::Result<()>) -> std::io::Result<()> {
+    done.or_else(|error| if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }

@@ -84,9 +84,9 @@ fn originals(input: &FileInput) -> Vec<Original<'_>> {
         let what = name.target.as_deref().map_or(What::Folder, What::Link);
         Original { path: &name.path, identity: (name.device, name.inode), what }
     });
-    let files = input.seen.iter().map(|(path, stamp, digest)| {
-        let identity = (stamp.device, stamp.inode);
-        Original { path, identity, what: What::File(stamp, digest) }
+    let files = input.seen.iter().map(|file| {
+        let identity = (file.stamp.device, file.stamp.inode);
+        Original { path: &file.path, identity, what: What::File(&file.stamp, &file.digest) }
     });
     let mut all: Vec<Original<'_>> = names.chain(files).collect();
     all.sort_by(|a, b| a.path.cmp(b.path));

@@ -137,6 +137,33 @@ impl AttemptFolder {
         self.path.join("scratch")
     }
 
+    /// Names of what the stage left in its output folder.
+    ///
+    /// # Errors
+    /// When the stage removed that folder, or put something else in its place; and when the disk fails.
+    pub fn left(&self) -> Result<Vec<String>, StoreError> {
+        let folder = self.outputs();
+        let spoilt = |what: &str| {
+            let why = format!("the stage {what}; its outputs are written into it, and the folder itself stays");
+            StoreError::unfit(folder.display().to_string(), why)
+        };
+        let meta = match fs_err::symlink_metadata(&folder) {
+            Ok(meta) if meta.is_dir() => meta,
+            Ok(meta) if meta.is_symlink() => return Err(spoilt("put a link in the place of its output folder")),
+            Ok(_) => return Err(spoilt("put a file in the place of its output folder")),
+            Err(_) => return Err(spoilt("removed its output folder")),
+        };
+        // What it may not read, it can give back to itself.
+        let mode = meta.permissions().mode();
+        if mode & 0o700 != 0o700 {
+            let _ = fs_err::set_permissions(&folder, Permissions::from_mode(mode & 0o7777 | 0o700));
+        }
+        let listed = fs_err::read_dir(&folder)
+            .map_err(|error| spoilt(&format!("made its output folder unreadable ({error})")))?;
+        let doing = StoreError::io("look at the outputs");
+        listed.map(|entry| Ok(entry.map_err(&doing)?.file_name().to_string_lossy().into_owned())).collect()
+    }
+
     /// Notes what the stage, which is about to start, reads in place: whatever becomes of the engine, these files are not
     /// lost with this folder.
     ///

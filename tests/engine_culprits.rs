@@ -44,13 +44,16 @@ fn a_link_to_an_input_is_no_change_of_it() {
     assert!(outcome.code == Some(1) && outcome.err.contains("`data` was changed while it ran"), "{outcome:?}");
 }
 
+/// What lies in a folder, how it comes there, and what is said.
+type Case<'a> = (&'a str, &'a dyn Fn(&Project), &'a str);
+
 #[test]
 fn an_input_that_cannot_be_taken_is_named_with_what_is_wrong() {
     let link = |to: &str, name: &str, project: &Project| fs_err::os::unix::fs::symlink(to, project.path(name)).unwrap();
     let pipe = |name: &str, project: &Project| {
         assert!(Command::new("mkfifo").arg(project.path(name)).status().unwrap().success());
     };
-    let cases: [(&str, &dyn Fn(&Project), &str); 7] = [
+    let cases: [Case<'_>; 7] = [
         (
             "an absolute link",
             &|p| link("/etc/passwd", "data/deep/l", p),

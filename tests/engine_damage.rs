@@ -39,8 +39,8 @@ fn damaged_content_is_made_again_when_it_is_read() {
     ran(&project, &[]);
     let made = blob(&project, "make/x.txt");
     damage(&made);
-    assert_eq!(ran(&project, &[]).stages.len(), 0, "nobody reads it");
-    let again = ran(&project, &["--set", "params.tail=finis"]);
+    assert_eq!(ran(&project, &["use"]).stages.len(), 0, "nobody reads it or asks for it");
+    let again = ran(&project, &["use", "--set", "params.tail=finis"]);
     assert_eq!(again.stages, ["make", "use", "use"], "use finds the damage, make runs, use runs");
     assert_eq!(fs_err::read_to_string(&made).unwrap(), "made\n");
     assert_eq!(fs_err::read_to_string(blob(&project, "use/y.txt")).unwrap(), "made\nfinis\n");
@@ -56,8 +56,8 @@ fn missing_content_is_made_again_when_it_is_read() {
     let project = Project::new(PIPELINE);
     ran(&project, &[]);
     fs_err::remove_file(blob(&project, "make/x.txt")).unwrap();
-    assert_eq!(ran(&project, &[]).stages.len(), 0, "nobody reads it");
-    assert_eq!(ran(&project, &["--set", "params.tail=finis"]).stages, ["make", "use", "use"]);
+    assert_eq!(ran(&project, &["use"]).stages.len(), 0, "nobody reads it or asks for it");
+    assert_eq!(ran(&project, &["use", "--set", "params.tail=finis"]).stages, ["make", "use", "use"]);
     assert_eq!(ran(&project, &[]).stages.len(), 0);
 }
 
@@ -98,7 +98,7 @@ stages:
     let project = Project::new(pipeline);
     ran(&project, &[]);
     damage(&blob(&project, "make/x.txt"));
-    let again = ran(&project, &["-j", "4", "--set", "params.n=2"]);
+    let again = ran(&project, &["-j", "4", "--set", "params.n=2", "first", "second"]);
     assert_eq!(again.stages, ["first", "first", "make", "second", "slow"]);
     assert_eq!(fs_err::read_to_string(blob(&project, "second/x.txt")).unwrap(), "made\n2\n");
 }
@@ -115,7 +115,7 @@ stages:
     let project = Project::new(pipeline);
     ran(&project, &[]);
     damage(&blob(&project, "make/x.txt"));
-    let again = ran(&project, &["-j", "1", "--set", "params.n=2"]);
+    let again = ran(&project, &["-j", "1", "--set", "params.n=2", "first", "second"]);
     assert_eq!(again.stages, ["first", "first", "make", "second"]);
     let read = |name: &str| fs_err::read_to_string(blob(&project, name)).unwrap();
     assert_eq!(read("second/x.txt"), read("make/x.txt"));
@@ -173,7 +173,7 @@ stages:
         } else {
             damage(&deep);
         }
-        assert_eq!(ran(&project, &["--set", "params.tail=finis"]).stages, ["make", "use", "use"]);
+        assert_eq!(ran(&project, &["--set", "params.tail=finis", "use"]).stages, ["make", "use", "use"]);
         assert_eq!(fs_err::read_to_string(blob(&project, "use/y.txt")).unwrap(), "deep\nother\nfinis\n");
         assert_eq!(project.nnf(&["verify"]).code, Some(0));
     }
@@ -193,7 +193,7 @@ stages:
         let project = Project::new(pipeline);
         ran(&project, &[]);
         damage(&blob(&project, "make/x.txt"));
-        let again = ran(&project, &["-j", jobs, "--set", "params.n=2"]);
+        let again = ran(&project, &["-j", jobs, "--set", "params.n=2", "both"]);
         let count = |stage: &str| again.stages.iter().filter(|name| *name == stage).count();
         assert_eq!((count("make"), count("both")), (1, 1), "{:?}", again.stages);
         let text = fs_err::read_to_string(blob(&project, "both/z.txt")).unwrap();
@@ -238,7 +238,7 @@ fn damage_that_appears_in_the_middle_of_a_run_is_made_up_for() {
     // Where inputs are hard links, the stage that did it is found out, and nothing of it is kept.
     if outcome.code == Some(1) {
         assert!(outcome.out.contains("changed its input `x`"), "{outcome:?}");
-        assert_eq!(ran(&project, &[]).stages, ["make", "spoil", "spoil", "use"]);
+        assert_eq!(ran(&project, &[]).stages, ["make", "spoil", "use"]);
     } else {
         assert_eq!(outcome.code, Some(0), "{outcome:?}");
     }

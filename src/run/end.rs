@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::store::{RunFolder, RunSummary};
+use crate::store::{Published, RunFolder, RunSummary, StoreError};
 
 use super::event::{RunEvent, Summary};
 use super::state::State;
@@ -13,44 +13,33 @@ use super::states::Stage;
 impl State<'_> {
     /// Publishes what is there, waits for the remote tier, and sums up.
     pub(super) fn end(mut self) -> Summary {
-        let mut outputs = BTreeMap::new();
-        let mut untouched = BTreeSet::new();
         for id in self.graph.ids() {
             match self.states.get(id) {
-                Stage::Done(known) => {
-                    outputs.insert(self.stage_name(id), known.clone());
-                }
-                Stage::Idle => {
-                    untouched.insert(self.stage_name(id));
-                }
-                Stage::Failed => {}
-                _ => {
-                    let name = self.stage_name(id);
-                    self.summary.not_started.push(name);
-                }
+                Stage::Done(_) => self.summary.fresh += usize::from(!self.ran.contains(&id)),
+                Stage::Idle | Stage::Failed => {}
+                _ => self.summary.not_started.push(self.stage_name(id)),
             }
         }
-        let heads = outputs.iter().map(|(name, known)| (name.as_str(), known.key));
-        let store = self.context.store;
-        let mut linked =
-            store.set_heads(self.name, heads).and_then(|()| store.publish(self.name, &outputs, &untouched));
         // Results are kept and sent even where no links to them can be made.
-        let sent = store.finish().and_then(|adopted| {
-            if adopted > 0 {
-                // Who reads what was adopted is stale now.
-                self.identity = None;
-            }
-            if adopted > 0 && linked.is_ok() {
-                for known in outputs.values_mut() {
-                    *known = store.look_up(&known.key)?.unwrap_or_else(|| known.clone());
+        let linked = self.shown.take().unwrap_or_else(|| self.show());
+        let store = self.context.store;
+        let sent = match self.unsent.take() {
+            Some(error) => Err(error),
+            None => store.finish().and_then(|adopted| {
+                if adopted > 0 {
+                    // A run that failed does not go on with them; the next one does.
+                    self.identity = None;
                 }
-                linked = store.publish(self.name, &outputs, &untouched);
-            }
-            store.publish_head(self.name)
-        });
+                store.publish_head(self.name)
+            }),
+        };
         self.summary.store_failed |= linked.is_err() || sent.is_err();
+        for aside in linked.iter().flat_map(|published| &published.put_aside) {
+            let text = format!("what lay in the place of links to results was put into {}", aside.display());
+            self.tell(RunEvent::Note { stage: String::new(), text });
+        }
         match (linked, sent) {
-            (Ok(path), Ok(())) => self.summary.results = path.display().to_string(),
+            (Ok(published), Ok(())) => self.summary.results = published.folder.display().to_string(),
             (linked, sent) => {
                 for error in linked.err().into_iter().chain(sent.err()) {
                     self.tell(RunEvent::Note { stage: String::new(), text: error.to_string() });
@@ -63,6 +52,22 @@ impl State<'_> {
         let summary = self.summary.clone();
         self.tell(RunEvent::Ended(summary.clone()));
         summary
+    }
+
+    /// Links what is done, and notes it as the last of its kind.
+    pub(super) fn show(&self) -> Result<Published, StoreError> {
+        let mut outputs = BTreeMap::new();
+        let mut untouched = BTreeSet::new();
+        for id in self.graph.ids() {
+            match self.states.get(id) {
+                Stage::Done(known) => drop(outputs.insert(self.stage_name(id), known.clone())),
+                Stage::Idle => drop(untouched.insert(self.stage_name(id))),
+                _ => {}
+            }
+        }
+        let heads = outputs.iter().map(|(name, known)| (name.as_str(), known.key));
+        let store = self.context.store;
+        store.set_heads(self.name, heads).and_then(|()| store.publish(self.name, &outputs, &untouched))
     }
 
     pub(super) fn write_summary(&self, run: &RunFolder) {

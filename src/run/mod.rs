@@ -4,6 +4,7 @@
 //! it), and `worker` (the work of one instance). What happens goes to a reporter; nothing here knows the terminal, or
 //! where stages run.
 
+mod asked;
 mod assignment;
 mod audit;
 mod bounds;

@@ -7,16 +7,12 @@ use nnf_contract::Event;
 use crate::digest::Key;
 use crate::graph::InstanceId;
 use crate::store::Known;
-use crate::why::Reason;
 
 use super::cause::{Cause, Fault};
 use super::event::{Ran, RunEvent};
 use super::message::{Message, Outcome};
 use super::state::State;
 use super::states::Stage;
-
-/// How often in a run a result is made again whose content has gone.
-const MOST_REMADE: u32 = 5;
 
 impl State<'_> {
     pub(super) fn take(&mut self, message: Message) {
@@ -54,6 +50,7 @@ impl State<'_> {
     pub(super) fn over(&mut self, id: InstanceId, outcome: Outcome) {
         let Stage::Running(key, because) = self.states.get(id) else { return };
         let (key, because) = (*key, because.clone());
+        self.unchecked = true;
         let started = self.started.remove(&id).unwrap_or(0);
         let stage = self.stage_name(id);
         match outcome {
@@ -65,9 +62,8 @@ impl State<'_> {
                     tracing::warn!("{error}");
                 }
                 self.tell(RunEvent::Finished { stage: stage.clone(), key, seconds, adopted });
-                if adopted {
-                    self.summary.fresh += 1;
-                } else {
+                if !adopted {
+                    self.ran.insert(id);
                     self.summary.ran.push(Ran { stage, seconds, because });
                 }
                 // What was forced or missing has been made for all that are the same work.
@@ -76,6 +72,9 @@ impl State<'_> {
                 }
                 self.done(id, known);
                 self.wake_twins(key);
+                if self.outdated.remove(&id) {
+                    self.look_again(id);
+                }
             }
             Outcome::Failed { cause, seconds, log_end } => {
                 let fault = cause.fault();
@@ -92,7 +91,7 @@ impl State<'_> {
             Outcome::Missing { producers, what } => {
                 let gone: Vec<InstanceId> =
                     producers.into_iter().filter(|from| !self.was_made_since(*from, started)).collect();
-                self.make_again(id, &gone, &what);
+                self.make_again_for(id, &gone, &what);
                 self.wake_twins(key);
             }
         }
@@ -125,35 +124,8 @@ impl State<'_> {
         }
     }
 
-    /// Content of a producer is gone: it runs again, and then the instance that needs it, and others in the queue that
-    /// read it, because their keys may rest on content that comes out otherwise this time.
-    pub(super) fn make_again(&mut self, id: InstanceId, producers: &[InstanceId], what: &str) {
-        for producer in producers {
-            if self.again.contains_key(producer) && !matches!(self.states.get(*producer), Stage::Done(_)) {
-                continue;
-            }
-            let times = self.remade.entry(*producer).or_default();
-            *times += 1;
-            if *times > MOST_REMADE {
-                let name = self.stage_name(*producer);
-                let text =
-                    format!("{what}, also after `{name}` made it again {MOST_REMADE} times: another stage alters it");
-                self.fail(id, None, Cause::InputLost { text });
-                return;
-            }
-            let text = format!("{what}; `{}` runs again", self.stage_name(*producer));
-            self.tell(RunEvent::Note { stage: self.stage_name(*producer), text });
-            self.again.insert(*producer, Reason::Missing("its stored content is missing or damaged".into()));
-            self.states.set(*producer, Stage::Ready);
-            for reader in self.graph.readers(*producer) {
-                self.look_at_again(reader);
-            }
-        }
-        self.states.set(id, Stage::Ready);
-    }
-
     /// Takes an instance out of the queue, with those that wait for its result.
-    pub(super) fn look_at_again(&mut self, id: InstanceId) {
+    pub(super) fn take_from_queue(&mut self, id: InstanceId) {
         let Stage::Queued(looked, _) = self.states.get(id) else { return };
         let key = looked.key;
         self.states.set(id, Stage::Ready);
@@ -161,6 +133,7 @@ impl State<'_> {
     }
 
     pub(super) fn done(&mut self, id: InstanceId, known: Known) {
+        self.tell_readers(id, &known);
         self.states.set(id, Stage::Done(known));
         for reader in self.graph.readers(id) {
             self.states.count_down(reader);

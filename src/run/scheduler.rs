@@ -64,12 +64,14 @@ impl<'a> Run<'a> {
         std::thread::scope(|scope| {
             let workers = Workers::new(scope);
             state.begin();
+            state.settle();
+            state.look_at_asked();
             loop {
                 state.settle();
                 for work in state.start(&self.send) {
                     workers.give(work);
                 }
-                if state.is_over() {
+                if state.is_over() && !state.look_at_asked() && !state.adopt() {
                     break;
                 }
                 // What has just been refused may have set others free.

@@ -2,7 +2,7 @@
 //!
 //! It does not start anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use crate::digest::Key;
@@ -43,6 +43,13 @@ impl<'a> State<'a> {
             states: States::new(stages),
             again: options.forced.iter().map(|id| (*id, Reason::Forced)).collect(),
             remade: BTreeMap::new(),
+            asked: targets.clone(),
+            unchecked: true,
+            former: BTreeMap::new(),
+            outdated: BTreeSet::new(),
+            shown: None,
+            unsent: None,
+            ran: BTreeSet::new(),
             results: 0,
             made: BTreeMap::new(),
             started: BTreeMap::new(),
@@ -133,7 +140,7 @@ impl<'a> State<'a> {
             let text = "an input that it needs was not produced".into();
             self.fail(id, None, Cause::Input { text });
         } else {
-            self.make_again(id, &producers, "its record is damaged");
+            self.make_again_for(id, &producers, "its record is damaged");
         }
     }
 
@@ -158,7 +165,6 @@ impl<'a> State<'a> {
             None => match self.find(id, &key)? {
                 Some(known) => {
                     self.context.store.share(&key)?;
-                    self.summary.fresh += 1;
                     self.tell(RunEvent::Fresh { stage: self.stage_name(id), key });
                     self.done(id, known);
                     return Ok(());

@@ -8,7 +8,8 @@ use std::time::Instant;
 use crate::digest::Key;
 use crate::graph::{Graph, InstanceId};
 use crate::pipeline::Identity;
-use crate::store::FileInput;
+use crate::record::Produced;
+use crate::store::{FileInput, Published, StoreError};
 use crate::why::Reason;
 
 use super::assignment::Context;
@@ -42,6 +43,20 @@ pub(super) struct State<'a> {
     pub(super) again: BTreeMap<InstanceId, Reason>,
     /// How often each was made again because its content was gone.
     pub(super) remade: BTreeMap<InstanceId, u32>,
+    /// What was asked for.
+    pub(super) asked: Vec<InstanceId>,
+    /// Whether anything has happened since the content of what was asked for was looked at.
+    pub(super) unchecked: bool,
+    /// What those were before that are looked at again, and what their readers went by.
+    pub(super) former: BTreeMap<InstanceId, BTreeMap<String, Produced>>,
+    /// Instances that run on what came out otherwise meanwhile.
+    pub(super) outdated: BTreeSet<InstanceId>,
+    /// How showing the results went, as long as they are the ones that are shown.
+    pub(super) shown: Option<Result<Published, StoreError>>,
+    /// Why results did not arrive in the remote tier.
+    pub(super) unsent: Option<StoreError>,
+    /// Instances that have run and made a result.
+    pub(super) ran: BTreeSet<InstanceId>,
     /// Counts results that were made, which tells what came first of a result and of a start.
     pub(super) results: u64,
     /// The count at which the result of a key was made in this run.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use crate::digest::Key;
 use crate::store::local::{heads, latest};
 use crate::store::working::runs;
-use crate::store::{AttemptFolder, Checkpoint, Known, RunFolder, RunSummary, Store, StoreError};
+use crate::store::{AttemptFolder, Checkpoint, Known, Published, RunFolder, RunSummary, Store, StoreError};
 
 impl Store {
     /// Makes a folder for one attempt of a stage.
@@ -79,7 +79,7 @@ impl Store {
         pipeline: &str,
         outputs: &BTreeMap<String, Known>,
         untouched: &BTreeSet<String>,
-    ) -> Result<PathBuf, StoreError> {
+    ) -> Result<Published, StoreError> {
         let _lock = heads::lock(&self.root.join("heads/v1"), pipeline)?;
         latest::publish(&self.root, &self.blobs, pipeline, outputs, untouched)
     }

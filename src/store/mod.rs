@@ -33,6 +33,7 @@ mod results;
 mod settled;
 #[cfg(test)]
 mod tests;
+mod whole;
 mod working;
 
 use std::path::{Path, PathBuf};
@@ -51,6 +52,7 @@ pub use keeping::verify::Progress;
 pub use local::files::FileInput;
 pub use local::handout::HandedOut;
 pub use local::index::Known;
+pub use local::latest::Published;
 pub use local::sweep::Hold;
 pub use owners::{Name, Owner};
 pub use remote::moving::{Claimed, Lease, Moved, Waiting};

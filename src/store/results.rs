@@ -86,6 +86,12 @@ impl Store {
         lock(&self.index).add(record);
     }
 
+    /// Whether there is a remote tier.
+    #[must_use]
+    pub fn has_remote(&self) -> bool {
+        self.tier.is_some()
+    }
+
     /// Sends what is under a key to the remote tier, unless that is known to have it: an upload may have failed before,
     /// or the tier may be new.
     ///

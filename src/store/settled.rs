@@ -5,7 +5,9 @@
 //! if every file in it had rested when it was hashed (see `stamps`); losing it costs time.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
 
 use nnf_contract::Machine;
 use serde::{Deserialize, Serialize};
@@ -15,6 +17,10 @@ use crate::store::local::blob::write_atomically;
 use crate::store::local::stamps::Stamp;
 use crate::store::local::{files, heads, latest, records};
 use crate::store::{FileInput, Store};
+
+/// Things that a thread alone looks at in less time than others take to begin.
+const FEW: usize = 500;
+const MOST_THREADS: usize = 4;
 
 /// What must be the same from one run to the next, besides what lies in files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +35,9 @@ pub struct Circumstances {
     pub machine: Option<Machine>,
 }
 
+/// What things looked like.
+type Looks<T> = Vec<(T, Stamp)>;
+
 /// The note.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Settled {
@@ -42,6 +51,10 @@ pub struct Settled {
     records: Vec<Stamp>,
     files: Vec<FileInput>,
     shown: Vec<(PathBuf, Stamp)>,
+    /// Folders of links, below that of the pipeline's latest results. A link cannot change without its folder.
+    folders: Looks<PathBuf>,
+    /// All content that is shown.
+    content: Looks<Digest>,
 }
 
 impl Store {
@@ -61,11 +74,20 @@ impl Store {
         let rested = files.values().all(FileInput::had_rested);
         let records: Option<Vec<Stamp>> = stages.iter().map(record).collect();
         let shown: Option<Vec<_>> = self.shown(pipeline).into_iter().map(stamp).collect();
-        // The looks were taken before: what another run shows from now on has others.
-        let mine = || self.shows(pipeline, &stages);
-        let (Some(records), Some(shown), true) = (records, shown, shared && rested && mine()) else { return };
+        let (Some(records), Some(shown), true) = (records, shown, shared && rested) else { return };
+        let Some((folders, content)) = self.looks(pipeline, &stages) else { return };
         let files = files.values().cloned().collect();
-        let note = Settled { circumstances, pipeline: pipeline.into(), stages, run: run.into(), records, files, shown };
+        let note = Settled {
+            circumstances,
+            pipeline: pipeline.into(),
+            stages,
+            run: run.into(),
+            records,
+            files,
+            shown,
+            folders,
+            content,
+        };
         let written = rmp_serde::to_vec(&note).map_err(std::io::Error::other).and_then(|body| {
             fs_err::create_dir_all(self.root().join("index/v1/settled"))?;
             write_atomically(&self.note(slot), &[blake3::hash(&body).as_bytes().as_slice(), &body].concat())
@@ -83,24 +105,45 @@ impl Store {
         (blake3::hash(body).as_bytes() == sum).then_some(())?;
         let note: Settled = rmp_serde::from_slice(body).ok()?;
         let same = |path: &Path, stamp: &Stamp| Stamp::of_path(path).as_ref() == Some(stamp);
-        let record = |((_, key), stamp): (&(String, Key), &Stamp)| same(&records::path(self.root(), key), stamp);
+        let latest = latest::folder(self.root(), &note.pipeline);
+        let record = |at: usize| same(&records::path(self.root(), &note.stages[at].1), &note.records[at]);
+        let folder = |at: usize| {
+            let (path, stamp) = &note.folders[at];
+            Stamp::of_folder(&latest.join(path)).as_ref() == Some(stamp)
+        };
+        let blob = |at: usize| {
+            let (digest, stamp) = &note.content[at];
+            self.blobs.look(digest).as_ref() == Some(stamp)
+        };
         let run = self.root().join("runs/v1").join(&note.run);
         let holds = note.circumstances == *circumstances
             && run.join("pipeline.json").exists()
             && note.shown.iter().all(|(path, stamp)| same(path, stamp))
             && note.files.iter().all(|file| files::looks_the_same(file, self.root()))
             && note.records.len() == note.stages.len()
-            && note.stages.iter().zip(&note.records).all(record);
+            && all(note.records.len(), &record)
+            && all(note.folders.len(), &folder)
+            && all(note.content.len(), &blob);
         holds.then_some(note)
     }
 
-    /// Whether what is shown of a pipeline are these results, not those of a run that ended at the same time.
-    fn shows(&self, pipeline: &str, stages: &[(String, Key)]) -> bool {
-        let (heads, shown) = (self.heads(pipeline), latest::Shown::read(self.root(), pipeline));
-        stages.iter().all(|(name, key)| {
-            let known = || self.look_up(key).ok().flatten();
-            heads.get(name) == Some(key) && known().is_some_and(|known| shown.has(name, &known))
-        })
+    /// What is to be looked at to see that these results are shown, whole. None if another run, which ended at the same
+    /// time, shows others, or if something cannot be vouched for.
+    fn looks(&self, pipeline: &str, stages: &[(String, Key)]) -> Option<(Looks<PathBuf>, Looks<Digest>)> {
+        let heads = self.heads(pipeline);
+        let mut outputs = BTreeMap::new();
+        for (name, key) in stages {
+            (heads.get(name) == Some(key)).then_some(())?;
+            outputs.insert(name.clone(), self.look_up(key).ok().flatten()?);
+        }
+        let (folders, content) = latest::parts(self.root(), &self.blobs, pipeline, &outputs)?;
+        let latest = latest::folder(self.root(), pipeline);
+        let folder = |path: PathBuf| Stamp::of_folder(&latest.join(&path)).map(|stamp| (path, stamp));
+        let blob = |digest: Digest| self.blobs.vouched(&digest).map(|stamp| (digest, stamp));
+        let folders: Vec<_> = folders.into_iter().map(folder).collect::<Option<_>>()?;
+        let content: Vec<_> = content.into_iter().map(blob).collect::<Option<_>>()?;
+        // The looks were taken before: what anybody shows from now on has others.
+        latest::shows(self.root(), &self.blobs, pipeline, &outputs).then_some((folders, content))
     }
 
     fn note(&self, slot: &str) -> PathBuf {
@@ -114,4 +157,15 @@ impl Store {
         let owner = Some(self.note_of_owner(pipeline)).filter(|note| note.exists());
         [latest.join(latest::STATE), latest, heads].into_iter().chain(owner).collect()
     }
+}
+
+/// Whether something holds of so many things. A look at a file is mostly the system's work, which several cores share.
+fn all(count: usize, holds: &(dyn Fn(usize) -> bool + Sync)) -> bool {
+    let threads = if count < FEW { 1 } else { available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS) };
+    let share = count.div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        let part = |first: usize| (first..count.min(first + share)).all(holds);
+        let others: Vec<_> = (share..count).step_by(share).map(|first| scope.spawn(move || part(first))).collect();
+        part(0) && others.into_iter().all(|part| part.join().unwrap_or(false))
+    })
 }

@@ -38,7 +38,7 @@ fn bytes_that_are_wrong_once_are_fetched_again() {
     let server = S3::start();
     let (here, there) = (Machine::new(&server, PIPELINE), Machine::new(&server, PIPELINE));
     here.run(&[]);
-    there.run(&[]);
+    there.ok(&["plan"]);
     server.trouble("GET", "/blobs/", Trouble::Spoil, 1);
     let _ = server.asked();
     assert_eq!(there.ok(&["get", "use.y"]), "9999\nend\n");
@@ -50,7 +50,7 @@ fn bytes_that_stay_wrong_count_as_damaged_and_their_stage_runs_again() {
     let server = S3::start();
     let (here, there) = (Machine::new(&server, PIPELINE), Machine::new(&server, PIPELINE));
     here.run(&[]);
-    there.run(&[]);
+    there.ok(&["plan"]);
     server.trouble("GET", "/blobs/", Trouble::Spoil, 2);
     let again = there.run(&["--set", "params.tail=finis"]);
     assert_eq!(again.ran, ["make", "use"], "the input of `use` is made again");

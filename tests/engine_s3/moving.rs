@@ -25,7 +25,9 @@ fn an_offline_run_asks_nobody_and_push_makes_up_for_it() {
     let there = Machine::new(&server, &layers());
     let _ = server.asked();
     assert_eq!(there.run(&[]).ran.len(), 0);
-    assert_eq!(server.asked().len(), 1, "push leaves a head too");
+    let asked = server.asked();
+    let records = asked.iter().filter(|call| !call.starts_with("GET /bucket/store/blobs/"));
+    assert_eq!(records.count(), 1, "push leaves a head too: {asked:?}");
 }
 
 #[test]

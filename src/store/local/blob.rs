@@ -94,19 +94,28 @@ impl Blobs {
         }
     }
 
+    /// What a blob looks like, if it is a file with the mode of one. Nothing is read.
+    pub(crate) fn look(&self, digest: &Digest) -> Option<Stamp> {
+        let meta = std::fs::symlink_metadata(self.path(digest)).ok()?;
+        (meta.is_file() && mode(&meta) == BLOB_MODE).then(|| Stamp::of_content(&meta))
+    }
+
+    /// The same, if it looks as it did when its content was checked.
+    pub(crate) fn vouched(&self, digest: &Digest) -> Option<Stamp> {
+        let stamp = self.look(digest)?;
+        (lock(&self.stamps).get(&self.path(digest), &stamp) == Some(*digest)).then_some(stamp)
+    }
+
     /// Puts a damaged blob aside, so that it can be made again and still be looked at.
     pub(crate) fn quarantine(&self, digest: &Digest) -> StoreError {
         let path = self.path(digest);
-        let folder = self.root.join("quarantine");
-        let aside = folder.join(digest.to_string());
         lock(&self.stamps).forget(&path);
-        let moved = make_folder(&folder).and_then(|()| move_file(&path, &aside));
-        match moved {
+        match self.put_aside(&path, &digest.to_string()) {
             // A good file came into its place just before it was moved.
-            Ok(()) if hash_file(&aside).is_ok_and(|found| found == *digest) && move_file(&aside, &path).is_ok() => {
+            Ok(aside) if hash_file(&aside).is_ok_and(|found| found == *digest) && move_file(&aside, &path).is_ok() => {
                 StoreError::Missing(*digest)
             }
-            Ok(()) => StoreError::Damaged { digest: *digest, quarantine: aside },
+            Ok(aside) => StoreError::Damaged { digest: *digest, quarantine: aside },
             // Another reader was quicker.
             Err(error) if error.kind() == io::ErrorKind::NotFound => StoreError::Missing(*digest),
             Err(error) => StoreError::io("put damaged content aside")(error),
@@ -117,6 +126,20 @@ impl Blobs {
     pub(crate) fn copy_anew(&self, digest: &Digest) -> Result<(), StoreError> {
         let copy = self.copy(&self.path(digest), digest)?;
         self.seal(&copy, digest)
+    }
+
+    /// Moves what is in the way of a good file or folder into `quarantine/`, and says where it is now. Older damage of
+    /// that name makes room for it where both are files.
+    pub(crate) fn put_aside(&self, path: &Path, name: &str) -> io::Result<PathBuf> {
+        let folder = self.root.join("quarantine");
+        make_folder(&folder)?;
+        let aside = folder.join(name);
+        match move_file(path, &aside) {
+            Err(error) if aside.symlink_metadata().is_ok() && error.kind() != io::ErrorKind::NotFound => {}
+            moved => return moved.map(|()| aside),
+        }
+        let aside = tempfile::Builder::new().prefix(&format!("{name}-")).tempdir_in(&folder)?.keep().join(name);
+        move_file(path, &aside).map(|()| aside)
     }
 
     /// Takes a file into the store; it is moved where that is possible.

@@ -6,52 +6,45 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::record::{Artifact, Form, Produced};
 use crate::store::StoreError;
 use crate::store::local::blob::{Blobs, write_atomically};
 use crate::store::local::index::Known;
-use crate::store::local::tree::{self, Entry};
-
-/// File name endings by media type.
-const ENDINGS: [(&str, &str); 13] = [
-    ("text/markdown", "md"),
-    ("text/csv", "csv"),
-    ("text/plain", "txt"),
-    ("text/html", "html"),
-    ("text/x-tex", "tex"),
-    ("application/json", "json"),
-    ("application/pdf", "pdf"),
-    ("application/vnd.apache.parquet", "parquet"),
-    ("application/vnd.safetensors", "safetensors"),
-    ("application/onnx", "onnx"),
-    ("image/png", "png"),
-    ("image/jpeg", "jpg"),
-    ("image/svg+xml", "svg"),
-];
+use crate::store::local::links::Place;
 
 /// The file that says what a folder shows.
 pub(crate) const STATE: &str = ".state";
+
+/// How names begin of what is being made, or was when its program was killed.
+const NEW: &str = ".new-";
 
 /// Where the results of a pipeline are shown.
 pub(crate) fn folder(root: &Path, pipeline: &str) -> PathBuf {
     root.join("latest").join(pipeline)
 }
 
-/// Makes `latest/<pipeline>` show the outputs of these instances; returns the folder. What it shows of `untouched`
-/// instances, which this run had no part in, stays.
+/// What a pipeline shows now.
+#[derive(Debug)]
+pub struct Published {
+    /// Where.
+    pub folder: PathBuf,
+    /// Where files lie now that had taken the place of links: somebody may miss them.
+    pub put_aside: Vec<PathBuf>,
+}
+
+/// Makes `latest/<pipeline>` show the outputs of these instances. What it shows of `untouched` instances, which this run
+/// had no part in, stays.
 pub(crate) fn publish(
     root: &Path,
     blobs: &Blobs,
     pipeline: &str,
     outputs: &BTreeMap<String, Known>,
     untouched: &BTreeSet<String>,
-) -> Result<PathBuf, StoreError> {
-    let doing = StoreError::io("link the latest results");
+) -> Result<Published, StoreError> {
     let folder = folder(root, pipeline);
-    let note = folder.join(STATE);
     let Shown(shown) = Shown::read(root, pipeline);
     // One listing is quicker than a look at each of thousands of folders.
     let listing = fs_err::read_dir(&folder).into_iter().flatten().flatten();
@@ -60,35 +53,95 @@ pub(crate) fn publish(
         outputs.iter().map(|(name, known)| (name.clone(), state(known))).collect();
     let stays = |name: &String| untouched.contains(name) && there.contains(name);
     wanted.extend(shown.iter().filter(|(name, _)| stays(name)).map(|(name, state)| (name.clone(), state.clone())));
-    if wanted == shown && wanted.keys().all(|name| there.contains(name.as_str())) && folder.is_dir() {
-        return Ok(folder);
+    // Links may have been removed, replaced or led elsewhere since they were made.
+    let place = Place::new(root, folder.clone());
+    let right = |(name, known): (&String, &Known)| {
+        let same = there.contains(name) && wanted.get(name) == shown.get(name);
+        (same && place.shows(blobs, name, known)).then(|| name.clone())
+    };
+    let mut right: BTreeSet<String> = outputs.par_iter().filter_map(right).collect();
+    right.extend(wanted.keys().filter(|name| !outputs.contains_key(*name)).cloned());
+    let mut published = Published { folder, put_aside: Vec::new() };
+    if wanted != shown || right.len() < wanted.len() || !published.folder.is_dir() {
+        show(root, blobs, outputs, wanted, &right, &mut published)?;
+    }
+    Ok(published)
+}
+
+/// Makes the links that are `wanted` and not `right` yet, and removes what is not wanted.
+fn show(
+    root: &Path,
+    blobs: &Blobs,
+    outputs: &BTreeMap<String, Known>,
+    mut wanted: BTreeMap<String, String>,
+    right: &BTreeSet<String>,
+    published: &mut Published,
+) -> Result<(), StoreError> {
+    let doing = StoreError::io("link the latest results");
+    let folder = published.folder.clone();
+    let note = folder.join(STATE);
+    for at in [root.join("latest"), folder.clone(), note.clone()] {
+        if at.symlink_metadata().is_ok() && at.is_dir() == (at == note) {
+            published.put_aside.push(blobs.put_aside(&at, "latest").map_err(&doing)?);
+        }
     }
     fs_err::create_dir_all(&folder).map_err(&doing)?;
     // A file system takes its time over links and folders, so what stays as it is is left alone. Until all is done the
     // note lists only that.
-    let stays = |name: &String| wanted.get(name) == shown.get(name) && folder.join(name).is_dir();
+    let place = Place::new(root, folder.clone());
     let same: BTreeMap<_, _> =
-        wanted.iter().filter(|(name, _)| stays(name)).map(|(n, s)| (n.clone(), s.clone())).collect();
+        wanted.iter().filter(|(name, _)| right.contains(*name)).map(|(n, s)| (n.clone(), s.clone())).collect();
     let write = |shown: &BTreeMap<String, String>| {
         write_atomically(&note, &serde_json::to_vec(shown).unwrap_or_default()).map_err(&doing)
     };
     write(&same)?;
     let mut partly: BTreeSet<&String> = BTreeSet::new();
     for (instance, known) in outputs.iter().filter(|(name, _)| !same.contains_key(*name)) {
-        if !show(root, blobs, &folder, instance, known)? {
+        let layout = place.layout(blobs, known);
+        let (fresh, shown) = (folder.join(format!("{NEW}{instance}")), folder.join(instance));
+        remove(&fresh).and_then(|()| layout.make(&fresh)).map_err(&doing)?;
+        clear(blobs, &shown, published)?;
+        fs_err::rename(&fresh, &shown).map_err(&doing)?;
+        if !layout.whole {
             partly.insert(instance);
         }
     }
     for entry in fs_err::read_dir(&folder).map_err(&doing)?.flatten() {
-        let name = entry.file_name();
-        if name != STATE && !wanted.contains_key(name.to_string_lossy().as_ref()) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(NEW) {
             remove(&entry.path()).map_err(&doing)?;
+        } else if name != STATE && !wanted.contains_key(&name) {
+            clear(blobs, &entry.path(), published)?;
         }
     }
     // What is shown in part is looked at again once the rest may be here.
     wanted.retain(|name, _| !partly.contains(name));
-    write(&wanted)?;
-    Ok(folder)
+    write(&wanted)
+}
+
+/// The folders of links, below that of the pipeline, and all content that show these outputs.
+pub(crate) fn parts(
+    root: &Path,
+    blobs: &Blobs,
+    pipeline: &str,
+    outputs: &BTreeMap<String, Known>,
+) -> Option<(Vec<PathBuf>, BTreeSet<Digest>)> {
+    let place = Place::new(root, folder(root, pipeline));
+    let (mut folders, mut content) = (Vec::new(), BTreeSet::new());
+    for (instance, known) in outputs {
+        let layout = place.layout(blobs, known);
+        layout.whole.then_some(())?;
+        folders.push(PathBuf::from(instance));
+        folders.extend(layout.folders().map(|path| Path::new(instance).join(path)));
+        content.extend(layout.content);
+    }
+    Some((folders, content))
+}
+
+/// Whether these outputs are shown, all and as they should be.
+pub(crate) fn shows(root: &Path, blobs: &Blobs, pipeline: &str, outputs: &BTreeMap<String, Known>) -> bool {
+    let (place, shown) = (Place::new(root, folder(root, pipeline)), Shown::read(root, pipeline));
+    outputs.par_iter().all(|(instance, known)| shown.has(instance, known) && place.shows(blobs, instance, known))
 }
 
 /// What is shown of each instance, as a digest.
@@ -113,67 +166,26 @@ fn state(known: &Known) -> String {
     Digest::of(&serde_json::to_vec(&known.outputs).unwrap_or_default()).to_string()
 }
 
-/// Puts the links of one instance in place of those that are there; tells whether all of it is shown.
-fn show(root: &Path, blobs: &Blobs, folder: &Path, instance: &str, known: &Known) -> Result<bool, StoreError> {
+/// Makes room at a path. What is more than links there goes aside as a whole, since it may be the only copy.
+fn clear(blobs: &Blobs, path: &Path, published: &mut Published) -> Result<(), StoreError> {
     let doing = StoreError::io("link the latest results");
-    let (fresh, shown) = (folder.join(format!(".new-{instance}")), folder.join(instance));
-    remove(&fresh).map_err(&doing)?;
-    fs_err::create_dir(&fresh).map_err(&doing)?;
-    let mut whole = true;
-    for (name, produced) in &known.outputs {
-        if let Produced::Artifact(artifact) = produced {
-            // With its ending it may have the name of another output.
-            let with_ending = Some(file_name(name, artifact)).filter(|other| !known.outputs.contains_key(other));
-            let at = fresh.join(with_ending.as_deref().unwrap_or(name));
-            whole &= link(blobs, artifact, &at, &root.join("latest"), &shown)?;
-        }
+    if !holds_more_than_links(path) {
+        return remove(path).map_err(doing);
     }
-    remove(&shown).map_err(&doing)?;
-    fs_err::rename(&fresh, &shown).map_err(doing)?;
-    Ok(whole)
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    published.put_aside.push(blobs.put_aside(path, &format!("latest-{name}")).map_err(doing)?);
+    Ok(())
 }
 
-fn file_name(output: &str, artifact: &Artifact) -> String {
-    if artifact.form == Form::Folder {
-        return output.to_owned();
-    }
-    let media = artifact.media.split(';').next().unwrap_or_default().trim();
-    let known = ENDINGS.iter().find(|(name, _)| *name == media).map(|(_, ending)| *ending);
-    match known.or_else(|| media.ends_with("+json").then_some("json")) {
-        Some(ending) if !output.ends_with(&format!(".{ending}")) => format!("{output}.{ending}"),
-        _ => output.to_owned(),
-    }
-}
-
-/// Links a file, or makes a folder of links, and tells whether it could: what is in a folder may be in the remote tier
-/// alone. `final_folder` is where the link will lie in the end: one that is relative survives moving the project.
-fn link(blobs: &Blobs, artifact: &Artifact, at: &Path, latest: &Path, final_folder: &Path) -> Result<bool, StoreError> {
-    let doing = StoreError::io("link the latest results");
-    let depth = final_folder.strip_prefix(latest).map_or(2, |rest| rest.components().count());
-    let target = |digest: &Digest, deeper: usize| {
-        let up: PathBuf = std::iter::repeat_n("..", depth + 1 + deeper).collect();
-        let blob = blobs.path(digest);
-        let inside = latest.parent().and_then(|root| blob.strip_prefix(root).ok()).map(Path::to_owned);
-        up.join(inside.unwrap_or(blob))
-    };
-    if artifact.form != Form::Folder {
-        return fs_err::os::unix::fs::symlink(target(&artifact.digest, 0), at).map_err(doing).map(|()| true);
-    }
-    let Ok(tree) = tree::read(blobs, &artifact.digest) else { return Ok(false) };
-    fs_err::create_dir(at).map_err(&doing)?;
-    for (path, entry) in &tree.entries {
-        let to = at.join(path);
-        let deeper = 1 + path.matches('/').count();
-        match entry {
-            Entry::Folder => fs_err::create_dir(&to),
-            Entry::Link { target } => fs_err::os::unix::fs::symlink(target, &to),
-            Entry::File { digest, .. } | Entry::Executable { digest, .. } => {
-                fs_err::os::unix::fs::symlink(target(digest, deeper), &to)
-            }
+/// Whether a path is, or has below it, anything but folders and links.
+fn holds_more_than_links(path: &Path) -> bool {
+    match path.symlink_metadata() {
+        Ok(meta) if meta.is_dir() => {
+            fs_err::read_dir(path).into_iter().flatten().flatten().any(|entry| holds_more_than_links(&entry.path()))
         }
-        .map_err(&doing)?;
+        Ok(meta) => !meta.is_symlink(),
+        Err(_) => false,
     }
-    Ok(true)
 }
 
 fn remove(path: &Path) -> io::Result<()> {

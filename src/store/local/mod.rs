@@ -11,6 +11,7 @@ pub(super) mod heads;
 pub(super) mod index;
 pub(super) mod inventory;
 pub(super) mod latest;
+pub(super) mod links;
 pub(super) mod records;
 pub(super) mod relocate;
 pub(super) mod stamps;

@@ -45,6 +45,11 @@ impl Stamp {
         std::fs::metadata(path).ok().map(|meta| Stamp::of(&meta))
     }
 
+    /// What a folder looks like that is no link to one.
+    pub(crate) fn of_folder(path: &Path) -> Option<Self> {
+        std::fs::symlink_metadata(path).ok().filter(Metadata::is_dir).map(|meta| Stamp::of(&meta))
+    }
+
     /// Without what changes when a hard link is made or removed.
     pub(crate) fn of_content(meta: &Metadata) -> Self {
         Stamp { changed: 0, ..Stamp::of(meta) }

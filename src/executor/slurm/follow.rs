@@ -252,7 +252,8 @@ impl Following<'_> {
     /// How a stage ended, where its node cannot tell why: it was killed, or its job was told to end.
     fn explained(&self, ended: Ended) -> Ended {
         let by_slurm = match ended {
-            Ended::Signal { signal: 9 } => true,
+            // Slurm sends these to all processes of a job that it ends.
+            Ended::Signal { signal: 9 | 15 } => true,
             Ended::Stopped => !self.stop.asked(),
             _ => false,
         };

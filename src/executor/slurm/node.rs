@@ -102,8 +102,8 @@ impl Job<'_> {
             Ok(stage) => self.execute(name, &stage, &stop),
             Err(error) => Err(ExecutorError::File { file: "its command".into(), why: error.to_string() }),
         };
-        // Slurm knows whether it was memory that ran out, but only once the job has ended.
-        let killed = result.as_ref().is_ok_and(|execution| execution.ended == Ended::Signal { signal: 9 });
+        // Slurm knows by whom and why, but only once the job has ended.
+        let killed = result.as_ref().is_ok_and(|execution| matches!(execution.ended, Ended::Signal { signal: 9 | 15 }));
         append(&journal, &Line::from(result))?;
         Ok(!killed && !stop.asked())
     }

@@ -1,0 +1,244 @@
+//! Stages as jobs of a real Slurm, which the tests start; where it is not installed they say so and pass.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+#[path = "support/slurm.rs"]
+mod slurm;
+mod support;
+#[path = "support/waiting.rs"]
+mod waiting;
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use slurm::Cluster;
+use support::{Outcome, Project};
+
+impl Cluster {
+    /// Has one of Slurm's programs say something. It must succeed.
+    fn say(&self, program: &str, arguments: &[&str]) -> String {
+        let output = Command::new(program).args(arguments).env("SLURM_CONF", self.conf()).output().unwrap();
+        assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Jobs of a project, which are known by the folder that they start in.
+    fn jobs(&self, project: &Project, states: &str) -> Vec<String> {
+        let all = self.say("squeue", &["--noheader", "--array", "--states", states, "--format=%i|%Z"]);
+        let folder = project.path("artifacts/slurm").display().to_string();
+        let own = all.lines().filter_map(|line| line.split_once('|')).filter(|(_, at)| at.starts_with(&folder));
+        own.map(|(id, _)| id.to_owned()).collect()
+    }
+
+    fn command(&self, project: &Project, arguments: &[&str]) -> Command {
+        let mut command = project.command(arguments);
+        command.env("SLURM_CONF", self.conf());
+        command
+    }
+
+    fn nnf(&self, project: &Project, arguments: &[&str]) -> Outcome {
+        let output = self.command(project, arguments).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Outcome { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+
+    fn run(&self, project: &Project) -> Outcome {
+        self.nnf(project, &["run", "--executor", "slurm"])
+    }
+}
+
+/// Until it holds, or far too long.
+fn until(what: &str, holds: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(120), "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn text(path: PathBuf) -> String {
+    fs_err::read_to_string(path).unwrap_or_default()
+}
+
+#[test]
+fn a_pipeline_runs_as_jobs_and_is_fresh_here() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let project = Project::new(
+        "slurm: { arguments: ['--comment=ours'] }
+stages:
+  make:
+    run: [sh, -c, 'echo $SLURM_JOB_ID-$SECRET-$NNF_CPUS-$CUDA_VISIBLE_DEVICES > \"$0\"; echo said', '{out.x}']
+    out: { x: text/plain }
+    pass: [SECRET]
+    needs: { cpus: 2, memory: 200MiB, gpus: 1 }
+  each:
+    run: [cp, '{in.x}', '{out.y}']
+    in: { x: make.x }
+    out: { y: }
+    with: { i: '${each.i}' }
+    each: { i: [1, 2, 3] }
+  here: { run: [cp, '{in.y}', '{out.z}'], in: { y: 'each[i=2].y' }, out: { z: }, executor: local }
+",
+    );
+    let mut command = cluster.command(&project, &["run", "--executor", "slurm"]);
+    let outcome = command.env("SECRET", "hush").output().unwrap();
+    assert_eq!(outcome.status.code(), Some(0), "{}", String::from_utf8_lossy(&outcome.stderr));
+    let made = text(project.path("artifacts/latest/pipeline/here/z"));
+    // No variable of Slurm's reaches a stage; its share does.
+    let (before, gpu) = made.trim().rsplit_once('-').unwrap();
+    assert_eq!(before, "-hush-2");
+    assert!(gpu.is_empty() || gpu == "0" || gpu == "1", "{made}");
+    assert_eq!(project.nnf(&["log", "make"]).out.trim(), "said");
+    assert!(!project.path("artifacts/slurm/v1").exists(), "nothing is left behind");
+    let again = project.nnf(&["run", "--executor", "local"]);
+    assert!(again.err.contains(" 0 ran, 5 fresh"), "{}", again.err);
+}
+
+#[test]
+fn short_stages_share_jobs() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let numbers: Vec<String> = (0..60).map(|number| number.to_string()).collect();
+    let project = Project::new(&format!(
+        "stages:
+  s:
+    run: [sh, -c, 'echo $0 > \"$1\"', '{{with.i}}', '{{out.x}}']
+    out: {{ x: }}
+    with: {{ i: '${{each.i}}' }}
+    each: {{ i: [{}] }}
+",
+        numbers.join(", ")
+    ));
+    let outcome = cluster.run(&project);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.err);
+    assert_eq!(text(project.path("artifacts/latest/pipeline/s[i=59]/x")).trim(), "59");
+    let ended = cluster.jobs(&project, "COMPLETED").len();
+    assert!((1..30).contains(&ended), "{ended} jobs for 60 stages");
+    until("all jobs to be gone", || cluster.jobs(&project, "PENDING,RUNNING,COMPLETING").is_empty());
+}
+
+#[test]
+fn what_sbatch_refuses_is_told_in_its_words() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let project = Project::new(
+        "slurm: { partition: nowhere }
+stages: { a: { run: [touch, '{out.x}'], out: { x: } } }
+",
+    );
+    let outcome = cluster.run(&project);
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.err.contains("stage `a` failed"), "{}", outcome.err);
+    assert!(outcome.err.contains("`sbatch` refused: ") && outcome.err.contains("nowhere"), "{}", outcome.err);
+}
+
+#[test]
+fn where_slurm_is_not_installed_that_is_told() {
+    let project = Project::new("stages: { a: { run: [/bin/true], out: {} } }\nexecutor: slurm\n");
+    let outcome = project.command(&["run"]).env("PATH", "/no/such/folder").output().unwrap();
+    let err = String::from_utf8_lossy(&outcome.stderr);
+    assert_eq!(outcome.status.code(), Some(1), "{err}");
+    assert!(err.contains("`sbatch` does not start") && err.contains("is Slurm installed"), "{err}");
+}
+
+#[test]
+fn failures_and_timeouts_are_those_of_the_stage() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let project = Project::new(
+        "stages:
+  code: { run: [sh, -c, 'echo its last words; exit 7'], out: {} }
+  late: { run: [sleep, '600'], out: {}, timeout: 300ms }
+",
+    );
+    let outcome = cluster.nnf(&project, &["run", "--executor", "slurm", "--keep-going"]);
+    assert_eq!(outcome.code, Some(1));
+    for words in ["exit status 7", "its last words", "timeout of 0.3 s"] {
+        assert!(outcome.err.contains(words), "{words}: {}", outcome.err);
+    }
+}
+
+#[test]
+fn a_job_that_somebody_cancels_is_told() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let project = Project::new(&format!(
+        "stages: {{ a: {{ run: [sh, -c, 'touch begun; {}'], out: {{}} }} }}\n",
+        waiting::until("never")
+    ));
+    let run = cluster.command(&project, &["run", "--executor", "slurm"]).stderr(Stdio::piped()).spawn().unwrap();
+    until("the stage to begin", || project.path("begun").exists());
+    let ids = cluster.jobs(&project, "RUNNING");
+    cluster.say("scancel", &ids.iter().map(String::as_str).collect::<Vec<_>>());
+    let output = run.wait_with_output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(err.contains("somebody ended it"), "{err}");
+}
+
+#[test]
+fn ctrl_c_takes_back_what_waits_and_ends_what_runs() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let project = Project::new(&format!(
+        "stages:
+  s:
+    run: [sh, -c, 'touch begun; {}', '{{with.i}}']
+    out: {{}}
+    with: {{ i: '${{each.i}}' }}
+    each: {{ i: [1, 2, 3, 4, 5, 6, 7, 8] }}
+",
+        waiting::until("never")
+    ));
+    let mut run = cluster.command(&project, &["run", "--executor", "slurm"]).stderr(Stdio::null()).spawn().unwrap();
+    until("a stage to begin", || project.path("begun").exists());
+    let pid = i32::try_from(run.id()).ok().and_then(Pid::from_raw).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(130));
+    until("all jobs to be gone", || cluster.jobs(&project, "PENDING,RUNNING,COMPLETING").is_empty());
+}
+
+#[test]
+fn a_controller_that_is_down_is_waited_for() {
+    let Some(cluster) = Cluster::own() else { return };
+    let folder = cluster.conf().parent().unwrap().to_owned();
+    let controller = || text(folder.join("slurmctld.pid"));
+    cluster.say("scontrol", &["shutdown", "slurmctld"]);
+    until("the controller to end", || controller().is_empty());
+    let project = Project::new(&format!(
+        "stages: {{ a: {{ run: [sh, -c, 'touch begun; {}; echo > \"$0\"', '{{out.x}}'], out: {{ x: }} }} }}\n",
+        waiting::until("go")
+    ));
+    let run = cluster.command(&project, &["run", "--executor", "slurm"]).stderr(Stdio::piped()).spawn().unwrap();
+    until("the stage to wait for a job", || project.path("artifacts/slurm/v1").exists());
+    std::thread::sleep(Duration::from_millis(300));
+    let start = || Command::new("slurmctld").env("SLURM_CONF", cluster.conf()).status().unwrap();
+    assert!(start().success());
+    until("the stage to begin", || project.path("begun").exists());
+    // And once more while the job runs.
+    cluster.say("scontrol", &["shutdown", "slurmctld"]);
+    until("the controller to end", || controller().is_empty());
+    project.write("go", "");
+    let output = run.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(start().success());
+}
+
+#[test]
+fn a_node_that_fails_is_no_failure_of_the_stage() {
+    let Some(cluster) = Cluster::own() else { return };
+    let project = Project::new(&format!(
+        "stages: {{ a: {{ run: [sh, -c, 'echo begun >> begun; {}; echo > \"$0\"', '{{out.x}}'], out: {{ x: }} }} }}\n",
+        waiting::until("go")
+    ));
+    let run = cluster.command(&project, &["run", "--executor", "slurm"]).stderr(Stdio::piped()).spawn().unwrap();
+    let begun = || text(project.path("begun")).lines().count();
+    until("the stage to begin", || begun() == 1);
+    let ids = cluster.jobs(&project, "RUNNING");
+    let node = cluster.say("squeue", &["--noheader", "--format=%N", "--jobs", &ids[0]]);
+    let node = format!("nodename={}", node.trim());
+    cluster.say("scontrol", &["update", &node, "state=down", "reason=test"]);
+    until("the stage to begin anew", || begun() == 2);
+    project.write("go", "");
+    let output = run.wait_with_output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{err}");
+    assert!(err.contains("machine that it ran on failed"), "{err}");
+}

@@ -95,7 +95,7 @@ impl Tally {
         if first.count_ones() <= 1 && second.count_ones() <= 1 {
             // 0 for none, n for colour n.
             let label = |bits: u64| if bits == 0 { 0 } else { bits.trailing_zeros() as usize + 1 };
-            self.confusion[label(first)][label(second)] += count;
+            self.confusion[label(first)][label(second)] += 1;
         }
     }
 

@@ -6,8 +6,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use polars::prelude::*;
-
 use crate::coco::attribute::{ATTRIBUTES, Attribute, NONE, name_of};
 use crate::coco::csv::{CsvError, columns};
 

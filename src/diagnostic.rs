@@ -1,6 +1,4 @@
 //! A fault in what a person wrote: what is wrong, where, and what to do.
-//!
-//! It does not know how it is shown; `cli` renders it.
 
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};

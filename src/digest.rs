@@ -1,6 +1,4 @@
 //! Content digests and stage keys: 32 bytes of BLAKE3, written as 64 hexadecimal digits.
-//!
-//! It does not know what is hashed.
 
 use std::fmt;
 use std::str::FromStr;

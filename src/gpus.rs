@@ -1,6 +1,6 @@
 //! The GPUs that a run may hand out, and what tells a stage which of them are its own.
 //!
-//! It does not know who gets which; the budget does. A pool is a list, and budgets speak of positions in it.
+//! A pool is a list, and budgets speak of positions in it.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

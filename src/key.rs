@@ -1,7 +1,7 @@
 //! The key document: everything that can change a stage's result, and nothing else.
 //!
-//! No stage, instance, run or pipeline name is in it, so two stages that would do the same work share one result. It
-//! does not know where results lie. What explains a key reads the same document (see `why`).
+//! No stage, instance, run or pipeline name is in it, so two stages that would do the same work share one result. What
+//! explains a key reads the same document (see `why`).
 
 use std::collections::BTreeMap;
 

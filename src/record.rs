@@ -1,6 +1,4 @@
 //! What a stage produced, under the key of what went into it.
-//!
-//! It does not know where records lie, or how a key is computed.
 
 use std::collections::BTreeMap;
 

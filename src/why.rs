@@ -1,7 +1,6 @@
 //! Why a stage must run: every difference between what it would do now and what it did last.
 //!
-//! It reads key documents and nothing else, part by part, so it cannot disagree with the keys. It does not know where
-//! records lie.
+//! It reads key documents and nothing else, part by part, so it cannot disagree with the keys.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,6 +1,4 @@
 //! What a machine has to give to stages at one time: cores, memory, and GPUs by index.
-//!
-//! It does not know what stages do with it.
 
 use crate::graph::{CpuNeed, Needs};
 

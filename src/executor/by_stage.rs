@@ -83,7 +83,15 @@ impl Executor for ByStage {
     }
 
     fn machine(&self, request: &Request<'_>) -> Result<Machine, ExecutorError> {
-        self.named(self.choice.of(request.executor)).machine(request)
+        match self.choice.of(request.executor) {
+            // `plan`, and the note that nothing is left to do, know this machine alone: they would take a node's result for
+            // one of theirs.
+            ExecutorName::Slurm => Err(ExecutorError::Service {
+                service: "Slurm".into(),
+                why: "a stage that measures does not run as a job yet; write `executor: local` for it".into(),
+            }),
+            ExecutorName::Local => self.local.machine(request),
+        }
     }
 
     fn reserve(&self, request: &Request<'_>) -> Result<Offer, Refusal> {

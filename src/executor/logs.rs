@@ -1,6 +1,4 @@
 //! Logs of stages: their ends for people, and a form of bounded size for the store.
-//!
-//! It does not know what is in them; bytes that are not UTF-8 are shown as such.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};

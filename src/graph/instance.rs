@@ -1,6 +1,4 @@
 //! A stage instance: what it runs, reads, writes and takes of the machine.
-//!
-//! It does not know the other instances beyond their numbers.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! Stage instances after `each` is expanded, and who reads whom.
 //!
-//! The one place that knows petgraph. It does not know YAML, keys or the store.
+//! The one place that knows petgraph.
 
 mod instance;
 mod order;

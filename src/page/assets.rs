@@ -1,6 +1,4 @@
 //! The page's style and script, and the policy that allows these two and nothing else.
-//!
-//! It does not know what is on the page.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,6 +1,6 @@
 //! The content of outputs by their media types: text, tables, pictures; of what else there is the name and the size.
 //!
-//! Content is read in bounded pieces, and what is missing, damaged or left out is told. It does not know stages.
+//! Content is read in bounded pieces, and what is missing, damaged or left out is told.
 
 use std::collections::BTreeSet;
 use std::io::{BufReader, Read, Write};

@@ -1,6 +1,4 @@
 //! The beginning of a table in CSV (RFC 4180), read in one pass with little memory.
-//!
-//! It does not know where the text comes from.
 
 use std::io::{self, BufRead};
 

@@ -1,6 +1,4 @@
 //! The graph of a run as a drawing in SVG: a node tells its state by mark, outline and colour, and leads to its stage.
-//!
-//! It does not know how nodes are placed.
 
 use crate::page::fold::{Folded, Node, fold};
 use crate::page::html::Html;

@@ -1,6 +1,4 @@
 //! What the pipeline asks to be shown first: headings, texts and outputs, in its order.
-//!
-//! It does not know how an output is shown.
 
 use std::collections::HashMap;
 

@@ -1,6 +1,4 @@
 //! Facts in small print: what content is, when a result was made, and short lists.
-//!
-//! It does not know stages.
 
 use crate::page::html::Html;
 use crate::page::words::{bytes, count, moment, shortened};

@@ -1,6 +1,4 @@
 //! The nodes of the drawing: instances one by one, or those of a stage in one node where they are many.
-//!
-//! It does not know where the nodes stand.
 
 use std::collections::HashMap;
 

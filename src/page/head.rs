@@ -1,6 +1,4 @@
 //! The head of a page: which run, how it ended, what it took, and on what machine.
-//!
-//! It does not know what single stages did.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,6 @@
 //! What happened in a run, stage by stage, folded from its events.
 //!
-//! It does not know the pipeline, nor the store. Events of newer programs that it does not know are passed over.
+//! Events of newer programs that it does not know are passed over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Read};

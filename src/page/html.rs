@@ -1,7 +1,7 @@
 //! HTML text that is put together piece by piece.
 //!
-//! Whatever comes from outside goes through `text` or an attribute and is escaped; only what is written in this program's
-//! source can be markup. It does not know what is shown.
+//! Whatever comes from outside goes through `text` or an attribute and is escaped; only what is written in this
+//! program's source can be markup.
 
 use std::fmt::Write as _;
 

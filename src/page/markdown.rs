@@ -1,7 +1,5 @@
 //! Markdown as HTML. Markup within it stays text, and nothing in it is fetched or followed: of a link its address is
 //! shown, of a picture its description.
-//!
-//! It does not know where the text comes from.
 
 use pulldown_cmark::{Alignment, CodeBlockKind, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
 

@@ -2,7 +2,7 @@
 //!
 //! It is made from what the run left in the store, and reads nothing else: the same run gives the same bytes. All that
 //! comes from outside is escaped, and the page's own policy forbids everything but its style, its script and pictures
-//! within it. It does not know the terminal, nor where the page goes.
+//! within it.
 
 mod assets;
 mod compose;

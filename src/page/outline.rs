@@ -1,6 +1,4 @@
 //! The pipeline of a run, as the run noted it: its stages, what they read, and what they promise to write.
-//!
-//! It does not know what became of the stages.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

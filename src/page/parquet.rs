@@ -1,6 +1,6 @@
 //! The beginning of a table in Parquet, by the crate `parquet`.
 //!
-//! Fields of structures are columns of their own; lists and maps are one cell. It does not know where the file lies.
+//! Fields of structures are columns of their own; lists and maps are one cell.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};

@@ -1,6 +1,4 @@
 //! A stage of its own: how it ended, why it ran, what went into it and came out, and the commands that tell more.
-//!
-//! It does not know the other stages.
 
 use crate::executor::tail;
 use crate::key::{KeyDocument, KeyWork};

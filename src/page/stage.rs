@@ -1,6 +1,4 @@
 //! The stages of a run with what became of each.
-//!
-//! It does not know how they are shown.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,6 +1,4 @@
 //! A table: named columns, the first rows, and how many rows there are in all.
-//!
-//! It does not know what kind of file it comes from.
 
 use crate::page::html::Html;
 use crate::page::words::{shortened, thousands};

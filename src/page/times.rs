@@ -1,6 +1,4 @@
 //! Why stages ran, and how long each took: the lists that stand before the stages one by one.
-//!
-//! It does not know records beyond the moment at which they were made.
 
 use std::collections::HashMap;
 

@@ -1,6 +1,4 @@
 //! What went into a stage, and the commands that trace it.
-//!
-//! It does not know what came out.
 
 use serde_json::Value as Json;
 

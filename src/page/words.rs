@@ -1,6 +1,4 @@
 //! How counts, sizes, times, names and commands read.
-//!
-//! It does not know where they stand.
 
 use jiff::Timestamp;
 

@@ -1,6 +1,4 @@
 //! `each`: the axes of a stage, and the instances that they make.
-//!
-//! It does not know what the instances do.
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -1,6 +1,4 @@
 //! Parameters against the types that a kind declares.
-//!
-//! It does not know where the values were written except by the nodes it is given.
 
 use nnf_contract::{Kind, Parameter, ParameterType};
 use serde_json::{Map, Value as Json};

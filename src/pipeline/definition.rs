@@ -1,6 +1,4 @@
 //! A pipeline file as it is written: which keys it has, before anything is interpolated or expanded.
-//!
-//! It does not know any kind of stage, and it does not look at the file system.
 
 use crate::diagnostic::{Diagnostic, Place};
 use crate::pipeline::suggest;

@@ -1,6 +1,4 @@
 //! `${params.x}` and `${each.axis}`: values put in place of references.
-//!
-//! It does not know where the values come from, nor what they are for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,6 +1,4 @@
 //! Loads a pipeline: reads the file, applies overrides, asks programs for their kinds, expands, checks.
-//!
-//! It does not know the command line, nor where programs are looked for.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,6 +1,4 @@
 //! The pipeline file: from text to a checked graph of stage instances, with all faults at once.
-//!
-//! It does not know the store, nor what runs when.
 
 mod axes;
 mod check;

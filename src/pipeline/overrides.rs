@@ -1,6 +1,4 @@
 //! `--set params.NAME=VALUE`: parameters of a pipeline that a person sets for one run.
-//!
-//! It does not know what parameters are for.
 
 use std::sync::Arc;
 

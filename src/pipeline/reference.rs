@@ -1,6 +1,4 @@
 //! The grammar of inputs: `file:PATH`, `STAGE.OUTPUT`, `STAGE[AXIS=LABEL].OUTPUT`, `STAGE[*].OUTPUT`.
-//!
-//! It does not know which stages there are.
 
 /// A parsed input.
 #[derive(Clone, Debug, PartialEq, Eq)]

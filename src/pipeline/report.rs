@@ -1,6 +1,4 @@
 //! `report`: what the page of a run shows first, in the order of the file.
-//!
-//! It does not know what a page looks like, nor what is in an output.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,4 @@
 //! The smaller parts of a stage: needs, timeout, retries, environment, declared outputs.
-//!
-//! It does not know who obeys them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

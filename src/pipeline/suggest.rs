@@ -1,6 +1,4 @@
 //! "Did you mean": the known name that is nearest to an unknown one.
-//!
-//! It does not know what the names stand for.
 
 /// The nearest of `known` to `wrong`, if it is near enough to be a slip.
 pub(crate) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

@@ -1,6 +1,4 @@
 //! Whether a process is still the one that it was: its number alone is given to others once it has ended.
-//!
-//! It does not know who noted the number.
 
 use rustix::process::{Pid, Signal, kill_process_group};
 

@@ -1,6 +1,4 @@
 //! Processes of this machine, as the system lists them: for whoever starts some, and whoever finds some left behind.
-//!
-//! It does not know stages, attempts or the store.
 
 pub(crate) mod culprit;
 pub(crate) mod identity;

@@ -1,7 +1,7 @@
 //! Processes that left their stage's process group, or outlived the engine that started them.
 //!
 //! A process is known by a variable of its environment, which all that it starts inherits: the scratch folder, which no
-//! two attempts share. One that was started with another environment is not found. It does not know stages.
+//! two attempts share. One that was started with another environment is not found.
 
 use std::path::Path;
 

@@ -1,6 +1,4 @@
 //! Runs `PROGRAM describe`, and checks what it prints.
-//!
-//! It does not know what is remembered of former answers.
 
 use std::ffi::OsString;
 use std::io::Read;

@@ -1,6 +1,4 @@
 //! All kinds that the programs of a pipeline offer.
-//!
-//! It does not know how programs are asked.
 
 use nnf_contract::Kind;
 

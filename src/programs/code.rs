@@ -1,6 +1,4 @@
 //! The files of a program's code: those that the pipeline lists, and all in the folders that it lists.
-//!
-//! It does not know which program they make.
 
 use std::collections::BTreeSet;
 use std::io;

@@ -1,6 +1,4 @@
 //! Finds programs on this machine and has them describe themselves.
-//!
-//! It does not know the environment: where programs lie is said to it.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

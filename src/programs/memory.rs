@@ -1,6 +1,4 @@
 //! Answers of programs, remembered while the files that they are made of look the same.
-//!
-//! It does not know how programs are asked.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,4 @@
 //! Stage programs: what they offer, asked once and remembered.
-//!
-//! It does not know pipelines beyond the list of their programs, and it runs a program only to have it describe itself.
 
 mod ask;
 mod catalogue;

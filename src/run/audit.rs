@@ -1,6 +1,6 @@
 //! An audit: stages run again into a scratch store, and their bytes are compared with the stored ones.
 //!
-//! Inputs come from the real store, in which nothing is recorded. It does not know the terminal.
+//! Inputs come from the real store, in which nothing is recorded.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,4 @@
 //! What an attempt gets: its inputs, its task or command, its environment.
-//!
-//! It does not know how attempts end.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -1,6 +1,4 @@
 //! The end of a run: results are shown, the remote tier is waited for, and the run is summed up.
-//!
-//! It does not know how results came to be.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,4 @@
 //! What a stage says while it runs.
-//!
-//! It does not know what happens to it.
 
 use std::collections::BTreeMap;
 

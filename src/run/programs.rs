@@ -1,7 +1,6 @@
 //! Whether the programs of kinds still are what they were when the run began.
 //!
-//! Their fingerprints were asked before that, so what another program makes must not be recorded under them. It does not
-//! know what fingerprints are made from.
+//! Their fingerprints were asked before that, so what another program makes must not be recorded under them.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -1,6 +1,4 @@
 //! What an attempt leaves: that its inputs stayed as they were, its outputs, its record.
-//!
-//! It does not know what was run.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,6 +1,4 @@
 //! Starting what there is room for.
-//!
-//! It does not know how a worker works.
 
 use std::cell::Cell;
 use std::ops::Bound;

@@ -1,6 +1,4 @@
 //! What came of running stages again.
-//!
-//! It does not know how they were run.
 
 use std::collections::BTreeSet;
 

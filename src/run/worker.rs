@@ -1,6 +1,4 @@
 //! The work of one instance from its key to its record. It runs on a thread of its own and only sends messages.
-//!
-//! It does not know the graph, the budget, or what else runs.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,6 +1,4 @@
 //! The threads on which workers do their work. One that is done takes the next assignment.
-//!
-//! It does not know how many may run; the budget does.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};

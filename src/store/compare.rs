@@ -1,6 +1,4 @@
 //! Where two versions of an output differ first. They may lie in different stores.
-//!
-//! It does not know why they differ.
 
 use std::io::{self, Read};
 use std::path::Path;

@@ -1,6 +1,4 @@
 //! Content in both tiers: taken in, handed out, checked.
-//!
-//! It does not know which records name it.
 
 use std::path::Path;
 

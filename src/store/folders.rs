@@ -1,7 +1,5 @@
 //! What a store keeps besides content and records: folders of attempts, checkpoints and runs, and what a person sees of
 //! a pipeline's last run.
-//!
-//! It does not know what stages put there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

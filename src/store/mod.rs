@@ -15,10 +15,10 @@
 //! latest/<pipeline>/      links to the outputs of the last run, by their names
 //! ```
 //!
-//! It does not know stages, only content, records and keys. Everything that is read is checked: a record against its
-//! checksum and key, a blob against its name, unless this disk's copy was checked before and has not changed since
-//! (same device, inode, size and time of change of content). The risk is a disk that loses a bit, and a program that
-//! alters a blob and sets its time back; `verify` trusts none of that.
+//! Everything that is read is checked: a record against its checksum and key, a blob against its name, unless this
+//! disk's copy was checked before and has not changed since (same device, inode, size and time of change of content).
+//! The risk is a disk that loses a bit, and a program that alters a blob and sets its time back; `verify` trusts none
+//! of that.
 
 mod apart;
 mod compare;

@@ -1,6 +1,4 @@
 //! Records in both tiers: what is known under a key, and what is written there.
-//!
-//! It does not know what the content of outputs is.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;

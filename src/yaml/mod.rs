@@ -1,7 +1,7 @@
 //! A YAML text as a tree in which every value and every key knows its place.
 //!
 //! The one place that knows the YAML library. It reads events rather than going through serde, because faults in
-//! meaning must have a line and all of them are reported at once. It does not know what a pipeline is.
+//! meaning must have a line and all of them are reported at once.
 
 mod reader;
 mod scalar;

@@ -1,6 +1,4 @@
 //! A machine: a project in a folder of its own, with the variables that lead to an S3 server.
-//!
-//! It does not know what is tested.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

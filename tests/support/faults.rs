@@ -1,6 +1,4 @@
 //! What a person reads whose pipeline is wrong.
-//!
-//! It does not know which faults there are.
 
 use crate::support::Project;
 

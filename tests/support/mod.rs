@@ -1,6 +1,6 @@
 //! A project in a folder of its own, and the compiled `nnf` run in it.
 //!
-//! It does not know what is tested. What only some tests need lies in the files beside this one.
+//! What only some tests need lies in the files beside this one.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

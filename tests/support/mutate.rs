@@ -1,6 +1,6 @@
 //! Documents that were damaged at random: bytes changed, words replaced by odd ones, parts lost, doubled or swapped.
 //!
-//! It does not know what the documents are. The same seed makes the same damage.
+//! The same seed makes the same damage.
 
 /// Words that programs stumble over.
 const ODD: [&str; 28] = [

@@ -1,6 +1,4 @@
 //! Which stages a run started, as its own events tell.
-//!
-//! It does not know why.
 
 use serde_json::Value as Json;
 

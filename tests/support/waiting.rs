@@ -1,6 +1,4 @@
 //! A stage that waits for a test.
-//!
-//! It does not know what the test does meanwhile.
 
 /// A command of the shell that waits until a file is there, or the project is not: what a test leaves behind, such as the
 /// stage of a run that it killed, ends with the test's folder.

@@ -1,6 +1,4 @@
 //! Inputs of one instance: which there are, and where each comes from.
-//!
-//! It does not know which instance of a stage is meant; `producers` does.
 
 use std::collections::BTreeMap;
 

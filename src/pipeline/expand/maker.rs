@@ -1,6 +1,6 @@
 //! Makes one instance: what it runs, with what, and what it takes.
 //!
-//! Its inputs are found by `inputs` and `producers`. It does not know the order of instances.
+//! Its inputs are found by `inputs` and `producers`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;

@@ -1,6 +1,4 @@
 //! Which instances of another stage an input means, by their labels and by those of the instance that reads.
-//!
-//! It does not know files.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,4 @@
 //! A stage with its cells and what is known of its outputs, before any instance of it is made.
-//!
-//! It does not know the other stages.
 
 use std::collections::BTreeMap;
 

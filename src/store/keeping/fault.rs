@@ -1,6 +1,4 @@
 //! What a look through a store can bring to light.
-//!
-//! It does not know how it is found, nor what becomes of it.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

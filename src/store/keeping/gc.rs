@@ -1,7 +1,7 @@
 //! Collection: removes what nothing needs and what is older than a grace period.
 //!
 //! It may go on beside runs. What they rely on is found under the lock of `sweep`, a few files at a time. Records go
-//! before content, so that a kill at any moment leaves no record without content. It does not know pipelines.
+//! before content, so that a kill at any moment leaves no record without content.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};

@@ -1,6 +1,4 @@
 //! Looking after a store: what is in it, what is needed, what is damaged; and removing or mending what is not as it should be.
-//!
-//! It does not know how results come about.
 
 pub(super) mod bound;
 pub(super) mod far_gc;

@@ -3,8 +3,6 @@
 //! ```text
 //! pins/v1/<name>          one checked line of JSON: the pipeline, and the key of each instance
 //! ```
-//!
-//! It does not know what the instances are.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;

@@ -1,6 +1,6 @@
 //! Blobs: content named by its digest.
 //!
-//! It does not know trees or records. A blob appears under its name in one step, whole, and is never written again.
+//! A blob appears under its name in one step, whole, and is never written again.
 
 use std::fs::Permissions;
 use std::io::{self, Write};

@@ -1,6 +1,4 @@
 //! Files and folders outside the store: their digests, and whether they changed while a stage ran.
-//!
-//! It does not know whether they may be read; the pipeline has checked that.
 
 use std::cell::RefCell;
 use std::fs::Metadata;

@@ -1,6 +1,4 @@
 //! Results that a person can open without the tool: links under the names of the last run's outputs.
-//!
-//! It does not know which instances ran; it links what it is given and removes what is no longer there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;

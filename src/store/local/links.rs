@@ -1,6 +1,4 @@
 //! How the outputs of an instance are shown: links to blobs, and folders of such links.
-//!
-//! It does not know when they are made, or what becomes of what was there before.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,6 +1,4 @@
 //! Records on disk. Writing one is the commit of a stage.
-//!
-//! It does not know what is in an index or a remote tier.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

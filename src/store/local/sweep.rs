@@ -2,8 +2,8 @@
 //!
 //! Whoever finds content or a result and notes that it is needed holds the lock together with others, for as long as
 //! that takes; whoever removes holds it alone, for a few files at a time. Since many who hold it one after the other
-//! would keep that one waiting for ever, there is a turnstile before it, which that one closes while it waits. It does
-//! not know what is needed. The kernel lets go of both when their owner dies.
+//! would keep that one waiting for ever, there is a turnstile before it, which that one closes while it waits. The
+//! kernel lets go of both when their owner dies.
 
 use std::fs::File;
 use std::io;

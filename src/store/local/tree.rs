@@ -1,6 +1,4 @@
 //! Trees: folders as content. A tree document lists entries sorted by the bytes of their paths, and is itself a blob.
-//!
-//! It does not know where folders are put; `handout` does.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

@@ -1,6 +1,4 @@
 //! Results moved between the tiers on demand, leases taken, and what a remote tier is not known to have.
-//!
-//! It does not know pipelines, only keys.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};

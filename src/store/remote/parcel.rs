@@ -1,6 +1,4 @@
 //! A record on its way to the remote tier, and what content belongs to it.
-//!
-//! It does not know how anything is sent.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 

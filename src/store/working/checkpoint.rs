@@ -1,6 +1,4 @@
 //! Checkpoint folders: what a stage that was stopped goes on from. One for each key, kept until its record is written.
-//!
-//! It does not know what a stage keeps there.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

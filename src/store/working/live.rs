@@ -1,7 +1,7 @@
 //! Which runs go on now, and what each run uses.
 //!
 //! A run holds a lock on the file `live` of its folder for as long as it goes on, and appends each key that it uses to
-//! the file `keys`, one a line, with the name of the stage that uses it. It does not know what lies under a key.
+//! the file `keys`, one a line, with the name of the stage that uses it.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};

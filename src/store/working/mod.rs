@@ -1,6 +1,4 @@
 //! What belongs to work that goes on: folders of attempts and runs, checkpoints, locks, and what killed engines have left.
-//!
-//! It does not know what the results of that work are, nor the remote tier.
 
 pub(super) mod checkpoint;
 pub(super) mod guard;

@@ -1,6 +1,4 @@
 //! A run as its folder tells of it afterwards, or while it goes on.
-//!
-//! It does not know what is in the files.
 
 use std::io::BufReader;
 use std::path::{Path, PathBuf};

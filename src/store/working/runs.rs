@@ -1,6 +1,4 @@
 //! Run folders: what each run planned, said and logged.
-//!
-//! It does not know what is in the files; reporters and the command line do.
 
 use std::fs::File;
 use std::io::{self, Write};

@@ -1,6 +1,4 @@
 //! Any store that `object_store` can reach, as a remote tier.
-//!
-//! It does not know how bytes are sent and received; `transfer` does.
 
 use std::io::Write;
 use std::path::Path;

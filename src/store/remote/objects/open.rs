@@ -1,6 +1,4 @@
 //! From a URL and settings to a store that can be asked. Nothing is sent yet.
-//!
-//! It does not know what is kept there.
 
 use std::time::Duration;
 

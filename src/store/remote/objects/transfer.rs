@@ -1,7 +1,7 @@
 //! Bytes on their way to and from an object store, in bounded memory.
 //!
-//! It does not know what they are. The library repeats requests that are safe to repeat; what it cannot know is added
-//! here: a long answer that breaks off goes on where it stopped, and a creation whose answer was lost is tried again.
+//! The library repeats requests that are safe to repeat; what it cannot know is added here: a long answer that breaks
+//! off goes on where it stopped, and a creation whose answer was lost is tried again.
 
 use std::error::Error as _;
 use std::io::{Read, Write};

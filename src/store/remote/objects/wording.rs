@@ -1,6 +1,4 @@
 //! What may be said of a remote store: URLs and errors without secrets.
-//!
-//! It does not know what services answer, only what must not be repeated.
 
 use std::collections::BTreeMap;
 

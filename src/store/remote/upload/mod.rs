@@ -1,7 +1,7 @@
 //! Uploads in the background: content of a record first, then the record, so that whoever sees a record finds its content.
 //!
 //! What waits is a list of keys, so that it stays small however far the remote tier lags behind; records and lists of
-//! folders are read again when their turn comes. It does not know why something is sent.
+//! folders are read again when their turn comes.
 
 mod sender;
 

@@ -1,6 +1,4 @@
 //! What the threads that upload do: one task after the other, until there is none left and nobody adds any.
-//!
-//! It does not know who waits for them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};

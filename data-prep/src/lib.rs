@@ -8,6 +8,7 @@ mod digits;
 mod drawn;
 mod mnist;
 mod numvqa;
+mod outside;
 mod parquet;
 mod random;
 

@@ -10,13 +10,14 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::coco::reason::Reason;
+use crate::outside;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InstancesError {
     #[error("instances: {0}")]
-    Read(#[from] std::io::Error),
+    Read(String),
     #[error("instances: no COCO instances, or cut short: {0}")]
-    Json(#[from] serde_json::Error),
+    Json(String),
     #[error("instances: id {id} belongs to two {what}: {first}, and {second}")]
     Twice { what: &'static str, id: i64, first: String, second: String },
     #[error("instances: annotation {annotation} is of {what} {id}, which is not in the file")]
@@ -94,8 +95,8 @@ fn all() -> String {
 
 impl Instances {
     pub(crate) fn read(path: &Path) -> Result<Self, InstancesError> {
-        let text = fs_err::read_to_string(path)?;
-        let raw: RawFile = serde_json::from_str(&text)?;
+        let text = outside::text(path).map_err(InstancesError::Read)?;
+        let raw: RawFile = outside::json(&text).map_err(InstancesError::Json)?;
         let image_of = positions("images", &raw.images, |i| i.id, |i| format!("`{}`", i.file_name))?;
         let category_of = positions("categories", &raw.categories, |c| c.id, |c| format!("`{}`", c.name))?;
         let place = |o: &RawObject| format!("one in image {} of category {}", o.image_id, o.category_id);

@@ -10,6 +10,8 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
+use crate::outside::unusable;
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PhotoError {
     #[error("`{0}` is not in the folder of images")]
@@ -53,6 +55,9 @@ impl Photo {
 }
 
 fn decode(bytes: &[u8]) -> Result<RgbImage, String> {
+    if let Some(why) = unusable(bytes) {
+        return Err(why.to_owned());
+    }
     if bytes.starts_with(&[0xff, 0xd8]) {
         return jpeg(bytes);
     }

@@ -15,13 +15,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::coco::find::{Finder, Miss};
+use crate::outside;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WordsError {
     #[error("words `{table}`: {why}")]
-    Read { table: String, why: std::io::Error },
+    Read { table: String, why: String },
     #[error("words `{table}`: no JSON, or cut short: {why}")]
-    Json { table: String, why: serde_json::Error },
+    Json { table: String, why: String },
     #[error("words `{0}`: neither a list of words, nor colours in captions (`mentions`), nor answers (`questions`)")]
     Form(String),
     #[error("words `{table}`, entry {entry}: {why}")]
@@ -87,8 +88,8 @@ type Heard = Result<(Result<usize, Miss>, Vec<String>), String>;
 /// Reads a table. An answer on which fewer than `agreement` of the people agree counts as disputed.
 pub(crate) fn read(path: &Path, source: &str, finder: &Finder<'_>, agreement: f64) -> Result<Table, WordsError> {
     let table = || source.to_owned();
-    let text = fs_err::read(path).map_err(|why| WordsError::Read { table: table(), why })?;
-    let document: Value = serde_json::from_slice(&text).map_err(|why| WordsError::Json { table: table(), why })?;
+    let text = outside::text(path).map_err(|why| WordsError::Read { table: table(), why })?;
+    let document: Value = outside::json(&text).map_err(|why| WordsError::Json { table: table(), why })?;
     let (form, entries) = entries(&document).ok_or_else(|| WordsError::Form(table()))?;
     let mut found = Table { source: table(), entries: entries.len(), ..Table::default() };
     for (position, entry) in entries.iter().enumerate() {

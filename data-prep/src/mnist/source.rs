@@ -10,6 +10,8 @@ use flate2::read::MultiGzDecoder;
 use nnf_contract::StageError;
 use sha2::{Digest, Sha256};
 
+use crate::outside::unusable;
+
 /// Longest file, packed or unpacked: the largest of MNIST has 47 MB.
 const MAX_BYTES: u64 = 256 << 20;
 
@@ -59,7 +61,7 @@ fn one(place: &str, name: &str) -> Result<Vec<u8>, String> {
         } else {
             read(&Path::new(place).join(&file))
         };
-        match bytes.and_then(unpack) {
+        match bytes.and_then(|bytes| unpack(bytes).map_err(|why| format!("`{file}`: {why}"))) {
             Ok(bytes) => return Ok(bytes),
             // The packed file's reason tells more, unless it is just not there and the other one is.
             Err(why) if reason.is_empty() || (is_absent(&reason) && !is_absent(&why)) => reason = why,
@@ -86,10 +88,14 @@ fn download(url: &str) -> Result<Vec<u8>, String> {
 }
 
 fn unpack(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
+    if let Some(why) = unusable(&bytes) {
+        return Err(why.to_owned());
+    }
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok(bytes);
     }
-    bounded(MultiGzDecoder::new(bytes.as_slice())).map_err(|e| format!("it cannot be unpacked: {e}"))
+    bounded(MultiGzDecoder::new(bytes.as_slice()))
+        .map_err(|e| format!("it is cut short or damaged, and cannot be unpacked ({e}): bring it again"))
 }
 
 fn bounded(reader: impl Read) -> Result<Vec<u8>, String> {

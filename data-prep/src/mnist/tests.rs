@@ -86,6 +86,26 @@ fn the_first_place_that_works_is_used_and_all_reasons_are_told() {
 }
 
 #[test]
+fn of_four_packed_files_the_one_that_is_cut_is_named() {
+    let (files, hashes) = small();
+    let names = FILES.map(|(name, _)| name);
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n".to_vec();
+    let cut = gzip(&files[3]);
+    for (bytes, why) in [
+        (cut[..cut.len() - 9].to_vec(), "it is cut short or damaged"),
+        (pointer, "run `git lfs pull`"),
+        (Vec::new(), "it is empty"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &files, true);
+        fs_err::write(folder.path().join("t10k-labels-idx1-ubyte.gz"), bytes).unwrap();
+        let place = folder.path().display().to_string();
+        let error = first_that_works(&[place], &names, &hashes).unwrap_err().to_string();
+        assert!(error.contains("`t10k-labels-idx1-ubyte.gz`: ") && error.contains(why), "{error}");
+    }
+}
+
+#[test]
 fn packed_files_come_over_http() {
     let (files, hashes) = small();
     let names = FILES.map(|(name, _)| name);

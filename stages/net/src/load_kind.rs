@@ -12,7 +12,7 @@ use tch::Kind as Number;
 use crate::error::NetError;
 use crate::graph::Network;
 use crate::model::Model;
-use crate::weights::Weights;
+use crate::weights::{Weights, floating};
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -67,7 +67,8 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let network = Network::load(stage.input("network")?).map_err(StageError::failed)?;
     let path = stage.input("weights")?;
     let found = Weights::load(path).map_err(StageError::failed)?;
-    let loaded = load(network, found, &p.rename, p.seed).map_err(StageError::failed)?;
+    let loaded =
+        load(network, found, &p.rename, p.seed).map_err(|e| StageError::failed(format!("{}: {e}", path.display())))?;
     if p.missing == "refuse" && !loaded.missing.is_empty() {
         return Err(StageError::failed(refusal(path, &loaded.missing)));
     }
@@ -121,7 +122,7 @@ impl Loaded {
 /// Takes what fits from `given`; the rest is initialised.
 ///
 /// # Errors
-/// When two names of the file become the same.
+/// When two names of the file become the same, or a parameter's numbers are no floating ones.
 pub(crate) fn load(network: Network, given: Weights, rename: &[Rename], seed: u64) -> Result<Loaded, NetError> {
     let mut renamed = Weights::default();
     for (name, tensor) in given.iter() {
@@ -137,6 +138,15 @@ pub(crate) fn load(network: Network, given: Weights, rename: &[Rename], seed: u6
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     for parameter in network.parameters() {
         match renamed.get(&parameter.name) {
+            // Whole numbers are quantised weights, whose scale is elsewhere; as they stand they mean something else.
+            Ok(tensor) if !floating(tensor.kind()) => {
+                let why = format!(
+                    "its numbers are of type {:?}; weights are floating numbers (float16, bfloat16, float32 or float64): \
+                     multiply quantised ones by their scale first",
+                    tensor.kind()
+                );
+                return Err(NetError::Weights { name: parameter.name, why });
+            }
             Ok(tensor) if tensor.size() == parameter.shape => {
                 weights.insert(parameter.name.clone(), tensor.to_kind(Number::Float));
                 found.push(parameter.name);
@@ -182,6 +192,18 @@ mod tests {
         let text = refusal(Path::new("w.safetensors"), &loaded.missing);
         assert!(text.contains("`bn1.bias` (not in the file), `fc.weight` ([10, 128] where"), "{text}");
         assert!(loaded.summary().contains("- `bn1.num_batches_tracked`"));
+    }
+
+    #[test]
+    fn weights_of_whole_numbers_are_refused() {
+        let network = Config::preset("resnet-tiny").unwrap().build().unwrap();
+        for kind in [Number::Int8, Number::Uint8, Number::Bool, Number::ComplexFloat] {
+            let mut given = Weights::default();
+            given.insert("fc.bias", Tensor::ones([2], (kind, Device::Cpu)));
+            let error = load(network.clone(), given, &[], 1).unwrap_err().to_string();
+            let begin = format!("parameter `fc.bias`: its numbers are of type {kind:?}; weights are floating numbers");
+            assert!(error.starts_with(&begin), "{error}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! It does not know how they began, nor how they are trained.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
@@ -103,9 +104,13 @@ impl Weights {
     /// # Errors
     /// When it cannot be read or is none, or a number in it is not finite.
     pub fn load(path: &Path) -> Result<Self, NetError> {
-        // Tells plainly where there is no such file, or none that may be read.
-        fs_err::File::open(path)?;
-        let tensors = Tensor::read_safetensors(path).map_err(|e| NetError::unfit(path, e))?;
+        look(path)?;
+        let tensors = Tensor::read_safetensors(path).map_err(|e| {
+            NetError::unfit(
+                path,
+                format!("it is no whole safetensors file of numbers that are known here ({e}); bring it again"),
+            )
+        })?;
         let usable = |(name, tensor): (String, Tensor)| match tensor.kind() {
             kind if !floating(kind) => Ok((name, tensor)),
             _ if tensor.isfinite().all().int64_value(&[]) == 0 => {
@@ -118,6 +123,47 @@ impl Weights {
     }
 }
 
-fn floating(kind: Kind) -> bool {
+/// Tells what a file is that cannot be safetensors at all: nothing, a folder, or what git keeps in place of a large file.
+fn look(path: &Path) -> Result<(), NetError> {
+    const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+    let file = fs_err::File::open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(NetError::unfit(path, "it is a folder, not a safetensors file"));
+    }
+    let mut begin = Vec::new();
+    file.take(POINTER.len() as u64).read_to_end(&mut begin)?;
+    if begin.is_empty() {
+        return Err(NetError::unfit(path, "it is empty, not a safetensors file"));
+    }
+    if begin == POINTER {
+        return Err(NetError::unfit(path, "it is a git-lfs pointer, not the file itself: run `git lfs pull`"));
+    }
+    Ok(())
+}
+
+pub(crate) fn floating(kind: Kind) -> bool {
     matches!(kind, Kind::Half | Kind::BFloat16 | Kind::Float | Kind::Double)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn what_is_no_safetensors_file_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.safetensors");
+        let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
+        for (bytes, why) in [
+            (&pointer[..], "it is a git-lfs pointer, not the file itself: run `git lfs pull`"),
+            (b"", "it is empty"),
+            (b"PK\x03\x04 and so on", "it is no whole safetensors file"),
+        ] {
+            fs_err::write(&path, bytes).unwrap();
+            let error = Weights::load(&path).unwrap_err().to_string();
+            assert!(error.contains("w.safetensors: ") && error.contains(why), "{error}");
+        }
+        assert!(Weights::load(folder.path()).unwrap_err().to_string().contains("it is a folder"));
+    }
 }

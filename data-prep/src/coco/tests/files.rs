@@ -59,6 +59,11 @@ fn files_that_are_no_coco() {
         let error = small.run_as_it_is().unwrap_err().to_string();
         assert!(error.contains("no COCO instances, or cut short") && error.contains(why), "{error}");
     }
+    small.write("instances", &text.replacen("20.0", "NaN", 1));
+    let error = small.run_as_it_is().unwrap_err().to_string();
+    assert!(error.contains("`NaN` is no number of JSON"), "{error}");
+    small.write("instances", &format!("\u{feff}{text}"));
+    small.run_as_it_is().unwrap();
     fs_err::write(small.path("instances"), [0xff, 0xfe, 0x00]).unwrap();
     assert!(small.run_as_it_is().unwrap_err().to_string().contains("UTF-8"));
 }
@@ -105,7 +110,7 @@ fn faults_of_the_tables_of_colours() {
     assert!(error.contains("`dark red` maps to two colours, crimson and bronze"), "{error}");
     assert!(fault("synonyms", "word,colour\nred,rouge\n").contains("`red` maps to `rouge`, which is none of `white`"));
     assert!(fault("synonyms", "word,color\nred,crimson\n").contains("no column `colour`; there are `word`, `color`"));
-    assert!(fault("synonyms", "word,colour\nred,\n").contains("row 1 has no `colour`"));
+    assert!(fault("synonyms", "word,colour\nred,\n").contains("row 1 (line 2) has no `colour`"));
     assert!(fault("synonyms", "").contains("synonyms: cannot be read as CSV"));
     assert!(fault("named", "word,srgb\nred,#12345\n").contains("`red` has the value `#12345`"));
     assert!(fault("named", "word,srgb\nmauve,#123456\n").contains("`mauve` is not in the table of synonyms"));

@@ -125,7 +125,7 @@ fn a_run_in_json() {
     let failed = project.nnf(&["run", "--json", "sort"]);
     assert_eq!((failed.code, failed.err.as_str()), (Some(1), ""));
     let failure: Json = serde_json::from_str(failed.out.lines().nth(2).unwrap()).unwrap();
-    assert_eq!(fields(&failure), "error event key log_end seconds stage store");
+    assert_eq!(fields(&failure), "cause error event key log_end seconds stage store");
     assert_eq!(failure["log_end"], serde_json::json!(["sorting"]));
 }
 

@@ -61,7 +61,7 @@ fn any_part_of_a_store_may_lie_on_another_disk() {
         assert_eq!(fs_err::metadata(&made).unwrap().mode() & 0o7777, 0o444, "{part}");
         // Damage is put aside, by a reader and by a repair, and made up for.
         damage(&made);
-        assert_eq!(ran(&project, &["--set", "params.tail=finis"]).stages, ["make", "use", "use"], "{part}");
+        assert_eq!(ran(&project, &["--set", "params.tail=finis"]).stages, ["make", "use"], "{part}");
         whole();
         damage(&made);
         assert_eq!(project.nnf(&["verify", "--repair"]).code, Some(1), "{part}");
@@ -151,7 +151,9 @@ fn another_user_takes_the_locks_of_the_first() {
     let Some(first) = run(None).filter(|output| output.status.success()) else { return skip("there is no setpriv") };
     let Some(second) = run(Some("12345")) else { return skip("nobody may become another user here") };
     let words = String::from_utf8_lossy(&second.stderr).into_owned();
-    if words.contains("setpriv") || words.contains("ermission denied (os error 13)") && !words.contains("nnf-gpu") {
+    // `sh` or `setpriv` says so where the program lies in a folder of the first user's own.
+    let refused = |word: &str| words.contains(word) && words.contains("ermission denied") && !words.contains("nnf-gpu");
+    if words.contains("setpriv") || refused("exec:") || refused("os error 13") {
         return skip("another user cannot start nnf here");
     }
     assert!(second.status.success(), "{first:?} {words}");

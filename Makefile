@@ -26,7 +26,7 @@ build: ## Build everything: programs, examples and tests
 
 demo: programs ## Run a small experiment from data to table (some minutes the first time, then nothing)
 	@$(ENVIRONMENT) && nnf="$$CARGO_TARGET_DIR/debug/nnf" && "$$nnf" run pipelines/demo.yaml \
-	  && "$$nnf" report pipelines/demo.yaml -o artifacts/demo.html
+	  && "$$nnf" report pipelines/demo.yaml -o demo.html
 	@echo && cat artifacts/latest/demo/table/markdown.md
 
 test: programs ## Run all tests

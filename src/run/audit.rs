@@ -120,7 +120,7 @@ impl<'a> Audit<'a> {
                     break;
                 }
                 match self.receive.recv() {
-                    Ok(Message::Over(id, outcome)) => going.over(id, outcome).into_iter().for_each(&mut *told),
+                    Ok(Message::Over(id, outcome, _room)) => going.over(id, outcome).into_iter().for_each(&mut *told),
                     Ok(Message::Interrupt) if stop.asked() => stop.kill(),
                     Ok(Message::Interrupt) => stop.ask(),
                     Ok(_) => {}

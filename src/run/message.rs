@@ -4,6 +4,7 @@ use std::sync::mpsc::Sender;
 
 use nnf_contract::Event;
 
+use crate::executor::Reservation;
 use crate::graph::InstanceId;
 use crate::store::Known;
 
@@ -21,8 +22,8 @@ pub(crate) enum Message {
     Retrying(InstanceId, u32, Cause),
     /// Its process has ended, and no other attempt follows; what it left is being stored.
     Storing,
-    /// It is over.
-    Over(InstanceId, Outcome),
+    /// It is over. The room that it had is given back when the loop hears this, so that nothing begins in it before.
+    Over(InstanceId, Outcome, Option<Reservation>),
     /// A person wants the run to stop.
     Interrupt,
 }

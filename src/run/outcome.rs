@@ -33,7 +33,7 @@ impl State<'_> {
             Message::Waited(id) => self.tell(RunEvent::Waited { stage: self.stage_name(id) }),
             // Others may have what it computed with.
             Message::Storing => {}
-            Message::Over(id, outcome) => self.over(id, outcome),
+            Message::Over(id, outcome, _room) => self.over(id, outcome),
             Message::Interrupt => {
                 let stop = self.context.stop;
                 if stop.asked() {
@@ -250,18 +250,18 @@ mod tests {
             .unwrap();
         store.commit(&record).unwrap();
         let done = || Outcome::Done { known: Known::from(&record), seconds: 0.0, adopted: false };
-        state.take(Message::Over(first.id, done()));
+        state.take(Message::Over(first.id, done(), None));
         next(&mut state, &send);
         let missing = |from: &str| Outcome::Missing { producers: vec![id(from)], what: "its content is gone".into() };
-        state.take(Message::Over(id("x"), missing("p")));
+        state.take(Message::Over(id("x"), missing("p"), None));
         next(&mut state, &send);
-        state.take(Message::Over(id("p"), done()));
-        state.take(Message::Over(id("y"), missing("q")));
+        state.take(Message::Over(id("p"), done(), None));
+        state.take(Message::Over(id("y"), missing("q"), None));
         next(&mut state, &send);
         // What is gone once more is made once more, unless another run has done so by then.
-        state.take(Message::Over(id("y"), missing("q")));
+        state.take(Message::Over(id("y"), missing("q"), None));
         next(&mut state, &send).remove(0).run(&AtomicUsize::new(0));
-        assert!(matches!(receive.try_recv(), Ok(Message::Over(_, Outcome::Done { adopted: true, .. }))));
+        assert!(matches!(receive.try_recv(), Ok(Message::Over(_, Outcome::Done { adopted: true, .. }, _))));
         drop(state);
         assert_eq!(started.0, ["p", "x", "y", "p", "x", "y", "q"]);
     }

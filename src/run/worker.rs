@@ -29,11 +29,9 @@ impl Assignment<'_> {
         // Without word of its end, the loop would wait for it for ever.
         let outcome = catch_unwind(AssertUnwindSafe(|| self.outcome(began)))
             .unwrap_or_else(|panic| failed(began, Cause::Defect { text: words(&*panic).to_owned() }, Vec::new()));
-        let (id, messages) = (self.id, self.messages.clone());
-        // Its room is free by the time that the loop hears of its end.
-        drop(self);
+        let Assignment { id, messages, reservation, .. } = self;
         idle.fetch_add(1, Ordering::SeqCst);
-        let _ = messages.send(Message::Over(id, outcome));
+        let _ = messages.send(Message::Over(id, outcome, Some(reservation)));
     }
 
     fn outcome(&mut self, began: Instant) -> Outcome {

@@ -152,13 +152,15 @@ impl KeyDocument {
     }
 }
 
+/// Text that looks like a placeholder is told from one by a name that none has.
+const LOOKALIKES: [(&str, &str); 3] = [("{in.", "{in.}"), ("{out.", "{out.}"), ("{with.", "{with.}")];
+
 fn written(word: &[Piece]) -> String {
     word.iter()
         .map(|piece| match piece {
-            // Text that looks like a placeholder is told from one by a name that none has.
-            Piece::Text(text) => ["in", "out", "with"]
-                .iter()
-                .fold(text.clone(), |text, space| text.replace(&format!("{{{space}."), &format!("{{{space}.}}"))),
+            Piece::Text(text) => LOOKALIKES.iter().fold(text.clone(), |text, (opener, marked)| {
+                if text.contains(opener) { text.replace(opener, marked) } else { text }
+            }),
             Piece::In(name) => format!("{{in.{name}}}"),
             Piece::Out(name) => format!("{{out.{name}}}"),
             Piece::With(name) => format!("{{with.{name}}}"),

@@ -168,18 +168,3 @@ fn stages_that_do_the_same_work_run_once() {
     let forced = self::ran(&project, &["-j", "4", "--force", "a", "--force", "b"]);
     assert_eq!((forced.stages.join(" "), forced.fresh), ("a".to_owned(), 2), "forced once for both");
 }
-
-#[test]
-fn a_forced_stage_runs_and_the_first_record_stands() {
-    let pipeline = "stages:
-  draw: { run: [sh, -c, 'od -An -N8 -tx8 /dev/urandom > {out.x}'], out: { x: } }
-  copy: { run: [cp, '{in.x}', '{out.y}'], in: { x: draw.x }, out: { y: } }
-";
-    let project = Project::new(pipeline);
-    ran(&project, &[]);
-    let drawn = get(&project, "copy.y");
-    assert_eq!(ran(&project, &["--force", "draw"]).stages, ["draw"], "its own result is dropped");
-    assert_eq!(get(&project, "draw.x"), drawn);
-    assert_eq!(ran(&project, &["--force", "copy", "draw"]).stages, ["copy"]);
-    assert_eq!(ran(&project, &[]).stages, NOTHING);
-}

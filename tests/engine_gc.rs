@@ -138,10 +138,7 @@ fn pins_have_plain_names_and_present_results() {
     project.write("pipeline.yaml", PIPELINE);
     let outcome = project.nnf(&["pin", "hollow"]);
     assert_eq!(outcome.code, Some(2), "{outcome:?}");
-    assert!(
-        outcome.err.contains("content of `use` is missing; `nnf run --force use use` makes it again"),
-        "{outcome:?}"
-    );
+    assert!(outcome.err.contains("content of `use` is missing; `nnf run use` makes it again"), "{outcome:?}");
     // What a damaged pin keeps is not known, so nothing may go.
     fs_err::write(project.path("artifacts/pins/v1/one"), "x").unwrap();
     let outcome = project.nnf(&["gc", "--grace", "0"]);

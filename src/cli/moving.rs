@@ -125,7 +125,7 @@ fn sum_up(
     }
     if moved.lost > 0 {
         let lost = counted(moved.lost, "result");
-        render::note(&format!("content of {lost} is missing in both tiers; `{makes}` makes it again when it is read"));
+        render::note(&format!("content of {lost} is missing in both tiers; `{makes}` makes it again"));
     }
     if !asked.without.is_empty() {
         let names = asked.without.iter().take(12).map(String::as_str).collect::<Vec<_>>().join(", ");

@@ -3,6 +3,7 @@
 //!
 //! Content that is only needed on the way is not looked at here; a stage that reads it tells if it is gone.
 
+use crate::digest::Key;
 use crate::graph::{InstanceId, Source};
 use crate::store::Known;
 use crate::why::Reason;
@@ -127,6 +128,18 @@ impl State<'_> {
                 _ => {}
             }
         }
+    }
+
+    /// A record was replaced, by force or because its content was gone. Instances that are the same work, and were done
+    /// with the former one, go by the new one.
+    pub(super) fn tell_others(&mut self, id: InstanceId, key: Key, forced: bool) {
+        let Some(now) = self.known(id) else { return };
+        let is_old = |other: &InstanceId| match self.states.get(*other) {
+            Stage::Done(known) => *other != id && known.key == key && (forced || known.outputs != now.outputs),
+            _ => false,
+        };
+        let others: Vec<InstanceId> = self.graph.ids().filter(is_old).collect();
+        others.into_iter().for_each(|other| self.look_again(other));
     }
 
     /// Whether an instance reads the record of another, which is never the same twice.

@@ -231,10 +231,7 @@ impl<'a> Going<'a> {
             Outcome::Failed { cause, seconds, log_end } => (seconds, failed(cause.to_string(), log_end)),
             Outcome::Missing { what, .. } => (
                 0.0,
-                failed(
-                    format!("an input cannot be read: {what}; `nnf run --force` of its stage makes it again"),
-                    Vec::new(),
-                ),
+                failed(format!("an input cannot be read: {what}; `nnf run` of its stage makes it again"), Vec::new()),
             ),
             Outcome::Done { known, seconds, .. } => match self.verdict(id, &known) {
                 Ok(verdict) => (seconds, verdict),

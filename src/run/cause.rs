@@ -72,6 +72,15 @@ pub enum Cause {
         /// What, and who makes it.
         text: String,
     },
+    /// It was to run by force, and its result is kept for good.
+    #[error(
+        "the pin `{pin}` keeps its result for good, and a forced one would take its place; nothing was run (`nnf unpin \
+         {pin}` lets it go)"
+    )]
+    Pinned {
+        /// The name of the pin.
+        pin: String,
+    },
     /// Its program was changed while the run went on.
     #[error("its program was changed while the run went on, so nothing was recorded; run again (`{program}`)")]
     ProgramChanged {

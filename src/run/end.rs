@@ -60,7 +60,7 @@ impl State<'_> {
             match self.states.get(id) {
                 Stage::Done(known) => drop(outputs.insert(self.stage_name(id), known.clone())),
                 Stage::Idle => drop(untouched.insert(self.stage_name(id))),
-                _ => {}
+                _ => outputs.extend(self.kept.get(&id).map(|known| (self.stage_name(id), known.clone()))),
             }
         }
         let heads = outputs.iter().map(|(name, known)| (name.as_str(), known.key));

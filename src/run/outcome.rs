@@ -7,6 +7,7 @@ use nnf_contract::Event;
 use crate::digest::Key;
 use crate::graph::InstanceId;
 use crate::store::Known;
+use crate::why::Reason;
 
 use super::cause::{Cause, Fault};
 use super::event::{Ran, RunEvent};
@@ -55,7 +56,7 @@ impl State<'_> {
         let stage = self.stage_name(id);
         match outcome {
             Outcome::Done { known, seconds, adopted } => {
-                self.again.remove(&id);
+                let again = self.again.remove(&id);
                 self.results += 1;
                 self.made.insert(key, self.results);
                 if let Err(error) = self.context.run.uses(&key, &stage) {
@@ -72,6 +73,9 @@ impl State<'_> {
                 }
                 self.done(id, known);
                 self.wake_twins(key);
+                if let Some(reason) = again {
+                    self.tell_others(id, key, reason == Reason::Forced);
+                }
                 if self.outdated.remove(&id) {
                     self.look_again(id);
                 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::Timestamp;
-use nnf_contract::Machine;
+use nnf_contract::{Event, Machine};
 
 use crate::executor::capped;
 use crate::graph::Work;
@@ -13,6 +13,7 @@ use crate::store::{AttemptFolder, FileInput, HandedOut, Rescued, StoreError};
 
 use super::assignment::{Assignment, Failure};
 use super::cause::Cause;
+use super::message::Message;
 
 /// The media type of a folder, and that of an output of which none was declared.
 const FOLDER: &str = "inode/directory";
@@ -163,13 +164,25 @@ impl Assignment<'_> {
             log,
             nonce,
             supersedes: None,
+            replaces: Vec::new(),
             checksum: String::new(),
         })
     }
 
-    /// The first record wins; one whose content is gone or damaged is replaced, also where this run made it before.
+    /// The first record wins, unless this one was asked for in its place; one whose content is gone or damaged is replaced,
+    /// also where this run made it before.
     pub(super) fn commit(&self, mut record: Record) -> Result<Record, Failure> {
         let store = self.context.store;
+        if self.again
+            && !self.mends
+            && let Some(before) = store.record(&record.key)?
+        {
+            let text = replaced(&before, &record);
+            record.supersede(&before, true);
+            store.replace(&record)?;
+            let _ = self.messages.send(Message::Said(self.id, Event::Note { text }));
+            return Ok(record);
+        }
         let standing = store.commit(&record)?;
         if standing.nonce == record.nonce && standing.outputs == record.outputs {
             return Ok(standing);
@@ -177,7 +190,7 @@ impl Assignment<'_> {
         if standing.outputs.values().all(|produced| self.is_whole(produced)) {
             return Ok(standing);
         }
-        record.supersedes = Some(standing.nonce);
+        record.supersede(&standing, false);
         store.replace(&record)?;
         Ok(record)
     }
@@ -188,5 +201,23 @@ impl Assignment<'_> {
             Produced::Artifact(artifact) => self.context.store.check(artifact).is_ok(),
             Produced::Absent => true,
         }
+    }
+}
+
+/// That a result takes the place of another, and what is not the same.
+fn replaced(before: &Record, now: &Record) -> String {
+    let made = before.started.strftime("%Y-%m-%d %H:%M:%S UTC");
+    let content = |produced: Option<&Produced>| match produced {
+        Some(Produced::Artifact(artifact)) => artifact.digest.short(),
+        _ => "absent".into(),
+    };
+    let other = now.outputs.iter().filter(|(name, produced)| before.outputs.get(*name) != Some(*produced));
+    let told = other.map(|(name, produced)| {
+        format!("`{name}` ({} → {})", content(before.outputs.get(name)), content(Some(produced)))
+    });
+    let told: Vec<String> = told.collect();
+    match told.as_slice() {
+        [] => format!("its result of {made} is replaced; its content is the same"),
+        told => format!("its result of {made} is replaced; other content: {}", told.join(", ")),
     }
 }

@@ -47,6 +47,7 @@ impl<'a> State<'a> {
             unchecked: true,
             former: BTreeMap::new(),
             outdated: BTreeSet::new(),
+            kept: BTreeMap::new(),
             shown: None,
             unsent: None,
             ran: BTreeSet::new(),
@@ -160,7 +161,22 @@ impl<'a> State<'a> {
             self.states.set(id, Stage::Twin(key));
             return Ok(());
         }
+        // The same work was forced already, as another instance.
+        if self.made.contains_key(&key) && self.again.get(&id) == Some(&Reason::Forced) {
+            self.again.remove(&id);
+        }
         let reason = match self.again.get(&id) {
+            Some(Reason::Forced) => {
+                // It stays what it is if the stage fails.
+                if let Some(known) = self.find(id, &key)? {
+                    self.kept.insert(id, known);
+                }
+                if let Some(pin) = self.context.store.pinned_by(&key)? {
+                    self.fail(id, Some(key), Cause::Pinned { pin });
+                    return Ok(());
+                }
+                Reason::Forced
+            }
             Some(reason) => reason.clone(),
             None => match self.find(id, &key)? {
                 Some(known) => {

@@ -117,6 +117,7 @@ fn make(store: &Store, scratch: &Path, round: usize) -> Key {
         log: None,
         nonce: "uploads".into(),
         supersedes: None,
+        replaces: Vec::new(),
         checksum: String::new(),
     };
     store.commit(&record).unwrap();

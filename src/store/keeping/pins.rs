@@ -76,6 +76,12 @@ pub(crate) fn keys(root: &Path) -> Result<BTreeSet<Key>, StoreError> {
     Ok(list(root)?.into_iter().filter_map(|(_, pin)| pin).flat_map(|pin| pin.instances.into_values()).collect())
 }
 
+/// The first pin that keeps the result under a key.
+fn by(root: &Path, key: &Key) -> Result<Option<String>, StoreError> {
+    let keeps = |pin: &Pin| pin.instances.values().any(|kept| kept == key);
+    Ok(list(root)?.into_iter().find(|(_, pin)| pin.as_ref().is_some_and(keeps)).map(|(name, _)| name))
+}
+
 pub(crate) fn folder(root: &Path) -> PathBuf {
     root.join("pins/v1")
 }
@@ -112,8 +118,7 @@ impl Store {
             let lost = |digest: &Digest| !self.blobs.path(digest).exists();
             if !elsewhere.contains(key) && needs::content(&self.blobs, &record).iter().any(lost) {
                 let stage = shell::word(instance);
-                let why =
-                    format!("content of `{instance}` is missing; `nnf run --force {stage} {stage}` makes it again");
+                let why = format!("content of `{instance}` is missing; `nnf run {stage}` makes it again");
                 return Err(bad(&pin.name, why));
             }
         }
@@ -133,6 +138,14 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(StoreError::io("remove a pin")(error)),
         }
+    }
+
+    /// The name of a pin that keeps the result under a key.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn pinned_by(&self, key: &Key) -> Result<Option<String>, StoreError> {
+        by(&self.root, key)
     }
 
     /// All pins by name. One that is damaged has no content; it keeps nothing.

@@ -150,6 +150,7 @@ mod tests {
             log: None,
             nonce: "one".into(),
             supersedes: None,
+            replaces: Vec::new(),
             checksum: String::new(),
         }
     }

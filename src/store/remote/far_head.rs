@@ -142,7 +142,10 @@ impl FarHead {
         }
         for (instance, record) in records {
             own.insert(instance, record.key);
-            self.records.insert(record.key, record);
+            // Another machine may have replaced what this one goes on with.
+            if !self.records.get(&record.key).is_some_and(|there| there.stands_for(&record)) {
+                self.records.insert(record.key, record);
+            }
         }
         // Clones of a project agree on most.
         others.retain(|last| own.get(&last.instance) != Some(&last.key));

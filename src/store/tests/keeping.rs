@@ -39,6 +39,7 @@ impl World {
             log: None,
             nonce: "one".into(),
             supersedes: None,
+            replaces: Vec::new(),
             checksum: String::new(),
         }
     }

@@ -60,6 +60,7 @@ fn record(store: &Store, scratch: &Path) -> Record {
         log: Some(log),
         nonce: "one".into(),
         supersedes: None,
+        replaces: Vec::new(),
         checksum: String::new(),
     }
 }

@@ -99,7 +99,7 @@ impl Shared {
             return Ok(false);
         }
         Ok(match Standing::of(&*self.remote, &waiting.key)? {
-            Standing::Record(first) => own.is_none_or(|own| own.outputs == first.outputs),
+            Standing::Record(first) => own.is_none_or(|own| own.outputs == first.outputs && !own.stands_for(&first)),
             Standing::Newer => true,
             Standing::None => false,
         })
@@ -175,13 +175,15 @@ impl Shared {
         });
     }
 
-    /// The first record of a key stays, unless nobody can use it any more.
+    /// The first record of a key stays, unless nobody can use it any more, or this one was made to take its place. Where
+    /// another has taken its place meanwhile, that one stays.
     fn send_record(&self, record: &Record) -> Result<Arrival, StoreError> {
         let (name, bytes) = (names::record(&record.key), records::to_bytes(record));
         if self.remote.create(&name, &bytes)? {
             return Ok(Arrival::Sent);
         }
         match Standing::of(&*self.remote, &record.key)? {
+            Standing::Record(first) if record.stands_for(&first) => self.remote.delete(&name)?,
             Standing::Record(first) if first.outputs == record.outputs => return Ok(Arrival::There),
             Standing::Record(first) if self.is_whole(&first)? => return Ok(Arrival::Refused),
             Standing::Newer => return Ok(Arrival::Refused),

@@ -71,18 +71,60 @@ fn a_forced_run_repairs_damaged_content() {
     assert_eq!(fs_err::read_to_string(&made).unwrap(), "made\n");
 }
 
+/// What is asked for is made again where it is damaged or gone, with what it needs.
 #[test]
-fn get_says_how_damaged_content_is_made_again() {
-    for arguments in [&["get", "make.x"][..], &["get", "make.x", "-o", "copy"]] {
-        let project = Project::new(PIPELINE);
-        ran(&project, &[]);
-        damage(&blob(&project, "make/x.txt"));
-        let outcome = project.nnf(arguments);
-        assert_eq!((outcome.code, outcome.out.as_str()), (Some(2), ""), "{outcome:?}");
-        assert!(outcome.err.contains("hint: `nnf run --force make make` makes it again"), "{}", outcome.err);
-        ran(&project, &["--force", "make", "make"]);
-        assert_eq!(project.nnf(arguments).code, Some(0));
+fn get_makes_again_what_is_damaged_or_gone() {
+    type Spoil = fn(&Project);
+    let spoils: [(Spoil, &str); 4] = [
+        (|p| damage(&blob(p, "use/y.txt")), ": 1 ran, 1 fresh\n"),
+        (|p| fs_err::remove_file(blob(p, "use/y.txt")).unwrap(), ": 1 ran, 1 fresh\n"),
+        (|p| fs_err::remove_dir_all(p.path("artifacts/blobs")).unwrap(), ": 2 ran, 0 fresh\n"),
+        (|p| files(&p.path("artifacts/blobs")).iter().for_each(|blob| damage(blob)), ": 2 ran, 0 fresh\n"),
+    ];
+    for (spoil, ran_and_fresh) in spoils {
+        for arguments in [&["get", "use.y"][..], &["get", "use.y", "-o", "copy"], &["get", "use.y", "--json"]] {
+            let project = Project::new(PIPELINE);
+            ran(&project, &[]);
+            spoil(&project);
+            let outcome = project.nnf(arguments);
+            assert_eq!(outcome.code, Some(0), "{outcome:?}");
+            let told = outcome.err.lines().next().unwrap_or_default();
+            assert!(told.starts_with("note: content ") && told.ends_with("; `use` runs again"), "{}", outcome.err);
+            assert!(outcome.err.contains(ran_and_fresh), "{}", outcome.err);
+            let text = if arguments.contains(&"-o") {
+                assert_eq!(outcome.out, "");
+                fs_err::read_to_string(project.path("copy")).unwrap()
+            } else {
+                outcome.out
+            };
+            assert_eq!(text, "made\nend\n");
+            assert_eq!(project.nnf(&["get", "use.y"]).err, "");
+        }
     }
+}
+
+/// What cannot be made again is told, and no part of it is left where it was to go. What is stale is not run.
+#[test]
+fn get_of_what_cannot_be_made_again_leaves_nothing() {
+    let pipeline = "params: { tail: end }
+stages:
+  make: { run: [sh, -c, 'test -e DONE && exit 7; touch DONE; mkdir {out.x}; echo ${params.tail} | tee {out.x}/a > {out.x}/b; echo b >> {out.x}/b'], out: { x: inode/directory } }
+";
+    let project = Project::new("stages: {}");
+    project.write("pipeline.yaml", pipeline.replace("DONE", &project.path("../done").display().to_string()));
+    ran(&project, &[]);
+    fs_err::remove_file(blob(&project, "make/x/b")).unwrap();
+    let outcome = project.nnf(&["get", "make.x", "-o", "copy"]);
+    assert_eq!((outcome.code, outcome.out.as_str()), (Some(1), ""), "{outcome:?}");
+    assert!(outcome.err.contains("`make` failed with exit status 7"), "{}", outcome.err);
+    let left: Vec<_> = fs_err::read_dir(project.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.len() == 2 && left.iter().all(|name| name == "artifacts" || name == "pipeline.yaml"), "{left:?}");
+    let stale = project.nnf(&["get", "make.x", "-o", "copy", "--set", "params.tail=other"]);
+    assert_eq!(stale.code, Some(2), "{stale:?}");
+    assert!(stale.err.contains("hint: `nnf run make` makes it"), "{}", stale.err);
+    fs_err::remove_file(project.path("../done")).unwrap();
+    assert_eq!(project.nnf(&["get", "make.x", "-o", "copy"]).code, Some(0));
+    assert_eq!(fs_err::read_to_string(project.path("copy/b")).unwrap(), "end\nb\n");
 }
 
 /// While `first` finds that content of `make` is gone, `second` waits for `slow`. It must go on waiting.
@@ -136,8 +178,8 @@ fn a_damaged_record_is_made_again() {
     let record = project.path("artifacts/records/v1").join(&key[..2]).join(format!("{}.json", &key[2..]));
     let text = fs_err::read_to_string(&record).unwrap();
     fs_err::write(&record, text.replacen("\"attempts\": 1", "\"attempts\": 2", 1)).unwrap();
-    assert_eq!(ran(&project, &["make"]).stages.len(), 0, "the index knows it, and nobody reads it");
-    assert_eq!(ran(&project, &[]).stages, ["make", "time"]);
+    assert_eq!(ran(&project, &["make"]).stages, ["make"], "what the index knows of it is not believed");
+    assert_eq!(ran(&project, &[]).stages, ["time"]);
     assert_eq!(ran(&project, &[]).stages.len(), 0);
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use nnf::digest::Key;
+use nnf::graph::InstanceId;
 use nnf::pipeline::instance_and_output;
 use nnf::plan::Status;
 use nnf::record::{Artifact, Form, Produced};
@@ -13,6 +14,7 @@ use nnf::store::StoreError;
 use crate::cli::common::{Common, named, split};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::run::make_again;
 use crate::cli::{render, target};
 
 #[derive(Debug, Args)]
@@ -38,7 +40,7 @@ pub(crate) fn run(command: &GetCommand, common: &Common) -> Result<(), Failure> 
     };
     let (stage, output) = instance_and_output(word)
         .ok_or_else(|| Failure::wrong_with_hint(format!("`{word}` names no output"), "write it as STAGE.OUTPUT"))?;
-    let context = Context::open(&pipeline, common)?;
+    let mut context = Context::open(&pipeline, common)?;
     if let Some(to) = &command.output {
         target::outside_of(&context.store, to)?;
     }
@@ -47,7 +49,7 @@ pub(crate) fn run(command: &GetCommand, common: &Common) -> Result<(), Failure> 
     let instance = context.loaded.graph.get(id);
     if output == "record" {
         let key = key(&context, id, &named)?;
-        let text = context.around().record_text(&key)?.unwrap_or_default();
+        let text = context.around().record_text(&key)?.ok_or_else(|| not_there(&named, stage))?;
         return deliver_text(text.as_bytes(), command.output.as_deref());
     }
     if !instance.outputs.contains_key(output) {
@@ -57,52 +59,89 @@ pub(crate) fn run(command: &GetCommand, common: &Common) -> Result<(), Failure> 
             format!("it has: {}", names.join(", ")),
         ));
     }
-    let key = key(&context, id, &named)?;
-    let known = context.store.look_up(&key)?.ok_or_else(|| not_there(&named, stage))?;
-    let Some(Produced::Artifact(artifact)) = known.outputs.get(output) else {
-        return Err(Failure::wrong(format!("stage `{stage}` left its optional output `{output}` out")));
+    let to = command.output.as_deref();
+    let deliver_now = |context: &Context| {
+        let artifact = artifact(context, id, output, &named)?;
+        deliver(context, &artifact, (&named, word), to)
     };
-    deliver(&context, artifact, (&named, stage, word), command.output.as_deref())
+    match deliver_now(&context) {
+        Err(Undelivered::Lost(error)) => {
+            render::note(&format!("{error}; `{}` runs again", context.loaded.graph.get(id).name));
+            make_again(&mut context, &pipeline, id, common)?;
+            deliver_now(&context).map_err(Failure::from)
+        }
+        delivered => delivered.map_err(Failure::from),
+    }
+}
+
+/// Why something was not delivered.
+enum Undelivered {
+    /// Its content is missing or damaged.
+    Lost(StoreError),
+    Other(Failure),
+}
+
+impl From<StoreError> for Undelivered {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Missing(_) | StoreError::Damaged { .. } => Undelivered::Lost(error),
+            error => Undelivered::Other(error.into()),
+        }
+    }
+}
+
+impl From<Failure> for Undelivered {
+    fn from(failure: Failure) -> Self {
+        Undelivered::Other(failure)
+    }
+}
+
+impl From<Undelivered> for Failure {
+    fn from(undelivered: Undelivered) -> Self {
+        match undelivered {
+            Undelivered::Lost(error) => Failure::Store(error.to_string()),
+            Undelivered::Other(failure) => failure,
+        }
+    }
+}
+
+/// An output of an instance as the pipeline stands.
+fn artifact(context: &Context, id: InstanceId, output: &str, named: &str) -> Result<Artifact, Failure> {
+    let stage = &context.loaded.graph.get(id).name;
+    let known = context.store.look_up(&key(context, id, named)?)?.ok_or_else(|| not_there(named, stage))?;
+    match known.outputs.get(output) {
+        Some(Produced::Artifact(artifact)) => Ok(artifact.clone()),
+        _ => Err(Failure::wrong(format!("stage `{stage}` left its optional output `{output}` out"))),
+    }
 }
 
 fn deliver(
     context: &Context,
     artifact: &Artifact,
-    (named, stage, word): (&str, &str, &str),
+    (named, word): (&str, &str),
     to: Option<&Path>,
-) -> Result<(), Failure> {
-    let again = |error: StoreError| match error {
-        StoreError::Missing(_) | StoreError::Damaged { .. } => Failure::wrong_with_hint(
-            error.to_string(),
-            format!("`nnf run {named}--force {stage} {stage}` makes it again", stage = shell::word(stage)),
-        ),
-        error => error.into(),
-    };
+) -> Result<(), Undelivered> {
     match to {
         Some(to) => {
             check_target(to)?;
-            copy_out(context, artifact, to, again)
+            copy_out(context, artifact, to)
         }
         None if artifact.form == Form::Folder || artifact.size > SHORT => Err(Failure::wrong_with_hint(
             format!("`{word}` is a folder or long; it needs a place to go"),
             format!("`nnf get {named}{} -o PATH`", shell::word(word)),
-        )),
-        None => deliver_text(&context.store.read(artifact).map_err(again)?, None),
+        )
+        .into()),
+        None => Ok(deliver_text(&context.store.read(artifact)?, None)?),
     }
 }
 
 /// Copies content to a place: whole or not at all.
-fn copy_out(
-    context: &Context,
-    artifact: &Artifact,
-    to: &Path,
-    explained: impl Fn(StoreError) -> Failure,
-) -> Result<(), Failure> {
+fn copy_out(context: &Context, artifact: &Artifact, to: &Path) -> Result<(), Undelivered> {
     let cannot = |error: std::io::Error| render::cannot_write(to, &error);
     let aside = tempfile::Builder::new().prefix(".get-").tempdir_in(render::folder_of(to)).map_err(cannot)?;
     let copy = aside.path().join("copy");
-    context.store.copy_out(artifact, &copy).map_err(explained)?;
-    fs_err::rename(&copy, to).map_err(cannot)
+    context.store.copy_out(artifact, &copy)?;
+    Ok(fs_err::rename(&copy, to).map_err(cannot)?)
 }
 
 fn check_target(to: &Path) -> Result<(), Failure> {
@@ -116,7 +155,7 @@ fn check_target(to: &Path) -> Result<(), Failure> {
 }
 
 /// The key of an instance as the pipeline stands; its own must be fresh.
-fn key(context: &Context, id: nnf::graph::InstanceId, named: &str) -> Result<Key, Failure> {
+fn key(context: &Context, id: InstanceId, named: &str) -> Result<Key, Failure> {
     let graph = &context.loaded.graph;
     let plan = context.around().plan(graph, &graph.needed_for(&[id]), &|_| false, &Default::default());
     match plan.map_err(Failure::from)?.remove(id.index()) {

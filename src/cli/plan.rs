@@ -27,17 +27,55 @@ pub(crate) fn run(command: &StagesCommand, common: &Common) -> Result<(), Failur
         print_json(graph, &plan);
         return Ok(());
     }
-    let mut seconds = 0.0;
+    let mut times = Times::default();
     for (instance, state) in graph.instances().iter().zip(&plan) {
-        if !matches!(state, None | Some(Status::Fresh(_)))
-            && let Some(key) = heads.get(&instance.name)
-            && let Some(known) = context.store.look_up(key)?
-        {
-            seconds += known.milliseconds as f64 / 1000.0;
+        if !matches!(state, None | Some(Status::Fresh(_))) {
+            let last = heads.get(&instance.name).map(|key| context.store.look_up(key)).transpose()?.flatten();
+            times.add(matches!(state, Some(Status::Pending)), last.map(|known| known.milliseconds));
         }
     }
-    print_words(&Groups::of(graph, &plan), seconds);
+    print_words(&Groups::of(graph, &plan), &times);
     Ok(())
+}
+
+/// How long what is in a plan took last time, in seconds of work.
+#[derive(Default)]
+struct Times {
+    stale: f64,
+    pending: f64,
+    /// Stages that have not run yet.
+    unknown: usize,
+}
+
+impl Times {
+    fn add(&mut self, pending: bool, milliseconds: Option<u64>) {
+        let seconds = milliseconds.unwrap_or_default() as f64 / 1000.0;
+        self.unknown += usize::from(milliseconds.is_none());
+        if pending {
+            self.pending += seconds;
+        } else {
+            self.stale += seconds;
+        }
+    }
+
+    /// What is to be expected; nothing where it is no time at all.
+    fn in_words(&self) -> String {
+        let all = self.stale + self.pending;
+        if all <= 0.5 {
+            return String::new();
+        }
+        let mut words = match (self.stale > 0.05, self.pending > 0.0) {
+            (_, false) => format!("; about {} of work", duration(all)),
+            (true, true) => {
+                format!("; about {} of work, at most {} with what is pending", duration(self.stale), duration(all))
+            }
+            (false, true) => format!("; at most {} of work with what is pending", duration(all)),
+        };
+        if self.unknown > 0 {
+            words += &format!(", not counting {} that never ran", self.unknown);
+        }
+        words
+    }
 }
 
 fn print_json(graph: &Graph, plan: &[Option<Status>]) {
@@ -84,8 +122,8 @@ impl<'a> Groups<'a> {
     }
 }
 
-/// The plan, and how many seconds what is in it took last time.
-fn print_words(groups: &Groups<'_>, seconds: f64) {
+/// The plan, and how long what is in it took last time.
+fn print_words(groups: &Groups<'_>, times: &Times) {
     let Groups { stale, pending, fresh } = groups;
     for (cause, names) in stale {
         render::out(&format!("run  {}  ({cause})", shorten(names)));
@@ -93,11 +131,10 @@ fn print_words(groups: &Groups<'_>, seconds: f64) {
     if !pending.is_empty() {
         render::out(&format!("up to {} more, if what they read changes: {}", pending.len(), shorten(pending)));
     }
-    let time = if seconds > 0.5 { format!("; they took {} last time", duration(seconds)) } else { String::new() };
     let more = if pending.is_empty() { String::new() } else { format!(", up to {} more", pending.len()) };
     let summary = match stale.iter().map(|(_, names)| names.len()).sum::<usize>() {
         0 if pending.is_empty() => format!("nothing to run, {fresh} fresh"),
-        count => format!("{count} to run{more}, {fresh} fresh{time}"),
+        count => format!("{count} to run{more}, {fresh} fresh{}", times.in_words()),
     };
     render::out(&summary);
 }
@@ -106,4 +143,33 @@ fn shorten(names: &[&str]) -> String {
     const MOST: usize = 12;
     let shown = names.iter().take(MOST).copied().collect::<Vec<_>>().join(", ");
     if names.len() > MOST { format!("{shown} and {} more", names.len() - MOST) } else { shown }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_what_runs_and_of_what_may_run_are_told_apart() {
+        let words = |times: &[(bool, Option<u64>)]| {
+            let mut sum = Times::default();
+            times.iter().for_each(|(pending, milliseconds)| sum.add(*pending, *milliseconds));
+            sum.in_words()
+        };
+        assert_eq!(words(&[]), "");
+        assert_eq!(words(&[(false, Some(100)), (true, Some(100)), (false, None)]), "", "no time at all");
+        assert_eq!(words(&[(false, Some(100_000)), (false, Some(80_000))]), "; about 3 min 0 s of work");
+        assert_eq!(
+            words(&[(false, Some(180_000)), (true, Some(540_000))]),
+            "; about 3 min 0 s of work, at most 12 min 0 s with what is pending"
+        );
+        assert_eq!(
+            words(&[(false, Some(12_000)), (false, None), (true, None)]),
+            "; about 12 s of work, not counting 2 that never ran"
+        );
+        assert_eq!(
+            words(&[(false, None), (true, Some(2000))]),
+            "; at most 2.0 s of work with what is pending, not counting 1 that never ran"
+        );
+    }
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use nnf::diagnostic::Diagnostic;
 use nnf::digest::Digest;
 use nnf::executor::{Ended, ExecutorError};
-use nnf::graph::Graph;
+use nnf::graph::{Graph, InstanceId};
 use nnf::machine;
 use nnf::pipeline::Recalled;
 use nnf::reporter::{JsonLines, Plain, Terminal, duration};
@@ -61,7 +61,6 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
     let targets = context.instances(stages)?;
     let forced: BTreeSet<_> = context.instances(&command.force)?.into_iter().collect();
     let most = bound_of(command.max_size, &context.store)?;
-    context.claim_name()?;
     let options = RunOptions {
         targets: if targets.is_empty() { Vec::new() } else { targets.into_iter().chain(forced.clone()).collect() },
         forced,
@@ -70,24 +69,64 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
         environment: context.environment.clone(),
         remote: url_digest(common, context.loaded.store.as_ref()),
     };
-    let executor = context.executor(&command.places);
-    let run = Run::new(&context.loaded, &context.store, &executor, options);
-    signals::listen(run.interrupter(), executor.pauser())?;
-    let mut reporter = Failures { inner: reporter(common.json), failed: Vec::new() };
-    let summary = run.go(&mut reporter)?;
+    let summary = carry_out(&mut context, &pipeline, &command.places, options, common.json)?;
     if common.offline {
         tell_what_is_left(&context);
     }
-    if !common.json {
+    keep_within(most, &context, &summary.run, common.json);
+    verdict(&summary)
+}
+
+/// Makes the result of a stage again, of which content is missing or damaged, for a command that needs it. What it tells
+/// goes where a person looks, and not among the results.
+pub(crate) fn make_again(
+    context: &mut Context,
+    pipeline: &Path,
+    target: InstanceId,
+    common: &Common,
+) -> Result<(), Failure> {
+    let most = bound_of(None, &context.store)?;
+    let options = RunOptions {
+        targets: vec![target],
+        forced: BTreeSet::new(),
+        keep_going: false,
+        resume: true,
+        environment: context.environment.clone(),
+        remote: url_digest(common, context.loaded.store.as_ref()),
+    };
+    let places = Places { executor: None, jobs: None };
+    let summary = carry_out(context, pipeline, &places, options, false)?;
+    keep_within(most, context, &summary.run, false);
+    verdict(&summary)
+}
+
+/// Carries out a run, tells how it goes, and explains what failed.
+fn carry_out(
+    context: &mut Context,
+    pipeline: &Path,
+    places: &Places,
+    options: RunOptions,
+    json: bool,
+) -> Result<Summary, Failure> {
+    context.claim_name()?;
+    let executor = context.executor(places);
+    let run = Run::new(&context.loaded, &context.store, &executor, options);
+    signals::listen(run.interrupter(), executor.pauser())?;
+    let mut reporter = Failures { inner: reporter(json), failed: Vec::new() };
+    let summary = run.go(&mut reporter)?;
+    if !json {
         let graph = &context.loaded.graph;
-        let explain = |event| explain(event, &summary, &pipeline, graph);
+        let explain = |event| explain(event, &summary, pipeline, graph);
         let faults: Vec<Diagnostic> = reporter.failed.iter().map(explain).collect();
         if !faults.is_empty() {
             render::failures(&faults);
         }
     }
-    keep_within(most, &context, &summary.run, common.json);
-    match &summary {
+    Ok(summary)
+}
+
+fn verdict(summary: &Summary) -> Result<(), Failure> {
+    match summary {
         s if s.interrupted => Err(Failure::Interrupted),
         s if s.store_failed => Err(Failure::Store("the store failed; what was finished is kept".into())),
         s if !s.failed.is_empty() => Err(Failure::Stage),

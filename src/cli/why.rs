@@ -3,7 +3,7 @@
 use clap::Args;
 use nnf::plan::Status;
 use nnf::why::Reason;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::cli::common::{Common, split};
 use crate::cli::context::Context;
@@ -33,7 +33,9 @@ pub(crate) fn run(command: &WhyCommand, common: &Common) -> Result<(), Failure> 
         let name = &graph.get(id).name;
         match &plan[id.index()] {
             Some(Status::Fresh(known)) if common.json => {
-                render::json(&json!({ "stage": name, "state": "fresh", "key": known.key }));
+                let record = context.store.record(&known.key)?;
+                let document = record.map(|record| read(&record.document));
+                render::json(&json!({ "stage": name, "state": "fresh", "key": known.key, "document": document }));
             }
             Some(Status::Stale { key, reason, .. }) if common.json => {
                 render::json(&json!({ "stage": name, "state": "stale", "key": key, "reason": reason }));
@@ -41,9 +43,6 @@ pub(crate) fn run(command: &WhyCommand, common: &Common) -> Result<(), Failure> 
             _ if common.json => render::json(&json!({ "stage": name, "state": "pending" })),
             Some(Status::Fresh(known)) => {
                 render::out(&format!("`{name}` is fresh: there is a record under its key {}", known.key.short()));
-                if let Some(record) = context.store.record(&known.key)? {
-                    document(&record.document);
-                }
             }
             Some(Status::Stale { key, reason, document: own }) => {
                 render::out(&format!("`{name}` must run: {} (key {})", sentence(reason), key.short()));
@@ -82,7 +81,10 @@ fn sentence(reason: &Reason) -> String {
 
 /// The key document, indented: what went into the key.
 fn document(text: &str) {
-    let value: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-    let pretty = serde_json::to_string_pretty(&value).unwrap_or_default();
+    let pretty = serde_json::to_string_pretty(&read(text)).unwrap_or_default();
     pretty.lines().for_each(|line| render::json(&format!("  {line}")));
+}
+
+fn read(document: &str) -> Json {
+    serde_json::from_str(document).unwrap_or_default()
 }

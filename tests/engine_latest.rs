@@ -64,7 +64,7 @@ fn relink(path: &Path, target: &str) {
 type Spoil = fn(&Project);
 
 /// Ways to spoil a store or what is shown of it, and whether a stage has to run again.
-const SPOILS: [(&str, bool, Spoil); 32] = [
+const SPOILS: [(&str, bool, Spoil); 34] = [
     ("a flipped bit", true, |p| damage(&blob(p, "make/x.txt"))),
     ("content cut short", true, |p| write_over(&blob(p, "use/y.txt"), "ma")),
     ("empty content", true, |p| write_over(&blob(p, "use/y.txt"), "")),
@@ -115,6 +115,14 @@ const SPOILS: [(&str, bool, Spoil); 32] = [
     }),
     ("the note of what is shown removed", false, |p| fs_err::remove_file(p.path(LATEST).join(".state")).unwrap()),
     ("the note of what is shown damaged", false, |p| p.write(&format!("{LATEST}/.state"), "{\"make\":")),
+    ("a record damaged", true, |p| {
+        let text = fs_err::read_to_string(record(p)).unwrap();
+        write_over(&record(p), &text.replacen("\"attempts\": 1", "\"attempts\": 2", 1));
+    }),
+    ("a record cut short", true, |p| {
+        let text = fs_err::read_to_string(record(p)).unwrap();
+        write_over(&record(p), &text[..text.len() / 2]);
+    }),
     ("a record removed", true, |p| fs_err::remove_file(record(p)).unwrap()),
     ("the index removed", false, |p| fs_err::remove_dir_all(p.path("artifacts/index")).unwrap()),
     ("the last results forgotten", false, |p| fs_err::remove_dir_all(p.path("artifacts/heads")).unwrap()),

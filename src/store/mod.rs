@@ -211,6 +211,7 @@ impl Store {
         }
         // Only now: they vouch for content that a crash of the system could have cut short before.
         lock(&self.stamps).save();
+        lock(&self.index).tidy();
         Ok(())
     }
 }

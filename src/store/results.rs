@@ -7,6 +7,7 @@ use crate::digest::Key;
 use crate::record::Record;
 use crate::store::keeping::pins;
 use crate::store::local::records;
+use crate::store::local::stamps::Stamp;
 use crate::store::remote::sent::Sent;
 use crate::store::remote::standing::Standing;
 use crate::store::{Known, Store, StoreError, lock};
@@ -18,8 +19,8 @@ impl Store {
     /// When a tier fails. A damaged record counts as none, and is reported in the log.
     pub fn look_up(&self, key: &Key) -> Result<Option<Known>, StoreError> {
         let found = lock(&self.index).get(key);
-        if let Some(known) = found
-            && records::path(&self.root, key).exists()
+        if let Some((known, Some(look))) = found
+            && Stamp::of_path(&records::path(&self.root, key)) == Some(look)
         {
             return Ok(Some(known));
         }
@@ -31,8 +32,9 @@ impl Store {
     /// # Errors
     /// As for [`Store::look_up`].
     pub fn record(&self, key: &Key) -> Result<Option<Record>, StoreError> {
-        if let Some(record) = records::read(&self.root, key)? {
-            lock(&self.index).add(&record);
+        let look = Stamp::of_path(&records::path(&self.root, key));
+        if let Some(record) = look.and_then(|_| records::read(&self.root, key).transpose()).transpose()? {
+            lock(&self.index).add(&record, look);
             return Ok(Some(record));
         }
         let Some(tier) = &self.tier else { return Ok(None) };
@@ -81,7 +83,8 @@ impl Store {
 
     fn added(&self, record: &Record) {
         self.unsaved.store(true, Ordering::SeqCst);
-        lock(&self.index).add(record);
+        let look = Stamp::of_path(&records::path(&self.root, &record.key));
+        lock(&self.index).add(record, look);
     }
 
     /// Whether there is a remote tier.
@@ -108,7 +111,7 @@ impl Store {
         self.tier.as_ref().is_none_or(|tier| tier.has(key))
     }
 
-    /// Replaces the record under a key whose content was proven bad.
+    /// Replaces the record under a key: its content was proven bad, or this one was asked for in its place.
     ///
     /// # Errors
     /// When the local tier cannot be written.

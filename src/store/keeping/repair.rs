@@ -18,7 +18,7 @@ use crate::store::local::blob::write_atomically;
 use crate::store::local::hashing::hash_file;
 use crate::store::local::inventory;
 use crate::store::local::relocate::move_file;
-use crate::store::local::stamps;
+use crate::store::local::stamps::{self, Stamp};
 use crate::store::local::{index, records};
 use crate::store::{Store, StoreError, lock};
 
@@ -145,7 +145,8 @@ impl Store {
         let mut lines = Vec::new();
         for item in inventory::list::<Key>(&self.root.join("records/v1"), ".json")?.items {
             if let Ok(Some(record)) = record(&self.root, &item.name) {
-                index::push_line(&mut lines, &index::Known::from(&record));
+                let look = Stamp::of_path(&records::path(&self.root, &item.name));
+                index::push(&mut lines, &index::Known::from(&record), look);
             }
         }
         write_atomically(&file, &lines).map_err(StoreError::io("write the index"))?;

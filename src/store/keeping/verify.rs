@@ -177,7 +177,7 @@ impl Store {
     fn verify_index(&self, wanted: &Wanted, verified: &mut Verified) {
         let mut index = index::Index::new(self.root.join("index/v1/records"));
         for whole in &wanted.whole {
-            if index.get(&whole.key).is_some_and(|known| known.outputs != whole.outputs) {
+            if index.get(&whole.key).is_some_and(|(known, _)| known.outputs != whole.outputs) {
                 verified.faults.push(Fault::WrongIndex { key: whole.key });
             }
         }

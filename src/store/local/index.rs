@@ -1,8 +1,9 @@
 //! The index of records: which keys have one, and what its outputs are, in one file.
 //!
-//! It is a cache of the records and nothing more: a line that is damaged or cut short is skipped, a record that it
-//! lacks is read from its own file, and a file that is gone is found out by looking at the file's name.
+//! It is a cache of the records and nothing more: a line that is damaged or cut short is skipped, and a record that it
+//! lacks, or whose file does not look as it did, is read from its own file.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,9 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Key;
 use crate::record::{Produced, Record};
+use crate::store::local::stamps::Stamp;
 
 /// What the index knows of a record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
     /// The key.
     pub key: Key,
@@ -31,42 +33,74 @@ impl From<&Record> for Known {
     }
 }
 
+/// A line of the index.
+#[derive(Serialize, Deserialize)]
+struct Line<'a> {
+    key: Key,
+    outputs: Cow<'a, BTreeMap<String, Produced>>,
+    milliseconds: u64,
+    /// What the record's file looks like. Lines of older programs do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    look: Option<Stamp>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Index {
     file: PathBuf,
     /// Read when it is asked for first.
-    known: Option<HashMap<Key, Known>>,
+    known: Option<HashMap<Key, (Known, Option<Stamp>)>>,
     writer: Option<File>,
+    lines: usize,
 }
 
 impl Index {
     pub(crate) fn new(file: PathBuf) -> Self {
-        Index { file, known: None, writer: None }
+        Index { file, known: None, writer: None, lines: 0 }
     }
 
-    fn known(&mut self) -> &mut HashMap<Key, Known> {
+    fn known(&mut self) -> &mut HashMap<Key, (Known, Option<Stamp>)> {
         self.known.get_or_insert_with(|| {
             let text = fs_err::read(&self.file).unwrap_or_default();
-            let lines = checked_lines(&text).filter_map(|line| serde_json::from_slice::<Known>(line).ok());
-            lines.map(|known| (known.key, known)).collect()
+            let lines = checked_lines(&text).inspect(|_| self.lines += 1);
+            let lines = lines.filter_map(|line| serde_json::from_slice::<Line<'_>>(line).ok());
+            let entry = |Line { key, outputs, milliseconds, look }: Line<'_>| {
+                (key, (Known { key, outputs: outputs.into_owned(), milliseconds }, look))
+            };
+            lines.map(entry).collect()
         })
     }
 
-    pub(crate) fn get(&mut self, key: &Key) -> Option<Known> {
+    /// What is known of a record, and what its file looked like then.
+    pub(crate) fn get(&mut self, key: &Key) -> Option<(Known, Option<Stamp>)> {
         self.known().get(key).cloned()
     }
 
-    pub(crate) fn add(&mut self, record: &Record) {
-        let known = Known::from(record);
-        if self.known().get(&record.key) == Some(&known) {
+    /// Notes a record whose file looks like this.
+    pub(crate) fn add(&mut self, record: &Record, look: Option<Stamp>) {
+        let entry = (Known::from(record), look);
+        if self.known().get(&record.key) == Some(&entry) {
             return;
         }
         let mut line = Vec::new();
-        push_line(&mut line, &known);
+        push(&mut line, &entry.0, look);
         if let Err(error) = self.append(&line) {
             tracing::debug!("the index was not written: {error}");
         }
-        self.known().insert(record.key, known);
+        self.lines += 1;
+        self.known().insert(record.key, entry);
+    }
+
+    /// Writes the file anew when most of it is outdated. A line that another program adds meanwhile is lost, which costs
+    /// time.
+    pub(crate) fn tidy(&mut self) {
+        let Some(known) = self.known.as_ref().filter(|known| self.lines > 2 * known.len() + 1000) else { return };
+        let mut text = Vec::new();
+        known.values().for_each(|(known, look)| push(&mut text, known, *look));
+        self.lines = known.len();
+        self.writer = None;
+        if let Err(error) = super::blob::write_atomically(&self.file, &text) {
+            tracing::debug!("the index was not written anew: {error}");
+        }
     }
 
     fn append(&mut self, line: &[u8]) -> io::Result<()> {
@@ -76,6 +110,12 @@ impl Index {
         };
         writer.write_all(line)
     }
+}
+
+/// Adds what is known of a record whose file looks like this.
+pub(crate) fn push(text: &mut Vec<u8>, known: &Known, look: Option<Stamp>) {
+    let Known { key, outputs, milliseconds } = known;
+    push_line(text, &Line { key: *key, outputs: Cow::Borrowed(outputs), milliseconds: *milliseconds, look });
 }
 
 /// Adds a line with a checksum: sixteen hexadecimal digits, a space, JSON.

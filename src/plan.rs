@@ -2,7 +2,7 @@
 //!
 //! It reads the store and runs nothing. The run loop asks the same questions, one instance at a time, as inputs land.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -167,6 +167,30 @@ impl<'a> Surroundings<'a> {
     pub fn record_text(&self, key: &Key) -> Result<Option<String>, StoreError> {
         let record = self.store.record(key)?;
         Ok(record.map(|record| format!("{}\n", serde_json::to_string_pretty(&record).unwrap_or_default())))
+    }
+
+    /// The instances whose program is not there, and the word that names it. One that lies in the project may be made by
+    /// a stage that runs before.
+    #[must_use]
+    pub fn without_program<'g>(&self, graph: &'g Graph, needed: &[bool]) -> Vec<(InstanceId, &'g str)> {
+        let own = |folder: &Path| !folder.is_absolute() || folder.starts_with(self.root);
+        let path_is_own = std::env::split_paths(self.path).any(|folder| own(&folder));
+        let mut missing: BTreeSet<&str> = BTreeSet::new();
+        let mut without = Vec::new();
+        for id in graph.ids().filter(|id| needed[id.index()]) {
+            let instance = graph.get(id);
+            let Work::Argv { words } = &instance.work else { continue };
+            let Some([Piece::Text(word)]) = words.first().map(Vec::as_slice) else { continue };
+            let may_be_made = match word.contains('/') {
+                true => own(Path::new(word)) && !graph.producers(id).is_empty(),
+                false => path_is_own,
+            };
+            if !may_be_made && (missing.contains(word.as_str()) || self.program(instance).is_none()) {
+                missing.insert(word);
+                without.push((id, word.as_str()));
+            }
+        }
+        without
     }
 
     /// The program of a command line, if it is found.

@@ -260,7 +260,7 @@ fn what_a_machine_does_not_have_is_refused() {
     let outcome = run(&project, &[], 1);
     assert!(outcome.err.contains("stage `a` failed: it needs 500 GPUs, and this machine has "), "{}", outcome.err);
     let project = one("    run: [no-such-program, '{out.x}']\n    out: { x: }\n");
-    assert!(run(&project, &[], 1).err.contains("there is no program `no-such-program` in PATH"));
+    assert!(run(&project, &[], 2).err.contains("there is no program `no-such-program` in PATH"));
 }
 
 #[test]

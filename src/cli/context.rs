@@ -136,12 +136,19 @@ impl Context {
         Surroundings::new(&self.store, &self.loaded.root, self.local.get_or_init(|| self.local(None)), &self.path)
     }
 
+    /// For each instance whether it is a target or something that they need; all are if none is named.
+    pub(crate) fn needed_for(&self, targets: &[InstanceId]) -> Vec<bool> {
+        let graph = &self.loaded.graph;
+        if targets.is_empty() { vec![true; graph.instances().len()] } else { graph.needed_for(targets) }
+    }
+
     /// The instances that words name; all faults at once.
     pub(crate) fn instances(&self, words: &[String]) -> Result<Vec<InstanceId>, Failure> {
         let mut found = Vec::new();
         let mut faults = Vec::new();
+        let named = self.loaded.graph.find_all(words.iter().map(String::as_str));
         for word in words {
-            let ids = self.loaded.graph.find(word);
+            let ids = named.get(word.as_str()).map_or(&[] as &[InstanceId], Vec::as_slice);
             if ids.is_empty() {
                 faults.push(self.no_stage(word));
             }

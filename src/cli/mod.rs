@@ -16,6 +16,7 @@ mod moving;
 mod node;
 mod pin;
 mod plan;
+mod programs;
 mod render;
 mod report;
 mod run;

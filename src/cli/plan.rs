@@ -1,5 +1,7 @@
 //! `nnf plan`.
 
+use std::collections::HashMap;
+
 use nnf::graph::Graph;
 use nnf::plan::Status;
 use nnf::reporter::duration;
@@ -8,24 +10,21 @@ use serde_json::json;
 use crate::cli::common::{Common, StagesCommand, split};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::programs::refuse_plan;
 use crate::cli::render;
 
 pub(crate) fn run(command: &StagesCommand, common: &Common) -> Result<(), Failure> {
     let (pipeline, stages) = split(&command.words);
     let context = Context::open(&pipeline, common)?;
-    let mut targets = context.instances(stages)?;
     let graph = &context.loaded.graph;
-    if targets.is_empty() {
-        targets = graph.ids().collect();
-    }
-    let needed = graph.needed_for(&targets);
+    let needed = context.needed_for(&context.instances(stages)?);
     let heads = context.store.heads(&context.loaded.name);
     let plan = context.around().plan(graph, &needed, &|_| false, &heads);
     let plan = plan.map_err(Failure::from)?;
     context.store.finish()?;
     if common.json {
         print_json(graph, &plan);
-        return Ok(());
+        return refuse_plan(&context, &needed, &plan);
     }
     let mut times = Times::default();
     for (instance, state) in graph.instances().iter().zip(&plan) {
@@ -35,7 +34,7 @@ pub(crate) fn run(command: &StagesCommand, common: &Common) -> Result<(), Failur
         }
     }
     print_words(&Groups::of(graph, &plan), &times);
-    Ok(())
+    refuse_plan(&context, &needed, &plan)
 }
 
 /// How long what is in a plan took last time, in seconds of work.
@@ -96,6 +95,8 @@ fn print_json(graph: &Graph, plan: &[Option<Status>]) {
 #[derive(Default)]
 struct Groups<'a> {
     stale: Vec<(String, Vec<&'a str>)>,
+    /// Where the group of each cause stands.
+    known: HashMap<String, usize>,
     pending: Vec<&'a str>,
     fresh: usize,
 }
@@ -115,16 +116,17 @@ impl<'a> Groups<'a> {
     }
 
     fn add_stale(&mut self, cause: String, name: &'a str) {
-        match self.stale.iter_mut().find(|(known, _)| *known == cause) {
-            Some((_, names)) => names.push(name),
-            None => self.stale.push((cause, vec![name])),
-        }
+        let group = *self.known.entry(cause).or_insert_with_key(|cause| {
+            self.stale.push((cause.clone(), Vec::new()));
+            self.stale.len() - 1
+        });
+        self.stale[group].1.push(name);
     }
 }
 
 /// The plan, and how long what is in it took last time.
 fn print_words(groups: &Groups<'_>, times: &Times) {
-    let Groups { stale, pending, fresh } = groups;
+    let Groups { stale, pending, fresh, .. } = groups;
     for (cause, names) in stale {
         render::out(&format!("run  {}  ({cause})", shorten(names)));
     }

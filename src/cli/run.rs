@@ -21,6 +21,7 @@ use crate::cli::common::{Common, Places, named, split};
 use crate::cli::context::{Context, recalled, search_path, url};
 use crate::cli::failure::Failure;
 use crate::cli::moving::tell_what_is_left;
+use crate::cli::programs::refuse_missing;
 use crate::cli::stdout::Stdout;
 use crate::cli::{render, signals};
 
@@ -61,8 +62,10 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
     let targets = context.instances(stages)?;
     let forced: BTreeSet<_> = context.instances(&command.force)?.into_iter().collect();
     let most = bound_of(command.max_size, &context.store)?;
+    let targets = if targets.is_empty() { targets } else { targets.into_iter().chain(forced.clone()).collect() };
+    refuse_missing(&context, &context.needed_for(&targets), &forced)?;
     let options = RunOptions {
-        targets: if targets.is_empty() { Vec::new() } else { targets.into_iter().chain(forced.clone()).collect() },
+        targets,
         forced,
         keep_going: command.keep_going,
         resume: !command.no_resume,

@@ -56,7 +56,7 @@ pub struct Instance {
     pub executor: Option<ExecutorName>,
     /// What Slurm is told if it runs there.
     pub slurm: Option<Box<SlurmOptions>>,
-    /// Where the stage stands in the pipeline.
+    /// Where what it runs stands in the pipeline: the program of its command, or its kind.
     #[serde(skip, default = "Place::nowhere")]
     pub place: Place,
 }

@@ -5,6 +5,8 @@
 mod instance;
 mod order;
 
+use std::collections::BTreeMap;
+
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 
@@ -80,7 +82,25 @@ impl Graph {
     /// The instances of a stage, or the one instance of that full name.
     #[must_use]
     pub fn find(&self, name: &str) -> Vec<InstanceId> {
-        self.ids().filter(|id| self.get(*id).stage == name || self.get(*id).name == name).collect()
+        self.find_all([name]).into_values().next().unwrap_or_default()
+    }
+
+    /// For each of several names the instances of that stage, or the one instance of that full name; none where there is
+    /// no such.
+    #[must_use]
+    pub fn find_all<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> BTreeMap<&'n str, Vec<InstanceId>> {
+        let mut found: BTreeMap<&str, Vec<InstanceId>> = names.into_iter().map(|name| (name, Vec::new())).collect();
+        for (id, instance) in self.ids().zip(&self.instances) {
+            if let Some(ids) = found.get_mut(instance.stage.as_str()) {
+                ids.push(id);
+            }
+            if instance.name != instance.stage
+                && let Some(ids) = found.get_mut(instance.name.as_str())
+            {
+                ids.push(id);
+            }
+        }
+        found
     }
 
     /// The instances that an instance reads, each once, in order.

@@ -2,7 +2,7 @@
 //!
 //! It knows positions in a list, and names only to tell a person of a circle.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -11,8 +11,18 @@ use crate::graph::Instance;
 
 /// Instances that read each other in a circle, in the order of reading; the first is repeated at the end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.join(" → "))]
+#[error("{}", shortened(.0))]
 pub struct Cycle(pub Vec<String>);
+
+/// A long circle is told by its beginning and its end.
+fn shortened(names: &[String]) -> String {
+    const ENDS: usize = 10;
+    if names.len() <= 2 * ENDS {
+        return names.join(" → ");
+    }
+    let (first, last) = (&names[..ENDS], &names[names.len() - ENDS..]);
+    format!("{} → … {} more … → {}", first.join(" → "), names.len() - 2 * ENDS, last.join(" → "))
+}
 
 /// Topological order; of those that are ready, the first in the list goes first.
 pub(super) fn order(producers: &[Vec<usize>]) -> Result<Vec<usize>, ()> {
@@ -61,12 +71,13 @@ pub(super) fn cycles(instances: &[Instance], producers: &[Vec<usize>]) -> Vec<Cy
 /// Walks from the first of the group towards producers within the group until an instance comes again.
 fn one_cycle(instances: &[Instance], producers: &[Vec<usize>], group: &[usize]) -> Cycle {
     let mut path = vec![group[0]];
+    let mut seen = HashMap::from([(group[0], 0)]);
     loop {
         let here = path[path.len() - 1];
-        let Some(next) = producers[here].iter().copied().find(|p| group.contains(p)) else { break };
-        let seen = path.iter().position(|p| *p == next);
+        let in_group = |producer: &usize| group.binary_search(producer).is_ok();
+        let Some(next) = producers[here].iter().copied().find(in_group) else { break };
         path.push(next);
-        if let Some(first) = seen {
+        if let Some(first) = seen.insert(next, path.len() - 1) {
             path.drain(..first);
             break;
         }

@@ -13,7 +13,7 @@ use crate::yaml::{Entry, Node, Value};
 pub(crate) fn parameters(
     kind: &Kind,
     written: &[Entry],
-    scope: &Scope,
+    scope: &Scope<'_>,
     stage: (&str, &Place),
     faults: &mut Faults,
 ) -> Map<String, Json> {

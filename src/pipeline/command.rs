@@ -14,7 +14,7 @@ use crate::pipeline::files::{Kind, Reach};
 use crate::pipeline::interpolate::{Scope, what, write_out};
 use crate::pipeline::named::named;
 use crate::pipeline::placeholder::{self, Bit, Space};
-use crate::pipeline::{script, suggest};
+use crate::pipeline::{limits, script, suggest};
 use crate::yaml::{Node, Value};
 
 /// What placeholders may name.
@@ -51,7 +51,7 @@ pub(super) enum Item {
 /// The words of a command line.
 pub(crate) fn words(
     run: &Node,
-    scope: &Scope,
+    scope: &Scope<'_>,
     known: &Known<'_>,
     files: &Files<'_>,
     faults: &mut Faults,
@@ -75,7 +75,10 @@ pub(crate) fn words(
         }
         words.push((items, &node.place));
     }
-    script::settle(words, known, &files.reach.root, faults)
+    let places: Vec<&Place> = words.iter().map(|(_, place)| *place).collect();
+    let words = script::settle(words, known, &files.reach.root, faults);
+    limits::command(words.iter().zip(places), (known.inputs, known.with), &files.reach.root, &run.place, faults);
+    words
 }
 
 /// The parts of a word. None of them holds a zero byte, which no command can be given.

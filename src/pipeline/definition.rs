@@ -128,27 +128,34 @@ fn stages(entry: &Entry, faults: &mut Faults) -> Vec<StageDefinition> {
     entries.iter().map(|entry| stage(entry, faults)).collect()
 }
 
+impl StageDefinition {
+    /// A stage of which nothing is said yet.
+    pub(crate) fn new(name: &str, place: Place) -> Self {
+        StageDefinition {
+            name: name.to_owned(),
+            place,
+            kind: None,
+            run: None,
+            inputs: Vec::new(),
+            with: Vec::new(),
+            outputs: None,
+            code: Vec::new(),
+            env: Vec::new(),
+            pass: Vec::new(),
+            each: Vec::new(),
+            needs: Vec::new(),
+            timeout: None,
+            retries: None,
+            resumes: None,
+            strict: None,
+            executor: None,
+            slurm: Vec::new(),
+        }
+    }
+}
+
 fn stage(entry: &Entry, faults: &mut Faults) -> StageDefinition {
-    let mut stage = StageDefinition {
-        name: entry.key.clone(),
-        place: entry.place.clone(),
-        kind: None,
-        run: None,
-        inputs: Vec::new(),
-        with: Vec::new(),
-        outputs: None,
-        code: Vec::new(),
-        env: Vec::new(),
-        pass: Vec::new(),
-        each: Vec::new(),
-        needs: Vec::new(),
-        timeout: None,
-        retries: None,
-        resumes: None,
-        strict: None,
-        executor: None,
-        slurm: Vec::new(),
-    };
+    let mut stage = StageDefinition::new(&entry.key, entry.place.clone());
     // A dot ends the stage's name in `stage.output`.
     if !is_label(&entry.key) || entry.key.contains('.') {
         faults.push(bad_label("stage name", &entry.key, &entry.place));

@@ -10,7 +10,7 @@ use crate::yaml::{Entry, Node, Value};
 const KEYS: [&str; 4] = ["partition", "account", "qos", "arguments"];
 
 /// The executor that is named, if one is.
-pub(crate) fn name(node: Option<&Node>, scope: &Scope, faults: &mut Faults) -> Option<ExecutorName> {
+pub(crate) fn name(node: Option<&Node>, scope: &Scope<'_>, faults: &mut Faults) -> Option<ExecutorName> {
     let node = node?;
     let text = settings::text(node, "executor", scope, faults)?;
     let found = ExecutorName::of(&text);
@@ -23,7 +23,7 @@ pub(crate) fn name(node: Option<&Node>, scope: &Scope, faults: &mut Faults) -> O
 }
 
 /// What Slurm is told. Keys that are not there stay as they are in `options`.
-pub(crate) fn slurm(entries: &[Entry], options: SlurmOptions, scope: &Scope, faults: &mut Faults) -> SlurmOptions {
+pub(crate) fn slurm(entries: &[Entry], options: SlurmOptions, scope: &Scope<'_>, faults: &mut Faults) -> SlurmOptions {
     let mut options = options;
     for entry in entries {
         let node = &entry.value;
@@ -38,7 +38,7 @@ pub(crate) fn slurm(entries: &[Entry], options: SlurmOptions, scope: &Scope, fau
     options
 }
 
-fn word(node: &Node, key: &str, scope: &Scope, faults: &mut Faults) -> Option<String> {
+fn word(node: &Node, key: &str, scope: &Scope<'_>, faults: &mut Faults) -> Option<String> {
     let text = settings::text(node, key, scope, faults)?;
     if !text.is_empty() && !text.contains(char::is_whitespace) && !text.contains(char::is_control) {
         return Some(text);
@@ -49,7 +49,7 @@ fn word(node: &Node, key: &str, scope: &Scope, faults: &mut Faults) -> Option<St
     None
 }
 
-fn arguments(node: &Node, scope: &Scope, faults: &mut Faults) -> Vec<String> {
+fn arguments(node: &Node, scope: &Scope<'_>, faults: &mut Faults) -> Vec<String> {
     let Value::List(items) = &node.value else {
         let message = format!("`arguments` is a list, but here stands {}", node.value.what());
         faults.push(Diagnostic::new(message).at(&node.place).hint("write it as `[--constraint=skylake, --nice]`"));

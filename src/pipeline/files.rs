@@ -81,6 +81,20 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
+    /// Whether file names that differ in case alone are one, where the root lies.
+    pub(crate) fn folds_case(&self) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let swapped = |c: char| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
+        let has_case = |folder: &&Path| {
+            let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
+            name.is_some_and(|name| name.contains(|c: char| c.is_ascii_alphabetic()))
+        };
+        let Some(folder) = self.root.ancestors().find(has_case) else { return false };
+        let name: String = folder.file_name().unwrap_or_default().to_string_lossy().chars().map(swapped).collect();
+        let look = |path: &Path| std::fs::symlink_metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
+        look(folder).is_some_and(|own| look(&folder.with_file_name(name)) == Some(own))
+    }
+
     /// The absolute path of a written one, once it is sure that it exists and may be read.
     pub(crate) fn resolve(&self, written: &str, place: &Place) -> Result<PathBuf, Box<Diagnostic>> {
         let path = plain(&self.root.join(written));

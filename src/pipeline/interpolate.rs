@@ -1,22 +1,23 @@
 //! `${params.x}` and `${each.axis}`: values put in place of references.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 
 use crate::diagnostic::Diagnostic;
 use crate::pipeline::definition::Faults;
-use crate::pipeline::suggest;
+use crate::pipeline::{limits, suggest};
 use crate::yaml::{Entry, Node, Value};
 
 /// Values that references can reach.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Scope {
+pub(crate) struct Scope<'a> {
     /// The pipeline's parameters; shared by all instances.
     pub(crate) params: Arc<BTreeMap<String, Node>>,
     /// The value of each axis, for the instance at hand.
-    pub(crate) each: BTreeMap<String, Node>,
+    pub(crate) each: Vec<(&'a str, &'a Node)>,
 }
 
 /// A part of a text in which references are replaced.
@@ -33,7 +34,7 @@ pub(crate) enum Part {
     },
 }
 
-impl Scope {
+impl Scope<'_> {
     /// A node as JSON, all references replaced.
     pub(crate) fn resolve(&self, node: &Node, faults: &mut Faults) -> Json {
         match &node.value {
@@ -68,6 +69,20 @@ impl Scope {
                 with(Value::Map(entries.iter().map(entry).collect()))
             }
             _ => node.clone(),
+        }
+    }
+
+    /// The items of a list, all references replaced; those of one that is only referred to are not copied. None if it
+    /// is no list.
+    pub(crate) fn list<'s>(&'s self, node: &'s Node, faults: &mut Faults) -> Option<Cow<'s, [Node]>> {
+        match &node.value {
+            Value::Text(text) => match self.lone(text, node, faults)?.map(|found| &found.value) {
+                Some(Value::List(items)) => Some(Cow::Borrowed(items)),
+                _ => None,
+            },
+            Value::List(items) if items.iter().all(is_plain) => Some(Cow::Borrowed(items)),
+            Value::List(items) => Some(Cow::Owned(items.iter().map(|item| self.value(item, faults)).collect())),
+            _ => None,
         }
     }
 
@@ -119,7 +134,30 @@ impl Scope {
             .collect()
     }
 
+    /// How large a node is once its references are replaced: bytes of text, and some for each value.
+    pub(crate) fn size(&self, node: &Node) -> usize {
+        const EACH: usize = 16;
+        let sum = |sizes: &mut dyn Iterator<Item = usize>| sizes.fold(EACH, usize::saturating_add);
+        match &node.value {
+            Value::Text(text) if text.contains("${") => sum(&mut pieces(text).into_iter().map(|piece| match piece {
+                Piece::Text(part) => part.len(),
+                // What is found has no references any more.
+                Piece::Reference(path) => self.look_up(path).map_or(0, |found| Scope::default().size(found)),
+                Piece::Open => 0,
+            })),
+            Value::Text(text) => EACH + text.len(),
+            Value::List(items) => sum(&mut items.iter().map(|item| self.size(item))),
+            Value::Map(entries) => sum(&mut entries.iter().map(|e| e.key.len() + self.size(&e.value))),
+            _ => EACH,
+        }
+    }
+
     fn mixed(&self, text: &str, node: &Node, faults: &mut Faults) -> Vec<Part> {
+        if text.matches("${").count() > 1 && self.size(node) > limits::VALUE {
+            let message = format!("this text grows beyond {} MiB", limits::VALUE >> 20);
+            faults.push(Diagnostic::new(message).at(&node.place));
+            return Vec::new();
+        }
         let mut parts = Vec::new();
         for piece in pieces(text) {
             match piece {
@@ -171,11 +209,11 @@ impl Scope {
                 let fault = Diagnostic::new(format!("this stage has no axis `{name}`"));
                 return Err(fault.hint(format!("give it one: `each: {{ {name}: [FIRST, SECOND] }}`")));
             }
-            "each" => self.each.get(name).ok_or_else(|| {
+            "each" => self.each.iter().find(|(axis, _)| *axis == name).map(|(_, value)| *value).ok_or_else(|| {
                 unknown(
                     format!("this stage has no axis `{name}`"),
                     name,
-                    self.each.keys().map(String::as_str).collect(),
+                    self.each.iter().map(|(axis, _)| *axis).collect(),
                 )
             })?,
             _ => {
@@ -197,38 +235,25 @@ impl Scope {
     }
 }
 
-/// Resolves the references that parameters make to each other. A circle is a fault.
-pub(crate) fn resolve_params(entries: &[Entry], faults: &mut Faults) -> Scope {
-    let mut params = BTreeMap::new();
-    let mut waiting: Vec<&Entry> = entries.iter().collect();
-    while !waiting.is_empty() {
-        let names: BTreeSet<&str> = waiting.iter().map(|entry| entry.key.as_str()).collect();
-        let (ready, blocked): (Vec<&Entry>, Vec<&Entry>) =
-            waiting.iter().partition(|entry| !references(&entry.value).any(|name| names.contains(name)));
-        if ready.is_empty() {
-            for entry in blocked {
-                let message = format!("parameter `{}` refers to itself, directly or by others", entry.key);
-                faults.push(Diagnostic::new(message).at(&entry.place));
-            }
-            break;
-        }
-        let scope = Scope { params: Arc::new(params), each: BTreeMap::new() };
-        let resolved: Vec<(String, Node)> =
-            ready.iter().map(|entry| (entry.key.clone(), scope.value(&entry.value, faults))).collect();
-        params = Arc::unwrap_or_clone(scope.params);
-        params.extend(resolved);
-        waiting = blocked;
+/// Whether a node stands for itself: it has neither references nor what is written instead of them.
+fn is_plain(node: &Node) -> bool {
+    match &node.value {
+        Value::Text(text) => !text.contains("${"),
+        Value::List(items) => items.iter().all(is_plain),
+        Value::Map(entries) => entries.iter().all(|entry| is_plain(&entry.value)),
+        _ => true,
     }
-    Scope { params: Arc::new(params), each: BTreeMap::new() }
 }
 
-/// Names of the parameters that a node refers to.
-fn references(node: &Node) -> Box<dyn Iterator<Item = &str> + '_> {
+/// What a node refers to, as it is written: `params.x.y`.
+pub(crate) fn references(node: &Node) -> Box<dyn Iterator<Item = &str> + '_> {
     match &node.value {
-        Value::Text(text) => Box::new(pieces(text).into_iter().filter_map(|piece| match piece {
-            Piece::Reference(path) => path.strip_prefix("params.").map(|p| p.split('.').next().unwrap_or(p)),
-            _ => None,
-        })),
+        Value::Text(text) if text.contains("${") => {
+            Box::new(pieces(text).into_iter().filter_map(|piece| match piece {
+                Piece::Reference(path) => Some(path),
+                _ => None,
+            }))
+        }
         Value::List(items) => Box::new(items.iter().flat_map(references)),
         Value::Map(entries) => Box::new(entries.iter().flat_map(|e| references(&e.value))),
         _ => Box::new(std::iter::empty()),
@@ -290,6 +315,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use crate::diagnostic::Source;
+    use crate::pipeline::params;
     use serde_json::json;
 
     fn node(text: &str) -> Node {
@@ -299,8 +325,9 @@ mod tests {
     fn resolve(params: &str, text: &str) -> (Json, Vec<String>) {
         let mut faults = Vec::new();
         let Value::Map(entries) = node(params).value else { panic!() };
-        let mut scope = resolve_params(&entries, &mut faults);
-        scope.each = [("device".to_owned(), node("{name: one, threads: 1}"))].into();
+        let mut scope = params::resolve(&entries, &mut faults);
+        let device = node("{name: one, threads: 1}");
+        scope.each = vec![("device", &device)];
         let value = scope.resolve(&node(text), &mut faults);
         (value, faults.into_iter().map(|f| f.message).collect())
     }

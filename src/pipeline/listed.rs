@@ -14,7 +14,7 @@ use crate::programs::{DEFAULT_PROGRAMS, Listed};
 use crate::yaml::{Entry, Node, Value};
 
 /// The programs that the pipeline lists, or the ones that come with the engine.
-pub(crate) fn programs(definition: &Definition, scope: &Scope, reach: &Reach, faults: &mut Faults) -> Vec<Listed> {
+pub(crate) fn programs(definition: &Definition, scope: &Scope<'_>, reach: &Reach, faults: &mut Faults) -> Vec<Listed> {
     let Some(entries) = &definition.programs else {
         return DEFAULT_PROGRAMS.iter().map(|name| Listed::shipped(name, &reach.root)).collect();
     };
@@ -34,7 +34,7 @@ pub(crate) fn programs(definition: &Definition, scope: &Scope, reach: &Reach, fa
 }
 
 /// Its command and its code, as far as they are said.
-fn read(entry: &Entry, program: &mut Listed, scope: &Scope, reach: &Reach, faults: &mut Faults) {
+fn read(entry: &Entry, program: &mut Listed, scope: &Scope<'_>, reach: &Reach, faults: &mut Faults) {
     let run = match &entry.value.value {
         Value::Map(parts) => {
             for part in parts {
@@ -68,7 +68,7 @@ fn unknown_code(entry: &Entry, program: &Listed, reach: &Reach, faults: &mut Fau
 }
 
 /// Folders of programs and libraries that strict stages may read.
-pub(crate) fn tools(definition: &Definition, scope: &Scope, reach: &Reach, faults: &mut Faults) -> Vec<PathBuf> {
+pub(crate) fn tools(definition: &Definition, scope: &Scope<'_>, reach: &Reach, faults: &mut Faults) -> Vec<PathBuf> {
     let mut tools = Vec::new();
     for node in &definition.tools {
         let Some(written) = settings::text(node, "tools", scope, faults) else { continue };
@@ -83,7 +83,7 @@ pub(crate) fn tools(definition: &Definition, scope: &Scope, reach: &Reach, fault
     tools
 }
 
-fn code(nodes: &[Node], scope: &Scope, reach: &Reach, faults: &mut Faults) -> Vec<PathBuf> {
+fn code(nodes: &[Node], scope: &Scope<'_>, reach: &Reach, faults: &mut Faults) -> Vec<PathBuf> {
     let mut code = Vec::new();
     for node in nodes {
         let Some(written) = settings::text(node, "code", scope, faults) else { continue };

@@ -1,20 +1,21 @@
 //! Loads a pipeline: reads the file, applies overrides, asks programs for their kinds, expands, checks.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Place};
 use crate::graph::{Cycle, ExecutorName, Graph, Instance, SlurmOptions, Source, Work};
 use crate::pipeline::compiled::{Identity, Memory, Recalled, recall};
 use crate::pipeline::definition::{self, Definition, Faults};
 use crate::pipeline::expand::{self, Around};
 use crate::pipeline::files::{Reach, Sights, plain};
-use crate::pipeline::interpolate::{self, Scope};
+use crate::pipeline::interpolate::Scope;
 use crate::pipeline::listed::{programs, tools};
 use crate::pipeline::report::{self, ReportEntry};
-use crate::pipeline::{executor, name, overrides, settings};
+use crate::pipeline::{executor, name, overrides, params, settings};
 use crate::programs::{Catalogue, DEFAULT_PROGRAMS, Listed, ProgramResolver};
 use crate::yaml;
 
@@ -114,7 +115,7 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, Vec<Diagnostic>> {
     let mut faults = Faults::new();
     let mut definition = definition::read(&tree, &mut faults);
     overrides::apply(&mut definition.params, request.overrides, &mut faults);
-    let scope = interpolate::resolve_params(&definition.params, &mut faults);
+    let scope = params::resolve(&definition.params, &mut faults);
     let name = name::name(&definition, request.path, &scope, &mut faults);
     let Some(reach) = reach(&definition, request.path, &scope, &mut faults) else { return Err(faults) };
     let store = definition.store.as_ref().and_then(|node| settings::text(node, "store", &scope, &mut faults));
@@ -131,7 +132,8 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, Vec<Diagnostic>> {
     let around = Around { scope: &scope, catalogue: &catalogue, reach: &reach, strict, tools: &tools, slurm };
     let instances = expand::instances(&definition, &around, &mut faults);
     let graph = Graph::new(instances).unwrap_or_else(|cycles| {
-        faults.extend(cycles.iter().map(|cycle| circle(cycle, &definition)));
+        let places = definition.stages.iter().map(|stage| (stage.name.as_str(), &stage.place)).collect();
+        faults.extend(cycles.iter().map(|cycle| circle(cycle, &places)));
         Graph::default()
     });
     let report = report::entries(&definition, &scope, &graph, &mut faults);
@@ -161,19 +163,14 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, Vec<Diagnostic>> {
     Ok(loaded)
 }
 
-fn circle(cycle: &Cycle, definition: &Definition) -> Diagnostic {
+fn circle(cycle: &Cycle, places: &HashMap<&str, &Place>) -> Diagnostic {
     let fault = Diagnostic::new(format!("stages need each other in a circle: {cycle}"))
         .hint("one of them has to do without the other's output");
-    let stage = |name: &String| definition.stages.iter().find(|stage| in_stage(name, &stage.name));
-    match cycle.0.first().and_then(stage) {
-        Some(stage) => fault.at(&stage.place),
+    let first = cycle.0.first().map(|name| name.split('[').next().unwrap_or(name));
+    match first.and_then(|name| places.get(name)) {
+        Some(place) => fault.at(place),
         None => fault,
     }
-}
-
-/// Whether an instance's name is that of an instance of a stage.
-fn in_stage(instance: &str, stage: &str) -> bool {
-    instance.strip_prefix(stage).is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
 }
 
 /// The kinds that the programs of a pipeline offer, or those that come with the engine if no file is given.
@@ -192,7 +189,7 @@ pub fn catalogue(
             // Only what concerns programs matters here; the rest of the file may still be in the making.
             let mut definition = definition::read(&yaml::read(path)?, &mut Faults::new());
             overrides::apply(&mut definition.params, overrides, &mut faults);
-            let scope = interpolate::resolve_params(&definition.params, &mut faults);
+            let scope = params::resolve(&definition.params, &mut faults);
             let Some(reach) = reach(&definition, path, &scope, &mut faults) else { return Err(faults) };
             programs(&definition, &scope, &reach, &mut faults)
         }
@@ -218,7 +215,7 @@ pub fn whereabouts(path: &Path, overrides: &[String]) -> Result<Whereabouts, Vec
     let mut others = Faults::new();
     let mut definition = definition::read(&yaml::read(path)?, &mut others);
     overrides::apply(&mut definition.params, overrides, &mut others);
-    let scope = interpolate::resolve_params(&definition.params, &mut others);
+    let scope = params::resolve(&definition.params, &mut others);
     let mut faults = Faults::new();
     let store = definition.store.as_ref().and_then(|node| settings::text(node, "store", &scope, &mut faults));
     match reach(&definition, path, &scope, &mut faults) {
@@ -227,7 +224,7 @@ pub fn whereabouts(path: &Path, overrides: &[String]) -> Result<Whereabouts, Vec
     }
 }
 
-fn reach(definition: &Definition, path: &Path, scope: &Scope, faults: &mut Faults) -> Option<Reach> {
+fn reach(definition: &Definition, path: &Path, scope: &Scope<'_>, faults: &mut Faults) -> Option<Reach> {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().unwrap_or(Path::new("/"));
     let written = definition.root.as_ref().map(|node| (settings::text(node, "root", scope, faults), &node.place));

@@ -15,7 +15,7 @@ use crate::pipeline::settings;
 const LONGEST: usize = 100;
 
 /// The name of a pipeline.
-pub(crate) fn name(definition: &Definition, path: &Path, scope: &Scope, faults: &mut Faults) -> String {
+pub(crate) fn name(definition: &Definition, path: &Path, scope: &Scope<'_>, faults: &mut Faults) -> String {
     let Some(node) = &definition.name else { return of_file(path) };
     let name = settings::text(node, "name", scope, faults).unwrap_or_default();
     if !is_label(&name) {

@@ -1,5 +1,7 @@
 //! `report`: what the page of a run shows first, in the order of the file.
 
+use std::collections::{BTreeMap, HashMap};
+
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{Diagnostic, Place};
@@ -40,19 +42,33 @@ const KEYS: [&str; 4] = ["heading", "text", "output", "title"];
 const FORMS: &str = "entries are written `heading: TEXT`, `text: MARKDOWN` or `output: STAGE.OUTPUT`";
 
 /// The entries of a pipeline. What is faulty is left out, and named in `faults`.
-pub(crate) fn entries(definition: &Definition, scope: &Scope, graph: &Graph, faults: &mut Faults) -> Vec<ReportEntry> {
-    let mut reader = Reader { scope, graph, definition, faults };
+pub(crate) fn entries(
+    definition: &Definition,
+    scope: &Scope<'_>,
+    graph: &Graph,
+    faults: &mut Faults,
+) -> Vec<ReportEntry> {
+    let mut of_stage: HashMap<&str, Vec<&Instance>> = HashMap::new();
+    if !definition.report.is_empty() {
+        for instance in graph.instances() {
+            of_stage.entry(&instance.stage).or_default().push(instance);
+        }
+    }
+    let mut reader = Reader { scope, of_stage, by_labels: HashMap::new(), definition, faults };
     definition.report.iter().filter_map(|node| reader.entry(node)).collect()
 }
 
 struct Reader<'a> {
-    scope: &'a Scope,
-    graph: &'a Graph,
+    scope: &'a Scope<'a>,
+    /// The instances of each stage, in the order of the graph.
+    of_stage: HashMap<&'a str, Vec<&'a Instance>>,
+    /// Those of the stages that were asked for by label.
+    by_labels: HashMap<&'a str, HashMap<&'a BTreeMap<String, String>, &'a Instance>>,
     definition: &'a Definition,
     faults: &'a mut Faults,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     fn entry(&mut self, node: &Node) -> Option<ReportEntry> {
         let Value::Map(parts) = &node.value else {
             let message = format!("an entry of `report` is a map, but here stands {}", node.value.what());
@@ -114,7 +130,7 @@ impl Reader<'_> {
             }
         };
         let stages = || self.definition.stages.iter().map(|stage| stage.name.as_str());
-        if !stages().any(|name| name == stage) {
+        if !self.of_stage.contains_key(stage.as_str()) && !stages().any(|name| name == stage) {
             let fault = Diagnostic::new(format!("the report shows `{text}`, which nothing produces")).at(place);
             self.faults.push(match suggest::nearest(&stage, stages()) {
                 Some(near) => fault.hint(format!("did you mean `{}`?", text.replacen(&stage, near, 1))),
@@ -122,13 +138,14 @@ impl Reader<'_> {
             });
             return None;
         }
-        let of: Vec<&Instance> = self.graph.instances().iter().filter(|instance| instance.stage == stage).collect();
-        let first = of.first()?; // none if its axes are faulty or it is in a circle, which is said already
+        // None if its axes are faulty or it is in a circle, which is said already.
+        let (name, first) =
+            self.of_stage.get_key_value(stage.as_str()).and_then(|(name, of)| Some((*name, *of.first()?)))?;
         if !first.outputs.contains_key(&output) {
             self.no_output(&stage, first, &output, place);
             return None;
         }
-        let found = self.choose(&stage, &of, &which, place)?;
+        let found = self.choose(name, first, &which, place)?;
         Some(
             found
                 .into_iter()
@@ -150,21 +167,21 @@ impl Reader<'_> {
     }
 
     /// The instances that are meant: all, or the one with these labels.
-    fn choose<'a>(
+    fn choose(
         &mut self,
-        stage: &str,
-        of: &[&'a Instance],
+        stage: &'a str,
+        first: &'a Instance,
         which: &Which,
         place: &Place,
     ) -> Option<Vec<&'a Instance>> {
-        let axes: Vec<&str> = of[0].labels.keys().map(String::as_str).collect();
+        let axes: Vec<&str> = first.labels.keys().map(String::as_str).collect();
         let given = match which {
             Which::All if axes.is_empty() => {
                 let fault = Diagnostic::new(format!("stage `{stage}` has no axis to gather over")).at(place);
                 self.faults.push(fault.hint("leave `[*]` out"));
                 return None;
             }
-            Which::All => return Some(of.to_vec()),
+            Which::All => return self.of_stage.get(stage).cloned(),
             Which::One(given) => given,
         };
         if let Some((axis, _)) = given.iter().find(|(axis, _)| !axes.contains(&axis.as_str())) {
@@ -179,16 +196,17 @@ impl Reader<'_> {
             self.faults.push(Diagnostic::new(message).at(place).hint(hint));
             return None;
         }
-        let has = |instance: &&Instance| given.iter().all(|(axis, label)| instance.labels.get(axis) == Some(label));
-        let found: Vec<&Instance> = of.iter().copied().filter(has).collect();
-        if found.is_empty() {
-            let labels: Vec<String> = given.iter().map(|(axis, label)| format!("{axis}={label}")).collect();
-            let fault =
-                Diagnostic::new(format!("stage `{stage}` has no instance with `{}`", labels.join(","))).at(place);
-            let names: Vec<&str> = of.iter().take(24).map(|instance| instance.name.as_str()).collect();
-            self.faults.push(fault.hint(format!("it has: {}", names.join(", "))));
-            return None;
+        let of = self.of_stage.get(stage).map_or(&[] as &[&Instance], Vec::as_slice);
+        let by_labels = || of.iter().map(|instance| (&instance.labels, *instance)).collect();
+        let known = self.by_labels.entry(stage).or_insert_with(by_labels);
+        let wanted: BTreeMap<String, String> = given.iter().cloned().collect();
+        if let Some(found) = known.get(&wanted).filter(|_| wanted.len() == given.len()) {
+            return Some(vec![*found]);
         }
-        Some(found)
+        let labels: Vec<String> = given.iter().map(|(axis, label)| format!("{axis}={label}")).collect();
+        let fault = Diagnostic::new(format!("stage `{stage}` has no instance with `{}`", labels.join(","))).at(place);
+        let names: Vec<&str> = of.iter().take(24).map(|instance| instance.name.as_str()).collect();
+        self.faults.push(fault.hint(format!("it has: {}", names.join(", "))));
+        None
     }
 }

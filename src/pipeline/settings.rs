@@ -11,10 +11,11 @@ use crate::graph::{CpuNeed, Needs, OutputSpec};
 use crate::pipeline::check::shown;
 use crate::pipeline::definition::{Faults, bad_label, is_label, unknown_key};
 use crate::pipeline::interpolate::{Scope, what};
+use crate::pipeline::limits;
 use crate::yaml::{Entry, Node, Value};
 
 /// A text; a number or the like stands as it is written.
-pub(crate) fn text(node: &Node, key: &str, scope: &Scope, faults: &mut Faults) -> Option<String> {
+pub(crate) fn text(node: &Node, key: &str, scope: &Scope<'_>, faults: &mut Faults) -> Option<String> {
     let value = scope.value(node, faults);
     match value.written().filter(|_| value.value != Value::Null) {
         Some(text) if !text.contains('\0') => Some(text.into_owned()),
@@ -31,12 +32,12 @@ pub(crate) fn text(node: &Node, key: &str, scope: &Scope, faults: &mut Faults) -
 }
 
 /// A list of texts.
-pub(crate) fn words(nodes: &[Node], key: &str, scope: &Scope, faults: &mut Faults) -> Vec<String> {
+pub(crate) fn words(nodes: &[Node], key: &str, scope: &Scope<'_>, faults: &mut Faults) -> Vec<String> {
     nodes.iter().filter_map(|node| text(node, key, scope, faults)).collect()
 }
 
 /// `true` or `false`.
-pub(crate) fn flag(node: &Node, key: &str, scope: &Scope, faults: &mut Faults) -> Option<bool> {
+pub(crate) fn flag(node: &Node, key: &str, scope: &Scope<'_>, faults: &mut Faults) -> Option<bool> {
     let value = scope.resolve(node, faults);
     if let Json::Bool(flag) = value {
         return Some(flag);
@@ -47,7 +48,7 @@ pub(crate) fn flag(node: &Node, key: &str, scope: &Scope, faults: &mut Faults) -
 }
 
 /// A small whole number.
-pub(crate) fn count(node: &Node, key: &str, scope: &Scope, faults: &mut Faults) -> Option<u32> {
+pub(crate) fn count(node: &Node, key: &str, scope: &Scope<'_>, faults: &mut Faults) -> Option<u32> {
     let value = scope.resolve(node, faults);
     let found = value.as_u64().and_then(|n| u32::try_from(n).ok()).filter(|n| *n <= 1_000_000);
     if found.is_none() {
@@ -58,7 +59,7 @@ pub(crate) fn count(node: &Node, key: &str, scope: &Scope, faults: &mut Faults) 
 }
 
 /// A duration such as `90s`, `30m`, `2h` or `1.5h`; a bare number is seconds.
-pub(crate) fn duration(node: &Node, scope: &Scope, faults: &mut Faults) -> Option<Duration> {
+pub(crate) fn duration(node: &Node, scope: &Scope<'_>, faults: &mut Faults) -> Option<Duration> {
     let written = scope.written(node, faults).unwrap_or_default();
     let found = parse_duration(&written);
     if found.is_none() {
@@ -83,7 +84,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
 }
 
 /// `needs: { cpus, memory, gpus }`.
-pub(crate) fn needs(entries: &[Entry], cpus: CpuNeed, scope: &Scope, faults: &mut Faults) -> Needs {
+pub(crate) fn needs(entries: &[Entry], cpus: CpuNeed, scope: &Scope<'_>, faults: &mut Faults) -> Needs {
     let mut needs = Needs { cpus, memory: 0, gpus: 0 };
     for entry in entries {
         let node = &entry.value;
@@ -139,7 +140,7 @@ pub fn parse_bytes(text: &str) -> Option<u64> {
 }
 
 /// `env`: names and values that are set for the stage, and keyed.
-pub(crate) fn environment(entries: &[Entry], scope: &Scope, faults: &mut Faults) -> BTreeMap<String, String> {
+pub(crate) fn environment(entries: &[Entry], scope: &Scope<'_>, faults: &mut Faults) -> BTreeMap<String, String> {
     let mut env = BTreeMap::new();
     for entry in entries {
         if entry.key.is_empty() || entry.key.contains(['=', '\0']) {
@@ -148,6 +149,7 @@ pub(crate) fn environment(entries: &[Entry], scope: &Scope, faults: &mut Faults)
         faults.extend(reserved(&entry.key, &entry.place));
         match scope.written(&entry.value, faults) {
             Ok(value) if !value.contains('\0') => {
+                limits::variable(&entry.key, &value, &entry.value.place, faults);
                 env.insert(entry.key.clone(), value);
             }
             _ => faults
@@ -158,7 +160,7 @@ pub(crate) fn environment(entries: &[Entry], scope: &Scope, faults: &mut Faults)
 }
 
 /// `pass`: names of variables that are passed through.
-pub(crate) fn passed(nodes: &[Node], scope: &Scope, faults: &mut Faults) -> Vec<String> {
+pub(crate) fn passed(nodes: &[Node], scope: &Scope<'_>, faults: &mut Faults) -> Vec<String> {
     let names = words(nodes, "pass", scope, faults);
     for node in nodes {
         faults.extend(node.text().and_then(|name| reserved(name, &node.place)));

@@ -1,11 +1,15 @@
 //! "Did you mean": the known name that is nearest to an unknown one.
 
+/// Names that are compared: a pipeline may have very many, and as many slips.
+const MOST: usize = 10_000;
+
 /// The nearest of `known` to `wrong`, if it is near enough to be a slip.
 pub(crate) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let far = wrong.chars().count().div_ceil(3).max(1);
     known
         .into_iter()
-        .filter(|name| *name != wrong)
+        .take(MOST)
+        .filter(|name| *name != wrong && name.len().abs_diff(wrong.len()) <= far * 4)
         .map(|name| (strsim::damerau_levenshtein(wrong, name), name))
         .filter(|(distance, _)| *distance <= far)
         .min()

@@ -2,13 +2,13 @@
 //!
 //! Its inputs are found by `inputs` and `producers`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
+use crate::diagnostic::Place;
 use crate::graph::{Instance, Needs, SlurmOptions, Source, Strict, Work};
-use crate::pipeline::axes::Cell;
 use crate::pipeline::definition::Faults;
 use crate::pipeline::expand::Around;
 use crate::pipeline::expand::stage::Stage;
@@ -19,10 +19,11 @@ use crate::yaml::{self, Node};
 /// Makes one instance.
 pub(super) struct Maker<'a, 'b> {
     pub(super) stage: &'b Stage<'a>,
-    pub(super) cell: &'b Cell,
-    pub(super) scope: Scope,
+    /// Of each axis of the stage, the position of the value that the instance has.
+    pub(super) positions: &'b [usize],
+    pub(super) scope: Scope<'b>,
     pub(super) around: &'b Around<'a>,
-    pub(super) index: &'b HashMap<&'a str, (usize, &'b Stage<'a>)>,
+    pub(super) index: &'b BTreeMap<&'a str, (usize, &'b Stage<'a>)>,
     pub(super) faults: &'b mut Faults,
 }
 
@@ -39,9 +40,9 @@ impl Maker<'_, '_> {
         let resumes =
             definition.resumes.as_ref().and_then(|node| settings::flag(node, "resumes", &self.scope, self.faults));
         Instance {
-            name: self.cell.name.clone(),
+            name: self.stage.axes.name(&definition.name, self.positions),
             stage: definition.name.clone(),
-            labels: self.cell.labels.clone(),
+            labels: self.stage.axes.labels(self.positions),
             work,
             with,
             unkeyed,
@@ -62,8 +63,18 @@ impl Maker<'_, '_> {
             strict: self.strict(),
             executor: executor::name(definition.executor.as_ref(), &self.scope, self.faults),
             slurm: self.slurm(),
-            place: definition.place.clone(),
+            place: self.place(),
         }
+    }
+
+    /// Where the program of its command stands, or its kind.
+    fn place(&self) -> Place {
+        let definition = self.stage.definition;
+        let program = definition.run.as_ref().map(|run| match &run.value {
+            yaml::Value::List(words) => words.first().unwrap_or(run),
+            _ => run,
+        });
+        program.or(definition.kind.as_ref()).map_or(&definition.place, |node| &node.place).clone()
     }
 
     fn work(

@@ -7,14 +7,19 @@ mod maker;
 mod producers;
 mod stage;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::graph::{Instance, SlurmOptions};
+use serde_json::Value as Json;
+
+use crate::diagnostic::Diagnostic;
+use crate::graph::{Instance, Piece, SlurmOptions, Source, Work};
+use crate::pipeline::axes;
 use crate::pipeline::definition::{Definition, Faults};
 use crate::pipeline::files::Reach;
 use crate::pipeline::interpolate::Scope;
+use crate::pipeline::limits::{self, Sum};
 use crate::programs::Catalogue;
 
 use maker::Maker;
@@ -22,7 +27,7 @@ use stage::Stage;
 
 /// What expansion needs to know besides the definition.
 pub(crate) struct Around<'a> {
-    pub(crate) scope: &'a Scope,
+    pub(crate) scope: &'a Scope<'a>,
     pub(crate) catalogue: &'a Catalogue,
     pub(crate) reach: &'a Reach,
     /// Whether stages that say nothing are strict, and what strict ones may read besides.
@@ -34,24 +39,81 @@ pub(crate) struct Around<'a> {
 
 /// All instances; sources refer to positions in the list. Faulty ones are in it too, so that what reads them is checked.
 pub(crate) fn instances(definition: &Definition, around: &Around<'_>, faults: &mut Faults) -> Vec<Instance> {
+    let sizes: Vec<_> = definition.stages.iter().map(|stage| (stage, axes::size(stage, around.scope))).collect();
+    if !limits::instances(&sizes, faults) {
+        return Vec::new();
+    }
     let stages: Vec<Stage<'_>> = definition.stages.iter().map(|stage| Stage::new(stage, around, faults)).collect();
     let mut first = 0;
-    let mut index = HashMap::new();
+    let mut index = BTreeMap::new();
     for stage in &stages {
         index.insert(stage.definition.name.as_str(), (first, stage));
-        first += stage.cells.len();
+        first += stage.axes.count();
     }
     let mut instances = Vec::with_capacity(first);
+    let mut told = Told::new(faults);
+    let mut sum = Sum::default();
     for stage in &stages {
-        for cell in &stage.cells {
+        for at in 0..stage.axes.count() {
+            let positions = stage.axes.positions(at);
+            let scope = Scope { params: Arc::clone(&around.scope.params), each: stage.axes.values(&positions) };
             let mut found = Vec::new();
-            let scope = Scope { params: Arc::clone(&around.scope.params), each: cell.values.clone() };
-            let maker = Maker { stage, cell, scope, around, index: &index, faults: &mut found };
-            instances.push(maker.make());
-            // The instances of a stage share most of their faults.
-            found.retain(|fault| !faults.contains(fault));
-            faults.extend(found);
+            let maker = Maker { stage, positions: &positions, scope, around, index: &index, faults: &mut found };
+            let instance = maker.make();
+            found.extend(sum.add(stage.definition, inputs(&instance), text(&instance)));
+            instances.push(instance);
+            told.add(found, faults);
+            if faults.len() > limits::FAULTS || sum.is_exceeded() {
+                // Some that others refer to are missing.
+                return Vec::new();
+            }
         }
     }
+    if around.reach.folds_case() {
+        limits::cases(&instances, faults);
+    }
     instances
+}
+
+/// The faults that were told: the instances of a stage share most of theirs.
+struct Told(HashSet<(String, usize)>);
+
+impl Told {
+    fn new(faults: &[Diagnostic]) -> Self {
+        Told(faults.iter().map(Self::of).collect())
+    }
+
+    fn add(&mut self, found: Faults, faults: &mut Faults) {
+        faults.extend(found.into_iter().filter(|fault| self.0.insert(Self::of(fault))));
+    }
+
+    fn of(fault: &Diagnostic) -> (String, usize) {
+        (fault.message.clone(), fault.place.as_ref().map_or(0, |place| place.start))
+    }
+}
+
+/// How many inputs an instance has; each member of a fan-in counts.
+fn inputs(instance: &Instance) -> usize {
+    let members = |source: &Source| if let Source::Many(members) = source { members.len() } else { 1 };
+    instance.inputs.values().map(members).sum()
+}
+
+/// Bytes of text in an instance.
+fn text(instance: &Instance) -> usize {
+    let pieces = |words: &Vec<Vec<Piece>>| {
+        let texts = words.iter().flatten().map(|piece| if let Piece::Text(text) = piece { text.len() } else { 0 });
+        texts.sum::<usize>()
+    };
+    let words = if let Work::Argv { words } = &instance.work { pieces(words) } else { 0 };
+    let env: usize = instance.env.iter().map(|(name, value)| name.len() + value.len()).sum();
+    words + env + instance.with.iter().map(|(name, value)| name.len() + json(value)).sum::<usize>()
+}
+
+fn json(value: &Json) -> usize {
+    match value {
+        Json::String(text) => text.len(),
+        Json::Array(items) => items.iter().map(json).sum(),
+        Json::Object(fields) => fields.iter().map(|(name, value)| name.len() + json(value)).sum(),
+        _ => 8,
+    }
 }

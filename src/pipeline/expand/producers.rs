@@ -1,10 +1,7 @@
 //! Which instances of another stage an input means, by their labels and by those of the instance that reads.
 
-use std::collections::BTreeMap;
-
 use crate::diagnostic::{Diagnostic, Place};
 use crate::graph::{InstanceId, Source};
-use crate::pipeline::axes::Cell;
 use crate::pipeline::expand::maker::Maker;
 use crate::pipeline::expand::stage::Stage;
 use crate::pipeline::reference::Which;
@@ -35,7 +32,7 @@ impl Maker<'_, '_> {
             });
             return None;
         }
-        if producer.cells.is_empty() {
+        if producer.axes.count() == 0 {
             return None; // its axes are faulty, which is said already
         }
         let at = |position: usize| -> Source {
@@ -63,44 +60,50 @@ impl Maker<'_, '_> {
         });
     }
 
+    /// The label that the reader has on an axis of that name.
+    fn own(&self, axis: &str) -> Option<&str> {
+        let mut axes = self.stage.axes.iter().zip(self.positions);
+        axes.find(|(own, _)| own.name == axis).map(|(own, position)| own.label(*position))
+    }
+
     /// The position of the one instance with the reader's own labels and the given ones.
     fn one(&mut self, producer: &Stage<'_>, given: &[(String, String)], place: &Place) -> Option<usize> {
         let stage = &producer.definition.name;
-        let axes: Vec<&str> = producer.definition.each.iter().map(|entry| entry.key.as_str()).collect();
         for (axis, label) in given {
-            if !axes.contains(&axis.as_str()) {
+            let Some(found) = producer.axes.iter().find(|known| known.name == axis) else {
                 let fault = Diagnostic::new(format!("stage `{stage}` has no axis `{axis}`")).at(place);
+                let axes: Vec<&str> = producer.axes.iter().map(|axis| axis.name).collect();
                 self.faults.push(match suggest::hint(axis, axes.iter().copied()) {
                     Some(hint) => fault.hint(hint),
                     None => fault.hint("it has no axes at all"),
                 });
                 return None;
-            }
-            if !producer.cells.iter().any(|cell| cell.labels.get(axis) == Some(label)) {
+            };
+            if found.position(label).is_none() {
                 self.no_label(stage, axis, label, place);
                 return None;
             }
         }
-        let mut wanted = BTreeMap::new();
-        for axis in axes {
-            let by_hand = given.iter().find(|(name, _)| name == axis).map(|(_, label)| label);
-            let Some(label) = by_hand.or_else(|| self.cell.labels.get(axis)) else {
+        let mut wanted = Vec::new();
+        for axis in producer.axes.iter() {
+            let by_hand = given.iter().find(|(name, _)| name == axis.name).map(|(_, label)| label.as_str());
+            let Some(label) = by_hand.or_else(|| self.own(axis.name)) else {
+                let axis = axis.name;
                 let message = format!("stage `{stage}` has an instance for each `{axis}`; which one is meant?");
                 let hint = format!("`{stage}[{axis}=LABEL].…` names one, `{stage}[*].…` gathers all");
                 self.faults.push(Diagnostic::new(message).at(place).hint(hint));
                 return None;
             };
-            wanted.insert(axis.to_owned(), label.clone());
-        }
-        let found = producer.cells.iter().position(|cell| cell.labels == wanted);
-        if found.is_none() {
-            let missing =
-                wanted.iter().find(|(a, l)| !producer.cells.iter().any(|cell| cell.labels.get(*a) == Some(l)));
-            if let Some((axis, label)) = missing {
-                self.no_label(stage, axis, label, place);
+            match axis.position(label) {
+                Some(position) => wanted.push(position),
+                None => {
+                    let label = label.to_owned();
+                    self.no_label(stage, axis.name, &label, place);
+                    return None;
+                }
             }
         }
-        found
+        Some(producer.axes.instance(&wanted))
     }
 
     fn no_label(&mut self, stage: &str, axis: &str, label: &str, place: &Place) {
@@ -111,26 +114,31 @@ impl Maker<'_, '_> {
 
     /// Labels and positions of all instances that agree with the reader's own labels.
     fn all(&mut self, producer: &Stage<'_>, place: &Place) -> Option<Vec<(String, usize)>> {
-        let own = &self.cell.labels;
-        let agrees =
-            |cell: &&(usize, &Cell)| cell.1.labels.iter().all(|(axis, label)| own.get(axis).is_none_or(|o| o == label));
-        let cells: Vec<(usize, &Cell)> = producer.cells.iter().enumerate().collect();
-        let label = |cell: &Cell| {
-            let lacking = cell.labels.iter().filter(|(axis, _)| !own.contains_key(*axis));
-            lacking.map(|(axis, label)| format!("{axis}={label}")).collect::<Vec<_>>().join(",")
-        };
-        let found: Vec<(String, usize)> = cells.iter().filter(agrees).map(|(i, cell)| (label(cell), *i)).collect();
         let stage = &producer.definition.name;
-        if found.is_empty() {
-            self.faults
-                .push(Diagnostic::new(format!("no instance of stage `{stage}` has the labels of this one")).at(place));
-            return None;
-        }
-        if found.len() == 1 && found[0].0.is_empty() {
+        let own: Vec<Option<&str>> = producer.axes.iter().map(|axis| self.own(axis.name)).collect();
+        if own.iter().all(Option::is_some) {
             let message = format!("stage `{stage}` has no axis to gather over here");
             self.faults.push(Diagnostic::new(message).at(place).hint("leave `[*]` out"));
             return None;
         }
-        Some(found)
+        let mut given = Vec::new();
+        for (axis, label) in producer.axes.iter().zip(&own) {
+            let position = label.map(|label| axis.position(label));
+            if position == Some(None) {
+                let message = format!("no instance of stage `{stage}` has the labels of this one");
+                self.faults.push(Diagnostic::new(message).at(place));
+                return None;
+            }
+            given.push(position.flatten());
+        }
+        // A member is known by its labels on the axes that the reader lacks, in the order of their names.
+        let mut lacking: Vec<_> = producer.axes.iter().enumerate().filter(|(at, _)| own[*at].is_none()).collect();
+        lacking.sort_by_key(|(_, axis)| axis.name);
+        let label = |instance: usize| {
+            let positions = producer.axes.positions(instance);
+            let labels = lacking.iter().map(|(at, axis)| format!("{}={}", axis.name, axis.label(positions[*at])));
+            labels.collect::<Vec<_>>().join(",")
+        };
+        Some(producer.axes.matching(&given).into_iter().map(|instance| (label(instance), instance)).collect())
     }
 }

@@ -1,4 +1,4 @@
-//! A stage with its cells and what is known of its outputs, before any instance of it is made.
+//! A stage with its axes and what is known of its outputs, before any instance of it is made.
 
 use std::collections::BTreeMap;
 
@@ -6,17 +6,17 @@ use nnf_contract::Kind;
 
 use crate::diagnostic::Diagnostic;
 use crate::graph::OutputSpec;
-use crate::pipeline::axes::{self, Cell};
+use crate::pipeline::axes::Axes;
 use crate::pipeline::definition::{Faults, StageDefinition};
 use crate::pipeline::expand::Around;
 use crate::pipeline::{settings, suggest};
 use crate::programs::Offered;
 use crate::yaml::Entry;
 
-/// A stage with its cells and what is known of its outputs.
+/// A stage with its axes and what is known of its outputs.
 pub(super) struct Stage<'a> {
     pub(super) definition: &'a StageDefinition,
-    pub(super) cells: Vec<Cell>,
+    pub(super) axes: Axes<'a>,
     /// The kind, for a stage with `use`.
     pub(super) offered: Option<(&'a Offered, &'a Kind)>,
     /// Outputs by name; none if they cannot be known because of another fault.
@@ -25,8 +25,8 @@ pub(super) struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     pub(super) fn new(definition: &'a StageDefinition, around: &Around<'a>, faults: &mut Faults) -> Self {
-        let cells = axes::cells(definition, around.scope, faults).unwrap_or_default();
-        let mut stage = Stage { definition, cells, offered: None, outputs: None };
+        let axes = Axes::read(definition, around.scope, faults);
+        let mut stage = Stage { definition, axes, offered: None, outputs: None };
         if let Some(node) = &definition.kind {
             let name = around.scope.written(node, faults).unwrap_or_default();
             stage.offered = around.catalogue.find(&name);

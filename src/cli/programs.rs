@@ -1,0 +1,66 @@
+//! Programs of commands that are not there: found before anything runs, of all stages at once.
+//!
+//! A stage whose result is there needs no program, and one in the project may still be made by a stage before it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use nnf::diagnostic::Diagnostic;
+use nnf::graph::InstanceId;
+use nnf::plan::Status;
+use nnf::shell;
+
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+
+/// Refuses to run what is needed and not fresh, or forced, while programs of it are missing.
+pub(crate) fn refuse_missing(context: &Context, needed: &[bool], forced: &BTreeSet<InstanceId>) -> Result<(), Failure> {
+    let without = context.around().without_program(&context.loaded.graph, needed);
+    if without.is_empty() {
+        return Ok(());
+    }
+    let forced = |id| forced.contains(&id);
+    let plan = context.around().plan(&context.loaded.graph, needed, &forced, &Default::default())?;
+    refuse(context, without, &plan)
+}
+
+/// Refuses a plan while programs of what would run are missing.
+pub(crate) fn refuse_plan(context: &Context, needed: &[bool], plan: &[Option<Status>]) -> Result<(), Failure> {
+    refuse(context, context.around().without_program(&context.loaded.graph, needed), plan)
+}
+
+fn refuse(context: &Context, without: Vec<(InstanceId, &str)>, plan: &[Option<Status>]) -> Result<(), Failure> {
+    let graph = &context.loaded.graph;
+    let mut told = BTreeSet::new();
+    let mut faults = Vec::new();
+    for (id, word) in without {
+        let instance = graph.get(id);
+        let fresh = matches!(plan[id.index()], Some(Status::Fresh(_)));
+        if fresh || !told.insert((word, instance.stage.as_str())) {
+            continue;
+        }
+        let there = word.contains('/') && context.loaded.root.join(word).exists();
+        let (message, hint) = match there {
+            true => (
+                format!("`{word}` is there, but is no program"),
+                format!("make it one: `chmod +x {}`", shell::word(word)),
+            ),
+            false if word.contains('/') && !Path::new(word).is_absolute() => {
+                let root = context.loaded.root.display();
+                (
+                    format!("there is no program `{word}`"),
+                    format!("relative paths begin at the pipeline's root, {root}"),
+                )
+            }
+            false if word.contains('/') => {
+                (format!("there is no program `{word}`"), "a stage runs on the machine that `nnf` runs on".into())
+            }
+            false => (
+                format!("there is no program `{word}` in PATH"),
+                format!("install it, or name its path: `./{word}` is one in the pipeline's root"),
+            ),
+        };
+        faults.push(Diagnostic::new(message).at(&instance.place).hint(hint));
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Failure::Wrong(faults)) }
+}

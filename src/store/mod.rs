@@ -21,6 +21,7 @@
 //! of that.
 
 mod apart;
+mod closure;
 mod compare;
 mod content;
 mod error;
@@ -66,7 +67,7 @@ pub use working::runs::{RunFolder, RunSummary};
 pub use working::workplace::{AttemptFolder, Rescued};
 
 use local::blob::Blobs;
-use local::relocate::make_folder;
+use local::writing::make_folder;
 use local::{files, index, records, stamps};
 use remote::tier::Tier;
 use working::workplace::Workplace;

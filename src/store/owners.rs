@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
 use crate::lock_file;
-use crate::store::local::blob::write_atomically;
+use crate::store::local::writing::write_atomically;
 use crate::store::local::{heads, inventory};
 use crate::store::{Store, StoreError};
 

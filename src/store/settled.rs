@@ -13,8 +13,8 @@ use nnf_contract::Machine;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Key};
-use crate::store::local::blob::write_atomically;
 use crate::store::local::stamps::Stamp;
+use crate::store::local::writing::write_atomically;
 use crate::store::local::{files, heads, latest, records};
 use crate::store::{FileInput, Store};
 

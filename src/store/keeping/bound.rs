@@ -13,10 +13,11 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use crate::digest::{Digest, Key};
-use crate::store::keeping::needs::{self, Needs, record};
-use crate::store::local::blob::write_atomically;
+use crate::store::closure::{self, Readers, record};
+use crate::store::keeping::needs::Needs;
 use crate::store::local::index;
 use crate::store::local::inventory::{self, Item};
+use crate::store::local::writing::write_atomically;
 use crate::store::working::{live, runs};
 use crate::store::{Amount, Store, StoreError};
 
@@ -129,13 +130,13 @@ impl Store {
         excess: u64,
     ) -> Result<Going, StoreError> {
         let sizes: HashMap<Digest, u64> = content.iter().map(|item| (item.name, item.size)).collect();
-        let mut readers: HashMap<Digest, usize> = HashMap::new();
+        let mut readers = Readers::default();
         let mut candidates = Vec::new();
         let last_use = self.last_use()?;
         for item in records {
             let Some(record) = record(&self.root, &item.name)? else { continue };
-            let content = needs::content(&self.blobs, &record);
-            content.iter().for_each(|digest| *readers.entry(*digest).or_default() += 1);
+            let content = closure::content(&self.blobs, &record);
+            readers.add(item.name, &content);
             let young = needs.since.is_some_and(|since| item.changed >= since);
             if !needs.keys.contains(&item.name) && !young {
                 let used = last_use.get(&item.name).copied().unwrap_or(item.changed).max(item.changed);
@@ -144,7 +145,7 @@ impl Store {
         }
         let mut going = Going::default();
         let mut freed = 0;
-        for item in content.iter().filter(|item| !readers.contains_key(&item.name)) {
+        for item in content.iter().filter(|item| !readers.has(&item.name)) {
             if needs.since.is_none_or(|since| item.changed < since) && freed < excess {
                 going.content.insert(item.name);
                 going.unneeded += item.size;
@@ -159,9 +160,8 @@ impl Store {
             let elsewhere = self.tier.as_ref().is_some_and(|tier| tier.has(&item.name));
             let mut bytes = if elsewhere { 0 } else { item.size };
             for digest in content {
-                let count = readers.entry(digest).or_default();
-                *count = count.saturating_sub(1);
-                if *count == 0 && !needs.content.contains(&digest) && going.content.insert(digest) {
+                let unread = readers.remove(&item.name, &digest);
+                if unread && !needs.content.contains(&digest) && going.content.insert(digest) {
                     bytes += sizes.get(&digest).copied().unwrap_or(0);
                 }
             }

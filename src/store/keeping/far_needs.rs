@@ -7,7 +7,8 @@ use std::sync::Mutex;
 
 use crate::digest::{Digest, Key};
 use crate::record::{Form, Record};
-use crate::store::keeping::needs::{Needs, artifacts};
+use crate::store::closure::artifacts;
+use crate::store::keeping::needs::Needs;
 use crate::store::local::blob::Blobs;
 use crate::store::local::{records, tree};
 use crate::store::remote::far_head::FarHead;

@@ -7,11 +7,11 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use crate::digest::{Digest, Key};
-use crate::record::{Artifact, Form, Produced, Record};
 use crate::store::StoreError;
+use crate::store::closure::{content, record};
 use crate::store::keeping::pins;
 use crate::store::local::blob::Blobs;
-use crate::store::local::{heads, inventory, records, tree};
+use crate::store::local::{heads, inventory};
 use crate::store::working::{live, runs};
 
 /// Keys and content that are needed. It only ever grows.
@@ -133,39 +133,4 @@ impl<'a> Needs<'a> {
         }
         Ok(())
     }
-}
-
-/// The record under a key. One of a newer program names content that this one may not know of, so it is an error.
-pub(crate) fn record(root: &Path, key: &Key) -> Result<Option<Record>, StoreError> {
-    let path = records::path(root, key);
-    let Some(_) = inventory::look(&path).map_err(StoreError::io("read a record"))? else { return Ok(None) };
-    let bytes = fs_err::read(&path).map_err(StoreError::io("read a record"))?;
-    match records::parse(&bytes, key) {
-        None if records::is_newer(&bytes) => Err(StoreError::Newer(*key)),
-        record => Ok(record),
-    }
-}
-
-/// All artifacts of a record: its outputs and its log.
-pub(crate) fn artifacts(record: &Record) -> impl Iterator<Item = &Artifact> {
-    let outputs = record.outputs.values().filter_map(|produced| match produced {
-        Produced::Artifact(artifact) => Some(artifact),
-        Produced::Absent => None,
-    });
-    outputs.chain(&record.log)
-}
-
-/// All content of a record, with what is inside its folders.
-pub(crate) fn content(blobs: &Blobs, record: &Record) -> HashSet<Digest> {
-    let mut found = HashSet::new();
-    for artifact in artifacts(record) {
-        found.insert(artifact.digest);
-        if artifact.form == Form::Folder {
-            // A folder whose list of entries is gone or damaged has to be made again as a whole.
-            let bytes = fs_err::read(blobs.path(&artifact.digest)).unwrap_or_default();
-            let listed = serde_json::from_slice::<tree::Tree>(&bytes).unwrap_or_default();
-            found.extend(listed.blobs());
-        }
-    }
-    found
 }

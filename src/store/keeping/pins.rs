@@ -13,10 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Key};
 use crate::shell;
-use crate::store::keeping::needs;
-use crate::store::local::blob::write_atomically;
+use crate::store::local::writing::write_atomically;
 use crate::store::local::{index, inventory};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, closure};
 
 /// Version of the document.
 const VERSION: u32 = 1;
@@ -116,7 +115,7 @@ impl Store {
                 return Err(bad(&pin.name, format!("the result of `{instance}` was removed a moment ago")));
             };
             let lost = |digest: &Digest| !self.blobs.path(digest).exists();
-            if !elsewhere.contains(key) && needs::content(&self.blobs, &record).iter().any(lost) {
+            if !elsewhere.contains(key) && closure::content(&self.blobs, &record).iter().any(lost) {
                 let stage = shell::word(instance);
                 let why = format!("content of `{instance}` is missing; `nnf run {stage}` makes it again");
                 return Err(bad(&pin.name, why));

@@ -10,15 +10,15 @@ use std::path::Path;
 
 use crate::digest::{Digest, Key};
 use crate::record::Record;
+use crate::store::closure::record;
 use crate::store::keeping::fault::{Fault, User, Verified};
-use crate::store::keeping::needs::record;
 use crate::store::keeping::{gc, pins};
 use crate::store::local::attributes::BLOB_MODE;
-use crate::store::local::blob::write_atomically;
 use crate::store::local::hashing::hash_file;
 use crate::store::local::inventory;
-use crate::store::local::relocate::move_file;
 use crate::store::local::stamps::{self, Stamp};
+use crate::store::local::writing::move_file;
+use crate::store::local::writing::write_atomically;
 use crate::store::local::{index, records};
 use crate::store::{Store, StoreError, lock};
 

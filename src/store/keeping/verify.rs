@@ -10,8 +10,8 @@ use rayon::prelude::*;
 
 use crate::digest::{Digest, Key};
 use crate::record::{Form, Produced, Record};
+use crate::store::closure::{artifacts, record};
 use crate::store::keeping::fault::{Fault, User, Verified};
-use crate::store::keeping::needs::{artifacts, record};
 use crate::store::keeping::pins;
 use crate::store::local::attributes::BLOB_MODE;
 use crate::store::local::hashing::hash_file_telling;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::digest::Key;
 use crate::lock_file;
 use crate::store::StoreError;
-use crate::store::local::blob::write_atomically;
+use crate::store::local::writing::write_atomically;
 
 pub(crate) fn path(folder: &Path, pipeline: &str) -> PathBuf {
     folder.join(format!("{pipeline}.json"))

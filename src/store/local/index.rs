@@ -98,7 +98,7 @@ impl Index {
         known.values().for_each(|(known, look)| push(&mut text, known, *look));
         self.lines = known.len();
         self.writer = None;
-        if let Err(error) = super::blob::write_atomically(&self.file, &text) {
+        if let Err(error) = super::writing::write_atomically(&self.file, &text) {
             tracing::debug!("the index was not written anew: {error}");
         }
     }

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::store::StoreError;
-use crate::store::local::blob::{Blobs, write_atomically};
+use crate::store::local::blob::Blobs;
 use crate::store::local::index::Known;
 use crate::store::local::links::Place;
+use crate::store::local::writing::write_atomically;
 
 /// The file that says what a folder shows.
 pub(crate) const STATE: &str = ".state";

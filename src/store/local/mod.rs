@@ -13,7 +13,7 @@ pub(super) mod inventory;
 pub(super) mod latest;
 pub(super) mod links;
 pub(super) mod records;
-pub(super) mod relocate;
 pub(super) mod stamps;
 pub(super) mod sweep;
 pub(super) mod tree;
+pub(super) mod writing;

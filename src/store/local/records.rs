@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::digest::{Digest, Key};
 use crate::record::Record;
 use crate::store::StoreError;
-use crate::store::local::blob::{in_folder, temporary_in, write_atomically};
 use crate::store::local::tree::is_name;
+use crate::store::local::writing::{in_folder, temporary_in, write_atomically};
 
 /// Version of record documents.
 pub(crate) const RECORD_VERSION: u32 = 1;

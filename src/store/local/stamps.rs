@@ -152,7 +152,7 @@ impl Stamps {
             text
         };
         let result = if outdated {
-            super::blob::write_atomically(&file, &write(&mut known.keys()))
+            super::writing::write_atomically(&file, &write(&mut known.keys()))
         } else {
             super::index::append(&file, &write(&mut new.iter()))
         };

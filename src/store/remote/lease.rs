@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Key;
-use crate::store::local::blob::write_atomically;
+use crate::store::local::writing::write_atomically;
 use crate::store::remote::names;
 use crate::store::remote::objects::Remote;
 use crate::store::{StoreError, lock};

@@ -5,9 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::digest::{Digest, Key};
 use crate::record::{Artifact, Form, Record};
+use crate::store::closure;
 use crate::store::local::tree;
 use crate::store::remote::lease::{Claim, Watch};
-use crate::store::remote::parcel;
 use crate::store::remote::sent::Sent;
 use crate::store::{Owner, Store, StoreError, lock};
 
@@ -123,7 +123,7 @@ impl Store {
             records.extend(self.record(key)?);
         }
         let pull = Pull { store: self, tell, state: Mutex::default() };
-        let artifacts: Vec<&Artifact> = records.iter().flat_map(parcel::artifacts).collect();
+        let artifacts: Vec<&Artifact> = records.iter().flat_map(closure::artifacts).collect();
         pull.bring(&self.missing(artifacts.iter().map(|artifact| artifact.digest).collect())?)?;
         // Now the lists of folders are here, and say what is in them.
         pull.bring(&self.lacking_inside(&artifacts)?)?;
@@ -140,7 +140,7 @@ impl Store {
 
     /// All content of a record, if the local tier has it.
     fn content_of(&self, record: &Record) -> Result<Option<BTreeSet<Digest>>, StoreError> {
-        let artifacts: Vec<&Artifact> = parcel::artifacts(record).collect();
+        let artifacts: Vec<&Artifact> = closure::artifacts(record).collect();
         let mut content: BTreeSet<Digest> = artifacts.iter().map(|artifact| artifact.digest).collect();
         if !self.missing(content.clone())?.is_empty() {
             return Ok(None);

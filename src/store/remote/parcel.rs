@@ -1,12 +1,9 @@
-//! A record on its way to the remote tier, and what content belongs to it.
+//! A record on its way to the remote tier.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::digest::{Digest, Key};
-use crate::record::{Artifact, Form, Produced, Record};
-use crate::store::StoreError;
+use crate::record::Record;
 use crate::store::local::blob::Blobs;
-use crate::store::local::{records, tree};
 
 /// A record whose content is on its way.
 pub(crate) struct Parcel {
@@ -48,35 +45,4 @@ impl Parcel {
         let last = self.left.fetch_sub(1, Ordering::SeqCst) == 1;
         last.then(|| !self.incomplete.load(Ordering::SeqCst))
     }
-}
-
-/// The record of a key and the digests of all its content. None if this store lacks some of what lists it.
-pub(crate) fn contents(blobs: &Blobs, key: &Key) -> Result<Option<(Record, Vec<Digest>)>, StoreError> {
-    let Some(record) = records::read(blobs.root(), key)? else { return Ok(None) };
-    let mut digests = Vec::new();
-    for artifact in artifacts(&record) {
-        if artifact.form == Form::Folder {
-            match tree::read(blobs, &artifact.digest) {
-                Err(StoreError::Missing(_) | StoreError::Damaged { .. }) => return Ok(None),
-                tree => digests.extend(tree?.blobs()),
-            }
-        }
-        digests.push(artifact.digest);
-    }
-    digests.sort();
-    digests.dedup();
-    Ok(Some((record, digests)))
-}
-
-/// All that a record names: outputs and log.
-pub(crate) fn artifacts(record: &Record) -> impl Iterator<Item = &Artifact> {
-    outputs(record).chain(&record.log)
-}
-
-/// What a stage has put out.
-pub(crate) fn outputs(record: &Record) -> impl Iterator<Item = &Artifact> {
-    record.outputs.values().filter_map(|produced| match produced {
-        Produced::Artifact(artifact) => Some(artifact),
-        Produced::Absent => None,
-    })
 }

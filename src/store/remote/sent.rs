@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::{Digest, Key};
 use crate::store::StoreError;
-use crate::store::local::blob::write_atomically;
 use crate::store::local::index;
+use crate::store::local::writing::write_atomically;
 use crate::store::remote::objects::public;
 
 /// How the names of the files begin.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Key;
 use crate::lock_file;
 use crate::store::StoreError;
-use crate::store::local::blob::write_atomically;
+use crate::store::local::writing::write_atomically;
 
 /// The file that lists the keys whose results the stage reads, one a line.
 const NEEDS: &str = "needs";

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Key;
-use crate::store::local::blob::write_atomically;
+use crate::store::local::writing::write_atomically;
 use crate::store::working::live::Live;
 use crate::store::{StoreError, lock};
 

@@ -5,9 +5,10 @@ use std::sync::{Arc, PoisonError};
 
 use crate::digest::{Digest, Key};
 use crate::record::{Form, Record};
+use crate::store::closure::{outputs, whole_content};
 use crate::store::local::{records, tree};
 use crate::store::remote::names;
-use crate::store::remote::parcel::{Parcel, contents, outputs};
+use crate::store::remote::parcel::Parcel;
 use crate::store::remote::standing::Standing;
 use crate::store::{StoreError, lock};
 
@@ -72,7 +73,9 @@ impl Shared {
     fn open(&self, waiting: &Waiting) {
         let key = waiting.key;
         let found = guarded(|| {
-            let found = contents(&waiting.blobs, &key)?;
+            let record = records::read(waiting.blobs.root(), &key)?;
+            let content = record.as_ref().map(|record| whole_content(&waiting.blobs, record)).transpose()?.flatten();
+            let found = record.zip(content);
             Ok((self.is_there_already(waiting, found.as_ref().map(|(record, _)| record))?, found))
         });
         let (there, (record, mut digests)) = match found {

@@ -1,7 +1,8 @@
-//! Moving a file to a place that may lie on another disk: a part of a store may be a link to one.
+//! Files that appear under their names in one step, whole, also where that is on another disk than what they are made from:
+//! a part of a store may be a link to one.
 
 use std::fs::Permissions;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
@@ -46,6 +47,30 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Does what needs a folder, and makes the folder only if it proves to be missing. Somebody else may make it just then:
+/// whether it is there after the failure says nothing about before.
+pub(crate) fn in_folder<T>(folder: &Path, mut work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    match work() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make_folder(folder)?;
+            work()
+        }
+        other => other,
+    }
+}
+
+/// A temporary file that whoever may use the store can read, once it has its name.
+pub(crate) fn temporary_in(folder: &Path, prefix: &str) -> io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new().prefix(prefix).permissions(Permissions::from_mode(0o644)).tempfile_in(folder)
+}
+
+/// Replaces a small file in one step.
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = temporary_in(path.parent().unwrap_or(Path::new(".")), ".new-")?;
+    file.write_all(bytes)?;
+    file.persist(path).map(|_| ()).map_err(|e| e.error)
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
@@ -68,5 +93,24 @@ mod tests {
         assert!(
             make_folder(&folder.path().join("file")).is_err() && make_folder(&folder.path().join("file/x")).is_err()
         );
+    }
+
+    #[test]
+    fn a_folder_may_be_made_by_another_just_after_it_was_missed() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("new");
+        let mut tries = 0;
+        let done = in_folder(&folder, || {
+            tries += 1;
+            if tries == 1 {
+                let missed = fs_err::write(folder.join("file"), "text");
+                fs_err::create_dir(&folder).unwrap();
+                return missed;
+            }
+            fs_err::write(folder.join("file"), "text")
+        });
+        assert!(done.is_ok(), "{done:?}");
+        let never = in_folder(&folder, || fs_err::rename(root.path().join("none"), folder.join("file")));
+        assert_eq!(never.map_err(|error| error.kind()), Err(io::ErrorKind::NotFound));
     }
 }

@@ -5,47 +5,23 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use crate::diagnostic::{Diagnostic, Place};
-use crate::graph::{OutputSpec, Piece, Source};
+use crate::graph::{Piece, Source};
 use crate::pipeline::definition::Faults;
 use crate::pipeline::files::{Kind, Reach};
 use crate::pipeline::interpolate::{Scope, what, write_out};
 use crate::pipeline::named::named;
 use crate::pipeline::placeholder::{self, Bit, Space};
+use crate::pipeline::words::{Item, Known};
 use crate::pipeline::{limits, script, suggest};
 use crate::yaml::{Node, Value};
-
-/// What placeholders may name.
-pub(crate) struct Known<'a> {
-    pub(crate) inputs: &'a BTreeMap<String, Source>,
-    /// Names of all inputs that the stage has, the faulty ones among them.
-    pub(crate) input_names: &'a [&'a str],
-    pub(crate) outputs: Option<&'a BTreeMap<String, OutputSpec>>,
-    pub(crate) with: &'a Map<String, Json>,
-}
 
 /// Files of the project that words may name.
 pub(crate) struct Files<'a> {
     pub(crate) code: &'a BTreeMap<String, PathBuf>,
     pub(crate) reach: &'a Reach,
-}
-
-/// A part of a word whose placeholders are known to name something.
-#[derive(Debug)]
-pub(super) enum Item {
-    /// Text of the file.
-    Literal(String),
-    /// A value, and the reference that it was put in by.
-    Value {
-        /// The reference, such as `params.x`.
-        path: String,
-        /// The value, written out.
-        text: String,
-    },
-    /// What is known when the command runs.
-    Place(Piece),
 }
 
 /// The words of a command line.

@@ -14,31 +14,14 @@ use crate::diagnostic::{Place, Source};
 use crate::digest::Digest;
 use crate::graph::{ExecutorName, Graph, Instance};
 use crate::pipeline::files::Sights;
-use crate::pipeline::load::{LoadRequest, Loaded};
+use crate::pipeline::loaded::{Identity, Loaded};
 use crate::pipeline::report::ReportEntry;
+use crate::pipeline::request::{LoadRequest, Memory};
 use crate::programs::{Listed, Offered, ProgramError, ask_all};
 use crate::yaml;
 
 /// Pipelines that are remembered; the ones that were not used for longest are forgotten.
 const MOST: usize = 64;
-
-/// Where checked pipelines are remembered.
-#[derive(Clone, Debug)]
-pub struct Memory {
-    /// The folder.
-    pub folder: PathBuf,
-    /// Tells builds of the engine apart, since one may understand a pipeline otherwise than another.
-    pub build: String,
-}
-
-/// What a pipeline is remembered under.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// The same for the same file with the same overrides; fit for the name of a file.
-    pub slot: String,
-    /// Changes with all that the pipeline is made from: its text, the answers of its programs, its instances.
-    pub version: Digest,
-}
 
 /// A pipeline that was checked before, and would pass the same way now. Its instances are still to be read.
 #[derive(Debug)]

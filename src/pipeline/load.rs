@@ -4,103 +4,22 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::Value as Json;
 
 use crate::diagnostic::{Diagnostic, Place};
-use crate::graph::{Cycle, ExecutorName, Graph, Instance, SlurmOptions, Source, Work};
-use crate::pipeline::compiled::{Identity, Memory, Recalled, recall};
+use crate::graph::{Cycle, Graph, SlurmOptions};
+use crate::pipeline::compiled::{Recalled, recall};
 use crate::pipeline::definition::{self, Definition, Faults};
 use crate::pipeline::expand::{self, Around};
 use crate::pipeline::files::{Reach, Sights, plain};
 use crate::pipeline::interpolate::Scope;
 use crate::pipeline::listed::{programs, tools};
-use crate::pipeline::report::{self, ReportEntry};
+use crate::pipeline::loaded::Loaded;
+use crate::pipeline::report;
+use crate::pipeline::request::LoadRequest;
 use crate::pipeline::{executor, name, overrides, params, settings};
 use crate::programs::{Catalogue, DEFAULT_PROGRAMS, Listed, ProgramResolver};
 use crate::yaml;
-
-/// What to load.
-pub struct LoadRequest<'a> {
-    /// The pipeline file.
-    pub path: &'a Path,
-    /// `--set` overrides, `params.NAME=VALUE`, in order.
-    pub overrides: &'a [String],
-    /// Answers for the programs.
-    pub programs: &'a dyn ProgramResolver,
-    /// Where checked pipelines are remembered; none to check every time.
-    pub memory: Option<&'a Memory>,
-}
-
-/// A checked pipeline.
-#[derive(Debug)]
-pub struct Loaded {
-    /// Its name: `name:`, else what the file is called. A store may know it under another one.
-    pub name: String,
-    /// The file, absolute, links resolved.
-    pub file: PathBuf,
-    /// Whether parameters may change its name.
-    pub varies: bool,
-    /// The root, absolute, links resolved.
-    pub root: PathBuf,
-    /// Folders outside the root that may be read, absolute, links resolved.
-    pub allow: Vec<PathBuf>,
-    /// The store, as written: the URL of a remote tier.
-    pub store: Option<String>,
-    /// All instances.
-    pub graph: Graph,
-    /// Parameters of the pipeline, resolved.
-    pub params: Json,
-    /// What the page of a run shows first.
-    pub report: Vec<ReportEntry>,
-    /// Where stages run that say nothing themselves.
-    pub executor: Option<ExecutorName>,
-    /// What it is remembered under; none if it is not.
-    pub identity: Option<Identity>,
-}
-
-impl Loaded {
-    /// What a person wants to see later: parameters and stages as they were understood.
-    #[must_use]
-    pub fn resolved(&self) -> Json {
-        let stages: Map<String, Json> = self
-            .graph
-            .instances()
-            .iter()
-            .map(|instance| (instance.name.clone(), outline(&self.graph, instance)))
-            .collect();
-        json!({ "name": self.name, "root": self.root.display().to_string(), "params": self.params, "stages": stages })
-    }
-}
-
-/// A stage as it was understood. The order of the stages is that of the graph.
-fn outline(graph: &Graph, instance: &Instance) -> Json {
-    let inputs: Map<String, Json> =
-        instance.inputs.iter().map(|(name, from)| (name.clone(), written(graph, from))).collect();
-    let kind = match &instance.work {
-        Work::Kind { kind, .. } => Some(kind),
-        Work::Argv { .. } => None,
-    };
-    json!({
-        "stage": instance.stage,
-        "use": kind,
-        "with": instance.with,
-        "env": instance.env,
-        "in": inputs,
-        "out": instance.outputs,
-    })
-}
-
-/// Where an input comes from, as it could be written in the file; a fan-in by label.
-fn written(graph: &Graph, source: &Source) -> Json {
-    match source {
-        Source::Output { from, output } => format!("{}.{output}", graph.get(*from).name).into(),
-        Source::Record { from } => format!("{}.record", graph.get(*from).name).into(),
-        Source::File { written, .. } => format!("file:{written}").into(),
-        Source::Many(members) => {
-            members.iter().map(|(label, member)| (label.clone(), written(graph, member))).collect()
-        }
-    }
-}
 
 /// Loads a pipeline.
 ///

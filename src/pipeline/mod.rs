@@ -12,6 +12,7 @@ mod interpolate;
 mod limits;
 mod listed;
 mod load;
+mod loaded;
 mod name;
 mod named;
 mod overrides;
@@ -19,16 +20,20 @@ mod params;
 mod placeholder;
 mod reference;
 mod report;
+mod request;
 pub mod schema;
 mod script;
 mod settings;
 mod suggest;
+mod words;
 
 pub use check_words::{expects, nearest};
-pub use compiled::{Identity, Memory, Recalled, recall};
-pub use load::{LoadRequest, Loaded, Whereabouts, catalogue, load, whereabouts};
+pub use compiled::{Recalled, recall};
+pub use load::{Whereabouts, catalogue, load, whereabouts};
+pub use loaded::{Identity, Loaded};
 pub use reference::instance_and_output;
 pub use report::{ReportEntry, Shown};
+pub use request::{LoadRequest, Memory};
 pub use settings::parse_bytes;
 
 /// Words that other parts of the program share with the checks.

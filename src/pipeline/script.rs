@@ -9,9 +9,9 @@ use std::path::Path;
 
 use crate::diagnostic::{Diagnostic, Place};
 use crate::graph::{Piece, Source};
-use crate::pipeline::command::{Item, Known};
 use crate::pipeline::definition::Faults;
 use crate::pipeline::interpolate::write_out;
+use crate::pipeline::words::{Item, Known};
 use crate::shell::{self, Bit, Code, Quoting, Spot};
 
 /// The words of a command, once it is known which of them are code.

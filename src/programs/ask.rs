@@ -12,7 +12,7 @@ use nnf_contract::{CONTRACT_VERSION, Program};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::processes::culprit;
-use crate::programs::ProgramError;
+use crate::programs::resolver::ProgramError;
 
 /// Longest time that a program may take to describe itself.
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(60);

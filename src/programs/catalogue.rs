@@ -4,7 +4,9 @@ use nnf_contract::Kind;
 
 use crate::diagnostic::Diagnostic;
 use crate::digest::Digest;
-use crate::programs::{Listed, Offered, ProgramResolver, ask_all};
+use crate::programs::listed::Listed;
+use crate::programs::offered::Offered;
+use crate::programs::resolver::{ProgramResolver, ask_all};
 
 /// All kinds that the programs of a pipeline offer.
 #[derive(Debug, Default)]

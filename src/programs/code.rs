@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
-use crate::programs::ProgramError;
+use crate::programs::resolver::ProgramError;
 
 /// What there is at a place in the code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

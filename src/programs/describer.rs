@@ -7,8 +7,10 @@ use crate::digest::Digest;
 use crate::processes::culprit;
 use crate::programs::ask::ask;
 use crate::programs::code::code_digest;
+use crate::programs::listed::Listed;
 use crate::programs::memory::{recall, remember, stamps};
-use crate::programs::{Listed, Offered, ProgramError, ProgramResolver};
+use crate::programs::offered::Offered;
+use crate::programs::resolver::{ProgramError, ProgramResolver};
 
 /// Finds programs and asks them; remembers their answers in a folder.
 #[derive(Clone, Debug)]

@@ -7,7 +7,8 @@ use nnf_contract::{CONTRACT_VERSION, Program};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::programs::{Listed, ProgramError};
+use crate::programs::listed::Listed;
+use crate::programs::resolver::ProgramError;
 
 /// A remembered answer, valid while the program's files look the same.
 #[derive(Serialize, Deserialize)]

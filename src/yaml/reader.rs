@@ -8,8 +8,8 @@ use std::sync::Arc;
 use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
 use crate::diagnostic::{Diagnostic, Place, Source};
+use crate::yaml::node::{Entry, Node, Value};
 use crate::yaml::scalar::{ScalarFault, check_collection, plain_scalar, tagged_scalar};
-use crate::yaml::{Entry, Node, Value};
 
 /// Deepest nesting.
 const MAX_DEPTH: usize = 64;

@@ -1,6 +1,6 @@
 //! What a scalar means: by YAML 1.2's core schema, and by its tag if it has one.
 
-use crate::yaml::Value;
+use crate::yaml::node::Value;
 
 /// Why a scalar has no value.
 #[derive(Debug, PartialEq, Eq)]

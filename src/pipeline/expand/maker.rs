@@ -10,10 +10,10 @@ use serde_json::{Map, Value};
 use crate::diagnostic::Place;
 use crate::graph::{Instance, Needs, SlurmOptions, Source, Strict, Work};
 use crate::pipeline::definition::Faults;
-use crate::pipeline::expand::Around;
+use crate::pipeline::expand::around::Around;
 use crate::pipeline::expand::stage::Stage;
 use crate::pipeline::interpolate::Scope;
-use crate::pipeline::{check, command, executor, settings};
+use crate::pipeline::{check, command, executor, settings, words};
 use crate::yaml::{self, Node};
 
 /// Makes one instance.
@@ -94,7 +94,7 @@ impl Maker<'_, '_> {
         }
         let definition = self.stage.definition;
         let names: Vec<&str> = definition.inputs.iter().map(|entry| entry.key.as_str()).collect();
-        let known = command::Known { inputs, input_names: &names, outputs: self.stage.outputs.as_ref(), with };
+        let known = words::Known { inputs, input_names: &names, outputs: self.stage.outputs.as_ref(), with };
         let files = command::Files { code, reach: self.around.reach };
         let words = |run| command::words(run, &self.scope, &known, &files, self.faults);
         Work::Argv { words: definition.run.as_ref().map_or_else(Vec::new, words) }

@@ -2,40 +2,27 @@
 //!
 //! It does not run anything and reads no file; it looks at names and links of files only.
 
+mod around;
 mod inputs;
 mod maker;
 mod producers;
 mod stage;
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 
 use crate::diagnostic::Diagnostic;
-use crate::graph::{Instance, Piece, SlurmOptions, Source, Work};
+use crate::graph::{Instance, Piece, Source, Work};
 use crate::pipeline::axes;
 use crate::pipeline::definition::{Definition, Faults};
-use crate::pipeline::files::Reach;
 use crate::pipeline::interpolate::Scope;
 use crate::pipeline::limits::{self, Sum};
-use crate::programs::Catalogue;
 
+pub(crate) use around::Around;
 use maker::Maker;
 use stage::Stage;
-
-/// What expansion needs to know besides the definition.
-pub(crate) struct Around<'a> {
-    pub(crate) scope: &'a Scope<'a>,
-    pub(crate) catalogue: &'a Catalogue,
-    pub(crate) reach: &'a Reach,
-    /// Whether stages that say nothing are strict, and what strict ones may read besides.
-    pub(crate) strict: bool,
-    pub(crate) tools: &'a [PathBuf],
-    /// What Slurm is told of every stage that says nothing else.
-    pub(crate) slurm: Option<Box<SlurmOptions>>,
-}
 
 /// All instances; sources refer to positions in the list. Faulty ones are in it too, so that what reads them is checked.
 pub(crate) fn instances(definition: &Definition, around: &Around<'_>, faults: &mut Faults) -> Vec<Instance> {

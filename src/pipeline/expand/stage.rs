@@ -8,7 +8,7 @@ use crate::diagnostic::Diagnostic;
 use crate::graph::OutputSpec;
 use crate::pipeline::axes::Axes;
 use crate::pipeline::definition::{Faults, StageDefinition};
-use crate::pipeline::expand::Around;
+use crate::pipeline::expand::around::Around;
 use crate::pipeline::{settings, suggest};
 use crate::programs::Offered;
 use crate::yaml::Entry;

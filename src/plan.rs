@@ -2,7 +2,7 @@
 //!
 //! It reads the store and runs nothing. The run loop asks the same questions, one instance at a time, as inputs land.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -11,7 +11,7 @@ use crate::digest::{Digest, Key};
 use crate::executor::{Executor, ExecutorError, Request};
 use crate::graph::{Graph, Instance, InstanceId, Piece, Source, Work};
 use crate::key::{Contents, KeyDocument, KeyInput};
-use crate::programs::find_program;
+use crate::programs::{can_start, find_program};
 use crate::record::Form;
 use crate::store::{FileInput, Known, Store, StoreError};
 use crate::why::{Reason, differences};
@@ -169,13 +169,13 @@ impl<'a> Surroundings<'a> {
         Ok(record.map(|record| format!("{}\n", serde_json::to_string_pretty(&record).unwrap_or_default())))
     }
 
-    /// The instances whose program is not there, and the word that names it. One that lies in the project may be made by
+    /// The instances whose program is not there or cannot start, and the word that names it. One that lies in the project may be made by
     /// a stage that runs before.
     #[must_use]
     pub fn without_program<'g>(&self, graph: &'g Graph, needed: &[bool]) -> Vec<(InstanceId, &'g str)> {
         let own = |folder: &Path| !folder.is_absolute() || folder.starts_with(self.root);
         let path_is_own = std::env::split_paths(self.path).any(|folder| own(&folder));
-        let mut missing: BTreeSet<&str> = BTreeSet::new();
+        let mut startable: HashMap<&str, bool> = HashMap::new();
         let mut without = Vec::new();
         for id in graph.ids().filter(|id| needed[id.index()]) {
             let instance = graph.get(id);
@@ -185,8 +185,7 @@ impl<'a> Surroundings<'a> {
                 true => own(Path::new(word)) && !graph.producers(id).is_empty(),
                 false => path_is_own,
             };
-            if !may_be_made && (missing.contains(word.as_str()) || self.program(instance).is_none()) {
-                missing.insert(word);
+            if !may_be_made && !*startable.entry(word).or_insert_with(|| can_start(word, self.root, self.path)) {
                 without.push((id, word.as_str()));
             }
         }

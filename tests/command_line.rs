@@ -287,7 +287,7 @@ fn the_log_of_a_silent_success_is_not_that_of_an_earlier_failure() {
 fn a_copy_is_whole_or_not_there_and_a_reader_may_leave() {
     let project = Project::new(
         "stages:
-  tree: { run: [sh, -c, 'mkdir -p {out.x}/a; echo one > {out.x}/a/one; echo two > {out.x}/two'], out: { x: inode/directory } }
+  tree: { run: [sh, -c, 'test ! -e closed && mkdir -p {out.x}/a; echo one > {out.x}/a/one; echo two > {out.x}/two'], out: { x: inode/directory } }
   talk: { run: [sh, -c, 'yes word | head -c 1000000; echo > {out.y}'], out: { y: text/plain } }
 ",
     );
@@ -304,8 +304,10 @@ fn a_copy_is_whole_or_not_there_and_a_reader_may_leave() {
         .unwrap();
     let one = project.path(String::from_utf8(blobs.stdout).unwrap().trim());
     fs_err::rename(&one, project.path("aside")).unwrap();
-    assert_ne!(project.nnf(&["get", "tree.x", "-o", "copy"]).code, Some(0));
-    fs_err::rename(project.path("aside"), &one).unwrap();
+    project.write("closed", "");
+    assert_ne!(project.nnf(&["get", "tree.x", "-o", "copy"]).code, Some(0), "it cannot be made again");
+    assert!(!project.path("copy").exists(), "a part of it is not copied");
+    fs_err::remove_file(project.path("closed")).unwrap();
     ok(&project, &["get", "tree.x", "-o", "copy"]);
     assert_eq!(fs_err::read_to_string(project.path("copy/a/one")).unwrap(), "one\n");
     let left: Vec<_> = fs_err::read_dir(project.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();

@@ -113,9 +113,9 @@ fn short_stages_share_jobs() {
     let outcome = cluster.run(&project);
     assert_eq!(outcome.code, Some(0), "{}", outcome.err);
     assert_eq!(text(project.path("artifacts/latest/pipeline/s[i=59]/x")).trim(), "59");
+    until("all jobs to be gone", || cluster.jobs(&project, "PENDING,RUNNING,COMPLETING").is_empty());
     let ended = cluster.jobs(&project, "COMPLETED").len();
     assert!((1..30).contains(&ended), "{ended} jobs for 60 stages");
-    until("all jobs to be gone", || cluster.jobs(&project, "PENDING,RUNNING,COMPLETING").is_empty());
 }
 
 #[test]

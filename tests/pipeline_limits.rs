@@ -176,21 +176,20 @@ fn programs_that_are_not_there_are_found_before_anything_runs() {
       |                   ^^^^^^^^^^^^^^^
     hint: install it, or name its path: `./no-such-program` is one in the pipeline's root
 
-    error: `./plain.txt` is there, but is no program
+    error: `./plain.txt` is no program: it may not be executed; `chmod +x ROOT/plain.txt` allows it
      --> pipeline.yaml:5:19
       |
     5 |   fourth: { run: [./plain.txt], out: { o: } }
       |                   ^^^^^^^^^^^
-    hint: make it one: `chmod +x ./plain.txt`
 
-    error: there is no program `./nothing`
+    error: `./nothing` is no program: there is no such file
      --> pipeline.yaml:6:18
       |
     6 |   fifth: { run: [./nothing], out: { o: } }
       |                  ^^^^^^^^^
     hint: relative paths begin at the pipeline's root, ROOT
 
-    error: there is no program `/no/such/thing`
+    error: `/no/such/thing` is no program: there is no such file
      --> pipeline.yaml:7:18
       |
     7 |   sixth: { run: [/no/such/thing], in: { o: first.o }, out: { o: } }

@@ -33,7 +33,7 @@ pub(crate) struct Context {
     pub(crate) environment: BTreeMap<OsString, OsString>,
     /// The remote tier that the pipeline or the command line names, even if it is not asked.
     pub(crate) url: Option<String>,
-    path: OsString,
+    pub(crate) path: OsString,
     /// This machine, for the keys of what measures it.
     local: OnceCell<Local>,
     /// The name that the pipeline has by itself. In `loaded` stands the one under which the store knows it.

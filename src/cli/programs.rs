@@ -8,7 +8,7 @@ use std::path::Path;
 use nnf::diagnostic::Diagnostic;
 use nnf::graph::InstanceId;
 use nnf::plan::Status;
-use nnf::shell;
+use nnf::programs::not_found;
 
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
@@ -39,28 +39,15 @@ fn refuse(context: &Context, without: Vec<(InstanceId, &str)>, plan: &[Option<St
         if fresh || !told.insert((word, instance.stage.as_str())) {
             continue;
         }
-        let there = word.contains('/') && context.loaded.root.join(word).exists();
-        let (message, hint) = match there {
-            true => (
-                format!("`{word}` is there, but is no program"),
-                format!("make it one: `chmod +x {}`", shell::word(word)),
-            ),
-            false if word.contains('/') && !Path::new(word).is_absolute() => {
-                let root = context.loaded.root.display();
-                (
-                    format!("there is no program `{word}`"),
-                    format!("relative paths begin at the pipeline's root, {root}"),
-                )
-            }
-            false if word.contains('/') => {
-                (format!("there is no program `{word}`"), "a stage runs on the machine that `nnf` runs on".into())
-            }
-            false => (
-                format!("there is no program `{word}` in PATH"),
-                format!("install it, or name its path: `./{word}` is one in the pipeline's root"),
-            ),
+        let root = &context.loaded.root;
+        let hint = match word.contains('/') {
+            true if root.join(word).symlink_metadata().is_ok() => None,
+            true if Path::new(word).is_absolute() => Some("a stage runs on the machine that `nnf` runs on".into()),
+            true => Some(format!("relative paths begin at the pipeline's root, {}", root.display())),
+            false => Some(format!("install it, or name its path: `./{word}` is one in the pipeline's root")),
         };
-        faults.push(Diagnostic::new(message).at(&instance.place).hint(hint));
+        let fault = Diagnostic::new(not_found(word, root, &context.path)).at(&instance.place);
+        faults.push(hint.into_iter().fold(fault, Diagnostic::hint));
     }
     if faults.is_empty() { Ok(()) } else { Err(Failure::Wrong(faults)) }
 }

@@ -83,7 +83,8 @@ fn interpreter(head: &[u8]) -> Option<String> {
     if first.is_empty() {
         return Some("its first line, `#!`, names no interpreter".into());
     }
-    let interpreter = path(first);
+    // A relative one begins at the folder that the program is started in.
+    let interpreter = Some(path(first)).filter(|path| path.is_absolute())?;
     let why = of_file(&interpreter)?;
     Some(format!("its first line names the interpreter `{}`: {why}", interpreter.display()))
 }

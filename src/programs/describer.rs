@@ -82,6 +82,11 @@ impl Describer {
     }
 }
 
+/// Whether a word names a program that the system can start, as far as its file shows.
+pub(crate) fn can_start(word: &str, root: &Path, path: &OsString) -> bool {
+    find_program(word, root, None, path).is_some_and(|program| culprit::of_file(&program).is_none())
+}
+
 /// Why there is no executable that a word names.
 #[must_use]
 pub fn not_found(word: &str, root: &Path, path: &OsString) -> String {

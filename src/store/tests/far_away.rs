@@ -9,7 +9,7 @@ use nnf_test_s3::{ID, S3, SECRET, Trouble};
 /// A store that gives up soon.
 fn open(server: &S3) -> ObjectRemote {
     let options = RemoteOptions::new(server.url("store"), server.settings());
-    ObjectRemote::open(&RemoteOptions { silence: Duration::from_millis(500), retries: 2, ..options }).unwrap()
+    ObjectRemote::open(&RemoteOptions { silence: Duration::from_millis(1500), retries: 2, ..options }).unwrap()
 }
 
 fn read(remote: &ObjectRemote, name: &str) -> Result<Option<Vec<u8>>, StoreError> {

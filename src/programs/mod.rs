@@ -11,8 +11,8 @@ mod resolver;
 
 pub(crate) use ask::ask;
 pub use catalogue::Catalogue;
-pub(crate) use describer::can_start;
 pub use describer::{Describer, find_program, not_found};
+pub(crate) use describer::{can_be_seen_whole, can_start};
 pub use listed::{DEFAULT_PROGRAMS, Listed};
 pub use offered::Offered;
 pub(crate) use resolver::ask_all;

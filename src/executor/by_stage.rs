@@ -1,5 +1,6 @@
 //! Each stage where it is to run: as a process of this machine, or as a job of Slurm.
 
+use std::path::Path;
 use std::sync::OnceLock;
 
 use nnf_contract::Machine;
@@ -68,8 +69,12 @@ impl ByStage {
     }
 
     /// Who can make sense of a handle.
-    fn of_handle(&self, handle: &Handle) -> &dyn Executor {
-        self.named(ExecutorName::of(&handle.executor).unwrap_or(ExecutorName::Local))
+    fn of_handle(&self, handle: &Handle) -> Result<&dyn Executor, ExecutorError> {
+        let unknown = || ExecutorError::Service {
+            service: handle.executor.clone(),
+            why: "this version does not know where that is".into(),
+        };
+        Ok(self.named(ExecutorName::of(&handle.executor).ok_or_else(unknown)?))
     }
 }
 
@@ -111,18 +116,22 @@ impl Executor for ByStage {
     }
 
     fn recover(&self, handle: &Handle) -> Result<Recovered, ExecutorError> {
-        self.of_handle(handle).recover(handle)
+        self.of_handle(handle)?.recover(handle)
     }
 
     fn resume(
         &self,
         handle: &Handle,
-        command: &Command,
+        events: &Path,
         reservation: &Reservation,
         stop: &Stop,
         watcher: &mut dyn Watcher,
     ) -> Result<Execution, ExecutorError> {
-        self.of_handle(handle).resume(handle, command, reservation, stop, watcher)
+        self.of_handle(handle)?.resume(handle, events, reservation, stop, watcher)
+    }
+
+    fn abandon(&self, handle: &Handle) -> Result<(), ExecutorError> {
+        self.of_handle(handle)?.abandon(handle)
     }
 }
 

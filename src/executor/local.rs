@@ -278,10 +278,14 @@ impl Executor for Local {
         Ok(Recovered::Gone)
     }
 
+    fn abandon(&self, handle: &Handle) -> Result<(), ExecutorError> {
+        self.recover(handle).map(drop)
+    }
+
     fn resume(
         &self,
         _: &Handle,
-        _: &Command,
+        _: &Path,
         _: &Reservation,
         _: &Stop,
         _: &mut dyn Watcher,

@@ -24,6 +24,8 @@ mod slurm;
 mod stop;
 mod wait;
 
+use std::path::Path;
+
 use nnf_contract::{Event, Machine};
 
 pub use budget::Budget;
@@ -101,16 +103,23 @@ pub trait Executor: Send + Sync {
     /// When it cannot be found out. Then its folder stays.
     fn recover(&self, handle: &Handle) -> Result<Recovered, ExecutorError>;
 
-    /// Goes on with a command that was found alive, as if it had been started here. Events are passed on from the first.
+    /// Goes on with a command that was found alive, as if it had been started here. Events are passed on from the first, out
+    /// of the file to which it appends them.
     ///
     /// # Errors
     /// As of [`Executor::execute`].
     fn resume(
         &self,
         handle: &Handle,
-        command: &Command,
+        events: &Path,
         reservation: &Reservation,
         stop: &Stop,
         watcher: &mut dyn Watcher,
     ) -> Result<Execution, ExecutorError>;
+
+    /// Ends a command that was found alive, since nobody is to go on with it. Nothing of it runs when this returns.
+    ///
+    /// # Errors
+    /// When that is not known for sure. Then its folder stays.
+    fn abandon(&self, handle: &Handle) -> Result<(), ExecutorError>;
 }

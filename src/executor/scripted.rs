@@ -1,12 +1,14 @@
 //! An executor that starts no process: a script says what comes of each command. It keeps a budget of cores, so that the
 //! run loop can be tested in milliseconds.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use nnf_contract::Machine;
 
 use crate::executor::budget::{Budget, Taken};
+use crate::executor::events::Tail;
 use crate::executor::{
     Capacity, Command, Ended, Execution, Executor, ExecutorError, Handle, Held, Offer, Recovered, Refusal, Request,
     Reservation, Share, Stop, Watcher,
@@ -16,12 +18,17 @@ use crate::machine::this_machine;
 /// What comes of a command; it may write the outputs.
 type Script = Box<dyn Fn(&Command) -> Result<Ended, ExecutorError> + Send + Sync>;
 
+/// What comes of a command that a killed engine left, by its handle; none if nothing is known of it.
+type Left = Box<dyn Fn(&Handle) -> Option<Ended> + Send + Sync>;
+
 /// See the module.
 pub(crate) struct Scripted {
     capacity: Capacity,
     budget: Arc<Mutex<Budget>>,
     machine: Machine,
     script: Script,
+    left: Left,
+    abandoned: Mutex<Vec<String>>,
 }
 
 struct Part(Arc<Mutex<Budget>>, Mutex<Taken>);
@@ -52,7 +59,19 @@ impl Scripted {
             budget: Arc::new(Mutex::new(Budget::new(cores, 1 << 30, 0))),
             machine: this_machine(),
             script: Box::new(script),
+            left: Box::new(|_| None),
+            abandoned: Mutex::default(),
         }
+    }
+
+    /// The same, with commands that another engine left. They are asked about more than once.
+    pub(crate) fn with_left(self, left: impl Fn(&Handle) -> Option<Ended> + Send + Sync + 'static) -> Self {
+        Scripted { left: Box::new(left), ..self }
+    }
+
+    /// Which of those were ended, since nobody wanted them.
+    pub(crate) fn abandoned(&self) -> Vec<String> {
+        lock(&self.abandoned).clone()
     }
 }
 
@@ -89,18 +108,27 @@ impl Executor for Scripted {
         Ok(Execution { ended: (self.script)(command)?, began, seconds: 0.0, machine: self.machine.clone() })
     }
 
-    fn recover(&self, _: &Handle) -> Result<Recovered, ExecutorError> {
-        Ok(Recovered::Gone)
+    fn recover(&self, handle: &Handle) -> Result<Recovered, ExecutorError> {
+        Ok(if (self.left)(handle).is_some() { Recovered::Alive } else { Recovered::Gone })
     }
 
     fn resume(
         &self,
-        _: &Handle,
-        _: &Command,
+        handle: &Handle,
+        events: &Path,
         _: &Reservation,
         _: &Stop,
-        _: &mut dyn Watcher,
+        watcher: &mut dyn Watcher,
     ) -> Result<Execution, ExecutorError> {
-        Err(ExecutorError::Empty)
+        let ended = (self.left)(handle).ok_or_else(|| ExecutorError::Lost { why: "it is not known".into() })?;
+        let mut tail = Tail::new(events);
+        let said = tail.read().0.into_iter().chain(tail.finish());
+        said.for_each(|event| watcher.said(event));
+        Ok(Execution { ended, began: Timestamp::now(), seconds: 0.0, machine: self.machine.clone() })
+    }
+
+    fn abandon(&self, handle: &Handle) -> Result<(), ExecutorError> {
+        lock(&self.abandoned).push(handle.id.clone());
+        Ok(())
     }
 }

@@ -91,7 +91,7 @@ impl Assignment<'_> {
         checkpoint: Option<&Checkpoint>,
         log: PathBuf,
     ) -> Result<Command, Failure> {
-        let events = folder.path().join("events.jsonl");
+        let events = folder.events();
         let cancel = checkpoint.map(|_| folder.path().join("cancel"));
         let outputs: BTreeMap<String, PathBuf> =
             self.instance.outputs.keys().map(|name| (name.clone(), folder.outputs().join(name))).collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use nnf_contract::Event;
 
 use crate::executor::{Handle, Watcher};
-use crate::store::AttemptFolder;
+use crate::store::{AttemptFolder, AttemptNote};
 
 use super::assignment::Assignment;
 use super::message::Message;
@@ -18,14 +18,16 @@ const LONGEST_NAME: usize = 1_000;
 pub(super) struct Listener<'a> {
     work: &'a Assignment<'a>,
     folder: &'a AttemptFolder,
+    /// Where the log lies, from the store's folder on.
+    log: String,
     metrics: BTreeMap<String, f64>,
     /// Whether it was told that not all metrics are kept.
     full: bool,
 }
 
 impl<'a> Listener<'a> {
-    pub(super) fn new(work: &'a Assignment<'a>, folder: &'a AttemptFolder) -> Self {
-        Listener { work, folder, metrics: BTreeMap::new(), full: false }
+    pub(super) fn new(work: &'a Assignment<'a>, folder: &'a AttemptFolder, log: String) -> Self {
+        Listener { work, folder, log, metrics: BTreeMap::new(), full: false }
     }
 
     /// The last value of each metric.
@@ -36,12 +38,13 @@ impl<'a> Listener<'a> {
 
 impl Watcher for Listener<'_> {
     fn began(&mut self, handle: &Handle) {
-        // After a crash only an id of this machine may look like one.
-        let note = match handle.executor.as_str() {
-            "local" => handle.id.clone(),
-            other => format!("{other} {}", handle.id),
+        let note = AttemptNote {
+            key: Some(self.work.looked.key),
+            executor: handle.executor.clone(),
+            id: handle.id.clone(),
+            log: self.log.clone(),
         };
-        if let Err(error) = self.folder.note_process(&note) {
+        if let Err(error) = self.folder.note(&note) {
             tracing::warn!("{error}");
         }
     }

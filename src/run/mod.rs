@@ -6,6 +6,7 @@
 
 mod asked;
 mod assignment;
+mod attempt;
 mod audit;
 mod bounds;
 mod cause;
@@ -17,6 +18,7 @@ mod message;
 mod numbers;
 mod outcome;
 mod programs;
+mod recovery;
 mod result;
 mod scheduler;
 mod settle;

@@ -9,9 +9,10 @@ use nnf_contract::{Event, Machine};
 use crate::executor::capped;
 use crate::graph::Work;
 use crate::record::{Artifact, Produced, Record};
-use crate::store::{AttemptFolder, FileInput, HandedOut, Rescued, StoreError};
+use crate::store::{AttemptFolder, FileInput, Rescued, StoreError};
 
 use super::assignment::{Assignment, Failure};
+use super::attempt::Given;
 use super::cause::Cause;
 use super::message::Message;
 
@@ -24,17 +25,23 @@ impl Assignment<'_> {
     /// back.
     pub(super) fn look_again(
         &self,
-        handed_out: &[HandedOut],
+        (files, given): (&[FileInput], &Given),
         folder: &AttemptFolder,
         checkpoint: Option<&Path>,
         machine: &Machine,
     ) -> Result<(), Failure> {
-        let in_place = self.look_at_files(folder, checkpoint);
-        // All of it is looked at, and mended, whatever was found before.
-        let mut handed = Ok(());
-        for one in handed_out {
-            handed = handed.and(self.context.around.store.check_handed_out(one));
-        }
+        let in_place = self.look_at_files(files, folder, checkpoint);
+        let handed = match given {
+            Given::Here(all) => {
+                // All of it is looked at, and mended, whatever was found before.
+                let mut handed = Ok(());
+                for one in all {
+                    handed = handed.and(self.context.around.store.check_handed_out(one));
+                }
+                handed
+            }
+            Given::Before => self.inputs_are_whole(),
+        };
         in_place?;
         handed?;
         self.context.programs.are_unchanged(self.instance)?;
@@ -45,12 +52,17 @@ impl Assignment<'_> {
     }
 
     /// The files that it read in place.
-    fn look_at_files(&self, folder: &AttemptFolder, checkpoint: Option<&Path>) -> Result<(), Failure> {
+    fn look_at_files(
+        &self,
+        files: &[FileInput],
+        folder: &AttemptFolder,
+        checkpoint: Option<&Path>,
+    ) -> Result<(), Failure> {
         let changed = |before: &&FileInput| {
             let now = self.context.around.store.file(&before.path);
             !now.is_ok_and(|now| before.is_unchanged(&now))
         };
-        let changed: Vec<&FileInput> = self.looked.files.iter().filter(changed).collect();
+        let changed: Vec<&FileInput> = files.iter().filter(changed).collect();
         let Some(first) = changed.first() else {
             folder.all_is_there();
             return Ok(());

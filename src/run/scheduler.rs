@@ -11,6 +11,7 @@ use super::assignment::Context;
 use super::event::{Reporter, Summary};
 use super::message::{Interrupter, Message};
 use super::programs::Programs;
+use super::recovery;
 use super::state::{RunOptions, State};
 use super::workers::Workers;
 
@@ -44,7 +45,7 @@ impl<'a> Run<'a> {
     /// When the store fails before anything has begun. Later failures are in the summary.
     pub fn go(self, reporter: &mut dyn Reporter) -> Result<Summary, StoreError> {
         let programs = Programs::new(&self.loaded.graph, &self.loaded.root);
-        self.store.clear_leftovers()?;
+        let left = recovery::at_the_beginning(self.store, self.executor)?;
         let folder = self.store.new_run(&self.loaded.name)?;
         folder.write("pipeline.json", &serde_json::to_vec_pretty(&self.loaded.resolved()).unwrap_or_default())?;
         let path = self.options.environment.get(std::ffi::OsStr::new("PATH")).cloned().unwrap_or_default();
@@ -84,6 +85,10 @@ impl<'a> Run<'a> {
                 }
             }
         });
-        Ok(state.end())
+        let summary = state.end();
+        if left.stay > 0 && !summary.interrupted {
+            recovery::at_the_end(self.store, self.executor)?;
+        }
+        Ok(summary)
     }
 }

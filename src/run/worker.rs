@@ -5,15 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use nnf_contract::Event;
-
-use crate::executor::{Ended, Execution, tail};
-use crate::record::Record;
-use crate::store::{Checkpoint, Claimed, KeyLock, Known, Lease, Waiting};
+use crate::executor::tail;
+use crate::store::{Claimed, KeyLock, Known, Lease, Waiting};
 
 use super::assignment::{Assignment, Failure};
 use super::cause::{Cause, Fault};
-use super::listener::Listener;
 use super::message::{Message, Outcome};
 
 /// How often a stage is begun again after the machine that it ran on failed.
@@ -136,70 +132,6 @@ impl Assignment<'_> {
             }
             pause = (pause * 2).min(Duration::from_secs(2));
         }
-    }
-
-    fn attempt(&self, attempt: u32, last: bool) -> Result<(Record, f64), Failure> {
-        self.context.programs.are_unchanged(self.instance)?;
-        let store = self.context.store;
-        let folder = store.attempt()?;
-        let checkpoint = if self.instance.resumes { Some(store.checkpoint(&self.looked.key)?) } else { None };
-        if let Some(checkpoint) = checkpoint.as_ref().filter(|_| !self.context.resume && attempt == 1) {
-            checkpoint.clear()?;
-        }
-        if let Some(checkpoint) = &checkpoint {
-            checkpoint.note_needs(self.producers.values().map(|known| &known.key))?;
-        }
-        let (inputs, handed_out) = self.hand_out(&folder)?;
-        self.context.run.create_log(&self.instance.name, attempt)?;
-        let log = self.context.run.log(&self.instance.name, attempt);
-        let command = self.command(&folder, &inputs, checkpoint.as_ref(), log)?;
-        let aside = checkpoint.as_ref().map(Checkpoint::data);
-        folder.guard(&self.instance.name, &self.looked.files, aside.as_deref())?;
-        let mut listener = Listener::new(self, &folder);
-        let ended = self.context.executor.execute(&command, &self.reservation, self.context.stop, &mut listener);
-        let Execution { ended, began: started, seconds, machine } = ended.map_err(Cause::Executor)?;
-        let metrics = listener.into_metrics();
-        let failure = match ended {
-            ended if ended.well() => None,
-            Ended::Stopped => Some(Failure::Stopped),
-            ended => Some(Failure::Because(Cause::Command(ended))),
-        };
-        if failure.is_none() && last {
-            self.reservation.computed();
-            let _ = self.messages.send(Message::Storing);
-        }
-        let same = self.look_again(&handed_out, &folder, aside.as_deref(), &machine);
-        if let Some(checkpoint) = &checkpoint {
-            if failure.is_some() {
-                checkpoint.add_seconds(seconds)?;
-            }
-            // It may rest on content that is not the key's.
-            if matches!(&same, Err(Failure::Because(cause)) if cause.fault() == Fault::Surroundings) {
-                checkpoint.clear()?;
-            }
-        }
-        match failure {
-            Some(Failure::Stopped) => {
-                if let Err(Failure::Because(cause)) = same {
-                    let text = cause.to_string();
-                    let _ = self.messages.send(Message::Said(self.id, Event::Note { text }));
-                }
-                return Err(Failure::Stopped);
-            }
-            // That its input was altered explains more than how it ended.
-            Some(failure) => return Err(same.err().unwrap_or(failure)),
-            None => {
-                same.and_then(|()| Ok(self.context.programs.still_tells(self.instance, self.context.around.path)?))?
-            }
-        }
-        let outputs = self.outputs(&folder)?;
-        let total = seconds + checkpoint.as_ref().map_or(0.0, Checkpoint::seconds);
-        let record = self.record(outputs, metrics, (started, total), attempt, machine)?;
-        let standing = self.commit(record)?;
-        if let Some(checkpoint) = checkpoint {
-            checkpoint.remove()?;
-        }
-        Ok((standing, total))
     }
 }
 

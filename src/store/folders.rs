@@ -6,8 +6,10 @@ use std::path::PathBuf;
 
 use crate::digest::Key;
 use crate::store::local::{heads, latest};
-use crate::store::working::runs;
-use crate::store::{AttemptFolder, Checkpoint, Known, Published, RunFolder, RunSummary, Store, StoreError};
+use crate::store::working::{adoption, runs};
+use crate::store::{
+    AttemptFolder, AttemptNote, Checkpoint, Known, Published, RunFolder, RunSummary, Store, StoreError,
+};
 
 impl Store {
     /// Makes a folder for one attempt of a stage.
@@ -16,6 +18,20 @@ impl Store {
     /// When the disk fails.
     pub fn attempt(&self) -> Result<AttemptFolder, StoreError> {
         self.workplace()?.attempt()
+    }
+
+    /// Takes over an attempt for a key, with its note, that goes on though its program was killed; none if there is none.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn left_attempt(&self, key: &Key) -> Result<Option<(AttemptFolder, AttemptNote)>, StoreError> {
+        let doing = StoreError::io("go on with an attempt of a killed run");
+        let (workplace, attempts) = (self.workplace()?, self.root().join("attempts"));
+        let found = adoption::take(&attempts, workplace.folder(), key).map_err(doing)?;
+        Ok(found.map(|found| {
+            let note = found.note.clone();
+            (workplace.adopt(found), note)
+        }))
     }
 
     /// Opens the checkpoint folder of a key. Waits while another program has it.

@@ -62,6 +62,8 @@ pub use remote::upload::UPLOADS;
 pub use settled::{Circumstances, Settled};
 pub use working::checkpoint::Checkpoint;
 pub use working::keylock::KeyLock;
+pub use working::leftovers::{Cleared, Recover, Remains};
+pub use working::note::AttemptNote;
 pub use working::past::PastRun;
 pub use working::runs::{RunFolder, RunSummary};
 pub use working::workplace::{AttemptFolder, Rescued};
@@ -175,12 +177,21 @@ impl Store {
         Ok(self.workplace.get_or_init(|| new))
     }
 
-    /// Removes what attempts of killed programs have left, after ending their processes. Returns how many there were.
+    /// Removes what attempts of killed programs have left, after ending their processes on this machine. What others carry
+    /// out stays for a run to go on with. Returns how many programs' folders there were.
     ///
     /// # Errors
     /// When the folder cannot be read.
     pub fn clear_leftovers(&self) -> Result<usize, StoreError> {
-        let cleared = leftovers::clear(&self.root.join("attempts"), &self.kept)?;
+        self.recover_leftovers(&leftovers::here).map(|cleared| cleared.removed)
+    }
+
+    /// Removes what attempts of killed programs have left, but for those of which `recover` says that they stay.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn recover_leftovers(&self, recover: &Recover<'_>) -> Result<Cleared, StoreError> {
+        let cleared = leftovers::clear(&self.root.join("attempts"), &self.kept, recover)?;
         // Also where no folder was left: whoever removed it may have been killed before it came to these.
         keylock::clear(&self.root.join("locks")).map_err(StoreError::io("look for leftover locks"))?;
         let time = |key: &_| fs_err::metadata(records::path(&self.root, key)).and_then(|meta| meta.modified()).ok();

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -22,6 +22,7 @@ use crate::executor::slurm::node::Unheard;
 use crate::executor::slurm::nodes::NodeFacts;
 use crate::executor::slurm::programs::Programs;
 use crate::executor::slurm::spool::{Spool, Ticket};
+use crate::executor::slurm::state::JobId;
 use crate::executor::slurm::submission::{Resources, script};
 use crate::executor::{
     Capacity, Command, Execution, Executor, ExecutorError, Handle, Held, Offer, Recovered, Refusal, Request,
@@ -64,6 +65,8 @@ struct Place {
     used: Arc<AtomicUsize>,
     given_back: AtomicBool,
     resources: Resources,
+    /// Stages that have ended, and the jobs that had them.
+    ended: Mutex<Vec<(Ticket, JobId)>>,
     /// Why its job cannot be described.
     trouble: Option<ExecutorError>,
 }
@@ -77,8 +80,11 @@ impl Held for Place {
 }
 
 impl Drop for Place {
+    /// By now what they left is in the store, or not wanted: nobody is to go on with it.
     fn drop(&mut self) {
         self.computed();
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.drain(..).for_each(|(ticket, job)| ticket.lane.give_up(&ticket.stage, &job));
     }
 }
 
@@ -178,7 +184,7 @@ impl Slurm {
         let ticket = self.spool.place(&resources).map_err(unusable)?;
         self.put(&ticket, &command, 1, true)?;
         let stop = Stop::default();
-        let mut following = self.following(&ticket, &command, &stop);
+        let mut following = self.following(&ticket, &command.events, &stop);
         let execution = following.follow(&mut Unheard)?;
         let (true, Some(node)) = (execution.ended.well(), following.node()) else {
             return Err(service("Slurm", format!("no node could be asked what it is: {:?}", execution.ended)));
@@ -196,6 +202,11 @@ impl Slurm {
         self.wait(ticket, Fleet::default()).map_err(unusable)
     }
 
+    /// Where a stage stands that another engine noted.
+    fn find(&self, handle: &Handle) -> Result<Option<Ticket>, ExecutorError> {
+        self.spool.find(handle).map_err(|error| file("the folder for jobs", &error))
+    }
+
     fn wait(&self, ticket: &Ticket, fleet: Fleet) -> std::io::Result<()> {
         let mut arguments = ticket.lane.terms()?.arguments;
         arguments.extend(["--parsable".into(), format!("--job-name={}", ticket.jobs), "--comment=nnf".into()]);
@@ -204,7 +215,28 @@ impl Slurm {
         Ok(())
     }
 
-    fn following<'a>(&'a self, ticket: &'a Ticket, command: &'a Command, stop: &'a Stop) -> Following<'a> {
+    /// Follows a stage to its end. What it left can be fetched by another engine until the place that it has is given back.
+    fn follow(
+        &self,
+        (ticket, events): (&Ticket, &Path),
+        place: Option<&Place>,
+        stop: &Stop,
+        watcher: &mut dyn Watcher,
+    ) -> Result<Execution, ExecutorError> {
+        let mut following = self.following(ticket, events, stop);
+        let execution = following.follow(watcher);
+        if let Some(job) = following.job() {
+            match place {
+                Some(place) => {
+                    place.ended.lock().unwrap_or_else(PoisonError::into_inner).push((ticket.clone(), job));
+                }
+                None => ticket.lane.give_up(&ticket.stage, &job),
+            }
+        }
+        execution
+    }
+
+    fn following<'a>(&'a self, ticket: &'a Ticket, events: &Path, stop: &'a Stop) -> Following<'a> {
         Following {
             keeper: &self.keeper,
             ticket,
@@ -212,7 +244,7 @@ impl Slurm {
             grace: self.grace,
             many: &self.followed,
             lines: Lines::default(),
-            events: Tail::new(&command.events),
+            events: Tail::new(events),
             taken: None,
             waits: false,
             told: None,
@@ -245,6 +277,7 @@ impl Executor for Slurm {
             used: Arc::clone(&self.used),
             given_back: AtomicBool::new(false),
             resources: Self::resources(request),
+            ended: Mutex::default(),
             trouble: None,
         };
         let cores = self.cores(&place.resources).unwrap_or_else(|error| {
@@ -274,7 +307,7 @@ impl Executor for Slurm {
         let ticket = self.spool.place(resources).map_err(|error| file("the folder for jobs", &error))?;
         watcher.began(&ticket.handle);
         self.put(&ticket, command, reservation.share.cores, resources.alone)?;
-        let execution = self.following(&ticket, command, stop).follow(watcher)?;
+        let execution = self.follow((&ticket, &command.events), Some(place), stop, watcher)?;
         // Another look, in the next run, at the node that is not what it was.
         if resources.alone && self.machines.find(resources).is_some_and(|known| known.machine != execution.machine) {
             self.machines.forget(resources);
@@ -283,23 +316,34 @@ impl Executor for Slurm {
     }
 
     fn recover(&self, handle: &Handle) -> Result<Recovered, ExecutorError> {
-        let found = self.spool.find(handle).map_err(|error| file("the folder for jobs", &error))?;
-        Ok(if found.is_some() { Recovered::Alive } else { Recovered::Gone })
+        let Some(ticket) = self.find(handle)? else { return Ok(Recovered::Gone) };
+        // Jobs of that lane take no more stages.
+        let never = ticket.lane.is_closed() && ticket.lane.withdraw(&ticket.stage);
+        Ok(if never { Recovered::Gone } else { Recovered::Alive })
     }
 
     fn resume(
         &self,
         handle: &Handle,
-        command: &Command,
-        _: &Reservation,
+        events: &Path,
+        reservation: &Reservation,
         stop: &Stop,
         watcher: &mut dyn Watcher,
     ) -> Result<Execution, ExecutorError> {
-        let found = self.spool.find(handle).map_err(|error| file("the folder for jobs", &error))?;
-        let ticket = found.ok_or_else(|| ExecutorError::Lost { why: "its place is gone".into() })?;
-        watcher.began(&ticket.handle);
+        let ticket = self.find(handle)?.ok_or_else(|| ExecutorError::Lost { why: "its place is gone".into() })?;
         self.wait(&ticket, Fleet::found()).map_err(|error| file("the folder for jobs", &error))?;
-        self.following(&ticket, command, stop).follow(watcher)
+        self.follow((&ticket, events), reservation.held(), stop, watcher)
+    }
+
+    fn abandon(&self, handle: &Handle) -> Result<(), ExecutorError> {
+        let Some(ticket) = self.find(handle)? else { return Ok(()) };
+        if ticket.lane.withdraw(&ticket.stage) {
+            return Ok(());
+        }
+        let stop = Stop::default();
+        stop.kill();
+        self.wait(&ticket, Fleet::found()).map_err(|error| file("the folder for jobs", &error))?;
+        self.follow((&ticket, Path::new("/dev/null")), None, &stop, &mut Unheard).map(drop)
     }
 }
 

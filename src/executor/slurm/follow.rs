@@ -101,6 +101,11 @@ impl Following<'_> {
         self.taken.as_ref().map(|taken| taken.node.clone())
     }
 
+    /// The job that has it, or had it.
+    pub(crate) fn job(&self) -> Option<JobId> {
+        self.taken.as_ref().map(|taken| taken.job.clone())
+    }
+
     fn look(&mut self, watcher: &mut dyn Watcher) -> Option<Result<Execution, ExecutorError>> {
         let journal = fs_err::File::open(self.ticket.lane.journal(&self.ticket.stage));
         let lines: Vec<Line> = journal.map(|file| self.lines.read(file.into_file())).unwrap_or_default();

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use crate::executor::Handle;
 use crate::executor::slurm::NAME;
@@ -15,6 +16,8 @@ use crate::executor::slurm::submission::Resources;
 
 /// The file that an engine keeps locked.
 const OWNER: &str = "owner";
+/// How long the end of a stage is kept after its engine was killed.
+const FORGOTTEN: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How names of engines' folders begin.
 const ENGINE: &str = "e-";
 
@@ -74,13 +77,13 @@ impl Spool {
         self.ticket(engine, &lane, &stage)
     }
 
-    /// The place of a stage that another engine noted.
+    /// The place of a stage that another engine noted, as long as it waits, runs, or has an end that nobody has taken note of.
     pub(crate) fn find(&self, handle: &Handle) -> std::io::Result<Option<Ticket>> {
         let plain = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         let parts: Vec<&str> = handle.id.split('/').filter(plain).collect();
         let [engine, lane, stage] = parts[..] else { return Ok(None) };
         match self.ticket(engine, lane, stage) {
-            Ok(ticket) if ticket.lane.journal(stage).is_file() => Ok(Some(ticket)),
+            Ok(ticket) if ticket.lane.stages().contains(stage) => Ok(Some(ticket)),
             Ok(_) => Ok(None),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -113,7 +116,8 @@ impl Spool {
         Ok(&own.name)
     }
 
-    /// Removes the folders of this engine and of those that are gone, where nothing waits or runs any more.
+    /// Removes the folders of this engine and of those that are gone, where nothing waits or runs any more. Of those that
+    /// are gone, ends that nobody has taken note of stay for a while.
     fn clear(&self) {
         let own = self.own.get().map(|own| OsString::from(&own.name));
         for entry in fs_err::read_dir(&self.folder).into_iter().flatten().flatten() {
@@ -121,7 +125,7 @@ impl Spool {
             let ours = own.as_ref() == Some(&name);
             if name.to_string_lossy().starts_with(ENGINE)
                 && (ours || is_abandoned(&entry.path()))
-                && is_over(&entry.path())
+                && is_over(&entry.path(), ours)
             {
                 // What a job still writes there is of no use to anybody; the next one removes it.
                 let _ = fs_err::remove_dir_all(entry.path());
@@ -141,13 +145,16 @@ fn is_abandoned(folder: &Path) -> bool {
     File::options().write(true).open(folder.join(OWNER)).is_ok_and(|owner| owner.try_lock().is_ok())
 }
 
-fn is_over(engine: &Path) -> bool {
+/// Whether nothing waits or runs in any lane of an engine; and whether nobody wants to know how it ended, but for oneself.
+fn is_over(engine: &Path, ours: bool) -> bool {
     let lanes = fs_err::read_dir(engine).into_iter().flatten().flatten();
     lanes.filter_map(|entry| Lane::open(&entry.path()).ok()).all(|lane| {
         lane.stages().iter().all(|stage| {
             let Ok(journal) = fs_err::File::open(lane.journal(stage)) else { return true };
+            let age = journal.metadata().and_then(|meta| meta.modified()).map(|time| time.elapsed());
             let lines: Vec<Line> = Lines::default().read(journal.into_file());
-            lines.iter().any(|line| !matches!(line, Line::Taken { .. }))
+            let ended = lines.iter().any(|line| !matches!(line, Line::Taken { .. }));
+            ended && (ours || age.is_ok_and(|age| age.is_ok_and(|age| age > FORGOTTEN)))
         })
     })
 }

@@ -10,10 +10,8 @@ use std::path::{Path, PathBuf};
 use crate::digest::Key;
 use crate::lock_file;
 use crate::store::working::leftovers;
+use crate::store::working::turn::{TURN, turn};
 use crate::store::{Store, StoreError};
-
-/// Locked by whoever removes locks of the dead.
-const TURN: &str = ".removing";
 
 /// A lock on a key; see [`Store::try_lock`].
 #[derive(Debug)]
@@ -53,7 +51,7 @@ impl Store {
             }
             // A process that a dead engine was about to start held its lock until it had become the stage. Now it can be
             // told from others, and must end before its work is done again.
-            leftovers::clear(&self.root().join("attempts"), &self.kept)?;
+            leftovers::clear(&self.root().join("attempts"), &self.kept, &leftovers::here)?;
         }
     }
 }
@@ -79,13 +77,6 @@ fn file_of_its_own(locks: &Path, path: &Path) -> io::Result<Option<File>> {
     }
     let file = lock_file::open(path)?;
     file.lock().map(|()| Some(file))
-}
-
-/// Held by whoever makes or removes names of locks that others may have in hand.
-fn turn(locks: &Path) -> io::Result<File> {
-    let turn = lock_file::open(&locks.join(TURN))?;
-    turn.lock()?;
-    Ok(turn)
 }
 
 /// Removes the locks of the dead.

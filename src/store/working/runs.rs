@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -134,10 +135,34 @@ impl RunFolder {
         made.map(fs_err::File::into_file).map_err(StoreError::io("make a log"))
     }
 
+    /// Has the log of an attempt in common with a killed run that began it. False if that cannot be, so that it has to be
+    /// copied when it is whole.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn share_log(&self, instance: &str, attempt: u32, earlier: &Path) -> Result<bool, StoreError> {
+        match fs_err::hard_link(earlier, self.log(instance, attempt)) {
+            Ok(()) => Ok(true),
+            Err(_) => self.create_log(instance, attempt).map(|_| false),
+        }
+    }
+
+    /// Copies the log of an attempt from a killed run, if that still has it.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn copy_log(&self, instance: &str, attempt: u32, earlier: &Path) -> Result<(), StoreError> {
+        match fs_err::copy(earlier, self.log(instance, attempt)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io("copy a log")(error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes back the log of an attempt that is over, if nothing was written into it.
     pub fn end_log(&self, instance: &str, attempt: u32) {
         let path = self.log(instance, attempt);
-        if fs_err::metadata(&path).is_ok_and(|meta| meta.len() == 0) {
+        // An earlier run may have it too.
+        if fs_err::metadata(&path).is_ok_and(|meta| meta.len() == 0 && meta.nlink() == 1) {
             lock(&self.spare).push(path);
         }
     }

@@ -5,7 +5,7 @@
 //! new name and serves again. One that may hold what is nowhere else is never removed, but kept for the person.
 
 use std::fs::{File, Permissions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,9 +15,11 @@ use std::time::SystemTime;
 use crate::lock_file;
 use crate::store::local::files::FileInput;
 use crate::store::local::inventory;
+use crate::store::working::adoption::Adopted;
 use crate::store::working::guard::{self, Guard};
 use crate::store::working::layout::{FILES, GUARD, NEW, OWNED, OWNER, PARTS, PROCESS};
-use crate::store::working::{removal, rescue};
+use crate::store::working::note::{self, AttemptNote};
+use crate::store::working::{leftovers, removal, rescue};
 use crate::store::{StoreError, lock};
 
 const MODE: u32 = 0o755;
@@ -51,6 +53,11 @@ impl Workplace {
         Ok(Workplace { folder, kept, blocked, _lock: lock, spare, count })
     }
 
+    /// The folder itself.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The file that is locked while this engine lives.
     pub(crate) fn owner(&self) -> PathBuf {
         self.folder.join(OWNER)
@@ -73,7 +80,29 @@ impl Workplace {
         // By the clock of the file system, since a file is compared with it.
         let began = fs_err::symlink_metadata(&path).map_err(StoreError::io("look at a folder for a stage"))?;
         let began = inventory::changed(&began);
-        Ok(AttemptFolder { path, began, guarded: AtomicBool::default(), workplace: Arc::clone(self) })
+        Ok(AttemptFolder {
+            path,
+            began,
+            guarded: AtomicBool::default(),
+            elsewhere: AtomicBool::default(),
+            stays: AtomicBool::default(),
+            adopted: None,
+            workplace: Arc::clone(self),
+        })
+    }
+
+    /// The folder of an attempt that was taken over. It stays where it is.
+    pub(crate) fn adopt(self: &Arc<Self>, found: Adopted) -> AttemptFolder {
+        let Adopted { attempt: path, lock, .. } = found;
+        AttemptFolder {
+            began: leftovers::began(&path).unwrap_or(SystemTime::UNIX_EPOCH),
+            path,
+            guarded: AtomicBool::new(true),
+            elsewhere: AtomicBool::new(true),
+            stays: AtomicBool::default(),
+            adopted: Some(lock),
+            workplace: Arc::clone(self),
+        }
     }
 
     /// Keeps a folder for the person instead of removing it.
@@ -100,6 +129,12 @@ pub struct AttemptFolder {
     began: SystemTime,
     /// Whether a note says whose files the stage reads in place, and nobody made sure yet that they are there still.
     guarded: AtomicBool,
+    /// Whether a note says that it is not a process of this machine which carries it out.
+    elsewhere: AtomicBool,
+    /// Whether nothing of it is to be touched any more.
+    stays: AtomicBool,
+    /// Kept locked, if the attempt was begun by an engine that was killed.
+    adopted: Option<File>,
     workplace: Arc<Workplace>,
 }
 
@@ -135,6 +170,17 @@ impl AttemptFolder {
     #[must_use]
     pub fn scratch(&self) -> PathBuf {
         self.path.join("scratch")
+    }
+
+    /// The file to which it appends events.
+    #[must_use]
+    pub fn events(&self) -> PathBuf {
+        self.path.join("events.jsonl")
+    }
+
+    /// Leaves the folder as it is, with all that is noted of it, for a later run to look after.
+    pub fn leave(self) {
+        self.stays.store(true, Ordering::SeqCst);
     }
 
     /// Names of what the stage left in its output folder.
@@ -188,21 +234,27 @@ impl AttemptFolder {
         Rescued { put_back: found.put_back, kept }
     }
 
-    /// Notes the process group of the stage, so that it can be ended if the engine is killed.
+    /// What the stage reads in place, as it was before the stage began.
+    #[must_use]
+    pub fn guarded_files(&self) -> Vec<FileInput> {
+        guard::read(&self.path).map_or_else(Vec::new, |guard| guard.files)
+    }
+
+    /// Notes who carries out the stage, so that another engine can go on with it, or end it, if this one is killed.
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn note_process(&self, id: &str) -> Result<(), StoreError> {
-        let doing = StoreError::io("note a stage's process");
-        // Of one length, so that the note of the folder's last attempt is overwritten in place.
-        let text = format!("{id:<79}\n");
-        let note = self.path.join(PROCESS);
-        let file = fs_err::File::options().create(true).truncate(false).write(true).open(note);
-        file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(doing)
+    pub fn note(&self, note: &AttemptNote) -> Result<(), StoreError> {
+        self.elsewhere.store(!note.is_here(), Ordering::SeqCst);
+        note::write(&self.path, note).map_err(StoreError::io("note who carries out a stage"))
     }
 
     /// Empties the folder, if the stage left it such that nothing of it can reach the next attempt.
     fn is_clean(&self) -> std::io::Result<bool> {
+        // Nobody is to go on with what is over.
+        if self.elsewhere.load(Ordering::SeqCst) {
+            fs_err::remove_file(self.path.join(PROCESS))?;
+        }
         for name in FILES {
             match fs_err::remove_file(self.path.join(name)) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
@@ -233,6 +285,9 @@ impl AttemptFolder {
 
 impl Drop for AttemptFolder {
     fn drop(&mut self) {
+        if self.stays.load(Ordering::SeqCst) {
+            return;
+        }
         // The attempt broke off before anybody looked.
         if self.guarded.load(Ordering::SeqCst)
             && let Some(Guard { stage, files, checkpoint }) = guard::read(&self.path)
@@ -244,7 +299,7 @@ impl Drop for AttemptFolder {
         if self.path.symlink_metadata().is_err() || self.workplace.blocked.load(Ordering::SeqCst) {
             return;
         }
-        if self.is_clean().is_ok_and(|clean| clean) {
+        if self.adopted.is_none() && self.is_clean().is_ok_and(|clean| clean) {
             lock(&self.workplace.spare).push(self.path.clone());
         } else if removal::holds_older(&self.path.join("out"), self.began)
             || removal::holds_older(&self.path.join("scratch"), self.began)

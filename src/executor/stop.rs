@@ -12,6 +12,11 @@ impl Stop {
         self.0.fetch_max(1, Ordering::SeqCst);
     }
 
+    /// Asks commands to end, and kills them if they were asked before.
+    pub fn more(&self) {
+        if self.asked() { self.kill() } else { self.ask() }
+    }
+
     /// Kills commands.
     pub fn kill(&self) {
         self.0.fetch_max(2, Ordering::SeqCst);

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::sync::mpsc::Sender;
 
 use crate::executor::{Executor, Reservation, Stop};
-use crate::graph::{Instance, InstanceId};
+use crate::graph::{Graph, Instance, InstanceId};
 use crate::plan::{Looked, Surroundings};
 use crate::store::{Known, RunFolder, Store};
 
@@ -22,14 +22,20 @@ pub(crate) struct Assignment<'a> {
     /// What the producers left.
     pub(crate) producers: BTreeMap<InstanceId, Known>,
     pub(crate) reservation: Reservation,
-    /// Whether a record under the key is to be ignored.
-    pub(crate) again: bool,
-    /// Whether that is because content of it was missing, which another run may make meanwhile.
-    pub(crate) mends: bool,
+    pub(crate) again: Again,
     pub(crate) context: &'a Context<'a>,
     pub(crate) messages: Sender<Message>,
     /// Whether it waited for another run.
     pub(crate) waited: Cell<bool>,
+}
+
+/// How work is done that has a result.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Again {
+    /// Whether a record under the key is to be ignored.
+    pub(crate) ignores_record: bool,
+    /// Whether that is because content of it was missing, which another run may make meanwhile.
+    pub(crate) mends: bool,
 }
 
 /// What all workers of a run share.
@@ -61,7 +67,30 @@ impl<T: Into<Cause>> From<T> for Failure {
     }
 }
 
-impl Assignment<'_> {
+impl<'a> Assignment<'a> {
+    /// The work of an instance in its room; `known` tells what its producers left.
+    pub(super) fn new(
+        (context, graph): (&'a Context<'a>, &'a Graph),
+        (id, looked): (InstanceId, Looked),
+        reservation: Reservation,
+        again: Again,
+        known: &dyn Fn(InstanceId) -> Option<Known>,
+        messages: &Sender<Message>,
+    ) -> Self {
+        let producers = graph.producers(id).into_iter();
+        Assignment {
+            id,
+            instance: graph.get(id),
+            looked,
+            producers: producers.filter_map(|from| known(from).map(|known| (from, known))).collect(),
+            reservation,
+            again,
+            context,
+            messages: messages.clone(),
+            waited: Cell::default(),
+        }
+    }
+
     /// Says what it waits for.
     pub(super) fn waits_for(&self, what: String) {
         self.waited.set(true);

@@ -2,24 +2,26 @@
 //!
 //! Inputs come from the real store, in which nothing is recorded.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::path::PathBuf;
+use std::sync::mpsc::Sender;
 
-use crate::executor::{Executor, Offer, Request, Stop};
+use crate::executor::{Executor, Reservation, Stop};
 use crate::graph::{Graph, InstanceId};
 use crate::pipeline::Loaded;
 use crate::plan::{PlanError, Status, Surroundings};
 use crate::record::Produced;
-use crate::store::{AttemptFolder, Difference, Known, Store, StoreError, first_difference};
+use crate::store::{AttemptFolder, Known, Store, StoreError};
+use crate::why::Reason;
 
-use super::assignment::{Assignment, Context};
-use super::message::{Interrupter, Message, Outcome};
+use super::assignment::{Again, Assignment, Context};
+use super::comparison::Comparison;
+use super::message::{Interrupter, Mailbox, Message, Outcome};
 use super::programs::Programs;
-use super::verdict::{Audited, OutputDifference, Verdict, surroundings};
-use super::workers::Workers;
+use super::scheduler::{Policy, carry_out, offers};
+use super::states::{Stage, States};
+use super::verdict::{Audited, Verdict};
 
 /// How to audit.
 pub struct AuditOptions {
@@ -49,34 +51,31 @@ pub struct Audit<'a> {
     store: &'a Store,
     executor: &'a dyn Executor,
     options: AuditOptions,
-    send: Sender<Message>,
-    receive: Receiver<Message>,
+    mailbox: Mailbox,
 }
 
 /// What an audit knows while it goes on.
 struct Going<'a> {
     graph: &'a Graph,
     context: &'a Context<'a>,
-    keep: Option<&'a Path>,
+    comparison: Comparison<'a>,
+    states: States,
     stored: BTreeMap<InstanceId, Known>,
-    /// Outputs whose stored files had another mode than content has, before anything was read.
-    modes: BTreeMap<(InstanceId, String), u32>,
-    waiting: Vec<InstanceId>,
-    running: BTreeSet<InstanceId>,
+    /// Who hears what came of each stage.
+    told: &'a mut dyn FnMut(Audited),
 }
 
 impl<'a> Audit<'a> {
     /// Prepares an audit.
     #[must_use]
     pub fn new(loaded: &'a Loaded, store: &'a Store, executor: &'a dyn Executor, options: AuditOptions) -> Self {
-        let (send, receive) = channel();
-        Audit { loaded, store, executor, options, send, receive }
+        Audit { loaded, store, executor, options, mailbox: Mailbox::default() }
     }
 
     /// What stops it from another thread.
     #[must_use]
     pub fn interrupter(&self) -> Interrupter {
-        Interrupter(self.send.clone())
+        self.mailbox.interrupter()
     }
 
     /// Runs each of the chosen stages again, and tells what came of each as it ends. False if it was interrupted.
@@ -101,33 +100,20 @@ impl<'a> Audit<'a> {
             environment: &self.options.environment,
             resume: false,
         };
+        let stands = |id: InstanceId| match stored.get(&id) {
+            _ if chosen.contains(&id) => Stage::Ready,
+            Some(known) => Stage::Done(known.clone()),
+            None => Stage::Idle,
+        };
         let mut going = Going {
             graph: &self.loaded.graph,
             context: &context,
-            keep: self.options.keep.as_deref(),
+            comparison: Comparison { graph: &self.loaded.graph, context: &context, keep: self.options.keep, modes },
+            states: States::new(self.loaded.graph.ids().map(stands)),
             stored,
-            modes,
-            waiting: chosen.iter().rev().copied().collect(),
-            running: BTreeSet::new(),
+            told,
         };
-        std::thread::scope(|scope| {
-            let workers = Workers::new(scope);
-            loop {
-                for work in going.start(&self.send, told) {
-                    workers.give(work);
-                }
-                if going.running.is_empty() {
-                    break;
-                }
-                match self.receive.recv() {
-                    Ok(Message::Over(id, outcome, _room)) => going.over(id, outcome).into_iter().for_each(&mut *told),
-                    Ok(Message::Interrupt) if stop.asked() => stop.kill(),
-                    Ok(Message::Interrupt) => stop.ask(),
-                    Ok(_) => {}
-                    Err(_) => break,
-                }
-            }
-        });
+        carry_out(&mut going, &self.mailbox);
         Ok(!stop.asked())
     }
 }
@@ -180,123 +166,105 @@ fn scratch(store: &Store) -> Result<(AttemptFolder, Store), StoreError> {
 }
 
 impl<'a> Going<'a> {
-    /// Starts what there is room for.
-    fn start(&mut self, messages: &Sender<Message>, told: &mut dyn FnMut(Audited)) -> Vec<Assignment<'a>> {
-        let mut works = Vec::new();
-        while let Some(id) = self.waiting.last().copied() {
-            let (graph, context) = (self.graph, self.context);
-            let instance = graph.get(id);
-            if context.stop.asked() {
-                break;
-            }
-            let looked = context.around.look(instance, &|from| self.stored.get(&from).cloned());
-            let (looked, reservation) = match (looked, context.executor.reserve(&Request::from(instance))) {
-                (Ok(Some(looked)), Ok(Offer::Room(reservation))) => (looked, reservation),
-                (Ok(Some(_)), Ok(_)) => break,
-                (looked, refusal) => {
-                    self.waiting.pop();
-                    let error = refusal.err().map(|e| e.to_string()).or(looked.err().map(|e| e.to_string()));
-                    let error = error.unwrap_or_else(|| "an input of it is not known".into());
-                    told(self.audited(id, 0.0, Verdict::Failed { error, log_end: Vec::new() }));
-                    continue;
+    /// Looks at all that is to be run again: what it is to be given, which the plan has found to be known.
+    fn settle(&mut self) {
+        while let Some(id) = self.states.next_ready() {
+            let looked = self.context.around.look(self.graph.get(id), &|from| self.stored.get(&from).cloned());
+            match looked {
+                Ok(Some(looked)) if self.states.is_working(&looked.key) => {
+                    self.states.set(id, Stage::Twin(looked.key));
                 }
-            };
-            self.waiting.pop();
-            self.running.insert(id);
-            let producers = graph.producers(id).into_iter();
-            let producers = producers.filter_map(|from| Some((from, self.stored.get(&from)?.clone()))).collect();
-            let messages = messages.clone();
-            let (again, mends, waited) = (true, false, Cell::default());
-            works.push(Assignment {
-                id,
-                instance,
-                looked,
-                producers,
-                reservation,
-                again,
-                mends,
-                context,
-                messages,
-                waited,
-            });
+                Ok(Some(looked)) => drop(self.states.set(id, Stage::Queued(Box::new(looked), Reason::Forced))),
+                Ok(None) => self.fail(id, "an input of it is not known".into()),
+                Err(error) => self.fail(id, error.to_string()),
+            }
         }
-        works
     }
 
-    fn over(&mut self, id: InstanceId, outcome: Outcome) -> Option<Audited> {
-        self.running.remove(&id);
-        let failed = |error, log_end| Verdict::Failed { error, log_end };
+    fn start_one(
+        &mut self,
+        id: InstanceId,
+        reservation: Reservation,
+        messages: &Sender<Message>,
+    ) -> Option<Assignment<'a>> {
+        let Stage::Queued(looked, reason) = self.states.get(id) else { return None };
+        let running = Stage::Running(looked.key, reason.cause());
+        let Stage::Queued(looked, _) = self.states.set(id, running) else { return None };
+        let known = |from| self.stored.get(&from).cloned();
+        let again = Again { ignores_record: true, mends: false };
+        Some(Assignment::new((self.context, self.graph), (id, *looked), reservation, again, &known, messages))
+    }
+
+    /// A stage cannot be run again.
+    fn fail(&mut self, id: InstanceId, error: String) {
+        self.end(id, 0.0, Some(Verdict::Failed { error, log_end: Vec::new() }));
+    }
+
+    fn over(&mut self, id: InstanceId, outcome: Outcome) {
+        let failed = |error, log_end| Some(Verdict::Failed { error, log_end });
         let (seconds, verdict) = match outcome {
-            Outcome::Stopped => return None,
+            Outcome::Stopped => (0.0, None),
             Outcome::Failed { cause, seconds, log_end } => (seconds, failed(cause.to_string(), log_end)),
             Outcome::Missing { what, .. } => (
                 0.0,
                 failed(format!("an input cannot be read: {what}; `nnf run` of its stage makes it again"), Vec::new()),
             ),
-            Outcome::Done { known, seconds, .. } => match self.verdict(id, &known) {
-                Ok(verdict) => (seconds, verdict),
+            Outcome::Done { known, seconds, .. } => match self.comparison.verdict(id, &self.stored[&id], &known) {
+                Ok(verdict) => (seconds, Some(verdict)),
                 Err(error) => (seconds, failed(format!("its outputs cannot be compared: {error}"), Vec::new())),
             },
         };
-        Some(self.audited(id, seconds, verdict))
+        self.end(id, seconds, verdict);
     }
 
-    fn audited(&self, id: InstanceId, seconds: f64, verdict: Verdict) -> Audited {
-        Audited { stage: self.graph.get(id).name.clone(), key: self.stored[&id].key, seconds, verdict }
-    }
-
-    fn verdict(&self, id: InstanceId, again: &Known) -> Result<Verdict, StoreError> {
-        let stored = &self.stored[&id];
-        let (real, scratch) = (self.context.around.store, self.context.store);
-        let mut outputs = Vec::new();
-        for (name, before) in &stored.outputs {
-            let said = |what: &str| Some(Difference { path: None, offset: None, what: what.into() });
-            let first = match (before, again.outputs.get(name)) {
-                (Produced::Absent, Some(Produced::Absent) | None) => None,
-                (Produced::Absent, _) => said("it was left out and is there now"),
-                (Produced::Artifact(_), Some(Produced::Absent) | None) => said("it was there and is left out now"),
-                (Produced::Artifact(old), Some(Produced::Artifact(new))) => {
-                    real.check(old).or_else(|error| if old.digest == new.digest { Ok(()) } else { Err(error) })?;
-                    first_difference((real, old), (scratch, new))?
-                }
-            };
-            let mode = self.modes.get(&(id, name.clone())).map(|mode| Difference {
-                path: None,
-                offset: None,
-                what: format!("its file in the store had mode {mode:o}; somebody changed that, not the bytes"),
-            });
-            if let Some(first) = first.or(mode) {
-                self.keep(id, name, before, again.outputs.get(name))?;
-                outputs.push(OutputDifference { output: name.clone(), first });
-            }
-        }
-        if outputs.is_empty() {
-            return Ok(Verdict::Same { outputs: stored.outputs.len() });
-        }
-        let surroundings = match (real.record(&stored.key)?, scratch.record(&again.key)?) {
-            (Some(then), Some(now)) => surroundings(&then, &now),
-            _ => Vec::new(),
+    /// Tells what came of a stage, unless it was stopped. The same work is done once more for another one.
+    fn end(&mut self, id: InstanceId, seconds: f64, verdict: Option<Verdict>) {
+        let known = self.stored[&id].clone();
+        let (key, stage) = (known.key, self.graph.get(id).name.clone());
+        let now = match &verdict {
+            None => Stage::Stopped,
+            Some(Verdict::Failed { .. }) => Stage::Failed,
+            Some(_) => Stage::Done(known),
         };
-        Ok(Verdict::Differs { outputs, surroundings })
+        self.states.set(id, now);
+        for twin in self.states.twins(&key) {
+            self.states.set(twin, Stage::Ready);
+        }
+        if let Some(verdict) = verdict {
+            (self.told)(Audited { stage, key, seconds, verdict });
+        }
+    }
+}
+
+impl<'a> Policy<'a> for Going<'a> {
+    fn states(&self) -> &States {
+        &self.states
     }
 
-    /// Keeps both versions of an output: `DIR/<stage>/<output>/stored` and `again`.
-    fn keep(
-        &self,
-        id: InstanceId,
-        output: &str,
-        stored: &Produced,
-        again: Option<&Produced>,
-    ) -> Result<(), StoreError> {
-        let Some(keep) = self.keep else { return Ok(()) };
-        let folder = keep.join(&self.graph.get(id).name).join(output);
-        fs_err::create_dir_all(&folder).map_err(StoreError::io("keep both versions of an output"))?;
-        let versions = [(self.context.around.store, Some(stored), "stored"), (self.context.store, again, "again")];
-        for (store, produced, name) in versions {
-            if let Some(Produced::Artifact(artifact)) = produced {
-                store.copy_out(artifact, &folder.join(name))?;
+    fn start(&mut self, messages: &Sender<Message>) -> Vec<Assignment<'a>> {
+        let mut works = Vec::new();
+        if self.context.stop.asked() {
+            return works;
+        }
+        self.settle();
+        for (id, offer) in offers(self.graph, &self.states, self.context.executor) {
+            match offer {
+                Ok(reservation) => works.extend(self.start_one(id, reservation, messages)),
+                Err(refusal) => self.fail(id, refusal.to_string()),
             }
         }
-        Ok(())
+        works
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Over(id, outcome, _room) => self.over(id, outcome),
+            Message::Interrupt => self.context.stop.more(),
+            _ => {}
+        }
+    }
+
+    fn is_over(&mut self) -> bool {
+        self.context.stop.asked() || self.states.next_ready().is_none()
     }
 }

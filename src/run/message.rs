@@ -1,6 +1,6 @@
 //! What is told to the loop that owns all state: by workers, and by whoever wants it to stop.
 
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use nnf_contract::Event;
 
@@ -40,9 +40,29 @@ pub(crate) enum Outcome {
     Missing { producers: Vec<InstanceId>, what: String },
 }
 
+/// Where the loop hears all of that.
+pub(super) struct Mailbox {
+    pub(super) send: Sender<Message>,
+    pub(super) receive: Receiver<Message>,
+}
+
+impl Default for Mailbox {
+    fn default() -> Self {
+        let (send, receive) = channel();
+        Mailbox { send, receive }
+    }
+}
+
+impl Mailbox {
+    /// What stops the run from another thread.
+    pub(super) fn interrupter(&self) -> Interrupter {
+        Interrupter(self.send.clone())
+    }
+}
+
 /// Lets another thread stop a run.
 #[derive(Clone)]
-pub struct Interrupter(pub(super) Sender<Message>);
+pub struct Interrupter(Sender<Message>);
 
 impl Interrupter {
     /// The first call stops the run cleanly, the second one kills what runs.

@@ -1,8 +1,8 @@
 //! A run: one loop that owns all state. Workers do the work on threads of their own and only send messages.
 //!
-//! Read `scheduler` first, then `states` (where each instance stands), `settle`, `start`, `outcome` and `end` (what happens to
-//! it), and `worker` (the work of one instance). What happens goes to a reporter; nothing here knows the terminal, or
-//! where stages run.
+//! Read `scheduler` first, then `states` (where each instance stands); `ordinary`, with `settle`, `start`, `outcome` and `end`
+//! (what happens to it in a run), and `audit`, the two policies; and `worker` and `attempt` (the work of one instance).
+//! What happens goes to a reporter; nothing here knows the terminal, or where stages run.
 
 mod asked;
 mod assignment;
@@ -11,11 +11,13 @@ mod audit;
 mod bounds;
 mod cause;
 mod command;
+mod comparison;
 mod end;
 mod event;
 mod listener;
 mod message;
 mod numbers;
+mod ordinary;
 mod outcome;
 mod programs;
 mod recovery;
@@ -38,7 +40,7 @@ pub use audit::{Audit, AuditError, AuditOptions};
 pub use cause::{Cause, Fault};
 pub use event::{Ran, Reporter, RunEvent, Summary};
 pub use message::Interrupter;
-pub use scheduler::Run;
+pub use ordinary::Run;
 pub use settled::settled;
 pub use state::RunOptions;
 pub use verdict::{Audited, OutputDifference, Verdict};

@@ -16,7 +16,7 @@ use super::state::State;
 use super::states::Stage;
 
 impl State<'_> {
-    pub(super) fn take(&mut self, message: Message) {
+    pub(super) fn hear(&mut self, message: Message) {
         match message {
             Message::Said(id, event) => {
                 let stage = self.stage_name(id);
@@ -36,12 +36,7 @@ impl State<'_> {
             Message::Storing => {}
             Message::Over(id, outcome, _room) => self.over(id, outcome),
             Message::Interrupt => {
-                let stop = self.context.stop;
-                if stop.asked() {
-                    stop.kill()
-                } else {
-                    stop.ask()
-                }
+                self.context.stop.more();
                 self.summary.interrupted = true;
                 self.closing = true;
             }
@@ -254,16 +249,16 @@ mod tests {
             .unwrap();
         store.commit(&record).unwrap();
         let done = || Outcome::Done { known: Known::from(&record), seconds: 0.0, adopted: false };
-        state.take(Message::Over(first.id, done(), None));
+        state.hear(Message::Over(first.id, done(), None));
         next(&mut state, &send);
         let missing = |from: &str| Outcome::Missing { producers: vec![id(from)], what: "its content is gone".into() };
-        state.take(Message::Over(id("x"), missing("p"), None));
+        state.hear(Message::Over(id("x"), missing("p"), None));
         next(&mut state, &send);
-        state.take(Message::Over(id("p"), done(), None));
-        state.take(Message::Over(id("y"), missing("q"), None));
+        state.hear(Message::Over(id("p"), done(), None));
+        state.hear(Message::Over(id("y"), missing("q"), None));
         next(&mut state, &send);
         // What is gone once more is made once more, unless another run has done so by then.
-        state.take(Message::Over(id("y"), missing("q"), None));
+        state.hear(Message::Over(id("y"), missing("q"), None));
         next(&mut state, &send).remove(0).run(&AtomicUsize::new(0));
         assert!(matches!(receive.try_recv(), Ok(Message::Over(_, Outcome::Done { adopted: true, .. }, _))));
         drop(state);
@@ -272,6 +267,6 @@ mod tests {
 
     fn next<'a>(state: &mut State<'a>, send: &Sender<Message>) -> Vec<Assignment<'a>> {
         state.settle();
-        state.start(send)
+        state.start_queued(send)
     }
 }

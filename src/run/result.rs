@@ -185,8 +185,8 @@ impl Assignment<'_> {
     /// also where this run made it before.
     pub(super) fn commit(&self, mut record: Record) -> Result<Record, Failure> {
         let store = self.context.store;
-        if self.again
-            && !self.mends
+        if self.again.ignores_record
+            && !self.again.mends
             && let Some(before) = store.record(&record.key)?
         {
             let text = replaced(&before, &record);

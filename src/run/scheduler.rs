@@ -1,94 +1,75 @@
-//! The loop that owns all state of a run. Workers do the work on threads of their own and only send messages.
+//! The one loop that owns all state of a run. Workers do the work on threads of their own and only send messages; what is
+//! to be done, and what comes of it, is a policy's.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::ops::Bound;
+use std::sync::mpsc::Sender;
 
-use crate::executor::{Executor, Stop};
-use crate::pipeline::Loaded;
-use crate::plan::Surroundings;
-use crate::store::{Store, StoreError};
+use crate::executor::{Executor, Offer, Refusal, Request, Reservation};
+use crate::graph::{CpuNeed, Graph, InstanceId};
 
-use super::assignment::Context;
-use super::event::{Reporter, Summary};
-use super::message::{Interrupter, Message};
-use super::programs::Programs;
-use super::recovery;
-use super::state::{RunOptions, State};
+use super::assignment::Assignment;
+use super::message::{Mailbox, Message};
+use super::states::States;
 use super::workers::Workers;
 
-/// A run that is about to begin.
-pub struct Run<'a> {
-    loaded: &'a Loaded,
-    store: &'a Store,
-    executor: &'a dyn Executor,
-    options: RunOptions,
-    send: Sender<Message>,
-    receive: Receiver<Message>,
+/// What is to be done: a run, or an audit.
+pub(super) trait Policy<'a> {
+    /// Where all instances stand.
+    fn states(&self) -> &States;
+    /// What is to be begun now, as far as there is room.
+    fn start(&mut self, messages: &Sender<Message>) -> Vec<Assignment<'a>>;
+    /// Hears what a worker says, or that a person wants it to stop.
+    fn take(&mut self, message: Message);
+    /// Whether there is nothing left to do. It is asked when nothing runs.
+    fn is_over(&mut self) -> bool;
 }
 
-impl<'a> Run<'a> {
-    /// Prepares a run.
-    #[must_use]
-    pub fn new(loaded: &'a Loaded, store: &'a Store, executor: &'a dyn Executor, options: RunOptions) -> Self {
-        let (send, receive) = channel();
-        Run { loaded, store, executor, options, send, receive }
-    }
-
-    /// What stops it from another thread.
-    #[must_use]
-    pub fn interrupter(&self) -> Interrupter {
-        Interrupter(self.send.clone())
-    }
-
-    /// Runs everything that is needed and not fresh.
-    ///
-    /// # Errors
-    /// When the store fails before anything has begun. Later failures are in the summary.
-    pub fn go(self, reporter: &mut dyn Reporter) -> Result<Summary, StoreError> {
-        let programs = Programs::new(&self.loaded.graph, &self.loaded.root);
-        let left = recovery::at_the_beginning(self.store, self.executor)?;
-        let folder = self.store.new_run(&self.loaded.name)?;
-        folder.write("pipeline.json", &serde_json::to_vec_pretty(&self.loaded.resolved()).unwrap_or_default())?;
-        let path = self.options.environment.get(std::ffi::OsStr::new("PATH")).cloned().unwrap_or_default();
-        let around = Surroundings::new(self.store, &self.loaded.root, self.executor, &path);
-        let stop = Stop::default();
-        let context = Context {
-            store: self.store,
-            around: &around,
-            programs: &programs,
-            executor: self.executor,
-            run: &folder,
-            stop: &stop,
-            environment: &self.options.environment,
-            resume: self.options.resume,
-        };
-        let mut state = State::new(self.loaded, &self.options, &context, reporter);
-        std::thread::scope(|scope| {
-            let workers = Workers::new(scope);
-            state.begin();
-            state.settle();
-            state.look_at_asked();
-            loop {
-                state.settle();
-                for work in state.start(&self.send) {
-                    workers.give(work);
-                }
-                if state.is_over() && !state.look_at_asked() && !state.adopt() {
+/// Carries out a policy until nothing is left to do.
+pub(super) fn carry_out<'a>(policy: &mut impl Policy<'a>, mailbox: &Mailbox) {
+    std::thread::scope(|scope| {
+        let workers = Workers::new(scope);
+        loop {
+            for work in policy.start(&mailbox.send) {
+                workers.give(work);
+            }
+            if policy.states().running() == 0 {
+                if policy.is_over() {
                     break;
                 }
                 // What has just been refused may have set others free.
-                if state.states.running() == 0 {
-                    continue;
-                }
-                match self.receive.recv() {
-                    Ok(message) => state.take(message),
-                    Err(_) => break,
-                }
+                continue;
             }
-        });
-        let summary = state.end();
-        if left.stay > 0 && !summary.interrupted {
-            recovery::at_the_end(self.store, self.executor)?;
+            match mailbox.receive.recv() {
+                Ok(message) => policy.take(message),
+                Err(_) => break,
+            }
         }
-        Ok(summary)
+    });
+}
+
+/// Room for those that are queued, in the order of the graph, or why there never will be any for one of them.
+pub(super) fn offers(
+    graph: &Graph,
+    states: &States,
+    executor: &dyn Executor,
+) -> Vec<(InstanceId, Result<Reservation, Refusal>)> {
+    let mut found = Vec::new();
+    let mut blocked = false;
+    let mut next = states.queued().first().copied();
+    while let Some(id) = next {
+        next = states.queued().range((Bound::Excluded(id), Bound::Unbounded)).next().copied();
+        let instance = graph.get(id);
+        // A stage that wants the whole machine would starve if smaller ones always went first.
+        let whole = instance.measures || instance.needs.cpus == CpuNeed::All;
+        if blocked && !whole {
+            continue;
+        }
+        match executor.reserve(&Request::from(instance)) {
+            Ok(Offer::Room(reservation)) => found.push((id, Ok(reservation))),
+            Ok(Offer::NotNow) => blocked |= whole,
+            Ok(Offer::Full) => break,
+            Err(refusal) => found.push((id, Err(refusal))),
+        }
     }
+    found
 }

@@ -120,11 +120,6 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Whether nothing runs, and nothing is to be begun any more.
-    pub(super) fn is_over(&self) -> bool {
-        self.states.running() == 0 && (self.closing || self.states.next_ready().is_none())
-    }
-
     /// How many producers of an instance are not done.
     pub(super) fn unfinished(&self, id: InstanceId) -> usize {
         let producers = self.graph.producers(id).into_iter();

@@ -12,7 +12,7 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{Interrupter, Reporter, Run, RunEvent, RunOptions, Summary};
+use super::{Audit, AuditOptions, Audited, Interrupter, Reporter, Run, RunEvent, RunOptions, Summary, Verdict};
 use crate::executor::{Command, Ended, ExecutorError, Scripted};
 use crate::pipeline::{LoadRequest, Loaded, load};
 use crate::programs::Describer;
@@ -150,20 +150,41 @@ impl World {
         World { folder, loaded, stages }
     }
 
-    /// Runs it with so many cores; a person stops it as the stage of that number begins.
-    fn run(&self, cores: u32, keep_going: bool, stop_at: Option<usize>) -> (Summary, Said, Arc<Seen>) {
-        let local = self.folder.path().join("artifacts");
-        let store = Store::open(&StoreOptions { local: local.clone(), remote: None }).unwrap();
+    /// All records, by their files.
+    fn records(&self) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+        let folders = fs_err::read_dir(self.folder.path().join("artifacts/records/v1")).unwrap().flatten();
+        let files = folders.flat_map(|folder| fs_err::read_dir(folder.path()).unwrap().flatten());
+        let mut all: Vec<_> = files.map(|file| (file.path(), fs_err::read(file.path()).unwrap())).collect();
+        all.sort();
+        all
+    }
+
+    fn store(&self) -> Store {
+        Store::open(&StoreOptions { local: self.folder.path().join("artifacts"), remote: None }).unwrap()
+    }
+
+    /// What carries out its script with so many cores; a person stops it as the stage of that number begins. Some stages
+    /// come out otherwise than before.
+    fn script(&self, cores: u32, stop_at: Option<usize>, drifting: &BTreeSet<usize>) -> Script {
         let seen = Arc::new(Seen::default());
-        let (inner, stages) = (Arc::clone(&seen), self.stages.clone());
+        let (inner, stages, drifting) = (Arc::clone(&seen), self.stages.clone(), drifting.clone());
         let stopper: Arc<OnceLock<Mutex<Interrupter>>> = Arc::default();
-        let stops = Arc::clone(&stopper);
+        let (stops, local) = (Arc::clone(&stopper), self.folder.path().join("artifacts"));
         let executor = Scripted::new(cores, move |command| {
             if Some(inner.steps.fetch_add(1, Ordering::SeqCst)) == stop_at {
                 stops.get().unwrap().lock().unwrap().interrupt();
             }
-            carry_out(command, &stages, &local, &inner)
+            let ended = carry_out(command, &stages, &local, &inner)?;
+            if ended.well() && drifting.contains(&command.name.trim_start_matches('s').parse().unwrap()) {
+                fs_err::write(&command.argv[2], "other bytes").unwrap();
+            }
+            Ok(ended)
         });
+        Script { executor, seen, stopper }
+    }
+
+    fn run(&self, cores: u32, keep_going: bool, stop_at: Option<usize>) -> (Summary, Said, Arc<Seen>) {
+        let (store, script) = (self.store(), self.script(cores, stop_at, &BTreeSet::new()));
         let options = RunOptions {
             targets: Vec::new(),
             forced: BTreeSet::default(),
@@ -172,12 +193,29 @@ impl World {
             environment: std::env::vars_os().collect(),
             remote: None,
         };
-        let run = Run::new(&self.loaded, &store, &executor, options);
-        assert!(stopper.set(Mutex::new(run.interrupter())).is_ok());
+        let run = Run::new(&self.loaded, &store, &script.executor, options);
+        assert!(script.stopper.set(Mutex::new(run.interrupter())).is_ok());
         let mut said = Said::default();
         let summary = run.go(&mut said).unwrap();
-        (summary, said, seen)
+        (summary, said, script.seen)
     }
+
+    /// Runs all again. The second value is what was told, the third one whether the run was whole.
+    fn audit(&self, cores: u32, stop_at: Option<usize>, drifting: &BTreeSet<usize>) -> (Arc<Seen>, Vec<Audited>, bool) {
+        let (store, script) = (self.store(), self.script(cores, stop_at, drifting));
+        let options = AuditOptions { environment: std::env::vars_os().collect(), keep: None };
+        let audit = Audit::new(&self.loaded, &store, &script.executor, options);
+        assert!(script.stopper.set(Mutex::new(audit.interrupter())).is_ok());
+        let mut told = Vec::new();
+        let whole = audit.go(&self.loaded.graph.ids().collect(), &mut |audited| told.push(audited)).unwrap();
+        (script.seen, told, whole)
+    }
+}
+
+struct Script {
+    executor: Scripted,
+    seen: Arc<Seen>,
+    stopper: Arc<OnceLock<Mutex<Interrupter>>>,
 }
 
 proptest! {
@@ -247,5 +285,36 @@ proptest! {
         let (second, _, seen) = world.run(cores, false, None);
         prop_assert_eq!((second.fresh, second.ran.len()), (world.stages.len(), 0));
         prop_assert_eq!(seen.steps.load(Ordering::SeqCst), 0);
+    }
+
+    #[test]
+    fn an_audit_runs_everything_again_once_and_records_nothing(
+        stages in vec(made(), 1..9),
+        cores in 1_u32..5,
+        drifting in prop::collection::btree_set(0_usize..9, 0..3),
+        stop_at in prop::option::weighted(0.3, 0_usize..8),
+    ) {
+        let well = |stage: Made| Made { fails: 0, loses: false, ..stage };
+        let mut world = World::new(stages.iter().cloned().map(well).collect());
+        prop_assert!(world.run(cores, false, None).0.failed.is_empty());
+        let before: Vec<_> = world.records();
+        // Now some of them fail, with retries or for good.
+        world.stages = stages.into_iter().map(|stage| Made { loses: false, ..stage }).collect();
+        let (seen, told, whole) = world.audit(cores, stop_at, &drifting);
+        prop_assert_eq!(world.records(), before);
+        prop_assert!(seen.most.load(Ordering::SeqCst) <= cores as usize, "more cores than there are");
+        prop_assert_eq!(whole, stop_at.is_none_or(|at| seen.steps.load(Ordering::SeqCst) <= at));
+        let names: BTreeSet<&str> = told.iter().map(|audited| audited.stage.as_str()).collect();
+        prop_assert_eq!(names.len(), told.len(), "each is told of once");
+        prop_assert!(!whole || told.len() == world.stages.len());
+        for audited in &told {
+            let at: usize = audited.stage.trim_start_matches('s').parse().unwrap();
+            let stage = &world.stages[at];
+            match &audited.verdict {
+                Verdict::Failed { .. } => prop_assert!(stage.fails > stage.retries || !whole),
+                Verdict::Differs { .. } => prop_assert!(drifting.contains(&at)),
+                Verdict::Same { .. } => prop_assert!(!drifting.contains(&at) && stage.fails <= stage.retries),
+            }
+        }
     }
 }

@@ -81,12 +81,12 @@ impl Assignment<'_> {
         loop {
             if let Some(lock) = self.context.store.try_lock(key)? {
                 // Another run may have made it between our look, which found it gone, and this lock.
-                if self.mends
+                if self.again.mends
                     && let Some(known) = self.made_meanwhile()?
                 {
                     return Ok(Err(known));
                 }
-                return if self.again { Ok(Ok((lock, None))) } else { self.lease(lock) };
+                return if self.again.ignores_record { Ok(Ok((lock, None))) } else { self.lease(lock) };
             }
             if self.context.stop.asked() {
                 return Err(Failure::Stopped);

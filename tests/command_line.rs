@@ -349,8 +349,8 @@ fn completions_and_schema() {
     assert_eq!(
         keys,
         [
-            "version", "name", "root", "store", "params", "programs", "allow", "strict", "tools", "executor", "slurm",
-            "stages", "report"
+            "version", "name", "root", "store", "include", "params", "programs", "allow", "strict", "tools",
+            "executor", "slurm", "stages", "report"
         ]
         .into()
     );

@@ -38,9 +38,11 @@ pub(crate) fn run(command: &GetCommand, common: &Common) -> Result<(), Failure> 
             "`nnf get PIPELINE STAGE.OUTPUT -o PATH`",
         ));
     };
-    let (stage, output) = instance_and_output(word)
-        .ok_or_else(|| Failure::wrong_with_hint(format!("`{word}` names no output"), "write it as STAGE.OUTPUT"))?;
+    let no_output = || Failure::wrong_with_hint(format!("`{word}` names no output"), "write it as STAGE.OUTPUT");
+    instance_and_output(word, &|_| false).ok_or_else(no_output)?;
     let mut context = Context::open(&pipeline, common)?;
+    let graph = &context.loaded.graph;
+    let (stage, output) = instance_and_output(word, &|path| graph.has_namespace(path)).ok_or_else(no_output)?;
     if let Some(to) = &command.output {
         target::outside_of(&context.store, to)?;
     }

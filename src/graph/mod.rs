@@ -103,6 +103,13 @@ impl Graph {
         found
     }
 
+    /// Whether stages lie in a namespace: `dev.profile` does in `dev`.
+    #[must_use]
+    pub fn has_namespace(&self, path: &str) -> bool {
+        let within = |stage: &str| stage.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+        self.instances.iter().any(|instance| within(&instance.stage))
+    }
+
     /// The instances that an instance reads, each once, in order.
     #[must_use]
     pub fn producers(&self, id: InstanceId) -> Vec<InstanceId> {

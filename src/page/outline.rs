@@ -102,7 +102,7 @@ impl Outline {
                 .inputs
                 .values()
                 .flat_map(sources)
-                .filter_map(|source| places.get(producer(source)?).copied())
+                .filter_map(|source| producer(source, &places))
                 .filter(|from| *from < place)
                 .collect();
             reads.sort_unstable();
@@ -122,13 +122,15 @@ pub(super) fn sources(input: &Json) -> Vec<&str> {
     }
 }
 
-/// The instance that a text such as `train[net=v1.5].weights` names; none for a file.
-pub(super) fn producer(source: &str) -> Option<&str> {
+/// The place of the instance that a text such as `train[net=v1.5].weights` names; none for a file.
+fn producer(source: &str, places: &HashMap<String, usize>) -> Option<usize> {
     if source.starts_with("file:") {
         return None;
     }
     let end = source.find(']').map_or(0, |at| at + 1);
-    source[end..].rfind('.').map(|dot| &source[..end + dot])
+    // Names of outputs may have dots, and of stages in namespaces.
+    let mut dots = source[end..].rmatch_indices('.');
+    dots.find_map(|(dot, _)| places.get(&source[..end + dot]).copied())
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::diagnostic::Diagnostic;
-use crate::pipeline::definition::{Faults, StageDefinition, bad_label, is_label};
 use crate::pipeline::interpolate::Scope;
 use crate::pipeline::limits;
+use crate::pipeline::reading::{Faults, bad_label, is_label};
+use crate::pipeline::stage::StageDefinition;
 use crate::yaml::{Entry, Node, Value};
 
 /// The axes of a stage, in the order of the file; the first varies slowest.

@@ -4,8 +4,8 @@ use nnf_contract::{Kind, Parameter, ParameterType};
 use serde_json::{Map, Value as Json};
 
 use crate::diagnostic::{Diagnostic, Place};
-use crate::pipeline::definition::Faults;
 use crate::pipeline::interpolate::{Scope, what};
+use crate::pipeline::reading::Faults;
 use crate::pipeline::suggest;
 use crate::yaml::{Entry, Node, Value};
 

@@ -9,11 +9,11 @@ use serde_json::Value as Json;
 
 use crate::diagnostic::{Diagnostic, Place};
 use crate::graph::{Piece, Source};
-use crate::pipeline::definition::Faults;
 use crate::pipeline::files::{Kind, Reach};
 use crate::pipeline::interpolate::{Scope, what, write_out};
 use crate::pipeline::named::named;
 use crate::pipeline::placeholder::{self, Bit, Space};
+use crate::pipeline::reading::Faults;
 use crate::pipeline::words::{Item, Known};
 use crate::pipeline::{limits, script, suggest};
 use crate::yaml::{Node, Value};

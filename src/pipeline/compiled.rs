@@ -3,6 +3,7 @@
 //! A memory holds, besides the instances, what was asked of the programs and of the file system. Whether all of that
 //! would be answered the same is found out each time; if not, the pipeline is checked anew. Losing the memory costs time.
 
+use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::pipeline::files::Sights;
 use crate::pipeline::loaded::{Identity, Loaded};
 use crate::pipeline::report::ReportEntry;
 use crate::pipeline::request::{LoadRequest, Memory};
+use crate::pipeline::sources::SourceFile;
 use crate::programs::{Listed, Offered, ProgramError, ask_all};
 use crate::yaml;
 
@@ -38,14 +40,17 @@ pub struct Recalled {
     pub identity: Identity,
     header: Header,
     body: fs_err::File,
-    text: Arc<Source>,
+    /// The texts of the pipeline's files.
+    texts: Vec<Arc<Source>>,
 }
 
 /// The part of a memory that says whether it holds.
 #[derive(Debug, Serialize, Deserialize)]
 struct Header {
-    /// Digest of the text and of the engine's build.
-    source: Digest,
+    /// The files: from the folder of the pipeline's own, which is empty and first.
+    sources: Vec<PathBuf>,
+    /// Digest of their texts and of the engine's build.
+    texts: Digest,
     name: String,
     file: PathBuf,
     varies: bool,
@@ -65,18 +70,19 @@ struct Header {
 #[derive(Serialize, Deserialize)]
 struct Line {
     instance: Instance,
-    place: (usize, usize),
+    /// Which of the files, first byte, and one past the last.
+    place: (usize, usize, usize),
 }
 
 /// The pipeline of a request, if it was checked before and nothing has changed since.
 #[must_use]
 pub fn recall(request: &LoadRequest<'_>) -> Option<Recalled> {
     let memory = request.memory?;
-    let text = yaml::text(request.path).ok()?;
     let slot = slot(request);
     let mut body = fs_err::File::open(memory.folder.join(&slot)).ok()?;
     let (version, header) = read_header(&mut body)?;
-    if header.source != memory.source(&text) || !header.sights.hold() {
+    let texts = texts(request.path, &header.sources)?;
+    if header.texts != memory.digest(texts.iter()) || !header.sights.hold() {
         return None;
     }
     let answers = ask_all(header.asked.iter().map(|(listed, _)| listed), request.programs);
@@ -94,8 +100,18 @@ pub fn recall(request: &LoadRequest<'_>) -> Option<Recalled> {
         identity: Identity { slot, version },
         header,
         body,
-        text,
+        texts,
     })
+}
+
+/// The texts of a pipeline's files.
+fn texts(path: &Path, sources: &[PathBuf]) -> Option<Vec<Arc<Source>>> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let file = |below: &PathBuf| match below.as_os_str().is_empty() {
+        true => path.to_owned(),
+        false => folder.join(below),
+    };
+    sources.iter().map(|below| yaml::text(&file(below)).ok()).collect()
 }
 
 impl Recalled {
@@ -114,7 +130,8 @@ impl Recalled {
             // In topological order: each reads only what stands before it.
             let before = |source: &crate::graph::Source| source.producers().iter().all(|from| from.index() < position);
             line.instance.inputs.values().all(before).then_some(())?;
-            let place = Place { source: Arc::clone(&self.text), start: line.place.0, end: line.place.1 };
+            let (source, start, end) = line.place;
+            let place = Place { source: Arc::clone(self.texts.get(source)?), start, end };
             instances.push(Instance { place, ..line.instance });
         }
         let graph = Graph::ordered(instances);
@@ -125,15 +142,15 @@ impl Recalled {
 }
 
 impl Memory {
-    fn source(&self, text: &Source) -> Digest {
-        digest([self.build.as_bytes(), text.text.as_bytes()])
+    fn digest<'t>(&self, texts: impl Iterator<Item = &'t Arc<Source>>) -> Digest {
+        digest(std::iter::once(self.build.as_bytes()).chain(texts.map(|text| text.text.as_bytes())))
     }
 
     /// Remembers a pipeline that has just been checked.
     pub(crate) fn remember(
         &self,
         request: &LoadRequest<'_>,
-        text: &Arc<Source>,
+        sources: &[SourceFile],
         loaded: &Loaded,
         asked: &[(&Listed, Digest)],
         sights: &Sights,
@@ -142,7 +159,7 @@ impl Memory {
             return None;
         }
         let slot = slot(request);
-        match self.write(&slot, self.source(text), loaded, asked, sights) {
+        match self.write(&slot, sources, loaded, asked, sights) {
             Ok(version) => Some(Identity { slot, version }),
             Err(error) => {
                 tracing::debug!("the pipeline was not remembered: {error}");
@@ -154,15 +171,20 @@ impl Memory {
     fn write(
         &self,
         slot: &str,
-        source: Digest,
+        sources: &[SourceFile],
         loaded: &Loaded,
         asked: &[(&Listed, Digest)],
         sights: &Sights,
     ) -> std::io::Result<Digest> {
         let instances = loaded.graph.instances();
+        let texts = sources.iter().map(|file| Arc::as_ptr(&file.text));
+        let position: HashMap<_, usize> = texts.zip(0..).collect();
         let mut body = Vec::new();
         for instance in instances {
-            let line = (instance, (instance.place.start, instance.place.end));
+            let place = &instance.place;
+            let source = position.get(&Arc::as_ptr(&place.source));
+            let source = source.ok_or_else(|| std::io::Error::other("a stage stands in no file"))?;
+            let line = (instance, (source, place.start, place.end));
             rmp_serde::encode::write(&mut body, &line).map_err(std::io::Error::other)?;
         }
         let (name, root, allow, store) = (&loaded.name, &loaded.root, &loaded.allow, &loaded.store);
@@ -171,7 +193,8 @@ impl Memory {
         // A tuple is written as a structure with the same fields is.
         let (params, report) = (&loaded.params, &loaded.report);
         let header = (
-            source,
+            sources.iter().map(|file| &file.below).collect::<Vec<_>>(),
+            self.digest(sources.iter().map(|file| &file.text)),
             name,
             file,
             varies,

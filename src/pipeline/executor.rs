@@ -2,8 +2,8 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::graph::{ExecutorName, SlurmOptions};
-use crate::pipeline::definition::{Faults, unknown_key};
 use crate::pipeline::interpolate::Scope;
+use crate::pipeline::reading::{Faults, unknown_key};
 use crate::pipeline::{settings, suggest};
 use crate::yaml::{Entry, Node, Value};
 

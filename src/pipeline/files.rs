@@ -106,12 +106,19 @@ impl Reach {
             let hint = format!("relative paths begin at the pipeline's root, {}", self.root.display());
             Box::new(Diagnostic::new(why).at(place).hint(hint))
         })?;
-        if real.starts_with(&self.root) || self.allow.iter().any(|folder| real.starts_with(folder)) {
-            return Ok(path);
-        }
+        if self.holds(&real) { Ok(path) } else { Err(Box::new(self.outside(written, &real, place))) }
+    }
+
+    /// Whether a path, links resolved, may be read.
+    pub(crate) fn holds(&self, real: &Path) -> bool {
+        real.starts_with(&self.root) || self.allow.iter().any(|folder| real.starts_with(folder))
+    }
+
+    /// That a path leads elsewhere.
+    pub(crate) fn outside(&self, written: &str, real: &Path, place: &Place) -> Diagnostic {
         let message = format!("`{written}` lies outside the pipeline's root, {}", self.root.display());
-        let folder = real.parent().unwrap_or(&real).display().to_string();
-        Err(Box::new(Diagnostic::new(message).at(place).hint(format!("name its folder under `allow: [{folder}]`"))))
+        let folder = real.parent().unwrap_or(real).display().to_string();
+        Diagnostic::new(message).at(place).hint(format!("name its folder under `allow: [{folder}]`"))
     }
 }
 

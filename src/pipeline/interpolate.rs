@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::diagnostic::Diagnostic;
-use crate::pipeline::definition::Faults;
+use crate::pipeline::reading::Faults;
 use crate::pipeline::{limits, suggest};
 use crate::yaml::{Entry, Node, Value};
 
@@ -325,7 +325,7 @@ mod tests {
     fn resolve(params: &str, text: &str) -> (Json, Vec<String>) {
         let mut faults = Vec::new();
         let Value::Map(entries) = node(params).value else { panic!() };
-        let mut scope = params::resolve(&entries, &mut faults);
+        let mut scope = params::own(&entries, BTreeMap::new(), &mut 0, &mut faults);
         let device = node("{name: one, threads: 1}");
         scope.each = vec![("device", &device)];
         let value = scope.resolve(&node(text), &mut faults);

@@ -9,7 +9,8 @@ use serde_json::{Map, Value as Json};
 
 use crate::diagnostic::{Diagnostic, Place};
 use crate::graph::{Instance, Piece, Source};
-use crate::pipeline::definition::{Faults, StageDefinition};
+use crate::pipeline::reading::Faults;
+use crate::pipeline::stage::StageDefinition;
 use crate::yaml::Entry;
 
 /// Most instances of all stages.
@@ -34,14 +35,18 @@ pub(crate) fn name<'a>(stage: &StageDefinition, axes: impl Iterator<Item = (&'a 
     // `[`, `]` or `,`, and `=`.
     let axes: Vec<_> = axes.map(|(entry, label)| (entry, entry.key.len() + label + 2)).collect();
     let length = stage.name.len() + axes.iter().map(|(_, length)| length).sum::<usize>() + 1;
-    if length > NAME
-        && let Some((longest, _)) = axes.iter().rev().max_by_key(|(_, length)| *length)
-    {
-        let message =
-            format!("instances of stage `{}` would have names of {length} letters; {NAME} is the most", stage.name);
-        let hint = "shorten labels, or names of axes; a value that is a map has its `name` as label";
-        faults.push(Diagnostic::new(message).at(&longest.place).hint(hint));
+    if length <= NAME {
+        return;
     }
+    let message =
+        format!("instances of stage `{}` would have names of {length} letters; {NAME} is the most", stage.name);
+    let (place, hint) = match axes.iter().rev().max_by_key(|(_, length)| *length) {
+        Some((longest, _)) => {
+            (&longest.place, "shorten labels, or names of axes; a value that is a map has its `name` as label")
+        }
+        None => (&stage.place, "shorten the namespaces that files are included under"),
+    };
+    faults.push(Diagnostic::new(message).at(place).hint(hint));
 }
 
 /// Whether the stages have few enough instances together.
@@ -212,7 +217,7 @@ mod tests {
         let mut sum = Sum::default();
         assert!(sum.inputs == 0 && arguments() >= 128 << 10);
         sum.inputs = INPUTS;
-        let stage = crate::pipeline::definition::StageDefinition::new("a", Place::nowhere());
+        let stage = crate::pipeline::stage::StageDefinition::new("a", Place::nowhere());
         assert!(sum.add(&stage, 0, TEXT).is_none());
         assert!(sum.add(&stage, 0, 1).is_some_and(|fault| fault.message.contains("512 MiB of text")));
         assert!(sum.add(&stage, 1, 0).is_some_and(|fault| fault.message.contains("5000000 inputs")));

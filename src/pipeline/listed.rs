@@ -5,17 +5,24 @@
 use std::path::PathBuf;
 
 use crate::diagnostic::Diagnostic;
-use crate::pipeline::definition::{self, Definition, Faults};
+use crate::pipeline::definition::Definition;
 use crate::pipeline::files::{Reach, plain};
 use crate::pipeline::interpolate::Scope;
 use crate::pipeline::named::{Named, named};
+use crate::pipeline::reading;
+use crate::pipeline::reading::Faults;
 use crate::pipeline::settings;
 use crate::programs::{DEFAULT_PROGRAMS, Listed};
 use crate::yaml::{Entry, Node, Value};
 
-/// The programs that the pipeline lists, or the ones that come with the engine.
-pub(crate) fn programs(definition: &Definition, scope: &Scope<'_>, reach: &Reach, faults: &mut Faults) -> Vec<Listed> {
-    let Some(entries) = &definition.programs else {
+/// The programs that a namespace lists, or the ones that come with the engine.
+pub(crate) fn programs(
+    programs: Option<&[Entry]>,
+    scope: &Scope<'_>,
+    reach: &Reach,
+    faults: &mut Faults,
+) -> Vec<Listed> {
+    let Some(entries) = programs else {
         return DEFAULT_PROGRAMS.iter().map(|name| Listed::shipped(name, &reach.root)).collect();
     };
     let mut listed = Vec::new();
@@ -42,7 +49,7 @@ fn read(entry: &Entry, program: &mut Listed, scope: &Scope<'_>, reach: &Reach, f
                     ("run", _) => {}
                     ("code", Value::List(nodes)) => program.code = code(nodes, scope, reach, faults),
                     ("code", _) => faults.push(Diagnostic::new("`code` is a list").at(&part.value.place)),
-                    _ => faults.push(definition::unknown_key(part, "a program", &["run", "code"])),
+                    _ => faults.push(reading::unknown_key(part, "a program", &["run", "code"])),
                 }
             }
             parts.iter().find(|part| part.key == "run").map(|part| &part.value)

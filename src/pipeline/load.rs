@@ -1,85 +1,157 @@
-//! Loads a pipeline: reads the file, applies overrides, asks programs for their kinds, expands, checks.
+//! Loads a pipeline: reads its files, applies overrides, asks programs for their kinds, expands, checks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use serde_json::Value as Json;
 
 use crate::diagnostic::{Diagnostic, Place};
 use crate::graph::{Cycle, Graph, SlurmOptions};
 use crate::pipeline::compiled::{Recalled, recall};
-use crate::pipeline::definition::{self, Definition, Faults};
 use crate::pipeline::expand::{self, Around};
-use crate::pipeline::files::{Reach, Sights, plain};
+use crate::pipeline::files::Reach;
 use crate::pipeline::interpolate::Scope;
 use crate::pipeline::listed::{programs, tools};
 use crate::pipeline::loaded::Loaded;
-use crate::pipeline::report;
+use crate::pipeline::reading::Faults;
 use crate::pipeline::request::LoadRequest;
-use crate::pipeline::{executor, name, overrides, params, settings};
+use crate::pipeline::sources::{self, Pipeline, SourceFile};
+use crate::pipeline::{executor, name, overrides, params, report, root, settings};
 use crate::programs::{Catalogue, DEFAULT_PROGRAMS, Listed, ProgramResolver};
-use crate::yaml;
 
 /// Loads a pipeline.
 ///
 /// # Errors
-/// All faults of the file, the overrides and the programs.
+/// All faults of the files, the overrides and the programs.
 pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, Vec<Diagnostic>> {
     if let Some(loaded) = recall(request).and_then(Recalled::load) {
         return Ok(loaded);
     }
-    let text = yaml::text(request.path)?;
-    let tree = yaml::parse(Arc::clone(&text))?;
     let mut faults = Faults::new();
-    let mut definition = definition::read(&tree, &mut faults);
-    overrides::apply(&mut definition.params, request.overrides, &mut faults);
-    let scope = params::resolve(&definition.params, &mut faults);
-    let name = name::name(&definition, request.path, &scope, &mut faults);
-    let Some(reach) = reach(&definition, request.path, &scope, &mut faults) else { return Err(faults) };
-    let store = definition.store.as_ref().and_then(|node| settings::text(node, "store", &scope, &mut faults));
-    let programs = programs(&definition, &scope, &reach, &mut faults);
-    let wanted = definition.stages.iter().any(|stage| stage.kind.is_some());
-    let catalogue =
-        if wanted { Catalogue::ask(&programs, request.programs, &mut faults) } else { Catalogue::default() };
-    let strict = definition.strict.as_ref().and_then(|node| settings::flag(node, "strict", &scope, &mut faults));
-    let tools = tools(&definition, &scope, &reach, &mut faults);
-    let strict = strict.unwrap_or(false);
-    let executor = executor::name(definition.executor.as_ref(), &scope, &mut faults);
-    let slurm = executor::slurm(&definition.slurm, SlurmOptions::default(), &scope, &mut faults);
-    let slurm = (slurm != SlurmOptions::default()).then(|| Box::new(slurm));
-    let around = Around { scope: &scope, catalogue: &catalogue, reach: &reach, strict, tools: &tools, slurm };
-    let instances = expand::instances(&definition, &around, &mut faults);
-    let graph = Graph::new(instances).unwrap_or_else(|cycles| {
-        let places = definition.stages.iter().map(|stage| (stage.name.as_str(), &stage.place)).collect();
-        faults.extend(cycles.iter().map(|cycle| circle(cycle, &places)));
-        Graph::default()
-    });
-    let report = report::entries(&definition, &scope, &graph, &mut faults);
-    if !faults.is_empty() {
-        faults.sort_by_key(|fault| fault.place.as_ref().map_or(0, |place| place.start));
-        return Err(faults);
+    let mut pipeline = sources::read(request.path, &mut faults)?;
+    if !pipeline.is_whole {
+        // Names that the missing file brings would seem to be wrong.
+        return Err(in_order(faults, &pipeline.sources));
     }
-    // In the order of the file, whatever the order of resolution was.
-    let shown = |entry: &yaml::Entry| Some((entry.key.clone(), scope.params.get(&entry.key)?.to_json()));
-    let path = std::path::absolute(request.path).unwrap_or_else(|_| request.path.to_owned());
+    overrides::apply(&mut pipeline.spaces, request.overrides, &mut faults);
+    let loaded = check(request, &pipeline, &mut faults);
+    loaded.filter(|_| faults.is_empty()).ok_or_else(|| in_order(faults, &pipeline.sources))
+}
+
+/// Checks a pipeline that was read, and remembers it. What is wrong is added to `faults`.
+fn check(request: &LoadRequest<'_>, pipeline: &Pipeline, faults: &mut Faults) -> Option<Loaded> {
+    let own = &pipeline.own;
+    let scopes = params::resolve(&pipeline.spaces, faults);
+    let scope = &scopes[0];
+    let name = name::name(own, request.path, scope, faults);
+    let reach = root::reach(own, request.path, scope, faults)?;
+    outside(pipeline, &reach, faults);
+    let store = own.store.as_ref().and_then(|node| settings::text(node, "store", scope, faults));
+    let asked = asked(pipeline, &scopes, &reach, faults);
+    let catalogues = Catalogue::ask(&asked, request.programs, faults);
+    let graph = graph(pipeline, (&scopes, &catalogues), &reach, faults);
+    let executor = executor::name(own.executor.as_ref(), scope, faults);
+    let report = report::entries(pipeline, scope, &graph, faults);
+    if !faults.is_empty() {
+        return None;
+    }
+    let path = absolute(request.path);
     let mut loaded = Loaded {
         name,
         file: reach.sights.real(&path).unwrap_or(path),
-        varies: name::varies(&definition),
+        varies: name::varies(own),
         root: reach.root,
         allow: reach.allow,
         store,
         graph,
-        params: Json::Object(definition.params.iter().filter_map(shown).collect()),
+        params: params::as_map(0, &pipeline.spaces, &scopes).to_json(),
         report,
         executor,
         identity: None,
     };
     if let Some(memory) = request.memory {
-        loaded.identity = memory.remember(request, &text, &loaded, &catalogue.asked(&programs), &reach.sights);
+        let asked: Vec<_> = asked.iter().zip(&catalogues).flat_map(|(list, answers)| answers.asked(list)).collect();
+        loaded.identity = memory.remember(request, &pipeline.sources, &loaded, &asked, &reach.sights);
     }
-    Ok(loaded)
+    Some(loaded)
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The instances of all stages.
+fn graph(
+    pipeline: &Pipeline,
+    (scopes, catalogues): (&[Scope<'static>], &[Catalogue]),
+    reach: &Reach,
+    faults: &mut Faults,
+) -> Graph {
+    let (own, scope) = (&pipeline.own, &scopes[0]);
+    let strict = own.strict.as_ref().and_then(|node| settings::flag(node, "strict", scope, faults));
+    let tools = tools(own, scope, reach, faults);
+    let slurm = executor::slurm(&own.slurm, SlurmOptions::default(), scope, faults);
+    let around = Around {
+        spaces: &pipeline.spaces,
+        scopes,
+        catalogues,
+        reach,
+        strict: strict.unwrap_or(false),
+        tools: &tools,
+        slurm: (slurm != SlurmOptions::default()).then(|| Box::new(slurm)),
+    };
+    let instances = expand::instances(&pipeline.stages, &around, faults);
+    Graph::new(instances).unwrap_or_else(|cycles| {
+        let places = pipeline.stages.iter().map(|stage| (stage.name.as_str(), &stage.place)).collect();
+        faults.extend(cycles.iter().map(|cycle| circle(cycle, &places)));
+        Graph::default()
+    })
+}
+
+/// The programs of each namespace that are to be asked: of one without a kind, none.
+fn asked(pipeline: &Pipeline, scopes: &[Scope<'static>], reach: &Reach, faults: &mut Faults) -> Vec<Vec<Listed>> {
+    let lists = lists(pipeline, scopes, reach, faults).into_iter().zip(uses_kinds(pipeline));
+    lists.map(|(list, uses)| if uses { list } else { Vec::new() }).collect()
+}
+
+/// Included files that lie where nothing may be read.
+fn outside(pipeline: &Pipeline, reach: &Reach, faults: &mut Faults) {
+    for (path, include) in &pipeline.included {
+        if let Ok(real) = reach.sights.real(path)
+            && !reach.holds(&real)
+        {
+            faults.push(reach.outside(&include.file, &real, &include.place));
+        }
+    }
+}
+
+/// The programs of each namespace.
+fn lists(pipeline: &Pipeline, scopes: &[Scope<'static>], reach: &Reach, faults: &mut Faults) -> Vec<Vec<Listed>> {
+    let spaces = pipeline.spaces.iter().zip(scopes);
+    spaces.map(|(space, scope)| programs(space.programs.as_deref(), scope, reach, faults)).collect()
+}
+
+/// For each namespace whether a stage of it is of a kind.
+fn uses_kinds(pipeline: &Pipeline) -> Vec<bool> {
+    let mut uses = vec![false; pipeline.spaces.len()];
+    pipeline.stages.iter().for_each(|stage| uses[stage.space] |= stage.kind.is_some());
+    uses
+}
+
+/// Faults in the order of the files and of what stands in them, each once: a file that is included twice has its faults
+/// twice.
+fn in_order(mut faults: Faults, sources: &[SourceFile]) -> Faults {
+    let at =
+        |place: &Place| sources.iter().position(|file| Arc::ptr_eq(&file.text, &place.source)).map_or(0, |at| at + 1);
+    let key = |fault: &Diagnostic| fault.place.as_ref().map_or((0, 0), |place| (at(place), place.start));
+    faults.sort_by_key(key);
+    let mut told = HashSet::new();
+    faults.retain(|fault| at_file(fault).is_none_or(|at| told.insert((at, fault.message.clone()))));
+    faults
+}
+
+/// Where a fault is told, if that is in a file.
+fn at_file(fault: &Diagnostic) -> Option<(usize, usize)> {
+    fault.place.as_ref().map(|place| (Arc::as_ptr(&place.source).addr(), place.start))
 }
 
 fn circle(cycle: &Cycle, places: &HashMap<&str, &Place>) -> Diagnostic {
@@ -95,26 +167,31 @@ fn circle(cycle: &Cycle, places: &HashMap<&str, &Place>) -> Diagnostic {
 /// The kinds that the programs of a pipeline offer, or those that come with the engine if no file is given.
 ///
 /// # Errors
-/// Faults of the file's `programs`, and programs that do not answer.
+/// Faults of the files' `programs`, and programs that do not answer.
 pub fn catalogue(
     path: Option<&Path>,
     overrides: &[String],
     resolver: &dyn ProgramResolver,
 ) -> Result<Catalogue, Vec<Diagnostic>> {
     let mut faults = Faults::new();
-    let listed = match path {
-        None => DEFAULT_PROGRAMS.iter().map(|name| Listed::shipped(name, Path::new("/"))).collect(),
+    let lists = match path {
+        None => vec![DEFAULT_PROGRAMS.iter().map(|name| Listed::shipped(name, Path::new("/"))).collect()],
         Some(path) => {
-            // Only what concerns programs matters here; the rest of the file may still be in the making.
-            let mut definition = definition::read(&yaml::read(path)?, &mut Faults::new());
-            overrides::apply(&mut definition.params, overrides, &mut faults);
-            let scope = params::resolve(&definition.params, &mut faults);
-            let Some(reach) = reach(&definition, path, &scope, &mut faults) else { return Err(faults) };
-            programs(&definition, &scope, &reach, &mut faults)
+            // Only what concerns programs matters here; the rest of the files may still be in the making.
+            let mut pipeline = sources::read(path, &mut Faults::new())?;
+            overrides::apply(&mut pipeline.spaces, overrides, &mut faults);
+            let scopes = params::resolve(&pipeline.spaces, &mut faults);
+            let Some(reach) = root::reach(&pipeline.own, path, &scopes[0], &mut faults) else { return Err(faults) };
+            let lists = lists(&pipeline, &scopes, &reach, &mut faults);
+            // A namespace within has the usual programs only if it uses them.
+            let uses = uses_kinds(&pipeline);
+            let asked = |at: usize| at == 0 || pipeline.spaces[at].programs.is_some() || uses[at];
+            lists.into_iter().enumerate().map(|(at, list)| if asked(at) { list } else { Vec::new() }).collect()
         }
     };
-    let catalogue = Catalogue::ask(&listed, resolver, &mut faults);
-    if faults.is_empty() { Ok(catalogue) } else { Err(faults) }
+    let catalogues = Catalogue::ask(&lists, resolver, &mut faults);
+    let all = catalogues.into_iter().reduce(Catalogue::and).unwrap_or_default();
+    if faults.is_empty() { Ok(all) } else { Err(faults) }
 }
 
 /// Where the store of a pipeline is.
@@ -126,47 +203,20 @@ pub struct Whereabouts {
     pub store: Option<String>,
 }
 
-/// Where the store of a pipeline is. Whatever else is wrong with the file is of no concern.
+/// Where the store of a pipeline is. Whatever else is wrong with its files is of no concern.
 ///
 /// # Errors
-/// When the file cannot be read as YAML, or its root is no folder.
+/// When the pipeline's own file cannot be read as YAML, or its root is no folder.
 pub fn whereabouts(path: &Path, overrides: &[String]) -> Result<Whereabouts, Vec<Diagnostic>> {
     let mut others = Faults::new();
-    let mut definition = definition::read(&yaml::read(path)?, &mut others);
-    overrides::apply(&mut definition.params, overrides, &mut others);
-    let scope = params::resolve(&definition.params, &mut others);
+    let mut pipeline = sources::read(path, &mut others)?;
+    overrides::apply(&mut pipeline.spaces, overrides, &mut others);
+    let scopes = params::resolve(&pipeline.spaces, &mut others);
+    let own = &pipeline.own;
     let mut faults = Faults::new();
-    let store = definition.store.as_ref().and_then(|node| settings::text(node, "store", &scope, &mut faults));
-    match reach(&definition, path, &scope, &mut faults) {
+    let store = own.store.as_ref().and_then(|node| settings::text(node, "store", &scopes[0], &mut faults));
+    match root::reach(own, path, &scopes[0], &mut faults) {
         Some(reach) if faults.is_empty() => Ok(Whereabouts { root: reach.root, store }),
         _ => Err(faults),
     }
-}
-
-fn reach(definition: &Definition, path: &Path, scope: &Scope<'_>, faults: &mut Faults) -> Option<Reach> {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let written = definition.root.as_ref().map(|node| (settings::text(node, "root", scope, faults), &node.place));
-    let relative = written.as_ref().and_then(|(text, _)| text.clone()).unwrap_or_else(|| ".".to_owned());
-    let sights = Sights::default();
-    let root = match sights.real(&folder.join(&relative)) {
-        Ok(root) if root.is_dir() => root,
-        _ => {
-            let fault = Diagnostic::new(format!("the root `{relative}` is no folder"));
-            faults.push(match written {
-                Some((_, place)) => fault.at(place).hint("it is relative to the pipeline's own folder"),
-                None => fault,
-            });
-            return None;
-        }
-    };
-    let mut allow = Vec::new();
-    for node in &definition.allow {
-        let Some(text) = settings::text(node, "allow", scope, faults) else { continue };
-        // A folder that is not there allows nothing; what needs it says so.
-        if let Ok(folder) = sights.real(&plain(&root.join(&text))) {
-            allow.push(folder);
-        }
-    }
-    Some(Reach { root, allow, sights })
 }

@@ -7,8 +7,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::digest::Digest;
-use crate::pipeline::definition::{Definition, Faults, bad_label, is_label};
+use crate::pipeline::definition::Definition;
 use crate::pipeline::interpolate::Scope;
+use crate::pipeline::reading::{Faults, bad_label, is_label};
 use crate::pipeline::settings;
 
 /// Longest name in bytes.

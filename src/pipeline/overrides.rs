@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Place, Source};
-use crate::pipeline::definition::Faults;
+use crate::pipeline::reading::Faults;
+use crate::pipeline::space::Space;
 use crate::pipeline::suggest;
 use crate::shell;
 use crate::yaml::{self, Entry, Value};
 
-/// Applies `params.NAME=VALUE`.
-pub(crate) fn apply(params: &mut [Entry], overrides: &[String], faults: &mut Faults) {
+/// Applies `params.NAME=VALUE`, and `params.NAMESPACE.NAME=VALUE`.
+pub(crate) fn apply(spaces: &mut [Space], overrides: &[String], faults: &mut Faults) {
     for text in overrides {
         let source = Arc::new(Source { name: "--set".into(), text: text.clone() });
         let all = Place { source: Arc::clone(&source), start: 0, end: text.len() };
@@ -30,7 +31,29 @@ pub(crate) fn apply(params: &mut [Entry], overrides: &[String], faults: &mut Fau
             faults.push(Diagnostic::new("only parameters can be set: `params.NAME=VALUE`").at(&all).hint(hint));
             continue;
         }
-        set(params, &steps.collect::<Vec<_>>(), value, &all, faults);
+        find(spaces, &steps.collect::<Vec<_>>(), value, &all, faults);
+    }
+}
+
+/// Sets what the steps behind `params` lead to, through namespaces first.
+fn find(spaces: &mut [Space], steps: &[&str], value: yaml::Node, place: &Place, faults: &mut Faults) {
+    let (mut at, mut steps) = (0, steps);
+    while let Some((first, rest)) = steps.split_first()
+        && let Some(inner) = spaces[at].inner(first)
+    {
+        (at, steps) = (inner.space, rest);
+    }
+    let space = &mut spaces[at];
+    let Some((first, rest)) = steps.split_first() else {
+        let message = format!("an override names a parameter: `params.{}NAME=VALUE`", space.prefix);
+        faults.push(Diagnostic::new(message).at(place));
+        return;
+    };
+    let known = space.params.iter().map(|entry| &entry.key).chain(space.inner.iter().map(|inner| &inner.name));
+    let known: Vec<String> = known.map(|name| format!("{}{name}", space.prefix)).collect();
+    match space.params.iter_mut().find(|entry| entry.key == *first) {
+        Some(entry) => set(entry, rest, value, place, faults),
+        None => faults.push(unknown(&format!("{}{first}", space.prefix), &known).at(place)),
     }
 }
 
@@ -68,29 +91,29 @@ fn value_of(path: &str, text: &str, all: &Place) -> Result<yaml::Node, Vec<Diagn
     Ok(node)
 }
 
-fn set(entries: &mut [Entry], steps: &[&str], value: yaml::Node, place: &Place, faults: &mut Faults) {
+/// Sets a parameter, or a field of it.
+fn set(entry: &mut Entry, steps: &[&str], value: yaml::Node, place: &Place, faults: &mut Faults) {
     let Some((first, rest)) = steps.split_first() else {
-        faults.push(Diagnostic::new("an override names a parameter: `params.NAME=VALUE`").at(place));
-        return;
-    };
-    let known: Vec<String> = entries.iter().map(|entry| entry.key.clone()).collect();
-    let Some(entry) = entries.iter_mut().find(|entry| entry.key == *first) else {
-        let fault = Diagnostic::new(format!("the pipeline has no parameter `{first}`")).at(place);
-        faults.push(match suggest::hint(first, known.iter().map(String::as_str)) {
-            Some(hint) => fault.hint(hint),
-            None => fault.hint("declare it under `params` with a default"),
-        });
-        return;
-    };
-    if rest.is_empty() {
         entry.value = value;
         return;
-    }
+    };
     match &mut entry.value.value {
-        Value::Map(inner) => set(inner, rest, value, place, faults),
+        Value::Map(fields) => {
+            let known: Vec<String> = fields.iter().map(|field| field.key.clone()).collect();
+            match fields.iter_mut().find(|field| field.key == *first) {
+                Some(field) => set(field, rest, value, place, faults),
+                None => faults.push(unknown(first, &known).at(place)),
+            }
+        }
         other => {
-            let message = format!("parameter `{first}` is {}, so it has no field `{}`", other.what(), rest[0]);
+            let message = format!("parameter `{}` is {}, so it has no field `{first}`", entry.key, other.what());
             faults.push(Diagnostic::new(message).at(place));
         }
     }
+}
+
+fn unknown(name: &str, known: &[String]) -> Diagnostic {
+    let fault = Diagnostic::new(format!("the pipeline has no parameter `{name}`"));
+    let hint = suggest::hint(name, known.iter().map(String::as_str));
+    fault.hint(hint.unwrap_or_else(|| "declare it under `params` with a default".into()))
 }

@@ -4,13 +4,50 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
-use crate::pipeline::definition::Faults;
 use crate::pipeline::interpolate::{Scope, references};
 use crate::pipeline::limits;
-use crate::yaml::Entry;
+use crate::pipeline::reading::Faults;
+use crate::pipeline::space::Space;
+use crate::yaml::{Entry, Node, Value};
 
-/// Resolves the references that parameters make to each other. A circle is a fault.
-pub(crate) fn resolve(entries: &[Entry], faults: &mut Faults) -> Scope<'static> {
+/// The parameters of each namespace, resolved. Those of the namespaces within it are maps.
+pub(crate) fn resolve(spaces: &[Space], faults: &mut Faults) -> Vec<Scope<'static>> {
+    let mut scopes = vec![Scope::default(); spaces.len()];
+    let mut all = 0;
+    // What lies within a namespace stands behind it, and does not see it.
+    for (at, space) in spaces.iter().enumerate().rev() {
+        let inner = inner(space, spaces, &scopes).map(|entry| (entry.key, entry.value)).collect();
+        scopes[at] = own(&space.params, inner, &mut all, faults);
+    }
+    scopes
+}
+
+/// All parameters that a namespace refers to: its own in the order of the files, and those of the namespaces within it.
+pub(crate) fn as_map(at: usize, spaces: &[Space], scopes: &[Scope<'static>]) -> Value {
+    let own = |entry: &Entry| Some(Entry { value: scopes[at].params.get(&entry.key)?.clone(), ..entry.clone() });
+    Value::Map(spaces[at].params.iter().filter_map(own).chain(inner(&spaces[at], spaces, scopes)).collect())
+}
+
+fn inner<'a>(
+    space: &'a Space,
+    spaces: &'a [Space],
+    scopes: &'a [Scope<'static>],
+) -> impl Iterator<Item = Entry> + use<'a> {
+    space.inner.iter().map(|inner| {
+        let value = as_map(inner.space, spaces, scopes);
+        let place = inner.place.clone();
+        Entry { key: inner.name.clone(), place: place.clone(), value: Node { value, place, literal: None } }
+    })
+}
+
+/// Resolves the references that parameters make to each other, and to those that are given. A circle is a fault. The
+/// size of all of them is added to `all`.
+pub(crate) fn own(
+    entries: &[Entry],
+    given: BTreeMap<String, Node>,
+    all: &mut usize,
+    faults: &mut Faults,
+) -> Scope<'static> {
     let positions: HashMap<&str, usize> =
         entries.iter().enumerate().map(|(at, entry)| (entry.key.as_str(), at)).collect();
     let mut readers = vec![Vec::new(); entries.len()];
@@ -25,13 +62,14 @@ pub(crate) fn resolve(entries: &[Entry], faults: &mut Faults) -> Scope<'static> 
         }
     }
     let mut ready: VecDeque<usize> = (0..entries.len()).filter(|at| waiting[*at] == 0).collect();
-    let mut all = 0_usize;
-    let mut scope = Scope { params: Arc::new(BTreeMap::new()), each: Vec::new() };
+    let sizes = given.values().map(|value| Scope::default().size(value));
+    *all = sizes.fold(*all, usize::saturating_add);
+    let mut scope = Scope { params: Arc::new(given), each: Vec::new() };
     while let Some(at) = ready.pop_front() {
         let entry = &entries[at];
         let size = scope.size(&entry.value);
-        all = all.saturating_add(size);
-        if size > limits::VALUE || all > limits::TEXT {
+        *all = all.saturating_add(size);
+        if size > limits::VALUE || *all > limits::TEXT {
             let message = match size > limits::VALUE {
                 true => format!("parameter `{}` grows beyond {} MiB", entry.key, limits::VALUE >> 20),
                 false => format!("with `{}` all parameters grow beyond {} MiB", entry.key, limits::TEXT >> 20),

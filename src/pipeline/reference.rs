@@ -1,4 +1,5 @@
-//! The grammar of inputs: `file:PATH`, `STAGE.OUTPUT`, `STAGE[AXIS=LABEL].OUTPUT`, `STAGE[*].OUTPUT`.
+//! The grammar of inputs: `file:PATH`, `STAGE.OUTPUT`, `STAGE[AXIS=LABEL].OUTPUT`, `STAGE[*].OUTPUT`. A stage of an
+//! included file is written `NAMESPACE.STAGE`.
 
 /// A parsed input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -7,7 +8,7 @@ pub(crate) enum Reference {
     File(String),
     /// Something that a stage leaves.
     Stage {
-        /// Name of the stage.
+        /// Name of the stage, behind those of the namespaces that lead to it.
         stage: String,
         /// Which of its instances.
         which: Which,
@@ -25,8 +26,8 @@ pub(crate) enum Which {
     All,
 }
 
-/// Parses an input.
-pub(crate) fn parse(text: &str) -> Result<Reference, String> {
+/// Parses an input. `is_space` tells whether a path, such as `dev.net`, is one of namespaces.
+pub(crate) fn parse(text: &str, is_space: &dyn Fn(&str) -> bool) -> Result<Reference, String> {
     const FORM: &str = "inputs are written `stage.output`, `stage[*].output`, `stage.record` or `file:path`";
     if let Some(path) = text.strip_prefix("file:") {
         return match path {
@@ -42,7 +43,16 @@ pub(crate) fn parse(text: &str) -> Result<Reference, String> {
             (stage, selection(inside).ok_or_else(|| format!("`[{inside}]` is neither `[*]` nor `[axis=label]`"))?, rest)
         }
         None => {
-            let end = text.find('.').ok_or_else(|| format!("`{text}` is no input; {FORM}"))?;
+            // An output's name may contain dots, a stage's may not.
+            let mut dots = text.match_indices('.').map(|(at, _)| at);
+            let (mut space, mut end) = (None, dots.next());
+            while let Some(path) = end.map(|end| &text[..end]).filter(|path| is_space(path)) {
+                (space, end) = (Some(path), dots.next());
+            }
+            let end = end.ok_or_else(|| match space {
+                Some(space) => format!("`{space}` is a namespace: write `{space}.STAGE.OUTPUT`"),
+                None => format!("`{text}` is no input; {FORM}"),
+            })?;
             (&text[..end], Which::One(Vec::new()), &text[end..])
         }
     };
@@ -56,8 +66,8 @@ pub(crate) fn parse(text: &str) -> Result<Reference, String> {
 
 /// Parts `STAGE.OUTPUT` or `STAGE[AXIS=LABEL].OUTPUT` into the instance as it is named and the output.
 #[must_use]
-pub fn instance_and_output(text: &str) -> Option<(&str, &str)> {
-    let Ok(Reference::Stage { output, .. }) = parse(text) else { return None };
+pub fn instance_and_output<'t>(text: &'t str, is_space: &dyn Fn(&str) -> bool) -> Option<(&'t str, &'t str)> {
+    let Ok(Reference::Stage { output, .. }) = parse(text, is_space) else { return None };
     let dot = text.len() - output.len() - 1;
     Some((&text[..dot], &text[dot + 1..]))
 }
@@ -78,6 +88,10 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
+    fn parse(text: &str) -> Result<Reference, String> {
+        super::parse(text, &|path| matches!(path, "dev" | "dev.net"))
+    }
+
     #[test]
     fn forms() {
         let stage = |which, output: &str| Reference::Stage { stage: "train".into(), which, output: output.into() };
@@ -85,18 +99,25 @@ mod tests {
         assert_eq!(parse("train[*].record").unwrap(), stage(Which::All, "record"));
         let labels = vec![("net".to_owned(), "v1.5".to_owned()), ("device".to_owned(), "a".to_owned())];
         assert_eq!(parse("train[net=v1.5, device=a].weights").unwrap(), stage(Which::One(labels), "weights"));
+        let of_dev =
+            |name: &str| Reference::Stage { stage: name.into(), which: Which::One(vec![]), output: "a.b".into() };
+        assert_eq!(parse("dev.profile.a.b").unwrap(), of_dev("dev.profile"));
+        assert_eq!(parse("dev.net.profile.a.b").unwrap(), of_dev("dev.net.profile"));
+        assert_eq!(parse("train.a.b").unwrap(), of_dev("train"));
         assert_eq!(parse("file:data/x.csv").unwrap(), Reference::File("data/x.csv".into()));
         for (text, parts) in [
             ("train.weights", ("train", "weights")),
             ("train.model.onnx", ("train", "model.onnx")),
+            ("dev.profile.model.onnx", ("dev.profile", "model.onnx")),
             ("train[net=v1.5,device=a].model.onnx", ("train[net=v1.5,device=a]", "model.onnx")),
         ] {
-            assert_eq!(instance_and_output(text), Some(parts));
+            assert_eq!(instance_and_output(text, &|path| path == "dev"), Some(parts));
         }
         for wrong in ["train", "train.", ".x", "train[*]", "train[x].y", "file:data/x.csv", ""] {
-            assert_eq!(instance_and_output(wrong), None, "{wrong}");
+            assert_eq!(instance_and_output(wrong, &|_| false), None, "{wrong}");
         }
-        for wrong in ["train", "train.", ".x", "train[*]", "train[x].y", "train[*.y", "file:", ""] {
+        for wrong in ["train", "train.", ".x", "train[*]", "train[x].y", "train[*.y", "file:", "", "dev.x", "dev.net.x"]
+        {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

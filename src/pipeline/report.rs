@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{Diagnostic, Place};
 use crate::graph::{Graph, Instance};
-use crate::pipeline::definition::{Definition, Faults, unknown_key};
 use crate::pipeline::interpolate::Scope;
+use crate::pipeline::reading::{Faults, unknown_key};
 use crate::pipeline::reference::{self, Reference, Which};
+use crate::pipeline::sources::Pipeline;
+use crate::pipeline::space::is_path;
 use crate::pipeline::{settings, suggest};
 use crate::yaml::{Entry, Node, Value};
 
@@ -42,20 +44,15 @@ const KEYS: [&str; 4] = ["heading", "text", "output", "title"];
 const FORMS: &str = "entries are written `heading: TEXT`, `text: MARKDOWN` or `output: STAGE.OUTPUT`";
 
 /// The entries of a pipeline. What is faulty is left out, and named in `faults`.
-pub(crate) fn entries(
-    definition: &Definition,
-    scope: &Scope<'_>,
-    graph: &Graph,
-    faults: &mut Faults,
-) -> Vec<ReportEntry> {
+pub(crate) fn entries(pipeline: &Pipeline, scope: &Scope<'_>, graph: &Graph, faults: &mut Faults) -> Vec<ReportEntry> {
     let mut of_stage: HashMap<&str, Vec<&Instance>> = HashMap::new();
-    if !definition.report.is_empty() {
+    if !pipeline.own.report.is_empty() {
         for instance in graph.instances() {
             of_stage.entry(&instance.stage).or_default().push(instance);
         }
     }
-    let mut reader = Reader { scope, of_stage, by_labels: HashMap::new(), definition, faults };
-    definition.report.iter().filter_map(|node| reader.entry(node)).collect()
+    let mut reader = Reader { scope, of_stage, by_labels: HashMap::new(), pipeline, faults };
+    pipeline.own.report.iter().filter_map(|node| reader.entry(node)).collect()
 }
 
 struct Reader<'a> {
@@ -64,7 +61,7 @@ struct Reader<'a> {
     of_stage: HashMap<&'a str, Vec<&'a Instance>>,
     /// Those of the stages that were asked for by label.
     by_labels: HashMap<&'a str, HashMap<&'a BTreeMap<String, String>, &'a Instance>>,
-    definition: &'a Definition,
+    pipeline: &'a Pipeline,
     faults: &'a mut Faults,
 }
 
@@ -114,7 +111,8 @@ impl<'a> Reader<'a> {
     }
 
     fn outputs(&mut self, text: &str, place: &Place) -> Option<Vec<Shown>> {
-        let (stage, which, output) = match reference::parse(text) {
+        let spaces = &self.pipeline.spaces;
+        let (stage, which, output) = match reference::parse(text, &|path| is_path(spaces, 0, path)) {
             Ok(Reference::Stage { stage, which, output }) => (stage, which, output),
             Ok(Reference::File(_)) => {
                 let fault = Diagnostic::new("a report shows outputs of stages, not files").at(place);
@@ -129,7 +127,7 @@ impl<'a> Reader<'a> {
                 return None;
             }
         };
-        let stages = || self.definition.stages.iter().map(|stage| stage.name.as_str());
+        let stages = || self.pipeline.stages.iter().map(|stage| stage.name.as_str());
         if !self.of_stage.contains_key(stage.as_str()) && !stages().any(|name| name == stage) {
             let fault = Diagnostic::new(format!("the report shows `{text}`, which nothing produces")).at(place);
             self.faults.push(match suggest::nearest(&stage, stages()) {

@@ -5,93 +5,26 @@
 use nnf_contract::{Kind, Parameter, ParameterType};
 use serde_json::{Map, Value as Json, json};
 
-/// The schema, with the parameters and inputs of the given kinds.
+use crate::pipeline::keys::TOP_KEYS;
+use crate::pipeline::shapes::{described, executor, flag, slurm, texts};
+
+/// The schema of a pipeline, and of a file that it includes, with the parameters and inputs of the given kinds.
 #[must_use]
 pub fn schema(kinds: &[&Kind]) -> Json {
+    let properties: Map<String, Json> = TOP_KEYS.iter().map(|key| (key.name.to_owned(), key.schema())).collect();
+    let any: Vec<Json> =
+        ["stages", "include", "params", "programs"].iter().map(|name| json!({ "required": [name] })).collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "nnf pipeline",
         "type": "object",
         "additionalProperties": false,
-        "required": ["stages"],
-        "properties": {
-            "version": { "const": 1, "description": "Version of the format." },
-            "name": { "type": "string", "description": "Name of the pipeline; the file's name by default." },
-            "root": { "type": "string", "description": "Folder that relative paths begin at; the pipeline's own by default." },
-            "store": { "type": "string", "description": "URL of a remote tier behind the local store." },
-            "params": { "type": "object", "description": "Values for `${params.NAME}`." },
-            "programs": programs(),
-            "allow": { "type": "array", "items": { "type": "string" }, "description": "Folders outside the root that inputs may lie in." },
-            "strict": { "type": ["boolean", "string"], "description": "Whether stages see nothing but what they declare; a stage may say otherwise." },
-            "tools": { "type": "array", "items": { "type": "string" }, "description": "Folders of programs and libraries that strict stages may read; not keyed." },
-            "executor": executor("Where stages run that say nothing themselves; not keyed."),
-            "slurm": slurm(),
-            "stages": { "type": "object", "minProperties": 1, "additionalProperties": { "$ref": "#/$defs/stage" } },
-            "report": report()
-        },
+        "anyOf": any,
+        "properties": properties,
         "$defs": {
             "input": { "anyOf": [{ "type": "string" }, { "type": "object", "additionalProperties": { "type": "string" } }] },
             "stage": stage(kinds)
         }
-    })
-}
-
-fn programs() -> Json {
-    json!({
-        "type": "object",
-        "description": "Stage programs by name.",
-        "additionalProperties": { "anyOf": [
-            { "type": "string" },
-            { "type": "array", "items": { "type": "string" }, "minItems": 1 },
-            {
-                "type": "object",
-                "additionalProperties": false,
-                "required": ["run"],
-                "properties": {
-                    "run": { "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] },
-                    "code": { "type": "array", "items": { "type": "string" } }
-                }
-            }
-        ] }
-    })
-}
-
-fn executor(description: &str) -> Json {
-    json!({ "type": "string", "anyOf": [{ "enum": ["local", "slurm"] }, { "pattern": "\\$\\{" }], "description": description })
-}
-
-fn slurm() -> Json {
-    let text = |description: &str| json!({ "type": "string", "description": description });
-    json!({
-        "type": "object",
-        "additionalProperties": false,
-        "description": "What `sbatch` is told besides what stages need; not keyed.",
-        "properties": {
-            "partition": text("Partition."),
-            "account": text("Account."),
-            "qos": text("Quality of service."),
-            "arguments": {
-                "type": "array",
-                "items": { "type": "string", "pattern": "^--|\\$\\{" },
-                "description": "Further arguments of `sbatch`, such as `--constraint=skylake`."
-            }
-        }
-    })
-}
-
-fn report() -> Json {
-    let entry = |required: &str, properties: Json| json!({ "type": "object", "additionalProperties": false, "required": [required], "properties": properties });
-    json!({
-        "type": "array",
-        "description": "What the page of a run (`nnf report`) shows first, in order; not keyed.",
-        "items": { "oneOf": [
-            entry("heading", json!({ "heading": { "type": "string" } })),
-            entry("text", json!({ "text": { "type": "string", "description": "Markdown." } })),
-            entry("output", json!({
-                "output": { "type": "string", "description": "`stage.output`, `stage[axis=label].output` or `stage[*].output`." },
-                "title": { "type": "string" }
-            }))
-        ] }
     })
 }
 
@@ -108,9 +41,9 @@ fn stage(kinds: &[&Kind]) -> Json {
             "in": { "type": "object", "additionalProperties": { "$ref": "#/$defs/input" } },
             "with": { "type": "object", "description": "Parameters." },
             "out": { "type": "object", "description": "Outputs of a `run` stage: name and media type." },
-            "code": { "type": "array", "items": { "type": "string" } },
+            "code": texts(),
             "env": { "type": "object", "description": "Environment variables, part of the key." },
-            "pass": { "type": "array", "items": { "type": "string" }, "description": "Variables passed through: neither keyed nor recorded." },
+            "pass": described(texts(), "Variables passed through: neither keyed nor recorded."),
             "each": { "type": "object", "description": "Axes: one instance for each value." },
             "needs": {
                 "type": "object",
@@ -119,10 +52,10 @@ fn stage(kinds: &[&Kind]) -> Json {
             },
             "timeout": { "type": ["string", "number"] },
             "retries": { "type": ["integer", "string"] },
-            "resumes": { "type": ["boolean", "string"] },
-            "strict": { "type": ["boolean", "string"], "description": "Whether it sees nothing but what it declares." },
-            "executor": executor("Where it runs; not keyed."),
-            "slurm": slurm()
+            "resumes": flag(),
+            "strict": described(flag(), "Whether it sees nothing but what it declares."),
+            "executor": described(executor(), "Where it runs; not keyed."),
+            "slurm": described(slurm(), "What `sbatch` is told besides what the stage needs; not keyed.")
         },
         "allOf": of_kinds
     })

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use crate::diagnostic::{Diagnostic, Place};
 use crate::graph::{Piece, Source};
-use crate::pipeline::definition::Faults;
 use crate::pipeline::interpolate::write_out;
+use crate::pipeline::reading::Faults;
 use crate::pipeline::words::{Item, Known};
 use crate::shell::{self, Bit, Code, Quoting, Spot};
 

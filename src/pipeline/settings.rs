@@ -9,9 +9,9 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::gpus::VARIABLES;
 use crate::graph::{CpuNeed, Needs, OutputSpec};
 use crate::pipeline::check::shown;
-use crate::pipeline::definition::{Faults, bad_label, is_label, unknown_key};
 use crate::pipeline::interpolate::{Scope, what};
 use crate::pipeline::limits;
+use crate::pipeline::reading::{Faults, bad_label, is_label, unknown_key};
 use crate::yaml::{Entry, Node, Value};
 
 /// A text; a number or the like stands as it is written.

@@ -1,12 +1,14 @@
 //! All kinds that the programs of a pipeline offer.
 
+use std::collections::BTreeMap;
+
 use nnf_contract::Kind;
 
 use crate::diagnostic::Diagnostic;
 use crate::digest::Digest;
 use crate::programs::listed::Listed;
 use crate::programs::offered::Offered;
-use crate::programs::resolver::{ProgramResolver, ask_all};
+use crate::programs::resolver::{ProgramError, ProgramResolver, ask_all};
 
 /// All kinds that the programs of a pipeline offer.
 #[derive(Debug, Default)]
@@ -16,10 +18,31 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// Asks all programs, and adds what is wrong to `faults`.
-    pub fn ask(listed: &[Listed], resolver: &dyn ProgramResolver, faults: &mut Vec<Diagnostic>) -> Self {
+    /// Asks the programs of several lists, all at once and each of them once, and adds what is wrong to `faults`.
+    pub(crate) fn ask(
+        lists: &[Vec<Listed>],
+        resolver: &dyn ProgramResolver,
+        faults: &mut Vec<Diagnostic>,
+    ) -> Vec<Self> {
+        let mut asked: Vec<&Listed> = Vec::new();
+        let mut positions = BTreeMap::new();
+        for listed in lists.iter().flatten() {
+            positions.entry((&listed.words, &listed.code)).or_insert_with(|| {
+                asked.push(listed);
+                asked.len() - 1
+            });
+        }
+        let answers = ask_all(asked, resolver);
+        let answer = |listed: &Listed| &answers[positions[&(&listed.words, &listed.code)]];
+        lists.iter().map(|list| Self::of(list.iter().map(|listed| (listed, answer(listed))), faults)).collect()
+    }
+
+    fn of<'a>(
+        answers: impl Iterator<Item = (&'a Listed, &'a Result<Offered, ProgramError>)>,
+        faults: &mut Vec<Diagnostic>,
+    ) -> Self {
         let mut catalogue = Catalogue::default();
-        for (program, answer) in listed.iter().zip(ask_all(listed, resolver)) {
+        for (program, answer) in answers {
             let at = |fault: Diagnostic| match &program.place {
                 Some(place) => fault.at(place),
                 None => fault,
@@ -35,19 +58,31 @@ impl Catalogue {
                             faults.push(at(Diagnostic::new(message).hint("leave one of them out of `programs`")));
                         }
                     }
-                    catalogue.programs.push((program.name.clone(), offered));
+                    catalogue.programs.push((program.name.clone(), offered.clone()));
                 }
                 Err(error) => {
                     catalogue.failed = true;
                     let fault = at(Diagnostic::new(format!("program `{}`: {}", program.name, error.message)));
-                    faults.push(match error.hint {
-                        Some(hint) => fault.hint(hint),
+                    faults.push(match &error.hint {
+                        Some(hint) => fault.hint(hint.as_str()),
                         None => fault,
                     });
                 }
             }
         }
         catalogue
+    }
+
+    /// With the programs of another one that it lacks.
+    #[must_use]
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        for (name, offered) in other.programs {
+            let same = |known: &Offered| known.argv == offered.argv && known.files == offered.files;
+            if !self.programs.iter().any(|(_, known)| same(known)) {
+                self.programs.push((name, offered));
+            }
+        }
+        self
     }
 
     /// What was asked, and a digest of each answer, so that it can be found out whether all would answer the same.

@@ -61,6 +61,22 @@ impl Value {
             Value::Map(_) => "a map",
         }
     }
+
+    /// As JSON, without places.
+    #[must_use]
+    pub fn to_json(&self) -> Json {
+        match self {
+            Value::Null => Json::Null,
+            Value::Bool(value) => Json::Bool(*value),
+            Value::Int(value) => Json::from(*value),
+            Value::Float(value) => Number::from_f64(*value).map_or_else(|| Json::from(value.to_string()), Json::Number),
+            Value::Text(value) => Json::from(value.as_str()),
+            Value::List(items) => Json::Array(items.iter().map(Node::to_json).collect()),
+            Value::Map(entries) => {
+                Json::Object(entries.iter().map(|e| (e.key.clone(), e.value.to_json())).collect::<Map<_, _>>())
+            }
+        }
+    }
 }
 
 impl Node {
@@ -86,16 +102,6 @@ impl Node {
     /// The value as JSON, without places.
     #[must_use]
     pub fn to_json(&self) -> Json {
-        match &self.value {
-            Value::Null => Json::Null,
-            Value::Bool(value) => Json::Bool(*value),
-            Value::Int(value) => Json::from(*value),
-            Value::Float(value) => Number::from_f64(*value).map_or_else(|| Json::from(value.to_string()), Json::Number),
-            Value::Text(value) => Json::from(value.as_str()),
-            Value::List(items) => Json::Array(items.iter().map(Node::to_json).collect()),
-            Value::Map(entries) => {
-                Json::Object(entries.iter().map(|e| (e.key.clone(), e.value.to_json())).collect::<Map<_, _>>())
-            }
-        }
+        self.value.to_json()
     }
 }

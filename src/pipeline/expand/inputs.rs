@@ -6,10 +6,11 @@ use nnf_contract::{Kind, ParameterType};
 
 use crate::diagnostic::Diagnostic;
 use crate::graph::Source;
-use crate::pipeline::definition::{bad_label, is_label};
 use crate::pipeline::expand::maker::Maker;
 use crate::pipeline::interpolate::what;
+use crate::pipeline::reading::{bad_label, is_label};
 use crate::pipeline::reference::{self, Reference};
+use crate::pipeline::space::is_path;
 use crate::pipeline::suggest;
 use crate::yaml::{Entry, Value};
 
@@ -92,7 +93,8 @@ impl Maker<'_, '_> {
                 .push(Diagnostic::new(message).at(place).hint("for example `train.weights` or `file:data/x.csv`"));
             return None;
         };
-        match reference::parse(text) {
+        let (spaces, from) = (self.around.spaces, self.stage.definition.space);
+        match reference::parse(text, &|path| is_path(spaces, from, path)) {
             Err(message) => {
                 self.faults.push(Diagnostic::new(message).at(place));
                 None

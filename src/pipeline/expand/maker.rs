@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 
 use crate::diagnostic::Place;
 use crate::graph::{Instance, Needs, SlurmOptions, Source, Strict, Work};
-use crate::pipeline::definition::Faults;
 use crate::pipeline::expand::around::Around;
 use crate::pipeline::expand::stage::Stage;
 use crate::pipeline::interpolate::Scope;
+use crate::pipeline::reading::Faults;
 use crate::pipeline::{check, command, executor, settings, words};
 use crate::yaml::{self, Node};
 

@@ -16,21 +16,22 @@ use serde_json::Value as Json;
 use crate::diagnostic::Diagnostic;
 use crate::graph::{Instance, Piece, Source, Work};
 use crate::pipeline::axes;
-use crate::pipeline::definition::{Definition, Faults};
 use crate::pipeline::interpolate::Scope;
 use crate::pipeline::limits::{self, Sum};
+use crate::pipeline::reading::Faults;
+use crate::pipeline::stage::StageDefinition;
 
 pub(crate) use around::Around;
 use maker::Maker;
 use stage::Stage;
 
 /// All instances; sources refer to positions in the list. Faulty ones are in it too, so that what reads them is checked.
-pub(crate) fn instances(definition: &Definition, around: &Around<'_>, faults: &mut Faults) -> Vec<Instance> {
-    let sizes: Vec<_> = definition.stages.iter().map(|stage| (stage, axes::size(stage, around.scope))).collect();
+pub(crate) fn instances(stages: &[StageDefinition], around: &Around<'_>, faults: &mut Faults) -> Vec<Instance> {
+    let sizes: Vec<_> = stages.iter().map(|stage| (stage, axes::size(stage, around.scope(stage)))).collect();
     if !limits::instances(&sizes, faults) {
         return Vec::new();
     }
-    let stages: Vec<Stage<'_>> = definition.stages.iter().map(|stage| Stage::new(stage, around, faults)).collect();
+    let stages: Vec<Stage<'_>> = stages.iter().map(|stage| Stage::new(stage, around, faults)).collect();
     let mut first = 0;
     let mut index = BTreeMap::new();
     for stage in &stages {
@@ -43,7 +44,10 @@ pub(crate) fn instances(definition: &Definition, around: &Around<'_>, faults: &m
     for stage in &stages {
         for at in 0..stage.axes.count() {
             let positions = stage.axes.positions(at);
-            let scope = Scope { params: Arc::clone(&around.scope.params), each: stage.axes.values(&positions) };
+            let scope = Scope {
+                params: Arc::clone(&around.scope(stage.definition).params),
+                each: stage.axes.values(&positions),
+            };
             let mut found = Vec::new();
             let maker = Maker { stage, positions: &positions, scope, around, index: &index, faults: &mut found };
             let instance = maker.make();
@@ -63,7 +67,7 @@ pub(crate) fn instances(definition: &Definition, around: &Around<'_>, faults: &m
 }
 
 /// The faults that were told: the instances of a stage share most of theirs.
-struct Told(HashSet<(String, usize)>);
+struct Told(HashSet<(String, usize, usize)>);
 
 impl Told {
     fn new(faults: &[Diagnostic]) -> Self {
@@ -74,8 +78,10 @@ impl Told {
         faults.extend(found.into_iter().filter(|fault| self.0.insert(Self::of(fault))));
     }
 
-    fn of(fault: &Diagnostic) -> (String, usize) {
-        (fault.message.clone(), fault.place.as_ref().map_or(0, |place| place.start))
+    fn of(fault: &Diagnostic) -> (String, usize, usize) {
+        let place = fault.place.as_ref();
+        let (source, start) = place.map_or((0, 0), |place| (Arc::as_ptr(&place.source).addr(), place.start));
+        (fault.message.clone(), source, start)
     }
 }
 

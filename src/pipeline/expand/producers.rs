@@ -1,5 +1,7 @@
 //! Which instances of another stage an input means, by their labels and by those of the instance that reads.
 
+use std::borrow::Cow;
+
 use crate::diagnostic::{Diagnostic, Place};
 use crate::graph::{InstanceId, Source};
 use crate::pipeline::expand::maker::Maker;
@@ -7,7 +9,7 @@ use crate::pipeline::expand::stage::Stage;
 use crate::pipeline::reference::Which;
 use crate::pipeline::suggest;
 
-impl Maker<'_, '_> {
+impl<'a> Maker<'a, '_> {
     pub(super) fn stage_source(
         &mut self,
         text: &str,
@@ -16,7 +18,9 @@ impl Maker<'_, '_> {
         output: &str,
         place: &Place,
     ) -> Option<Source> {
-        let Some((first, producer)) = self.index.get(stage).copied() else {
+        let prefix = self.prefix();
+        let full = if prefix.is_empty() { Cow::Borrowed(stage) } else { Cow::Owned(format!("{prefix}{stage}")) };
+        let Some((first, producer)) = self.index.get(&*full).copied() else {
             self.no_stage(text, stage, place);
             return None;
         };
@@ -54,10 +58,26 @@ impl Maker<'_, '_> {
     fn no_stage(&mut self, text: &str, stage: &str, place: &Place) {
         let reader = &self.stage.definition.name;
         let fault = Diagnostic::new(format!("stage `{reader}` needs `{text}`, which nothing produces")).at(place);
-        self.faults.push(match suggest::nearest(stage, self.index.keys().copied()) {
+        let prefix = self.prefix();
+        let own = self.index.keys().filter_map(|name| name.strip_prefix(prefix));
+        self.faults.push(match suggest::nearest(stage, own) {
             Some(near) => fault.hint(format!("did you mean `{}`?", text.replacen(stage, near, 1))),
+            None if !prefix.is_empty() && self.index.contains_key(stage) => {
+                fault.hint("a file that is included `as` a namespace sees the stages of that namespace alone")
+            }
             None => fault.hint("inputs are written `stage.output` or `file:path`"),
         });
+    }
+
+    /// What stands before the names of the reader's namespace.
+    fn prefix(&self) -> &'a str {
+        &self.around.space(self.stage.definition).prefix
+    }
+
+    /// The name of a stage as the reader's file has it.
+    fn own_name<'s>(&self, stage: &'s Stage<'_>) -> &'s str {
+        let name = &stage.definition.name;
+        self.around.space(self.stage.definition).own(name).unwrap_or(name)
     }
 
     /// The label that the reader has on an axis of that name.
@@ -68,7 +88,7 @@ impl Maker<'_, '_> {
 
     /// The position of the one instance with the reader's own labels and the given ones.
     fn one(&mut self, producer: &Stage<'_>, given: &[(String, String)], place: &Place) -> Option<usize> {
-        let stage = &producer.definition.name;
+        let stage = self.own_name(producer);
         for (axis, label) in given {
             let Some(found) = producer.axes.iter().find(|known| known.name == axis) else {
                 let fault = Diagnostic::new(format!("stage `{stage}` has no axis `{axis}`")).at(place);
@@ -114,7 +134,7 @@ impl Maker<'_, '_> {
 
     /// Labels and positions of all instances that agree with the reader's own labels.
     fn all(&mut self, producer: &Stage<'_>, place: &Place) -> Option<Vec<(String, usize)>> {
-        let stage = &producer.definition.name;
+        let stage = self.own_name(producer);
         let own: Vec<Option<&str>> = producer.axes.iter().map(|axis| self.own(axis.name)).collect();
         if own.iter().all(Option::is_some) {
             let message = format!("stage `{stage}` has no axis to gather over here");

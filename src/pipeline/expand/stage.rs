@@ -7,8 +7,9 @@ use nnf_contract::Kind;
 use crate::diagnostic::Diagnostic;
 use crate::graph::OutputSpec;
 use crate::pipeline::axes::Axes;
-use crate::pipeline::definition::{Faults, StageDefinition};
 use crate::pipeline::expand::around::Around;
+use crate::pipeline::reading::Faults;
+use crate::pipeline::stage::StageDefinition;
 use crate::pipeline::{settings, suggest};
 use crate::programs::Offered;
 use crate::yaml::Entry;
@@ -25,13 +26,14 @@ pub(super) struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     pub(super) fn new(definition: &'a StageDefinition, around: &Around<'a>, faults: &mut Faults) -> Self {
-        let axes = Axes::read(definition, around.scope, faults);
+        let (scope, catalogue) = (around.scope(definition), around.catalogue(definition));
+        let axes = Axes::read(definition, scope, faults);
         let mut stage = Stage { definition, axes, offered: None, outputs: None };
         if let Some(node) = &definition.kind {
-            let name = around.scope.written(node, faults).unwrap_or_default();
-            stage.offered = around.catalogue.find(&name);
-            if stage.offered.is_none() && around.catalogue.is_whole() {
-                let known: Vec<&str> = around.catalogue.kinds().collect();
+            let name = scope.written(node, faults).unwrap_or_default();
+            stage.offered = catalogue.find(&name);
+            if stage.offered.is_none() && catalogue.is_whole() {
+                let known: Vec<&str> = catalogue.kinds().collect();
                 let fault = Diagnostic::new(format!("no program offers the kind `{name}`")).at(&node.place);
                 faults.push(match suggest::hint(&name, known.iter().copied()) {
                     Some(hint) => fault.hint(hint),

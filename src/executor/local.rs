@@ -144,22 +144,28 @@ impl Local {
         Ok(self.sandbox.iter().cloned().chain([file.into_os_string()]).chain(command.argv.iter().cloned()).collect())
     }
 
-    fn start(&self, command: &Command, share: &Share) -> Result<Pid, ExecutorError> {
+    fn start(&self, command: &Command, share: &Share) -> Result<(Pid, File), ExecutorError> {
         let program = command.argv.first().ok_or(ExecutorError::Empty)?;
         let file = |error: io::Error| ExecutorError::File { file: "its log".into(), why: error.to_string() };
         let log = File::options().append(true).open(&command.log).map_err(file)?;
         let words = self.words(command, !share.gpus.is_empty())?;
         let mut env = command.env.clone();
         env.extend(share.variables.iter().map(|(name, value)| (name.into(), value.clone())));
-        spawn(&words, &env, &command.folder, &log).map_err(|error| ExecutorError::NotStarted {
+        let started = spawn(&words, &env, &command.folder, &log).map_err(|error| ExecutorError::NotStarted {
             program: program.to_string_lossy().into_owned(),
             why: culprit::of_start(&command.argv, &command.folder, &error),
-        })
+        });
+        Ok((started?, log))
     }
 
-    fn watch(&self, command: &Command, (group, alone): (Pid, bool), stop: &Stop, watcher: &mut dyn Watcher) -> Watched {
+    fn watch(
+        &self,
+        command: &Command,
+        (group, log, alone): (Pid, &File, bool),
+        stop: &Stop,
+        watcher: &mut dyn Watcher,
+    ) -> Watched {
         let mut tail = Tail::new(&command.events);
-        let log = File::options().append(true).open(&command.log).ok();
         let (began, started) = (Timestamp::now(), Instant::now());
         let mut trim = Trim::default();
         let mut waiter = Waiter::new(group);
@@ -174,11 +180,11 @@ impl Local {
             }
             ending.tick(stop);
             tail.read().0.into_iter().for_each(|event| watcher.said(event));
-            log.iter().for_each(|log| trim.look(log));
+            trim.look(log);
         };
         let paused = session.paused();
         let seconds = started.elapsed().saturating_sub(paused).as_secs_f64();
-        log.iter().for_each(|log| trim.look(log));
+        trim.look(log);
         // What the stage left running has no business beyond it.
         ending.signal(Signal::KILL);
         let status = waiter.status();
@@ -257,12 +263,12 @@ impl Executor for Local {
             return Ok(Execution { ended: Ended::Stopped, began: Timestamp::now(), seconds: 0.0, machine });
         }
         orphans::adopt();
-        let group = self.start(command, &reservation.share)?;
+        let (group, log) = self.start(command, &reservation.share)?;
         let id = number(group);
         let started = identity::start_time(id).unwrap_or_default();
         watcher.began(&Handle { executor: NAME.into(), id: format!("{id} {started}") });
         let alone = part.is_some_and(|part| part.alone);
-        let (ended, began, seconds) = self.watch(command, (group, alone), stop, watcher);
+        let (ended, began, seconds) = self.watch(command, (group, &log, alone), stop, watcher);
         // To look takes a while, and only what measures rests on it.
         let machine = if alone { this_machine() } else { self.machine.get_or_init(this_machine).clone() };
         Ok(Execution { ended: ended?, began, seconds, machine })

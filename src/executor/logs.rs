@@ -43,6 +43,10 @@ fn end(line: &str) -> String {
 /// # Errors
 /// When the log cannot be read.
 pub fn capped(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    // Most stages write none.
+    if fs_err::metadata(path)?.len() == 0 {
+        return Ok(None);
+    }
     let mut bytes = Vec::new();
     copy_ends(path, MAX_LOG, &mut bytes)?;
     Ok(Some(bytes).filter(|bytes| !bytes.is_empty()))

@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 pub(crate) fn start_time(id: u32) -> Option<String> {
     #[cfg(target_os = "linux")]
     {
-        let text = fs_err::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        let text = super::proc_file::read(&format!("/proc/{id}/stat")).ok()?;
         // The name in parentheses may hold spaces; the start time is the 20th field after it.
         let (_, rest) = text.rsplit_once(')')?;
         rest.split_whitespace().nth(19).map(str::to_owned)

@@ -3,5 +3,7 @@
 pub(crate) mod culprit;
 pub(crate) mod identity;
 pub(crate) mod orphans;
+#[cfg(target_os = "linux")]
+pub(crate) mod proc_file;
 pub(crate) mod session;
 pub(crate) mod spawn;

@@ -34,6 +34,7 @@ mod system {
     use rustix::process::{Pid, Signal, WaitOptions, kill_process, set_child_subreaper, waitpid};
 
     use super::MARK;
+    use crate::processes::proc_file;
 
     /// How often, and how long apart, processes that were killed are looked for again: they may have started others.
     const ROUNDS: u32 = 200;
@@ -96,7 +97,7 @@ mod system {
     /// Processes that this one adopted. They become children of its first thread, which starts none itself.
     fn children() -> Vec<Pid> {
         let first = rustix::process::getpid().as_raw_nonzero();
-        let text = fs_err::read_to_string(format!("/proc/self/task/{first}/children")).unwrap_or_default();
+        let text = proc_file::read(&format!("/proc/self/task/{first}/children")).unwrap_or_default();
         text.split_whitespace().filter_map(|id| id.parse().ok()).filter_map(Pid::from_raw).collect()
     }
 
@@ -120,7 +121,7 @@ mod system {
     }
 
     fn group_of(id: Pid) -> Option<u32> {
-        let text = fs_err::read_to_string(format!("/proc/{}/stat", id.as_raw_nonzero())).ok()?;
+        let text = proc_file::read(&format!("/proc/{}/stat", id.as_raw_nonzero())).ok()?;
         // The name in parentheses may hold spaces; state, parent and group follow it.
         text.rsplit_once(')')?.1.split_whitespace().nth(2)?.parse().ok()
     }

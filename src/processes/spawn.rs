@@ -11,7 +11,7 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
 use nix::sys::signal::SigSet;
@@ -33,7 +33,7 @@ pub(crate) fn spawn(
         .map(|(name, value)| text(&[name.as_os_str(), value.as_os_str()].join(OsStr::new("="))))
         .collect::<io::Result<Vec<_>>>()?;
     let program = words.first().ok_or(io::ErrorKind::InvalidInput)?;
-    let nothing = File::open("/dev/null")?;
+    let nothing = nothing()?;
     let mut files = PosixSpawnFileActions::init()?;
     for (from, to) in [(nothing.as_raw_fd(), 0), (log.as_raw_fd(), 1), (log.as_raw_fd(), 2)] {
         files.add_dup2(from, to)?;
@@ -48,6 +48,15 @@ pub(crate) fn spawn(
     attributes.set_sigmask(&SigSet::empty())?;
     let id = in_folder(folder, || Ok(posix_spawn(program.as_c_str(), &files, &attributes, &words, &variables)?))?;
     Pid::from_raw(id.as_raw()).ok_or(io::ErrorKind::InvalidData.into())
+}
+
+/// What all of them have as standard input: nothing, which is opened once.
+fn nothing() -> io::Result<&'static File> {
+    static NOTHING: OnceLock<File> = OnceLock::new();
+    match NOTHING.get() {
+        Some(nothing) => Ok(nothing),
+        None => File::open("/dev/null").map(|nothing| NOTHING.get_or_init(|| nothing)),
+    }
 }
 
 fn text(word: &OsStr) -> io::Result<CString> {

@@ -26,8 +26,9 @@ impl<W: Write> Plain<W> {
     }
 
     fn line(&mut self, text: &str) {
-        // A reader that has gone away does not stop the run.
-        let _ = writeln!(self.out, "{}", one_line(text, MOST_LETTERS));
+        // In one write, also where nothing is buffered. A reader that has gone away does not stop the run.
+        let line = format!("{}\n", one_line(text, MOST_LETTERS));
+        let _ = self.out.write_all(line.as_bytes());
     }
 
     fn progress(&mut self, stage: &str, done: u64, total: Option<u64>, unit: &str) {

@@ -157,9 +157,9 @@ impl Assignment<'_> {
             environment.insert("strict".into(), "true".into());
         }
         if let Some(program) = self.context.around.program(self.instance)
-            && let Ok(file) = self.context.store.file(&program)
+            && let Ok(digest) = self.context.store.digest(&program)
         {
-            environment.insert("program".into(), format!("{} {}", program.display(), file.digest));
+            environment.insert("program".into(), format!("{} {digest}", program.display()));
         }
         let nonce = format!("{}-{}", self.context.run.id, self.instance.name);
         Ok(Record {

@@ -142,6 +142,10 @@ impl<'a> State<'a> {
 
     /// Looks for a result, and notes that the run uses it before anybody can remove it.
     fn find(&self, id: InstanceId, key: &Key) -> Result<Option<Known>, StoreError> {
+        // What is not there needs no lock to stay there.
+        if self.context.store.look_up(key)?.is_none() {
+            return Ok(None);
+        }
         let _hold = self.context.store.hold()?;
         let found = self.context.store.look_up(key)?;
         if found.is_some() {

@@ -41,6 +41,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use crate::digest::Digest;
+
 pub use compare::{Difference, first_difference};
 pub use error::StoreError;
 pub use keeping::bound::{Bound, Bounded, half_of_disk};
@@ -166,6 +168,14 @@ impl Store {
     /// When it cannot be read, or a folder holds what a tree cannot.
     pub fn file(&self, path: &Path) -> Result<FileInput, StoreError> {
         files::digest(path, &self.root, &self.stamps)
+    }
+
+    /// The digest of a file or folder outside the store, where nothing else of it matters: one look, if it rests.
+    ///
+    /// # Errors
+    /// As for [`Store::file`].
+    pub fn digest(&self, path: &Path) -> Result<Digest, StoreError> {
+        files::digest_alone(path, &self.root, &self.stamps)
     }
 
     /// Where this engine's stages work; made when it is asked for first.

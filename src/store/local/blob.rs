@@ -2,7 +2,7 @@
 //!
 //! A blob appears under its name in one step, whole, and is never written again.
 
-use std::fs::Permissions;
+use std::fs::{Metadata, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -59,28 +59,33 @@ impl Blobs {
 
     /// The path of a blob whose content was checked, now or before.
     pub(crate) fn checked(&self, digest: &Digest) -> Result<PathBuf, StoreError> {
+        self.checked_and_seen(digest).map(|(path, _)| path)
+    }
+
+    /// The same, and what the blob looked like when its content was as it should be.
+    pub(crate) fn checked_and_seen(&self, digest: &Digest) -> Result<(PathBuf, Metadata), StoreError> {
         let path = self.path(digest);
         loop {
             let looked = SystemTime::now();
-            let stamp = match fs_err::symlink_metadata(&path) {
-                Ok(meta) if meta.is_file() => {
-                    // Whoever reads it sees the mode as well. It may be another user's, who alone can put it back.
-                    if mode(&meta) != BLOB_MODE {
-                        let _ = fs_err::set_permissions(&path, Permissions::from_mode(BLOB_MODE));
-                    }
-                    Stamp::of_content(&meta)
+            let meta = match fs_err::symlink_metadata(&path) {
+                // Whoever reads it sees the mode as well. It may be another user's, who alone can put it back.
+                Ok(meta) if meta.is_file() && mode(&meta) != BLOB_MODE => {
+                    let _ = fs_err::set_permissions(&path, Permissions::from_mode(BLOB_MODE));
+                    fs_err::symlink_metadata(&path).unwrap_or(meta)
                 }
+                Ok(meta) if meta.is_file() => meta,
                 Ok(_) => return Err(self.quarantine(digest)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(StoreError::Missing(*digest)),
                 Err(error) => return Err(StoreError::io("look into the store")(error)),
             };
+            let stamp = Stamp::of_content(&meta);
             if lock(&self.stamps).get(&path, &stamp) == Some(*digest) {
-                return Ok(path);
+                return Ok((path, meta));
             }
             match hash_file(&path) {
                 Ok(found) if found == *digest => {
                     lock(&self.stamps).set(&path, stamp, *digest, looked);
-                    return Ok(path);
+                    return Ok((path, meta));
                 }
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(StoreError::io("read the store")(error));
@@ -125,7 +130,7 @@ impl Blobs {
     /// Puts a copy in the place of a blob whose content is whole: what else is wrong with the file is gone with it.
     pub(crate) fn copy_anew(&self, digest: &Digest) -> Result<(), StoreError> {
         let copy = self.copy(&self.path(digest), digest)?;
-        self.seal(&copy, digest)
+        self.seal(&copy, digest).map(drop)
     }
 
     /// Moves what is in the way of a good file or folder into `quarantine/`, and says where it is now. Older damage of
@@ -159,8 +164,8 @@ impl Blobs {
             fs_err::remove_file(from).map_err(&doing)?;
             return Ok((digest, size));
         }
-        self.seal(from, &digest)?;
-        if !fs_err::symlink_metadata(self.path(&digest)).is_ok_and(|now| is_same(&meta, &now))
+        let sealed = self.seal(from, &digest)?;
+        if !sealed.is_some_and(|now| is_same(&meta, &now))
             // Another stage may have put the same content at the same moment.
             && !hash_file(&self.path(&digest)).is_ok_and(|now| now == digest)
         {
@@ -205,7 +210,8 @@ impl Blobs {
     /// Whether the content is there and whole: a damaged blob must not stand in the way of a good one. One that is
     /// there counts as new from now on, so that it is not removed before its record is written.
     fn has(&self, digest: &Digest) -> bool {
-        self.renew(digest).is_ok() && self.checked(digest).is_ok()
+        // Most content is new, and what is not there needs no lock to stay there.
+        self.path(digest).symlink_metadata().is_ok() && self.renew(digest).is_ok() && self.checked(digest).is_ok()
     }
 
     /// Sets the time of change of a blob, but not that of its content, by setting the mode that it has already.
@@ -219,8 +225,8 @@ impl Blobs {
         self.added.swap(0, Ordering::Relaxed)
     }
 
-    /// Makes a finished file read-only and moves it to its name.
-    pub(crate) fn seal(&self, from: &Path, digest: &Digest) -> Result<(), StoreError> {
+    /// Makes a finished file read-only and moves it to its name. Gives back what is there then.
+    pub(crate) fn seal(&self, from: &Path, digest: &Digest) -> Result<Option<Metadata>, StoreError> {
         let doing = StoreError::io("store content");
         let to = self.path(digest);
         fs_err::set_permissions(from, Permissions::from_mode(BLOB_MODE)).map_err(&doing)?;
@@ -237,16 +243,17 @@ impl Blobs {
         }
         drop(hold);
         // It was hashed a moment ago by this very program, under a name that nobody else knows.
-        if let Ok(meta) = fs_err::symlink_metadata(&to) {
+        let sealed = fs_err::symlink_metadata(&to).ok();
+        if let Some(meta) = &sealed {
             self.added.fetch_add(meta.len(), Ordering::Relaxed);
-            lock(&self.stamps).set_trusted(&to, Stamp::of_content(&meta), *digest);
+            lock(&self.stamps).set_trusted(&to, Stamp::of_content(meta), *digest);
         }
-        Ok(())
+        Ok(sealed)
     }
 }
 
 /// Whether a file was left alone. A move to another file system makes a new one, of which nobody else knows.
-fn is_same(before: &std::fs::Metadata, now: &std::fs::Metadata) -> bool {
+fn is_same(before: &Metadata, now: &Metadata) -> bool {
     let (before, now) = (Stamp::of_content(before), Stamp::of_content(now));
     before == now || before.device != now.device
 }

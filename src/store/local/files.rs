@@ -124,6 +124,23 @@ pub(crate) fn digest(path: &Path, store: &Path, stamps: &Mutex<Stamps>) -> Resul
     })
 }
 
+/// The digest alone. A file is known by the path as it was given, wherever links on it lead.
+pub(crate) fn digest_alone(path: &Path, store: &Path, stamps: &Mutex<Stamps>) -> Result<Digest, StoreError> {
+    let looked = SystemTime::now();
+    let stamp = Stamp::of_path(path);
+    if let Some(known) = stamp.and_then(|stamp| lock(stamps).get(path, &stamp)) {
+        return Ok(known);
+    }
+    let found = digest(path, store, stamps)?;
+    if let [seen] = found.seen.as_slice()
+        && found.form != Form::Folder
+        && stamp == Some(seen.stamp)
+    {
+        lock(stamps).set(path, seen.stamp, found.digest, looked);
+    }
+    Ok(found.digest)
+}
+
 /// Whether a file or folder looks as it did. Nothing is hashed.
 pub(crate) fn looks_the_same(before: &FileInput, store: &Path) -> bool {
     let now = look(&before.path, store, &mut |path| {
@@ -140,8 +157,8 @@ pub(crate) fn looks_the_same(before: &FileInput, store: &Path) -> bool {
 fn look(path: &Path, store: &Path, take: &mut Take<'_>) -> Result<FileInput, StoreError> {
     let doing = StoreError::io("read an input");
     let real = fs_err::canonicalize(path).map_err(&doing)?;
-    let meta = fs_err::metadata(&real).map_err(&doing)?;
     let own = fs_err::symlink_metadata(path).map_err(&doing)?;
+    let meta = if own.is_symlink() { fs_err::metadata(&real).map_err(&doing)? } else { own.clone() };
     let target = own.is_symlink().then(|| fs_err::read_link(path)).transpose().map_err(&doing)?;
     if meta.is_file() {
         let (seen, rested) = take(&real)?;

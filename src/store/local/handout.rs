@@ -36,11 +36,9 @@ struct Link {
 }
 
 impl Link {
-    fn new(digest: &Digest, blob: &Path, name: &Path) -> io::Result<Self> {
-        let meta = fs_err::symlink_metadata(blob)?;
-        let attributes = Attributes::of(blob, &meta);
-        let (before, made) = (Stamp::of_content(&meta), meta.created().ok());
-        Ok(Link { digest: *digest, before, attributes, made, name: name.to_owned() })
+    fn new(digest: &Digest, (blob, seen): (&Path, &Metadata), name: &Path) -> Self {
+        let (before, made) = (Stamp::of_content(seen), seen.created().ok());
+        Link { digest: *digest, before, attributes: Attributes::of(blob, seen), made, name: name.to_owned() }
     }
 }
 
@@ -84,7 +82,7 @@ fn place(blobs: &Blobs, artifact: &Artifact, to: &Path, file: &mut PlaceFile<'_>
 
 fn link(blobs: &Blobs, digest: &Digest, executable: bool, to: &Path, out: &mut HandedOut) -> Result<(), StoreError> {
     let doing = StoreError::io("hand out content");
-    let from = blobs.checked(digest)?;
+    let (from, seen) = blobs.checked_and_seen(digest)?;
     // A hard link shares the blob's mode, so an executable needs a file of its own.
     if executable {
         return copy(&from, to, 0o555).map_err(doing);
@@ -94,7 +92,7 @@ fn link(blobs: &Blobs, digest: &Digest, executable: bool, to: &Path, out: &mut H
     }
     match fs_err::hard_link(&from, to) {
         Ok(()) => {
-            out.links.push(Link::new(digest, &from, to).map_err(&doing)?);
+            out.links.push(Link::new(digest, (&from, &seen), to));
             Ok(())
         }
         // Another file system, or too many links to one file.
@@ -166,6 +164,11 @@ mod tests {
     use super::*;
     use crate::store::local::stamps::Stamps;
 
+    fn handed_out(digest: &Digest, blob: &Path, name: &Path) -> HandedOut {
+        let seen = fs_err::symlink_metadata(blob).unwrap();
+        HandedOut { links: vec![Link::new(digest, (blob, &seen), name)] }
+    }
+
     #[test]
     fn a_changed_input_is_found_whatever_became_of_the_blob() {
         for (altered, link_gone, blob_gone, made_again, good) in [
@@ -185,7 +188,7 @@ mod tests {
             let digest = blobs.put_bytes(b"content").unwrap();
             let (blob, link) = (blobs.path(&digest), folder.path().join("link"));
             fs_err::hard_link(&blob, &link).unwrap();
-            let handed_out = HandedOut { links: vec![Link::new(&digest, &blob, &link).unwrap()] };
+            let handed_out = handed_out(&digest, &blob, &link);
             if altered {
                 fs_err::set_permissions(&link, Permissions::from_mode(0o644)).unwrap();
                 fs_err::write(&link, "other content").unwrap();
@@ -216,7 +219,7 @@ mod tests {
         let digest = blobs.put_bytes(b"content").unwrap();
         let (blob, link) = (blobs.path(&digest), folder.path().join("link"));
         fs_err::write(&link, "of the stage itself").unwrap();
-        let handed_out = HandedOut { links: vec![Link::new(&digest, &blob, &link).unwrap()] };
+        let handed_out = handed_out(&digest, &blob, &link);
         check(&blobs, &handed_out).unwrap();
         assert!(blob.exists());
     }
@@ -232,7 +235,7 @@ mod tests {
         let [one, two] = ["one", "two"].map(|name| {
             let name = folder.path().join(name);
             fs_err::hard_link(&blob, &name).unwrap();
-            HandedOut { links: vec![Link::new(&digest, &blob, &name).unwrap()] }
+            handed_out(&digest, &blob, &name)
         });
         fs_err::set_permissions(&one.links[0].name, Permissions::from_mode(0o755)).unwrap();
         assert!(matches!(check(&blobs, &two), Err(StoreError::AlteredBySome(name)) if name == "two"));

@@ -62,18 +62,19 @@ pub(crate) fn publish(
     right.extend(wanted.keys().filter(|name| !outputs.contains_key(*name)).cloned());
     let mut published = Published { folder, put_aside: Vec::new() };
     if wanted != shown || right.len() < wanted.len() || !published.folder.is_dir() {
-        show(root, blobs, outputs, wanted, &right, &mut published)?;
+        show(root, blobs, outputs, wanted, (&right, &there), &mut published)?;
     }
     Ok(published)
 }
 
-/// Makes the links that are `wanted` and not `right` yet, and removes what is not wanted.
+/// Makes the links that are `wanted` and not `right` yet, and removes what is not wanted. Something is `there` already
+/// under some names.
 fn show(
     root: &Path,
     blobs: &Blobs,
     outputs: &BTreeMap<String, Known>,
     mut wanted: BTreeMap<String, String>,
-    right: &BTreeSet<String>,
+    (right, there): (&BTreeSet<String>, &BTreeSet<String>),
     published: &mut Published,
 ) -> Result<(), StoreError> {
     let doing = StoreError::io("link the latest results");
@@ -94,17 +95,8 @@ fn show(
         write_atomically(&note, &serde_json::to_vec(shown).unwrap_or_default()).map_err(&doing)
     };
     write(&same)?;
-    let mut partly: BTreeSet<&String> = BTreeSet::new();
-    for (instance, known) in outputs.iter().filter(|(name, _)| !same.contains_key(*name)) {
-        let layout = place.layout(blobs, known);
-        let (fresh, shown) = (folder.join(format!("{NEW}{instance}")), folder.join(instance));
-        remove(&fresh).and_then(|()| layout.make(&fresh)).map_err(&doing)?;
-        clear(blobs, &shown, published)?;
-        fs_err::rename(&fresh, &shown).map_err(&doing)?;
-        if !layout.whole {
-            partly.insert(instance);
-        }
-    }
+    let others: Vec<_> = outputs.iter().filter(|(name, _)| !same.contains_key(*name)).collect();
+    let partly = make(blobs, &place, &others, there, published)?;
     for entry in fs_err::read_dir(&folder).map_err(&doing)?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.starts_with(NEW) {
@@ -116,6 +108,32 @@ fn show(
     // What is shown in part is looked at again once the rest may be here.
     wanted.retain(|name, _| !partly.contains(name));
     write(&wanted)
+}
+
+/// Makes the folders of instances anew. Returns those of which only a part is here.
+fn make<'a>(
+    blobs: &Blobs,
+    place: &Place,
+    instances: &[(&'a String, &Known)],
+    there: &BTreeSet<String>,
+    published: &mut Published,
+) -> Result<BTreeSet<&'a String>, StoreError> {
+    let doing = StoreError::io("link the latest results");
+    let folder = published.folder.clone();
+    let made = instances.par_iter().map(|(instance, known)| {
+        let layout = place.layout(blobs, known);
+        // Where nothing is that could be seen half replaced, the links are made in their place.
+        let new = !there.contains(*instance) && layout.make(&folder.join(instance)).is_ok();
+        (*instance, layout, new)
+    });
+    let made: Vec<_> = made.collect();
+    for (instance, layout, _) in made.iter().filter(|(_, _, new)| !new) {
+        let (fresh, shown) = (folder.join(format!("{NEW}{instance}")), folder.join(instance));
+        remove(&fresh).and_then(|()| layout.make(&fresh)).map_err(&doing)?;
+        clear(blobs, &shown, published)?;
+        fs_err::rename(&fresh, &shown).map_err(&doing)?;
+    }
+    Ok(made.into_iter().filter(|(_, layout, _)| !layout.whole).map(|(instance, ..)| instance).collect())
 }
 
 /// The folders of links, below that of the pipeline, and all content that show these outputs.

@@ -78,24 +78,35 @@ const UNSEALED: &[u8] = b"\"checksum\": \"\"\n}";
 /// number of many digits by the last bit, so a checksum of what was read would now and then be wrong.
 fn seal(record: &Record) -> (Record, Vec<u8>) {
     let mut settled = Record { checksum: String::new(), ..record.clone() };
-    // Most numbers settle after some readings, so that the copies of other stores have the same text.
+    settled.seconds = settle(settled.seconds);
+    settled.metrics.values_mut().for_each(|value| *value = settle(*value));
+    let mut text = serde_json::to_vec_pretty(&settled).unwrap_or_default();
+    settled.checksum = Digest::of(&text).to_string();
+    text.truncate(text.len().saturating_sub(UNSEALED.len()));
+    text.extend_from_slice(sealing(&settled.checksum).as_bytes());
+    (settled, text)
+}
+
+/// A number as it is read again. Most settle after some readings, so that the copies of other stores have the same text.
+fn settle(mut number: f64) -> f64 {
     for _ in 0..8 {
-        let text = serde_json::to_vec(&settled).unwrap_or_default();
-        match serde_json::from_slice::<Record>(&text) {
-            Ok(again) if again != settled => settled = again,
+        let text = serde_json::to_vec(&number).unwrap_or_default();
+        match serde_json::from_slice::<f64>(&text) {
+            Ok(again) if again != number => number = again,
             _ => break,
         }
     }
-    let text = serde_json::to_vec_pretty(&settled).unwrap_or_default();
-    settled.checksum = Digest::of(&text).to_string();
-    let text = serde_json::to_vec_pretty(&settled).unwrap_or(text);
-    (settled, text)
+    number
+}
+
+/// How a record ends whose checksum is known.
+fn sealing(checksum: &str) -> String {
+    format!("\"checksum\": \"{checksum}\"\n}}")
 }
 
 /// Whether a record's text has this checksum.
 fn is_sealed(text: &[u8], checksum: &str) -> bool {
-    let end = format!("\"checksum\": \"{checksum}\"\n}}");
-    let body = text.strip_suffix(end.as_bytes());
+    let body = text.strip_suffix(sealing(checksum).as_bytes());
     body.is_some_and(|body| Digest::of(&[body, UNSEALED].concat()).to_string() == checksum)
 }
 

@@ -107,7 +107,7 @@ impl Tier {
             }
             if Digest::from(checked.hasher.finalize()) == *digest {
                 let (_, path) = checked.file.keep().map_err(|e| doing(e.error))?;
-                return blobs.seal(&path, digest).map(|()| checked.size);
+                return blobs.seal(&path, digest).map(|_| checked.size);
             }
         }
         tracing::warn!("content {} is damaged in the remote store and counts as missing", digest.short());

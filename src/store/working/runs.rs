@@ -124,15 +124,14 @@ impl RunFolder {
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn create_log(&self, instance: &str, attempt: u32) -> Result<File, StoreError> {
+    pub fn create_log(&self, instance: &str, attempt: u32) -> Result<(), StoreError> {
         let path = self.log(instance, attempt);
         let spare = lock(&self.spare).pop();
         let made = match spare {
-            Some(spare) => fs_err::rename(spare, &path)
-                .and_then(|()| fs_err::File::options().create(true).truncate(false).write(true).open(&path)),
-            None => fs_err::File::create(path),
+            Some(spare) => fs_err::rename(spare, &path),
+            None => fs_err::File::create(path).map(drop),
         };
-        made.map(fs_err::File::into_file).map_err(StoreError::io("make a log"))
+        made.map_err(StoreError::io("make a log"))
     }
 
     /// Has the log of an attempt in common with a killed run that began it. False if that cannot be, so that it has to be

@@ -33,8 +33,8 @@ pub(crate) struct Workplace {
     /// Whether one of them could not go there, so that nothing may be removed.
     blocked: AtomicBool,
     _lock: File,
-    /// Clean folders of attempts that are over.
-    spare: Mutex<Vec<PathBuf>>,
+    /// Clean folders of attempts that are over, and whether a note of what one's stage read in place lies there still.
+    spare: Mutex<Vec<(PathBuf, bool)>>,
     count: AtomicU64,
 }
 
@@ -68,8 +68,9 @@ impl Workplace {
         let doing = StoreError::io("make a folder for a stage");
         let path = self.folder.join(self.count.fetch_add(1, Ordering::Relaxed).to_string());
         let spare = lock(&self.spare).pop();
+        let noted = spare.as_ref().is_some_and(|(_, noted)| *noted);
         match spare {
-            Some(spare) => fs_err::rename(spare, &path).map_err(doing)?,
+            Some((spare, _)) => fs_err::rename(spare, &path).map_err(doing)?,
             None => {
                 for folder in std::iter::once(path.clone()).chain(PARTS.iter().map(|part| path.join(part))) {
                     fs_err::create_dir(&folder).map_err(&doing)?;
@@ -84,6 +85,7 @@ impl Workplace {
             path,
             began,
             guarded: AtomicBool::default(),
+            noted: AtomicBool::new(noted),
             elsewhere: AtomicBool::default(),
             stays: AtomicBool::default(),
             adopted: None,
@@ -98,6 +100,7 @@ impl Workplace {
             began: leftovers::began(&path).unwrap_or(SystemTime::UNIX_EPOCH),
             path,
             guarded: AtomicBool::new(true),
+            noted: AtomicBool::new(true),
             elsewhere: AtomicBool::new(true),
             stays: AtomicBool::default(),
             adopted: Some(lock),
@@ -129,6 +132,8 @@ pub struct AttemptFolder {
     began: SystemTime,
     /// Whether a note says whose files the stage reads in place, and nobody made sure yet that they are there still.
     guarded: AtomicBool,
+    /// Whether that note, or one of the folder's last attempt, is there.
+    noted: AtomicBool,
     /// Whether a note says that it is not a process of this machine which carries it out.
     elsewhere: AtomicBool,
     /// Whether nothing of it is to be touched any more.
@@ -216,7 +221,10 @@ impl AttemptFolder {
     /// # Errors
     /// When the disk fails.
     pub fn guard(&self, stage: &str, files: &[FileInput], checkpoint: Option<&Path>) -> Result<(), StoreError> {
-        guard::write(&self.path, stage, files, checkpoint).map_err(StoreError::io("note what a stage reads"))?;
+        if !files.is_empty() || self.noted.load(Ordering::SeqCst) {
+            guard::write(&self.path, stage, files, checkpoint).map_err(StoreError::io("note what a stage reads"))?;
+            self.noted.store(!files.is_empty(), Ordering::SeqCst);
+        }
         self.guarded.store(!files.is_empty(), Ordering::SeqCst);
         Ok(())
     }
@@ -250,15 +258,19 @@ impl AttemptFolder {
     }
 
     /// Empties the folder, if the stage left it such that nothing of it can reach the next attempt.
-    fn is_clean(&self) -> std::io::Result<bool> {
+    fn is_clean(&self) -> io::Result<bool> {
         // Nobody is to go on with what is over.
         if self.elsewhere.load(Ordering::SeqCst) {
             fs_err::remove_file(self.path.join(PROCESS))?;
         }
-        for name in FILES {
-            match fs_err::remove_file(self.path.join(name)) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-                _ => {}
+        for entry in fs_err::read_dir(&self.path)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if FILES.iter().any(|file| name == *file) {
+                fs_err::remove_file(entry.path())?;
+            } else if !PARTS.iter().chain(&[PROCESS, GUARD]).any(|known| name == *known) {
+                // What a stage writes beside its folders is not to be found by the next one.
+                return Ok(false);
             }
         }
         for part in PARTS {
@@ -275,11 +287,7 @@ impl AttemptFolder {
                 fs_err::remove_file(input)?;
             }
         }
-        // Nothing else: what a stage writes beside its folders is not to be found by the next one.
-        let expected = PARTS.iter().chain(&[PROCESS, GUARD]);
-        let names: Vec<_> = fs_err::read_dir(&self.path)?.map(|entry| entry.map(|entry| entry.file_name())).collect();
-        Ok(names.len() <= expected.clone().count()
-            && names.iter().all(|name| name.as_ref().is_ok_and(|name| expected.clone().any(|known| name == known))))
+        Ok(true)
     }
 }
 
@@ -295,12 +303,13 @@ impl Drop for AttemptFolder {
             let rescued = self.rescue(&stage, &files.iter().collect::<Vec<_>>(), checkpoint.as_deref());
             guard::tell(&stage, &rescued.put_back, rescued.kept.as_deref());
         }
-        // It may be kept elsewhere now.
-        if self.path.symlink_metadata().is_err() || self.workplace.blocked.load(Ordering::SeqCst) {
+        if self.workplace.blocked.load(Ordering::SeqCst) {
             return;
         }
         if self.adopted.is_none() && self.is_clean().is_ok_and(|clean| clean) {
-            lock(&self.workplace.spare).push(self.path.clone());
+            lock(&self.workplace.spare).push((self.path.clone(), self.noted.load(Ordering::SeqCst)));
+        } else if self.path.symlink_metadata().is_err() {
+            // It was kept elsewhere.
         } else if removal::holds_older(&self.path.join("out"), self.began)
             || removal::holds_older(&self.path.join("scratch"), self.began)
         {

@@ -4,7 +4,7 @@
 //!
 //! The nouns, in the order in which a run meets them:
 //!
-//! - [`pipeline`] reads the YAML file ([`yaml`]), asks [`programs`] for their kinds, and makes a checked [`graph`] of
+//! - [`pipeline`] reads the YAML files ([`yaml`]), asks [`programs`] for their kinds, and makes a checked [`graph`] of
 //!   instances; every fault is a [`diagnostic`] with its place.
 //! - [`plan`] computes the [`key`] of each instance and says what is fresh, stale and pending; [`why`] explains.
 //! - [`run`] is one loop that owns all state; workers carry out attempts and send messages.

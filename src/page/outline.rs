@@ -141,10 +141,15 @@ mod tests {
     fn stages_know_what_they_read() {
         let text = br#"{"stages": {
             "a[n=1.5]": {"stage": "a", "in": {"f": "file:a.b"}, "out": {"x": {"media": "t", "optional": false}}},
-            "b": {"stage": "b", "in": {"all": {"n=1.5": "a[n=1.5].x"}, "r": "a[n=1.5].record", "own": "b.x", "f": "file:b.y"}}}}"#;
+            "b": {"stage": "b", "in": {"all": {"n=1.5": "a[n=1.5].x"}, "r": "a[n=1.5].record", "own": "b.x", "f": "file:b.y"}},
+            "dev.c": {"stage": "dev.c", "in": {"x": "b.model.onnx"}},
+            "d": {"stage": "d", "in": {"x": "dev.c.model.onnx"}}}}"#;
         let outline = Outline::read(text);
         let reads: Vec<_> = outline.stages.iter().map(|stage| (stage.name.as_str(), stage.reads.clone())).collect();
-        assert_eq!((reads, outline.source), (vec![("a[n=1.5]", vec![]), ("b", vec![0])], Source::Noted));
+        assert_eq!(
+            (reads, outline.source),
+            (vec![("a[n=1.5]", vec![]), ("b", vec![0]), ("dev.c", vec![1]), ("d", vec![2])], Source::Noted)
+        );
         let old = br#"{"stages": {"a[n=1]": {"with": {}}}}"#;
         let now = |name: &str| format!(r#"{{"stages": {{"{name}": {{"stage": "a"}}}}}}"#).into_bytes();
         assert_eq!(Outline::of(old, &|| now("a[n=1]")).source, Source::Now);

@@ -69,7 +69,9 @@ fn check(request: &LoadRequest<'_>, pipeline: &Pipeline, faults: &mut Faults) ->
         identity: None,
     };
     if let Some(memory) = request.memory {
-        let asked: Vec<_> = asked.iter().zip(&catalogues).flat_map(|(list, answers)| answers.asked(list)).collect();
+        let all = asked.iter().zip(&catalogues).flat_map(|(list, answers)| answers.asked(list));
+        let mut known = HashSet::new();
+        let asked: Vec<_> = all.filter(|(listed, _)| known.insert((&listed.words, &listed.code))).collect();
         loaded.identity = memory.remember(request, &pipeline.sources, &loaded, &asked, &reach.sights);
     }
     Some(loaded)
@@ -178,7 +180,11 @@ pub fn catalogue(
         None => vec![DEFAULT_PROGRAMS.iter().map(|name| Listed::shipped(name, Path::new("/"))).collect()],
         Some(path) => {
             // Only what concerns programs matters here; the rest of the files may still be in the making.
-            let mut pipeline = sources::read(path, &mut Faults::new())?;
+            let mut others = Faults::new();
+            let mut pipeline = sources::read(path, &mut others)?;
+            if !pipeline.is_whole {
+                return Err(in_order(others, &pipeline.sources));
+            }
             overrides::apply(&mut pipeline.spaces, overrides, &mut faults);
             let scopes = params::resolve(&pipeline.spaces, &mut faults);
             let Some(reach) = root::reach(&pipeline.own, path, &scopes[0], &mut faults) else { return Err(faults) };

@@ -1,4 +1,7 @@
-//! The pipeline file: from text to a checked graph of stage instances, with all faults at once.
+//! The files of a pipeline: from text to a checked graph of stage instances, with all faults at once.
+//!
+//! `sources` reads them (by the table in `keys`) into stages and namespaces, `params` resolves values, `expand` makes
+//! instances, and `load` goes through all of it. `compiled` remembers what was checked.
 
 mod axes;
 mod check;

@@ -32,6 +32,8 @@ pub enum Status {
     },
     /// An input is not known yet.
     Pending,
+    /// The machine that it measures is not known yet: a run asks for it.
+    Unasked,
 }
 
 /// Why an instance cannot be looked at.
@@ -53,6 +55,9 @@ pub enum LookError {
     /// Whoever would run it does not know on which machine.
     #[error("the machine to measure is not known: {0}")]
     Machine(#[from] ExecutorError),
+    /// The machine on which it would run has not been asked what it is.
+    #[error("the machine to measure is not known yet; `nnf run` asks for it")]
+    Unasked,
 }
 
 /// An instance with everything that its key rests on.
@@ -121,7 +126,10 @@ impl<'a> Surroundings<'a> {
             }
             None => None,
         };
-        let machine = instance.measures.then(|| self.executor.machine(&Request::from(instance))).transpose()?;
+        let machine = match instance.measures {
+            true => Some(self.executor.machine(&Request::from(instance))?.ok_or(LookError::Unasked)?),
+            false => None,
+        };
         let document = KeyDocument::new(instance, Contents { inputs, code, program, machine });
         Ok(Some(Looked { key: document.key(), document, files }))
     }
@@ -270,7 +278,12 @@ impl<'a> Surroundings<'a> {
         forced: bool,
         last: Option<&Key>,
     ) -> Result<Status, LookError> {
-        let Some(looked) = self.look(instance, known)? else { return Ok(Status::Pending) };
+        let looked = match self.look(instance, known) {
+            Ok(Some(looked)) => looked,
+            Ok(None) => return Ok(Status::Pending),
+            Err(LookError::Unasked) => return Ok(Status::Unasked),
+            Err(error) => return Err(error),
+        };
         let key = looked.key;
         let reason = match forced {
             true => Reason::Forced,

@@ -321,3 +321,59 @@ fn what_ended_while_nobody_looked_is_taken() {
     assert_eq!(text(project.path("begun")).lines().count(), 2, "{}", outcome.err);
     assert_eq!(text(project.path("artifacts/latest/pipeline/well/x")).trim(), "made");
 }
+
+#[test]
+fn what_measures_has_a_node_alone_and_is_keyed_by_it() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let project = Project::new(
+        "executor: slurm\nprograms: { mine: { run: [sh, kinds.sh], code: [kinds.sh] } }\nstages: { m: { use: mine.m } }\n",
+    );
+    let kind = r#"{"name":"mine.m","summary":"s","fingerprint":"1","measures":true,"outputs":[{"name":"x","media":"text/plain","doc":"d"}]}"#;
+    project.write(
+        "kinds.sh",
+        format!(
+            r#"if [ "$1" = describe ]; then
+  echo '{{"contract":1,"program":"mine","version":"1","kinds":[{kind}]}}'
+else
+  echo > "$(sed -n 's/.*"x": "\(.*\)".*/\1/p' "$4")"
+fi
+"#
+        ),
+    );
+    let plan = || project.nnf(&["plan"]).out;
+    assert!(plan().contains("not known yet which node is to be measured"), "{}", plan());
+    let outcome = cluster.nnf(&project, &["run"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.err);
+    // Two jobs: one asked the node, the other one measured that node.
+    let jobs = || {
+        let all = cluster.say("squeue", &["--noheader", "--states=all", "--format=%Z|%h|%n|%N"]);
+        let folder = project.path("artifacts/slurm").display().to_string();
+        let own: Vec<String> = all.lines().filter(|line| line.starts_with(&folder)).map(str::to_owned).collect();
+        own
+    };
+    let found = jobs();
+    let parts: Vec<Vec<&str>> = found.iter().map(|job| job.split('|').skip(1).collect()).collect();
+    assert_eq!(parts.len(), 2, "{found:?}");
+    assert!(parts.iter().all(|job| job[0] == "NO"), "each has its node alone: {found:?}");
+    let node = parts[0][2];
+    assert!(parts.iter().any(|job| job[1] == node) && parts.iter().all(|job| job[2] == node), "{found:?}");
+    assert!(plan().contains("nothing to run, 1 fresh"), "{}", plan());
+    let again = cluster.nnf(&project, &["run"]);
+    assert!(again.err.contains(" 0 ran, 1 fresh") && jobs().len() == 2, "{}", again.err);
+    // As if another machine had answered then.
+    let memory = project.path("artifacts/slurm/v1/machines");
+    let file =
+        fs_err::read_dir(&memory).unwrap().flatten().map(|entry| entry.path()).find(|path| path.is_file()).unwrap();
+    let mut known: serde_json::Value = serde_json::from_str(&text(file.clone())).unwrap();
+    known["machine"]["cpu"] = "another CPU".into();
+    fs_err::write(&file, known.to_string()).unwrap();
+    assert!(plan().contains("1 to run"), "{}", plan());
+    let other = cluster.nnf(&project, &["run"]);
+    assert_eq!(other.code, Some(1));
+    assert!(other.err.contains("the machine changed while it was measured"), "{}", other.err);
+    // The node is asked once more, and what was measured of it is fresh.
+    let again = cluster.nnf(&project, &["run"]);
+    assert!(again.err.contains(" 0 ran, 1 fresh"), "{}", again.err);
+    // Where this machine is measured, its results are its own; here it is the same make.
+    assert!(project.nnf(&["run", "--executor", "local"]).err.contains(" 0 ran, 1 fresh"));
+}

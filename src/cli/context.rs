@@ -34,8 +34,8 @@ pub(crate) struct Context {
     /// The remote tier that the pipeline or the command line names, even if it is not asked.
     pub(crate) url: Option<String>,
     pub(crate) path: OsString,
-    /// This machine, for the keys of what measures it.
-    local: OnceCell<Local>,
+    /// Where stages run as the pipeline has it, for the keys of what measures.
+    places: OnceCell<ByStage>,
     /// The name that the pipeline has by itself. In `loaded` stands the one under which the store knows it.
     own_name: String,
     owner: Owner,
@@ -69,7 +69,7 @@ impl Context {
         loaded.name = store.name_of(&own_name, &owner).name;
         store.expect(&loaded.name, &owner);
         let path = search_path();
-        Ok(Context { loaded, store, environment, url, path, own_name, owner, local: OnceCell::new() })
+        Ok(Context { loaded, store, environment, url, path, own_name, owner, places: OnceCell::new() })
     }
 
     /// This machine, with so many cores or all of them.
@@ -133,7 +133,12 @@ impl Context {
     }
 
     pub(crate) fn around(&self) -> Surroundings<'_> {
-        Surroundings::new(&self.store, &self.loaded.root, self.local.get_or_init(|| self.local(None)), &self.path)
+        Surroundings::new(
+            &self.store,
+            &self.loaded.root,
+            self.places.get_or_init(|| self.executor(&Places { executor: None, jobs: None })),
+            &self.path,
+        )
     }
 
     /// For each instance whether it is a target or something that they need; all are if none is named.

@@ -32,9 +32,9 @@ impl From<StoreError> for Failure {
 impl From<PlanError> for Failure {
     fn from(error: PlanError) -> Self {
         match error.source {
-            LookError::Store(StoreError::Unfit { .. } | StoreError::Input { .. }) | LookError::Machine(_) => {
-                Failure::wrong(error.to_string())
-            }
+            LookError::Store(StoreError::Unfit { .. } | StoreError::Input { .. })
+            | LookError::Machine(_)
+            | LookError::Unasked => Failure::wrong(error.to_string()),
             LookError::Store(_) => Failure::Store(error.to_string()),
         }
     }

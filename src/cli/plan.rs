@@ -13,6 +13,9 @@ use crate::cli::failure::Failure;
 use crate::cli::programs::refuse_plan;
 use crate::cli::render;
 
+/// Why a stage that measures is neither fresh nor stale.
+const UNASKED: &str = "it is not known yet which node is to be measured, a run asks for it";
+
 pub(crate) fn run(command: &StagesCommand, common: &Common) -> Result<(), Failure> {
     let (pipeline, stages) = split(&command.words);
     let context = Context::open(&pipeline, common)?;
@@ -30,7 +33,7 @@ pub(crate) fn run(command: &StagesCommand, common: &Common) -> Result<(), Failur
     for (instance, state) in graph.instances().iter().zip(&plan) {
         if !matches!(state, None | Some(Status::Fresh(_))) {
             let last = heads.get(&instance.name).map(|key| context.store.look_up(key)).transpose()?.flatten();
-            times.add(matches!(state, Some(Status::Pending)), last.map(|known| known.milliseconds));
+            times.add(matches!(state, Some(Status::Pending | Status::Unasked)), last.map(|known| known.milliseconds));
         }
     }
     print_words(&Groups::of(graph, &plan), &times);
@@ -86,6 +89,7 @@ fn print_json(graph: &Graph, plan: &[Option<Status>]) {
                 json!({ "stage": instance.name, "state": "stale", "key": key, "reason": reason, "because": reason.cause() })
             }
             Some(Status::Pending) => json!({ "stage": instance.name, "state": "pending" }),
+            Some(Status::Unasked) => json!({ "stage": instance.name, "state": "pending", "because": UNASKED }),
         };
         render::json(&line);
     }
@@ -98,6 +102,8 @@ struct Groups<'a> {
     /// Where the group of each cause stands.
     known: HashMap<String, usize>,
     pending: Vec<&'a str>,
+    /// Those that measure a machine which is not known yet.
+    unasked: Vec<&'a str>,
     fresh: usize,
 }
 
@@ -109,6 +115,7 @@ impl<'a> Groups<'a> {
                 None => {}
                 Some(Status::Fresh(_)) => groups.fresh += 1,
                 Some(Status::Pending) => groups.pending.push(&instance.name),
+                Some(Status::Unasked) => groups.unasked.push(&instance.name),
                 Some(Status::Stale { reason, .. }) => groups.add_stale(reason.cause(), &instance.name),
             }
         }
@@ -126,16 +133,20 @@ impl<'a> Groups<'a> {
 
 /// The plan, and how long what is in it took last time.
 fn print_words(groups: &Groups<'_>, times: &Times) {
-    let Groups { stale, pending, fresh, .. } = groups;
+    let Groups { stale, pending, unasked, fresh, .. } = groups;
     for (cause, names) in stale {
         render::out(&format!("run  {}  ({cause})", shorten(names)));
     }
     if !pending.is_empty() {
         render::out(&format!("up to {} more, if what they read changes: {}", pending.len(), shorten(pending)));
     }
-    let more = if pending.is_empty() { String::new() } else { format!(", up to {} more", pending.len()) };
+    if !unasked.is_empty() {
+        render::out(&format!("up to {} more: {UNASKED}: {}", unasked.len(), shorten(unasked)));
+    }
+    let open = pending.len() + unasked.len();
+    let more = if open == 0 { String::new() } else { format!(", up to {open} more") };
     let summary = match stale.iter().map(|(_, names)| names.len()).sum::<usize>() {
-        0 if pending.is_empty() => format!("nothing to run, {fresh} fresh"),
+        0 if open == 0 => format!("nothing to run, {fresh} fresh"),
         count => format!("{count} to run{more}, {fresh} fresh{}", times.in_words()),
     };
     render::out(&summary);

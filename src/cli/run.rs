@@ -54,6 +54,8 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
         && command.force.is_empty()
         && command.max_size.is_none()
         && !common.offline
+        // The note tells nothing of a machine that only the command line names.
+        && (command.places.executor.is_none() || !recalled.measures)
         && nothing_to_do(recalled, common)?
     {
         return Ok(());

@@ -40,6 +40,11 @@ pub(crate) fn run(command: &WhyCommand, common: &Common) -> Result<(), Failure> 
             Some(Status::Stale { key, reason, .. }) if common.json => {
                 render::json(&json!({ "stage": name, "state": "stale", "key": key, "reason": reason }));
             }
+            Some(Status::Unasked) if !common.json => {
+                render::out(&format!(
+                    "`{name}` is pending: it is not known yet which node is to be measured; a run asks for it"
+                ));
+            }
             _ if common.json => render::json(&json!({ "stage": name, "state": "pending" })),
             Some(Status::Fresh(known)) => {
                 render::out(&format!("`{name}` is fresh: there is a record under its key {}", known.key.short()));

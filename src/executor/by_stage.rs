@@ -87,16 +87,18 @@ impl Executor for ByStage {
         self.named(self.choice.of(None)).capacity()
     }
 
-    fn machine(&self, request: &Request<'_>) -> Result<Machine, ExecutorError> {
-        match self.choice.of(request.executor) {
-            // `plan`, and the note that nothing is left to do, know this machine alone: they would take a node's result for
-            // one of theirs.
-            ExecutorName::Slurm => Err(ExecutorError::Service {
-                service: "Slurm".into(),
-                why: "a stage that measures does not run as a job yet; write `executor: local` for it".into(),
-            }),
-            ExecutorName::Local => self.local.machine(request),
-        }
+    fn machine(&self, request: &Request<'_>) -> Result<Option<Machine>, ExecutorError> {
+        self.named(self.choice.of(request.executor)).machine(request)
+    }
+
+    fn ask_machine(&self, request: &Request<'_>, stop: &Stop) -> Result<(), ExecutorError> {
+        self.named(self.choice.of(request.executor)).ask_machine(request, stop)
+    }
+
+    fn is_here(&self, request: &Request<'_>) -> bool {
+        // The next run may have another command line.
+        let unsaid = Choice { said: None, ..self.choice };
+        [self.choice, unsaid].iter().all(|choice| choice.of(request.executor) == ExecutorName::Local)
     }
 
     fn reserve(&self, request: &Request<'_>) -> Result<Offer, Refusal> {

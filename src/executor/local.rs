@@ -217,8 +217,8 @@ impl Executor for Local {
         self.capacity
     }
 
-    fn machine(&self, _: &Request<'_>) -> Result<Machine, ExecutorError> {
-        Ok(self.machine.get_or_init(this_machine).clone())
+    fn machine(&self, _: &Request<'_>) -> Result<Option<Machine>, ExecutorError> {
+        Ok(Some(self.machine.get_or_init(this_machine).clone()))
     }
 
     fn reserve(&self, request: &Request<'_>) -> Result<Offer, Refusal> {

@@ -71,11 +71,25 @@ pub trait Executor: Send + Sync {
     /// What may run at once.
     fn capacity(&self) -> Capacity;
 
-    /// The machine on which such a command will run, for the key of what measures. It may take its time.
+    /// The machine on which such a command will run, for the key of what measures; none as long as nobody has asked. It asks
+    /// nobody itself.
     ///
     /// # Errors
     /// When it cannot be found out.
-    fn machine(&self, request: &Request<'_>) -> Result<Machine, ExecutorError>;
+    fn machine(&self, request: &Request<'_>) -> Result<Option<Machine>, ExecutorError>;
+
+    /// Has that machine asked what it is, after which it is known. That may take as long as a command waits for room.
+    ///
+    /// # Errors
+    /// When it cannot be asked, or this is to stop.
+    fn ask_machine(&self, _: &Request<'_>, _: &Stop) -> Result<(), ExecutorError> {
+        Ok(())
+    }
+
+    /// Whether such a command runs on the machine that asks, in every run of the pipeline.
+    fn is_here(&self, _: &Request<'_>) -> bool {
+        true
+    }
 
     /// Takes room for a command, if there is some now. It does not wait.
     ///

@@ -2,6 +2,7 @@
 //! run loop can be tested in milliseconds.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -21,11 +22,16 @@ type Script = Box<dyn Fn(&Command) -> Result<Ended, ExecutorError> + Send + Sync
 /// What comes of a command that a killed engine left, by its handle; none if nothing is known of it.
 type Left = Box<dyn Fn(&Handle) -> Option<Ended> + Send + Sync>;
 
+/// Whether the machine can be asked what it is, for a stage.
+type Answers = Box<dyn Fn(&str) -> Result<(), ExecutorError> + Send + Sync>;
+
 /// See the module.
 pub(crate) struct Scripted {
     capacity: Capacity,
     budget: Arc<Mutex<Budget>>,
     machine: Machine,
+    is_known: AtomicBool,
+    answers: Answers,
     script: Script,
     left: Left,
     abandoned: Mutex<Vec<String>>,
@@ -59,9 +65,19 @@ impl Scripted {
             budget: Arc::new(Mutex::new(Budget::new(cores, 1 << 30, 0))),
             machine: this_machine(),
             script: Box::new(script),
+            is_known: AtomicBool::new(true),
+            answers: Box::new(|_| Ok(())),
             left: Box::new(|_| None),
             abandoned: Mutex::default(),
         }
+    }
+
+    /// The same, with a machine that has to be asked, for a stage, what it is.
+    pub(crate) fn with_unknown_machine(
+        self,
+        answers: impl Fn(&str) -> Result<(), ExecutorError> + Send + Sync + 'static,
+    ) -> Self {
+        Scripted { is_known: AtomicBool::new(false), answers: Box::new(answers), ..self }
     }
 
     /// The same, with commands that another engine left. They are asked about more than once.
@@ -84,8 +100,14 @@ impl Executor for Scripted {
         self.capacity
     }
 
-    fn machine(&self, _: &Request<'_>) -> Result<Machine, ExecutorError> {
-        Ok(self.machine.clone())
+    fn machine(&self, _: &Request<'_>) -> Result<Option<Machine>, ExecutorError> {
+        Ok(self.is_known.load(Ordering::SeqCst).then(|| self.machine.clone()))
+    }
+
+    fn ask_machine(&self, request: &Request<'_>, _: &Stop) -> Result<(), ExecutorError> {
+        (self.answers)(request.stage)?;
+        self.is_known.store(true, Ordering::SeqCst);
+        Ok(())
     }
 
     fn reserve(&self, request: &Request<'_>) -> Result<Offer, Refusal> {

@@ -22,6 +22,7 @@ use super::programs::Programs;
 use super::scheduler::{Policy, carry_out, offers};
 use super::states::{Stage, States};
 use super::verdict::{Audited, Verdict};
+use super::work::Work;
 
 /// How to audit.
 pub struct AuditOptions {
@@ -241,7 +242,7 @@ impl<'a> Policy<'a> for Going<'a> {
         &self.states
     }
 
-    fn start(&mut self, messages: &Sender<Message>) -> Vec<Assignment<'a>> {
+    fn start(&mut self, messages: &Sender<Message>) -> Vec<Work<'a>> {
         let mut works = Vec::new();
         if self.context.stop.asked() {
             return works;
@@ -249,7 +250,10 @@ impl<'a> Policy<'a> for Going<'a> {
         self.settle();
         for (id, offer) in offers(self.graph, &self.states, self.context.executor) {
             match offer {
-                Ok(reservation) => works.extend(self.start_one(id, reservation, messages)),
+                Ok(reservation) => {
+                    let work = self.start_one(id, reservation, messages);
+                    works.extend(work.map(|work| Work::Stage(Box::new(work))));
+                }
                 Err(refusal) => self.fail(id, refusal.to_string()),
             }
         }

@@ -187,6 +187,7 @@ impl From<LookError> for Cause {
         match error {
             LookError::Store(error) => error.into(),
             LookError::Machine(error) => Cause::Executor(error),
+            error @ LookError::Unasked => Cause::Unready { text: error.to_string() },
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use nnf_contract::Event;
 
-use crate::executor::Reservation;
+use crate::executor::{ExecutorError, Reservation};
 use crate::graph::InstanceId;
 use crate::store::Known;
 
@@ -12,6 +12,8 @@ use super::cause::Cause;
 
 /// What a worker tells the loop.
 pub(crate) enum Message {
+    /// It was asked which machine an instance is to measure, with this outcome.
+    Answered(InstanceId, Result<(), ExecutorError>),
     /// The stage said something.
     Said(InstanceId, Event),
     /// It waits for something.

@@ -30,6 +30,7 @@ mod state;
 mod states;
 mod verdict;
 mod words;
+mod work;
 mod worker;
 mod workers;
 

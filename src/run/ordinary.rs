@@ -7,7 +7,7 @@ use crate::pipeline::Loaded;
 use crate::plan::Surroundings;
 use crate::store::{Store, StoreError};
 
-use super::assignment::{Assignment, Context};
+use super::assignment::Context;
 use super::event::{Reporter, Summary};
 use super::message::{Interrupter, Mailbox, Message};
 use super::programs::Programs;
@@ -15,6 +15,7 @@ use super::recovery;
 use super::scheduler::{Policy, carry_out};
 use super::state::{RunOptions, State};
 use super::states::States;
+use super::work::Work;
 
 /// A run that is about to begin.
 pub struct Run<'a> {
@@ -78,9 +79,11 @@ impl<'a> Policy<'a> for State<'a> {
         &self.states
     }
 
-    fn start(&mut self, messages: &Sender<Message>) -> Vec<Assignment<'a>> {
+    fn start(&mut self, messages: &Sender<Message>) -> Vec<Work<'a>> {
         self.settle();
-        self.start_queued(messages)
+        let mut works = self.questions(messages);
+        works.extend(self.start_queued(messages).into_iter().map(|work| Work::Stage(Box::new(work))));
+        works
     }
 
     fn take(&mut self, message: Message) {

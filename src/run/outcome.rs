@@ -5,6 +5,7 @@
 use nnf_contract::Event;
 
 use crate::digest::Key;
+use crate::executor::ExecutorError;
 use crate::graph::InstanceId;
 use crate::store::Known;
 use crate::why::Reason;
@@ -26,6 +27,7 @@ impl State<'_> {
                     Event::Note { text } => RunEvent::Note { stage, text },
                 });
             }
+            Message::Answered(id, answer) => self.answered(id, answer),
             Message::Waiting(id, what) => self.tell(RunEvent::Waiting { stage: self.stage_name(id), what }),
             Message::Retrying(id, attempt, cause) => {
                 let error = cause.to_string();
@@ -40,6 +42,15 @@ impl State<'_> {
                 self.summary.interrupted = true;
                 self.closing = true;
             }
+        }
+    }
+
+    /// Somebody was asked which machine an instance is to measure.
+    fn answered(&mut self, id: InstanceId, answer: Result<(), ExecutorError>) {
+        match answer {
+            Ok(()) => drop(self.states.set(id, Stage::Ready)),
+            Err(_) if self.context.stop.asked() => drop(self.states.set(id, Stage::Stopped)),
+            Err(error) => self.fail(id, None, Cause::Executor(error)),
         }
     }
 
@@ -177,7 +188,7 @@ mod tests {
     use super::super::programs::Programs;
     use super::super::state::RunOptions;
     use super::*;
-    use crate::executor::{ExecutorError, Scripted, Stop};
+    use crate::executor::{Scripted, Stop};
     use crate::pipeline::{LoadRequest, load};
     use crate::plan::Surroundings;
     use crate::programs::Describer;

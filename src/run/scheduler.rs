@@ -7,9 +7,9 @@ use std::sync::mpsc::Sender;
 use crate::executor::{Executor, Offer, Refusal, Request, Reservation};
 use crate::graph::{CpuNeed, Graph, InstanceId};
 
-use super::assignment::Assignment;
 use super::message::{Mailbox, Message};
 use super::states::States;
+use super::work::Work;
 use super::workers::Workers;
 
 /// What is to be done: a run, or an audit.
@@ -17,7 +17,7 @@ pub(super) trait Policy<'a> {
     /// Where all instances stand.
     fn states(&self) -> &States;
     /// What is to be begun now, as far as there is room.
-    fn start(&mut self, messages: &Sender<Message>) -> Vec<Assignment<'a>>;
+    fn start(&mut self, messages: &Sender<Message>) -> Vec<Work<'a>>;
     /// Hears what a worker says, or that a person wants it to stop.
     fn take(&mut self, message: Message);
     /// Whether there is nothing left to do. It is asked when nothing runs.

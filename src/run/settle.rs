@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::digest::Key;
 use crate::graph::InstanceId;
 use crate::pipeline::Loaded;
-use crate::plan::Looked;
+use crate::plan::{LookError, Looked};
 use crate::store::{Known, StoreError};
 use crate::why::Reason;
 
@@ -43,6 +43,8 @@ impl<'a> State<'a> {
             states: States::new(stages),
             again: options.forced.iter().map(|id| (*id, Reason::Forced)).collect(),
             remade: BTreeMap::new(),
+            unasked: Vec::new(),
+            answered: BTreeSet::new(),
             asked: targets.clone(),
             unchecked: true,
             former: BTreeMap::new(),
@@ -106,6 +108,12 @@ impl<'a> State<'a> {
                 Ok(Some(looked)) => looked,
                 Ok(None) => {
                     self.look_for_records(id);
+                    continue;
+                }
+                // Once, and not again if the answer does not last.
+                Err(LookError::Unasked) if self.answered.insert(id) => {
+                    self.states.set(id, Stage::Asking);
+                    self.unasked.push(id);
                     continue;
                 }
                 Err(error) => {

@@ -93,11 +93,15 @@ impl State<'_> {
         }
     }
 
-    /// The machine that is measured, if any is; none if it is not known, or more than one.
+    /// The machine that is measured, if any is; none if it is not known, not this one, or more than one.
     fn measured(&self) -> Option<Option<Machine>> {
         let mut found = None;
         for instance in self.graph.instances().iter().filter(|instance| instance.measures) {
-            let machine = self.context.executor.machine(&Request::from(instance)).ok()?;
+            let request = Request::from(instance);
+            if !self.context.executor.is_here(&request) {
+                return None;
+            }
+            let machine = self.context.executor.machine(&request).ok()??;
             if *found.get_or_insert_with(|| machine.clone()) != machine {
                 return None;
             }

@@ -13,6 +13,7 @@ use super::message::Message;
 use super::scheduler::offers;
 use super::state::State;
 use super::states::Stage;
+use super::work::{Question, Work};
 
 impl<'a> State<'a> {
     /// Starts what there is room for.
@@ -27,6 +28,20 @@ impl<'a> State<'a> {
                 Ok(reservation) => works.extend(self.start_one(id, reservation, messages)),
                 Err(refusal) => self.fail(id, None, Cause::Refused(refusal)),
             }
+        }
+        works
+    }
+
+    /// Has those asked whose machine is not known.
+    pub(super) fn questions(&mut self, messages: &Sender<Message>) -> Vec<Work<'a>> {
+        let (context, graph) = (self.context, self.graph);
+        let mut works = Vec::new();
+        for id in std::mem::take(&mut self.unasked) {
+            let (stage, text) =
+                (self.stage_name(id), "a node is asked which machine it is, before it is measured".into());
+            self.tell(RunEvent::Note { stage, text });
+            let instance = graph.get(id);
+            works.push(Work::Question(Question { id, instance, context, messages: messages.clone() }));
         }
         works
     }

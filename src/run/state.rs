@@ -43,6 +43,9 @@ pub(super) struct State<'a> {
     pub(super) again: BTreeMap<InstanceId, Reason>,
     /// How often each was made again because its content was gone.
     pub(super) remade: BTreeMap<InstanceId, u32>,
+    /// Instances of which somebody has to ask which machine they measure, and those of which that was done.
+    pub(super) unasked: Vec<InstanceId>,
+    pub(super) answered: BTreeSet<InstanceId>,
     /// What was asked for.
     pub(super) asked: Vec<InstanceId>,
     /// Whether anything has happened since the content of what was asked for was looked at.

@@ -17,6 +17,8 @@ pub(super) enum Stage {
     Waiting(usize),
     /// Its producers are done; its key is to be computed.
     Ready,
+    /// Somebody asks which machine it is to measure.
+    Asking,
     /// It must run, as soon as there is room.
     Queued(Box<Looked>, Reason),
     /// It runs, for this cause.
@@ -71,6 +73,7 @@ impl States {
                 self.running -= 1;
                 self.working.remove(key);
             }
+            Stage::Asking => self.running -= 1,
             Stage::Twin(key) => {
                 if let Some(twins) = self.twins.get_mut(key) {
                     twins.remove(&id);
@@ -91,6 +94,7 @@ impl States {
                 self.running += 1;
                 self.working.insert(*key, id);
             }
+            Stage::Asking => self.running += 1,
             Stage::Twin(key) => drop(self.twins.entry(*key).or_default().insert(id)),
             Stage::Idle | Stage::Waiting(_) | Stage::Done(_) | Stage::Failed | Stage::Stopped => {}
         }
@@ -115,7 +119,7 @@ impl States {
         &self.queued
     }
 
-    /// How many run.
+    /// How many run, or have somebody ask for them.
     pub(super) fn running(&self) -> usize {
         self.running
     }

@@ -5,13 +5,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Scope;
 
-use super::assignment::Assignment;
+use super::work::Work;
 
 /// Threads of one run. They end when this is dropped.
 pub(super) struct Workers<'scope, 'env, 'a> {
     scope: &'scope Scope<'scope, 'env>,
-    give: Sender<Assignment<'a>>,
-    take: Arc<Mutex<Receiver<Assignment<'a>>>>,
+    give: Sender<Work<'a>>,
+    take: Arc<Mutex<Receiver<Work<'a>>>>,
     idle: Arc<AtomicUsize>,
 }
 
@@ -22,7 +22,7 @@ impl<'scope, 'a: 'scope> Workers<'scope, '_, 'a> {
     }
 
     /// Lets a thread do the work: one that waits, else a new one.
-    pub(super) fn give(&self, work: Assignment<'a>) {
+    pub(super) fn give(&self, work: Work<'a>) {
         let waits = self.idle.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |idle| idle.checked_sub(1)).is_ok();
         if !waits {
             let (take, idle) = (Arc::clone(&self.take), Arc::clone(&self.idle));

@@ -25,7 +25,7 @@ use crate::executor::slurm::spool::{Spool, Ticket};
 use crate::executor::slurm::state::JobId;
 use crate::executor::slurm::submission::{Resources, script};
 use crate::executor::{
-    Capacity, Command, Execution, Executor, ExecutorError, Handle, Held, Offer, Recovered, Refusal, Request,
+    Capacity, Command, Ended, Execution, Executor, ExecutorError, Handle, Held, Offer, Recovered, Refusal, Request,
     Reservation, Share, Stop, Watcher,
 };
 use crate::graph::{CpuNeed, Needs};
@@ -127,7 +127,10 @@ impl Slurm {
     /// How many cores a stage can count on.
     fn cores(&self, resources: &Resources) -> Result<u32, ExecutorError> {
         match resources.needs.cpus {
-            _ if resources.alone => self.known(resources).map(|known| known.machine.cores),
+            _ if resources.alone => {
+                let known = self.machines.find(resources).map(|known| known.machine.cores);
+                known.ok_or_else(|| service("Slurm", "the node that measures is not known any more; run again".into()))
+            }
             CpuNeed::Count(count) => Ok(count.max(1)),
             CpuNeed::All => {
                 let partition = resources.options.partition.as_deref();
@@ -148,17 +151,8 @@ impl Slurm {
         Ok(self.nodes.get_or_init(|| nodes))
     }
 
-    /// The node that measures, and what it is.
-    fn known(&self, resources: &Resources) -> Result<Known, ExecutorError> {
-        let _one = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.machines.find(resources) {
-            Some(known) => Ok(known),
-            None => self.ask(resources),
-        }
-    }
-
     /// Has a job look at the node that it gets.
-    fn ask(&self, resources: &Resources) -> Result<Known, ExecutorError> {
+    fn ask(&self, resources: &Resources, stop: &Stop) -> Result<(), ExecutorError> {
         let folder = self.spool.folder().join("machines").join("asked");
         let unusable = |error: std::io::Error| file("the folder for jobs", &error);
         fs_err::create_dir_all(&folder).map_err(unusable)?;
@@ -183,15 +177,19 @@ impl Slurm {
         let resources = Resources { timeout: command.timeout, ..resources.clone() };
         let ticket = self.spool.place(&resources).map_err(unusable)?;
         self.put(&ticket, &command, 1, true)?;
-        let stop = Stop::default();
-        let mut following = self.following(&ticket, &command.events, &stop);
+        let mut following = self.following(&ticket, &command.events, stop);
         let execution = following.follow(&mut Unheard)?;
+        if let Some(job) = following.job() {
+            ticket.lane.give_up(&ticket.stage, &job);
+        }
         let (true, Some(node)) = (execution.ended.well(), following.node()) else {
-            return Err(service("Slurm", format!("no node could be asked what it is: {:?}", execution.ended)));
+            let why = match execution.ended {
+                Ended::Stopped => "it was to stop before a node was asked what it is".into(),
+                ended => format!("no node could be asked what it is ({ended:?})"),
+            };
+            return Err(service("Slurm", why));
         };
-        let known = Known { node, machine: execution.machine };
-        self.machines.keep(&resources, &known).map_err(unusable)?;
-        Ok(known)
+        self.machines.keep(&resources, &Known { node, machine: execution.machine }).map_err(unusable)
     }
 
     /// Puts a stage into its lane.
@@ -264,8 +262,22 @@ impl Executor for Slurm {
         Capacity { cores: u32::MAX, memory: u64::MAX, gpus: u32::MAX }
     }
 
-    fn machine(&self, request: &Request<'_>) -> Result<Machine, ExecutorError> {
-        self.known(&Self::resources(request)).map(|known| known.machine)
+    fn machine(&self, request: &Request<'_>) -> Result<Option<Machine>, ExecutorError> {
+        Ok(self.machines.find(&Self::resources(request)).map(|known| known.machine))
+    }
+
+    fn ask_machine(&self, request: &Request<'_>, stop: &Stop) -> Result<(), ExecutorError> {
+        let resources = Self::resources(request);
+        // Whoever asked before may have got the answer for both.
+        let _one = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.machines.find(&resources) {
+            Some(_) => Ok(()),
+            None => self.ask(&resources, stop),
+        }
+    }
+
+    fn is_here(&self, _: &Request<'_>) -> bool {
+        false
     }
 
     fn reserve(&self, request: &Request<'_>) -> Result<Offer, Refusal> {

@@ -292,3 +292,31 @@ fn very_many_of_a_thing_take_no_more_than_their_share() {
     let outcome = project.nnf(&["plan", "chain.yaml"]);
     assert!(outcome.out.contains("s[x=a]"), "{outcome:?}");
 }
+
+#[test]
+fn a_program_without_a_name_is_refused_where_it_is_written() {
+    let project = Project::new(
+        "params: { tool: ' ' }
+stages:
+  a: { run: ['', '{out.o}'], out: { o: } }
+  b: { run: ['${params.tool}', '{out.o}'], out: { o: } }
+",
+    );
+    insta::assert_snapshot!(faults_of(&project, &["run"]), @r"
+    error: the name of the program is empty
+     --> pipeline.yaml:3:14
+      |
+    3 |   a: { run: ['', '{out.o}'], out: { o: } }
+      |              ^^
+    hint: the first word of `run` is a program: its name in PATH, or its path with a `/`
+
+    error: the name of the program is empty
+     --> pipeline.yaml:4:14
+      |
+    4 |   b: { run: ['${params.tool}', '{out.o}'], out: { o: } }
+      |              ^^^^^^^^^^^^^^^^
+    hint: the first word of `run` is a program: its name in PATH, or its path with a `/`
+
+    2 faults; nothing was run
+    ");
+}

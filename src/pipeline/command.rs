@@ -48,6 +48,9 @@ pub(crate) fn words(
         // The program itself is looked at when the key is made; it needs no mention under `code`.
         if position > 0 {
             check_files(&items, files, known, &node.place, faults);
+        } else if items.iter().all(is_blank) {
+            let hint = "the first word of `run` is a program: its name in PATH, or its path with a `/`";
+            faults.push(Diagnostic::new("the name of the program is empty").at(&node.place).hint(hint));
         }
         words.push((items, &node.place));
     }
@@ -55,6 +58,14 @@ pub(crate) fn words(
     let words = script::settle(words, known, &files.reach.root, faults);
     limits::command(words.iter().zip(places), (known.inputs, known.with), &files.reach.root, &run.place, faults);
     words
+}
+
+/// Whether a part of a word is seen to be nothing.
+fn is_blank(item: &Item) -> bool {
+    match item {
+        Item::Literal(text) | Item::Value { text, .. } => text.trim().is_empty(),
+        Item::Place(_) => false,
+    }
 }
 
 /// The parts of a word. None of them holds a zero byte, which no command can be given.

@@ -92,7 +92,9 @@ impl Reader<'_> {
                 Some(Err(error)) => {
                     let start = error.marker().byte_offset().unwrap_or(self.source.text.len());
                     let message = format!("this is not YAML: {}", error.info());
-                    return Err(Box::new(Diagnostic::new(message).at(&self.bytes(start, start))));
+                    let fault = Diagnostic::new(message).at(&self.bytes(start, start));
+                    let hint = error.info().contains("tab").then_some("YAML is indented by spaces");
+                    return Err(Box::new(hint.into_iter().fold(fault, Diagnostic::hint)));
                 }
                 None => return Err(Box::new(Diagnostic::new("the text ends in the middle"))),
             }

@@ -65,6 +65,7 @@ fn faults_of_syntax() {
     assert_eq!(faults(""), ["`test.yaml` is empty"]);
     assert_eq!(faults("# only a comment\n"), ["`test.yaml` is empty"]);
     assert!(faults("a: [1, 2")[0].starts_with("this is not YAML"));
+    assert!(parse(source("a:\n\tb: 1")).unwrap_err()[0].hints[0].contains("spaces"));
     assert_eq!(faults("a: 1\n---\nb: 2\n"), ["a second YAML document begins here"]);
     assert_eq!(faults("[a, b]: 1\n"), ["a key must be a plain word"]);
     assert!(faults(&format!("{}x", "- ".repeat(100)))[0].starts_with("nested more than"));

@@ -25,7 +25,10 @@ pub(crate) struct Sent {
 impl Sent {
     /// The file of a remote tier in the folder of indices.
     pub(crate) fn file(notes: &Path, url: &str) -> PathBuf {
-        notes.join(format!("{PREFIX}{}", Digest::of(public(url).as_bytes()).short()))
+        // Two ways to write one URL are one store.
+        let shown = public(url);
+        let one = url::Url::parse(&shown).map_or(shown, |url| url.to_string());
+        notes.join(format!("{PREFIX}{}", Digest::of(one.as_bytes()).short()))
     }
 
     pub(crate) fn open(file: PathBuf) -> Self {

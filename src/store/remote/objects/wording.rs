@@ -38,7 +38,10 @@ impl Redactor {
 /// A URL without user, password and query; other text as it is, up to what may be secret.
 #[must_use]
 pub fn public(text: &str) -> String {
+    let bare = |url: &url::Url| url.username().is_empty() && url.password().is_none() && !text.contains(['?', '#']);
     match url::Url::parse(text) {
+        // As it was typed; a library's form of it may be another.
+        Ok(url) if bare(&url) => text.to_owned(),
         Ok(mut url) if !url.cannot_be_a_base() => {
             let _ = url.set_password(None);
             if !names_a_container(&url) {
@@ -73,6 +76,7 @@ mod tests {
         assert_eq!(public("abfss://box:pass@account/x?sig=1#2"), "abfss://box@account/x");
         assert_eq!(public("s3://user:pass@bucket/x?sig=1"), "s3://bucket/x");
         assert_eq!(public("/data/my far"), "/data/my far");
+        assert_eq!(public("file:far"), "file:far", "as it was typed");
         assert_eq!(public("user:pass@host/x?sig=1"), "…@host/x");
         assert_eq!(public("s3://key:pass@"), "…@");
     }

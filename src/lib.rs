@@ -24,6 +24,7 @@ pub mod graph;
 pub mod key;
 mod lock_file;
 pub mod machine;
+mod mutex;
 pub mod page;
 pub mod pipeline;
 pub mod plan;

@@ -113,13 +113,13 @@ impl<'a> Surroundings<'a> {
         }
         let mut code = BTreeMap::new();
         for (name, path) in &instance.code {
-            let file = self.store.file(path)?;
+            let file = self.store.content().of_file(path)?;
             code.insert(name.clone(), file.digest);
             files.push(file);
         }
         let program = match self.program(instance).and_then(|program| self.own(&program)) {
             Some(path) => {
-                let file = self.store.file(&path)?;
+                let file = self.store.content().of_file(&path)?;
                 let digest = file.digest;
                 files.push(file);
                 Some(digest)
@@ -150,7 +150,7 @@ impl<'a> Surroundings<'a> {
                 Ok(Some(KeyInput::Content { digest: Digest::of(text.as_bytes()), form: Form::File }))
             }
             Source::File { path, .. } => {
-                let file = self.store.file(path)?;
+                let file = self.store.content().of_file(path)?;
                 let input = KeyInput::Content { digest: file.digest, form: file.form };
                 files.push(file);
                 Ok(Some(input))
@@ -173,7 +173,7 @@ impl<'a> Surroundings<'a> {
     /// # Errors
     /// When the store cannot be read.
     pub fn record_text(&self, key: &Key) -> Result<Option<String>, StoreError> {
-        let record = self.store.record(key)?;
+        let record = self.store.records().get(key)?;
         Ok(record.map(|record| format!("{}\n", serde_json::to_string_pretty(&record).unwrap_or_default())))
     }
 
@@ -236,7 +236,7 @@ impl<'a> Surroundings<'a> {
     /// When the store cannot be read.
     pub fn reason(&self, last: Option<&Key>, document: &KeyDocument) -> Result<Reason, StoreError> {
         let Some(last) = last else { return Ok(Reason::NoRecord) };
-        let Some(record) = self.store.record(last)? else { return Ok(Reason::NoRecord) };
+        let Some(record) = self.store.records().get(last)? else { return Ok(Reason::NoRecord) };
         let Ok(old) = serde_json::from_str::<KeyDocument>(&record.document) else { return Ok(Reason::NoRecord) };
         let found = differences(&old, document);
         Ok(if found.is_empty() { Reason::NoRecord } else { Reason::Changed(found) })
@@ -287,7 +287,7 @@ impl<'a> Surroundings<'a> {
         let key = looked.key;
         let reason = match forced {
             true => Reason::Forced,
-            false => match self.store.look_up(&key)? {
+            false => match self.store.records().look_up(&key)? {
                 Some(known) => return Ok(Status::Fresh(known)),
                 None => self.reason(last, &looked.document)?,
             },

@@ -163,13 +163,13 @@ fn verify(project: &Project) -> usize {
             continue;
         }
         let key: Key = serde_json::from_value(hex(&file).into()).unwrap();
-        let record = store.record(&key).unwrap().expect("a record is whole");
+        let record = store.records().get(&key).unwrap().expect("a record is whole");
         for produced in record.outputs.values() {
             let Produced::Artifact(artifact) = produced else { continue };
-            store.check(artifact).unwrap();
+            store.content().check(artifact).unwrap();
             assert!(artifact.form != Form::Folder || artifact.size > 0);
         }
-        record.log.iter().for_each(|log| store.check(log).unwrap());
+        record.log.iter().for_each(|log| store.content().check(log).unwrap());
     }
     for folder in ["attempts", "locks", "checkpoints/v1"] {
         let mut left = files(&project.path("artifacts").join(folder));

@@ -25,7 +25,7 @@ pub(crate) fn bound_of(asked: Option<Size>, store: &Store) -> Result<Option<u64>
 /// Keeps the store within a bound after a run. That it could not is no fault of the run.
 pub(crate) fn keep_within(most: Option<u64>, context: &Context, run: &str, json: bool) {
     let Some(most) = most else { return };
-    match context.store.bound(&Bound { bytes: most, run: Some(run), dry_run: false }) {
+    match context.store.maintenance().bound(&Bound { bytes: most, run: Some(run), dry_run: false }) {
         Ok(Some(bounded)) => tell(&bounded, false, json, &mut |line| render::note(line)),
         Ok(None) => {}
         Err(error) => tracing::warn!("the store may have grown beyond its bound: {error}"),

@@ -66,8 +66,8 @@ impl Context {
         let store = Store::open(&StoreOptions { local: loaded.root.join("artifacts"), remote: far })?;
         let owner = Owner::new(&loaded.root, &loaded.file, loaded.varies);
         let own_name = std::mem::take(&mut loaded.name);
-        loaded.name = store.name_of(&own_name, &owner).name;
-        store.expect(&loaded.name, &owner);
+        loaded.name = store.pipelines().name_of(&own_name, &owner).name;
+        store.remote().expect(&loaded.name, &owner);
         let path = search_path();
         Ok(Context { loaded, store, environment, url, path, own_name, owner, places: OnceCell::new() })
     }
@@ -85,7 +85,7 @@ impl Context {
 
     /// Has the store keep results under the pipeline's name, and says so where that is another one's.
     pub(crate) fn claim_name(&mut self) -> Result<(), Failure> {
-        let claimed = self.store.claim_name(&self.own_name, &self.owner)?;
+        let claimed = self.store.pipelines().claim_name(&self.own_name, &self.owner)?;
         if let Some(other) = claimed.taken_by {
             let other = other.strip_prefix(&self.loaded.root).unwrap_or(&other);
             render::note(&format!(
@@ -96,7 +96,7 @@ impl Context {
                 claimed.name
             ));
         }
-        self.store.expect(&claimed.name, &self.owner);
+        self.store.remote().expect(&claimed.name, &self.owner);
         self.loaded.name = claimed.name;
         Ok(())
     }
@@ -128,7 +128,7 @@ impl Context {
     pub(crate) fn far(&self) -> Result<Store, Failure> {
         let far = remote(self.far_url()?.to_owned())?;
         let store = Store::open(&StoreOptions { local: self.loaded.root.join("artifacts"), remote: Some(far) })?;
-        store.expect(&self.loaded.name, &self.owner);
+        store.remote().expect(&self.loaded.name, &self.owner);
         Ok(store)
     }
 
@@ -193,7 +193,7 @@ impl Context {
 fn clear_leftovers(pipeline: &Path, common: &Common) -> bool {
     let Ok(found) = whereabouts(pipeline, &common.set) else { return false };
     let store = Store::open_existing(&StoreOptions { local: found.root.join("artifacts"), remote: None });
-    store.and_then(|store| store.clear_leftovers()).is_ok_and(|cleared| cleared > 0)
+    store.and_then(|store| store.maintenance().clear_leftovers()).is_ok_and(|cleared| cleared > 0)
 }
 
 /// Has something done with the request for a pipeline.

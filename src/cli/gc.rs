@@ -47,7 +47,7 @@ pub(crate) fn run(command: &GcCommand, common: &Common) -> Result<(), Failure> {
         return far(command, common);
     }
     let store = command.place.open(common)?;
-    let done = store.collect(&CollectOptions {
+    let done = store.maintenance().collect(&CollectOptions {
         keep_runs: command.keep_runs as usize,
         grace: command.grace.unwrap_or(GRACE),
         checkpoint_age: CHECKPOINT_AGE,
@@ -64,8 +64,9 @@ pub(crate) fn run(command: &GcCommand, common: &Common) -> Result<(), Failure> {
         said(&done, command.dry_run).iter().for_each(|line| render::out(line));
     }
     let Some(Size(Some(most))) = command.max_size else { return Ok(()) };
-    let newest = store.runs()?.first().map(|run| run.id.clone());
-    let bounded = store.bound(&Bound { bytes: most, run: newest.as_deref(), dry_run: command.dry_run })?;
+    let newest = store.runs().list()?.first().map(|run| run.id.clone());
+    let bounded =
+        store.maintenance().bound(&Bound { bytes: most, run: newest.as_deref(), dry_run: command.dry_run })?;
     if let Some(bounded) = &bounded {
         bound::tell(bounded, command.dry_run, common.json, &mut |line| render::out(line));
     }
@@ -78,7 +79,8 @@ fn far(command: &GcCommand, common: &Common) -> Result<(), Failure> {
     let store = command.place.open(common)?;
     let dry_run = command.dry_run;
     let grace = command.grace.unwrap_or(FAR_GRACE);
-    let done = store.collect_far(&CollectFar { keep_runs: command.keep_runs as usize, grace, dry_run })?;
+    let done =
+        store.maintenance().collect_far(&CollectFar { keep_runs: command.keep_runs as usize, grace, dry_run })?;
     let Some(done) = done else { return Err(no_remote()) };
     if common.json {
         let mut line = json!(done);

@@ -110,7 +110,7 @@ impl From<Undelivered> for Failure {
 /// An output of an instance as the pipeline stands.
 fn artifact(context: &Context, id: InstanceId, output: &str, named: &str) -> Result<Artifact, Failure> {
     let stage = &context.loaded.graph.get(id).name;
-    let known = context.store.look_up(&key(context, id, named)?)?.ok_or_else(|| not_there(named, stage))?;
+    let known = context.store.records().look_up(&key(context, id, named)?)?.ok_or_else(|| not_there(named, stage))?;
     match known.outputs.get(output) {
         Some(Produced::Artifact(artifact)) => Ok(artifact.clone()),
         _ => Err(Failure::wrong(format!("stage `{stage}` left its optional output `{output}` out"))),
@@ -133,7 +133,7 @@ fn deliver(
             format!("`nnf get {named}{} -o PATH`", shell::word(word)),
         )
         .into()),
-        None => Ok(deliver_text(&context.store.read(artifact)?, None)?),
+        None => Ok(deliver_text(&context.store.content().read(artifact)?, None)?),
     }
 }
 
@@ -142,7 +142,7 @@ fn copy_out(context: &Context, artifact: &Artifact, to: &Path) -> Result<(), Und
     let cannot = |error: std::io::Error| render::cannot_write(to, &error);
     let aside = tempfile::Builder::new().prefix(".get-").tempdir_in(render::folder_of(to)).map_err(cannot)?;
     let copy = aside.path().join("copy");
-    context.store.copy_out(artifact, &copy)?;
+    context.store.content().copy_out(artifact, &copy)?;
     Ok(fs_err::rename(&copy, to).map_err(cannot)?)
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn run(command: &LogCommand, common: &Common) -> Result<(), Failure> 
         (Some(_), _) => asked.live(None)?,
     };
     let record = match &key {
-        Ok(Some((key, true))) => context.store.record(key)?.filter(|record| asked.is_of(record)),
+        Ok(Some((key, true))) => context.store.records().get(key)?.filter(|record| asked.is_of(record)),
         _ => None,
     };
     match (live, record) {
@@ -116,13 +116,13 @@ impl Asked<'_> {
             ));
             return Ok(());
         };
-        render::bytes(&self.context.store.read(log)?, self.command.raw);
+        render::bytes(&self.context.store.content().read(log)?, self.command.raw);
         Ok(())
     }
 
     /// The asked or last attempt that has a log in the folder of the newest run with any, under a key if one is given.
     fn live(&self, key: Option<&Key>) -> Result<Option<Live>, Failure> {
-        for run in self.context.store.runs()? {
+        for run in self.context.store.runs().list()? {
             let asked = self.command.run.as_ref().is_none_or(|asked| run.id.starts_with(asked.as_str()));
             if run.pipeline != self.context.loaded.name || !asked {
                 continue;
@@ -130,7 +130,7 @@ impl Asked<'_> {
             let mut attempts = attempts(&self.context.store.root().join("runs/v1").join(&run.id), self.name);
             let last = attempts.keys().next_back().copied();
             if last.is_none()
-                || key.is_some_and(|key| ran_under(&self.context.store.past_run(&run), self.name) != Some(*key))
+                || key.is_some_and(|key| ran_under(&self.context.store.runs().past(&run), self.name) != Some(*key))
             {
                 continue;
             }

@@ -7,7 +7,7 @@ use indicatif::{DecimalBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nnf::digest::Key;
 use nnf::graph::InstanceId;
 use nnf::plan::Status;
-use nnf::store::{Moved, Store, public_url};
+use nnf::store::{TransferStats, public_url};
 use serde_json::json;
 
 use crate::cli::common::{Common, StagesCommand, split};
@@ -31,10 +31,10 @@ pub(crate) fn push(command: &StagesCommand, common: &Common) -> Result<(), Failu
     // Whoever reads a result computes its key from the results that went into it.
     let asked = results(&context, &targets, |needed, _| needed)?;
     let bar = bar();
-    let moved = far.push(&asked.keys, &mut |moved| show(&bar, moved, asked.keys.len()));
+    let moved = far.remote().push(&asked.keys, &mut |moved| show(&bar, moved, asked.keys.len()));
     bar.finish_and_clear();
     let moved = moved?;
-    far.publish_head(&context.loaded.name)?;
+    far.remote().publish_head(&context.loaded.name)?;
     far.finish()?;
     sum_up("sent", "nnf run", &context, &asked, &moved, common)
 }
@@ -47,7 +47,7 @@ pub(crate) fn pull(command: &StagesCommand, common: &Common) -> Result<(), Failu
     let targets = targets(&context, stages)?;
     let asked = results(&context, &targets, |_, target| target)?;
     let bar = bar();
-    let moved = context.store.pull(&asked.keys, &|moved| show(&bar, moved, asked.keys.len()));
+    let moved = context.store.remote().pull(&asked.keys, &|moved| show(&bar, moved, asked.keys.len()));
     bar.finish_and_clear();
     let moved = moved?;
     context.store.finish()?;
@@ -90,7 +90,7 @@ fn bar() -> ProgressBar {
     ProgressBar::new_spinner().with_style(ProgressStyle::default_spinner())
 }
 
-fn show(bar: &ProgressBar, moved: &Moved, of: usize) {
+fn show(bar: &ProgressBar, moved: &TransferStats, of: usize) {
     let done = moved.results + moved.there + moved.lost;
     bar.set_message(format!("{done} of {of} results, {} files, {}", moved.files, DecimalBytes(moved.bytes)));
     bar.tick();
@@ -101,7 +101,7 @@ fn sum_up(
     makes: &str,
     context: &Context,
     asked: &Asked,
-    moved: &Moved,
+    moved: &TransferStats,
     common: &Common,
 ) -> Result<(), Failure> {
     if common.json {
@@ -143,8 +143,8 @@ fn counted(count: usize, what: &str) -> String {
 /// What a run without the remote tier leaves to be sent.
 pub(crate) fn tell_what_is_left(context: &Context) {
     let Some(url) = &context.url else { return };
-    let keys: BTreeSet<Key> = context.store.heads(&context.loaded.name).into_values().collect();
-    let left = Store::not_sent(&context.store, url, &keys);
+    let keys: BTreeSet<Key> = context.store.pipelines().heads(&context.loaded.name).into_values().collect();
+    let left = context.store.remote().not_sent(url, &keys);
     if left > 0 {
         let results = counted(left, "result");
         render::note(&format!(

@@ -67,7 +67,7 @@ pub(crate) fn pin(command: &PinCommand, common: &Common) -> Result<(), Failure> 
         ));
     }
     let count = instances.len() as u64;
-    context.store.pin(&Pin::new(&command.name, &context.loaded.name, instances))?;
+    context.store.maintenance().pin(&Pin::new(&command.name, &context.loaded.name, instances))?;
     context.store.finish()?;
     if common.json {
         render::json(&json!({ "pin": command.name, "pipeline": context.loaded.name, "results": count }));
@@ -80,7 +80,7 @@ pub(crate) fn pin(command: &PinCommand, common: &Common) -> Result<(), Failure> 
 
 pub(crate) fn unpin(command: &UnpinCommand, common: &Common) -> Result<(), Failure> {
     let store = command.place.open(common)?;
-    if !store.unpin(&command.name)? {
+    if !store.maintenance().unpin(&command.name)? {
         return Err(Failure::wrong_with_hint(format!("there is no pin `{}`", command.name), "`nnf pins` lists them"));
     }
     if common.json {
@@ -92,7 +92,7 @@ pub(crate) fn unpin(command: &UnpinCommand, common: &Common) -> Result<(), Failu
 }
 
 pub(crate) fn pins(command: &PinsCommand, common: &Common) -> Result<(), Failure> {
-    let pins = command.place.open(common)?.pins()?;
+    let pins = command.place.open(common)?.maintenance().pins()?;
     if pins.is_empty() && !common.json {
         render::out("no pins yet; `nnf pin NAME` keeps the present results");
     }

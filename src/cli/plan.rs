@@ -21,7 +21,7 @@ pub(crate) fn run(command: &StagesCommand, common: &Common) -> Result<(), Failur
     let context = Context::open(&pipeline, common)?;
     let graph = &context.loaded.graph;
     let needed = context.needed_for(&context.instances(stages)?);
-    let heads = context.store.heads(&context.loaded.name);
+    let heads = context.store.pipelines().heads(&context.loaded.name);
     let plan = context.around().plan(graph, &needed, &|_| false, &heads);
     let plan = plan.map_err(Failure::from)?;
     context.store.finish()?;
@@ -32,7 +32,7 @@ pub(crate) fn run(command: &StagesCommand, common: &Common) -> Result<(), Failur
     let mut times = Times::default();
     for (instance, state) in graph.instances().iter().zip(&plan) {
         if !matches!(state, None | Some(Status::Fresh(_))) {
-            let last = heads.get(&instance.name).map(|key| context.store.look_up(key)).transpose()?.flatten();
+            let last = heads.get(&instance.name).map(|key| context.store.records().look_up(key)).transpose()?.flatten();
             times.add(matches!(state, Some(Status::Pending | Status::Unasked)), last.map(|known| known.milliseconds));
         }
     }

@@ -33,7 +33,7 @@ pub(crate) fn run(command: &ReportCommand, common: &Common) -> Result<(), Failur
     }
     let context = Context::open(&pipeline, common)?;
     target::outside_of(&context.store, &command.output)?;
-    let asked = || Ok::<_, Failure>(context.store.past_run(&find(&context, &pipeline, words.first())?));
+    let asked = || Ok::<_, Failure>(context.store.runs().past(&find(&context, &pipeline, words.first())?));
     let mut run = asked()?;
     if run.summary.seconds.is_none() && !run.goes_on {
         // It may have ended since its summary was read.
@@ -63,7 +63,7 @@ fn bounds(embedded: Size) -> Limits {
 /// The run that is asked for: the last one of the pipeline, or the one whose name begins so.
 fn find(context: &Context, pipeline: &Path, asked: Option<&String>) -> Result<RunSummary, Failure> {
     let name = &context.loaded.name;
-    let runs = context.store.runs()?;
+    let runs = context.store.runs().list()?;
     let Some(asked) = asked else {
         return runs.into_iter().find(|run| run.pipeline == *name).ok_or_else(|| {
             Failure::wrong_with_hint(

@@ -143,7 +143,7 @@ fn verdict(summary: &Summary) -> Result<(), Failure> {
 fn nothing_to_do(recalled: &Recalled, common: &Common) -> Result<bool, Failure> {
     let store = Store::open(&StoreOptions { local: recalled.root.join("artifacts"), remote: None })?;
     // Only one that knows the remote tier can tell what may go.
-    if bound_of(None, &store)?.is_some_and(|most| !store.is_within(most)) {
+    if bound_of(None, &store)?.is_some_and(|most| !store.maintenance().is_within(most)) {
         return Ok(false);
     }
     let around = (search_path(), url_digest(common, recalled.store.as_ref()));

@@ -10,7 +10,7 @@ use crate::cli::render;
 pub(crate) fn run(command: &PipelineCommand, common: &Common) -> Result<(), Failure> {
     let pipeline = command.pipeline.clone().unwrap_or_else(|| PIPELINE.into());
     let context = Context::open(&pipeline, common)?;
-    let runs = context.store.runs()?;
+    let runs = context.store.runs().list()?;
     let own: Vec<_> = runs.iter().filter(|run| run.pipeline == context.loaded.name).collect();
     if own.is_empty() && !common.json {
         render::out("no runs yet");

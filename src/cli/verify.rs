@@ -33,7 +33,7 @@ pub(crate) fn run(command: &VerifyCommand, common: &Common) -> Result<(), Failur
             render::out(&sentence(fault));
         }
     }
-    let repaired = if command.repair { Some(store.repair(&verified)?) } else { None };
+    let repaired = if command.repair { Some(store.maintenance().repair(&verified)?) } else { None };
     if common.json {
         let mut summary = json!(verified);
         if let Some(fields) = summary.as_object_mut() {
@@ -50,12 +50,12 @@ pub(crate) fn run(command: &VerifyCommand, common: &Common) -> Result<(), Failur
 /// Looks through the store; a terminal sees how far it is.
 fn look(store: &Store, common: &Common) -> Result<Verified, Failure> {
     if common.json || !std::io::stderr().is_terminal() {
-        return Ok(store.verify(&|_, _| {})?);
+        return Ok(store.maintenance().verify(&|_, _| {})?);
     }
     let template = "reading {bytes} of {total_bytes}  {bar:30}  {bytes_per_sec}, {eta} left";
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::new(0).with_style(style);
-    let verified = store.verify(&|done, total| {
+    let verified = store.maintenance().verify(&|done, total| {
         bar.set_length(total);
         bar.set_position(done);
     });

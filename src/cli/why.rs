@@ -26,14 +26,14 @@ pub(crate) fn run(command: &WhyCommand, common: &Common) -> Result<(), Failure> 
     let asked = context.instances(stages)?;
     let graph = &context.loaded.graph;
     let needed = graph.needed_for(&asked);
-    let heads = context.store.heads(&context.loaded.name);
+    let heads = context.store.pipelines().heads(&context.loaded.name);
     let plan = context.around().plan(graph, &needed, &|_| false, &heads);
     let plan = plan.map_err(Failure::from)?;
     for id in asked {
         let name = &graph.get(id).name;
         match &plan[id.index()] {
             Some(Status::Fresh(known)) if common.json => {
-                let record = context.store.record(&known.key)?;
+                let record = context.store.records().get(&known.key)?;
                 let document = record.map(|record| read(&record.document));
                 render::json(&json!({ "stage": name, "state": "fresh", "key": known.key, "document": document }));
             }

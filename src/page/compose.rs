@@ -46,7 +46,7 @@ pub fn page(request: &PageRequest<'_>) -> String {
     let mut around = Surroundings::default();
     let details = details(request, &stages.all, &sections, &mut contents, &mut around);
     let made = |stage: &Stage| {
-        let record = store.record(&stage.key?).ok().flatten()?;
+        let record = store.records().get(&stage.key?).ok().flatten()?;
         Some(facts::made(&record, &run.summary.id))
     };
     let durations = times::durations(&stages.all, &has_section, &made);
@@ -140,7 +140,7 @@ fn details(
         let stage = &stages[*place];
         let has_result = matches!(stage.state, State::Ran | State::Fresh);
         let record = match stage.key.filter(|_| has_result) {
-            Some(key) => request.store.record(&key).map_err(|error| error.to_string()),
+            Some(key) => request.store.records().get(&key).map_err(|error| error.to_string()),
             None => Ok(None),
         };
         if let Ok(Some(record)) = &record {

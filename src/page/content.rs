@@ -70,7 +70,7 @@ impl<'a> Contents<'a> {
                 }
                 Err(why) => html.remark(&format!("Not shown: {why}.")),
             },
-            None if !self.store.is_here(artifact) => html.remark("Its content is not in the local store."),
+            None if !self.store.content().is_here(artifact) => html.remark("Its content is not in the local store."),
             None => {}
         }
         self.taken += html.len() as u64;
@@ -92,13 +92,13 @@ impl<'a> Contents<'a> {
                 bytes(most)
             ));
         }
-        if artifact.size > most.max(MAX_JSON) && !self.store.is_here(artifact) {
+        if artifact.size > most.max(MAX_JSON) && !self.store.content().is_here(artifact) {
             return Err(format!(
                 "it has {}, and is not in the local store; `nnf pull` brings it",
                 bytes(artifact.size)
             ));
         }
-        let file = self.store.open_content(artifact).map_err(|error| error.to_string())?;
+        let file = self.store.content().open(artifact).map_err(|error| error.to_string())?;
         let unreadable = |error: std::io::Error| format!("it cannot be read: {error}");
         let table = |table: Table| table.html(name);
         match shape {

@@ -79,7 +79,7 @@ fn output(
     html: &mut Html,
 ) {
     let has_result = matches!(stage.state, State::Ran | State::Fresh);
-    let record = match stage.key.filter(|_| has_result).map(|key| store.record(&key)) {
+    let record = match stage.key.filter(|_| has_result).map(|key| store.records().get(&key)) {
         None => {
             html.remark(&format!(
                 "There is nothing to show: the stage is {}.",

@@ -86,7 +86,7 @@ impl Stages {
         let mut results: HashMap<String, Key> = listed.into_iter().map(|(key, stage)| (stage, key)).collect();
         let everything = history.total == Some(outline.stages.len());
         if history.ended && everything && (!named || results.is_empty()) {
-            let heads: BTreeMap<String, Key> = store.heads(&run.summary.pipeline);
+            let heads: BTreeMap<String, Key> = store.pipelines().heads(&run.summary.pipeline);
             let unknown = |name: &str| !history.stages.contains_key(name) && !history.not_started.contains(name);
             let taken: Vec<_> = heads.into_iter().filter(|(name, _)| unknown(name)).collect();
             if !taken.is_empty() {
@@ -117,7 +117,7 @@ impl Stages {
 
 /// Seconds of work behind a result.
 fn worked(store: &Store, key: &Key) -> Option<f64> {
-    store.look_up(key).ok().flatten().map(|known| known.milliseconds as f64 / 1000.0)
+    store.records().look_up(key).ok().flatten().map(|known| known.milliseconds as f64 / 1000.0)
 }
 
 fn state(run: &PastRun, history: &History, name: &str, told: &Told, taken: bool) -> State {

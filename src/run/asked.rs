@@ -25,7 +25,7 @@ impl State<'_> {
         let done = |id: &InstanceId| self.known(*id).map(|known| (*id, known));
         let done: Vec<_> = self.asked.iter().filter_map(done).collect();
         let results: Vec<_> = done.iter().map(|(_, known)| known).collect();
-        let faults = match self.context.store.not_whole(&results) {
+        let faults = match self.context.store.content().not_whole(&results) {
             Ok(faults) => faults,
             Err(error) => {
                 self.tell(RunEvent::Note { stage: String::new(), text: error.to_string() });
@@ -47,7 +47,7 @@ impl State<'_> {
     /// Waits for the remote tier. Where another's result was there first and took the place of one here, what stands on
     /// it follows; true if there is anything to do.
     pub(super) fn adopt(&mut self) -> bool {
-        if self.closing || !self.context.store.has_remote() {
+        if self.closing || !self.context.store.remote().is_there() {
             return false;
         }
         // A person can look at the results while they are sent.
@@ -60,7 +60,7 @@ impl State<'_> {
                 self.identity = None;
                 let other = |id: &InstanceId| {
                     let Some(known) = self.known(*id) else { return false };
-                    let now = self.context.store.look_up(&known.key).ok().flatten();
+                    let now = self.context.store.records().look_up(&known.key).ok().flatten();
                     now.is_some_and(|now| now.outputs != known.outputs)
                 };
                 let others: Vec<InstanceId> = self.graph.ids().filter(other).collect();

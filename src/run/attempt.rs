@@ -37,7 +37,7 @@ impl Assignment<'_> {
     pub(super) fn attempt(&self, attempt: u32, last: bool) -> Result<(Record, f64), Failure> {
         self.context.programs.are_unchanged(self.instance)?;
         let checkpoint = match self.instance.resumes {
-            true => Some(self.context.store.checkpoint(&self.looked.key)?),
+            true => Some(self.context.store.runs().checkpoint(&self.looked.key)?),
             false => None,
         };
         let left = if attempt == 1 { self.go_on()? } else { None };
@@ -50,7 +50,7 @@ impl Assignment<'_> {
 
     /// Goes on with the attempt of a killed run, if there is one that still goes on or has ended meanwhile.
     fn go_on(&self) -> Result<Option<Worked>, Failure> {
-        let Some((folder, note)) = self.context.store.left_attempt(&self.looked.key)? else { return Ok(None) };
+        let Some((folder, note)) = self.context.store.runs().left_attempt(&self.looked.key)? else { return Ok(None) };
         let AttemptNote { executor: name, id, log, .. } = note;
         let (handle, executor) = (Handle { executor: name, id }, self.context.executor);
         let unknown = |folder: AttemptFolder, error: ExecutorError| {
@@ -84,7 +84,7 @@ impl Assignment<'_> {
 
     /// Begins an attempt, and waits for the end of its command.
     fn begin(&self, attempt: u32, checkpoint: Option<&Checkpoint>) -> Result<Worked, Failure> {
-        let folder = self.context.store.attempt()?;
+        let folder = self.context.store.runs().attempt()?;
         if let Some(checkpoint) = checkpoint.filter(|_| !self.context.resume && attempt == 1) {
             checkpoint.clear()?;
         }
@@ -168,7 +168,7 @@ impl Assignment<'_> {
                 Source::Output { from, output } => {
                     let produced = self.producers.get(from).and_then(|known| known.outputs.get(output));
                     let Some(Produced::Artifact(artifact)) = produced else { continue };
-                    match self.context.around.store.check(artifact) {
+                    match self.context.around.store.content().check(artifact) {
                         Err(StoreError::Damaged { .. }) => return Err(StoreError::AlteredBySome(name.clone())),
                         // What is gone was not changed.
                         Err(StoreError::Missing(_)) | Ok(()) => {}

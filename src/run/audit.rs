@@ -90,7 +90,7 @@ impl<'a> Audit<'a> {
         let stored = stored(&around, &self.loaded.graph, chosen)?;
         let modes = wrong_modes(self.store, &stored, chosen)?;
         let (_room, scratch) = scratch(self.store)?;
-        let (folder, stop) = (scratch.new_run(&self.loaded.name)?, Stop::default());
+        let (folder, stop) = (scratch.runs().begin(&self.loaded.name)?, Stop::default());
         let context = Context {
             store: &scratch,
             around: &around,
@@ -149,7 +149,7 @@ fn wrong_modes(
     for (id, known) in stored.iter().filter(|(id, _)| chosen.contains(id)) {
         for (name, produced) in &known.outputs {
             if let Produced::Artifact(artifact) = produced
-                && let Some(mode) = store.wrong_mode(artifact)?
+                && let Some(mode) = store.content().wrong_mode(artifact)?
             {
                 found.insert((*id, name.clone()), mode);
             }
@@ -161,7 +161,7 @@ fn wrong_modes(
 /// A store of its own, in a folder that is removed when it is over, or by the next run if this program is killed. It
 /// lies on the disk of the real store, so that inputs can be linked.
 fn scratch(store: &Store) -> Result<(AttemptFolder, Store), StoreError> {
-    let room = store.attempt()?;
+    let room = store.runs().attempt()?;
     let scratch = store.scratch(&room)?;
     Ok((room, scratch))
 }

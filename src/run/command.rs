@@ -67,16 +67,18 @@ impl Assignment<'_> {
             Source::Output { from, output } => {
                 let produced = self.producers.get(from).and_then(|known| known.outputs.get(output));
                 match produced {
-                    Some(Produced::Artifact(artifact)) => match self.context.around.store.hand_out(artifact, to) {
-                        Ok(handed) => {
-                            handed_out.push(handed);
-                            Ok(Some(to.to_owned()))
+                    Some(Produced::Artifact(artifact)) => {
+                        match self.context.around.store.content().hand_out(artifact, to) {
+                            Ok(handed) => {
+                                handed_out.push(handed);
+                                Ok(Some(to.to_owned()))
+                            }
+                            Err(error @ (StoreError::Missing(_) | StoreError::Damaged { .. })) => {
+                                Err(Failure::Missing(vec![*from], format!("its output `{output}`: {error}")))
+                            }
+                            Err(error) => Err(error.into()),
                         }
-                        Err(error @ (StoreError::Missing(_) | StoreError::Damaged { .. })) => {
-                            Err(Failure::Missing(vec![*from], format!("its output `{output}`: {error}")))
-                        }
-                        Err(error) => Err(error.into()),
-                    },
+                    }
                     _ => Ok(None),
                 }
             }

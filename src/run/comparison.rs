@@ -32,7 +32,9 @@ impl Comparison<'_> {
                 (Produced::Absent, _) => said("it was left out and is there now"),
                 (Produced::Artifact(_), Some(Produced::Absent) | None) => said("it was there and is left out now"),
                 (Produced::Artifact(old), Some(Produced::Artifact(new))) => {
-                    real.check(old).or_else(|error| if old.digest == new.digest { Ok(()) } else { Err(error) })?;
+                    real.content()
+                        .check(old)
+                        .or_else(|error| if old.digest == new.digest { Ok(()) } else { Err(error) })?;
                     first_difference((real, old), (scratch, new))?
                 }
             };
@@ -49,7 +51,7 @@ impl Comparison<'_> {
         if outputs.is_empty() {
             return Ok(Verdict::Same { outputs: stored.outputs.len() });
         }
-        let surroundings = match (real.record(&stored.key)?, scratch.record(&again.key)?) {
+        let surroundings = match (real.records().get(&stored.key)?, scratch.records().get(&again.key)?) {
             (Some(then), Some(now)) => surroundings(&then, &now),
             _ => Vec::new(),
         };
@@ -70,7 +72,7 @@ impl Comparison<'_> {
         let versions = [(self.context.around.store, Some(stored), "stored"), (self.context.store, again, "again")];
         for (store, produced, name) in versions {
             if let Some(Produced::Artifact(artifact)) = produced {
-                store.copy_out(artifact, &folder.join(name))?;
+                store.content().copy_out(artifact, &folder.join(name))?;
             }
         }
         Ok(())

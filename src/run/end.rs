@@ -28,7 +28,7 @@ impl State<'_> {
                     // A run that failed does not go on with them; the next one does.
                     self.identity = None;
                 }
-                store.publish_head(self.name)
+                store.remote().publish_head(self.name)
             }),
         };
         self.summary.store_failed |= linked.is_err() || sent.is_err();
@@ -65,7 +65,10 @@ impl State<'_> {
         }
         let heads = outputs.iter().map(|(name, known)| (name.as_str(), known.key));
         let store = self.context.store;
-        store.set_heads(self.name, heads).and_then(|()| store.publish(self.name, &outputs, &untouched))
+        store
+            .pipelines()
+            .set_heads(self.name, heads)
+            .and_then(|()| store.pipelines().publish(self.name, &outputs, &untouched))
     }
 
     pub(super) fn write_summary(&self, run: &RunFolder) {

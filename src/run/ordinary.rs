@@ -46,7 +46,7 @@ impl<'a> Run<'a> {
     pub fn go(self, reporter: &mut dyn Reporter) -> Result<Summary, StoreError> {
         let programs = Programs::new(&self.loaded.graph, &self.loaded.root);
         let left = recovery::at_the_beginning(self.store, self.executor)?;
-        let folder = self.store.new_run(&self.loaded.name)?;
+        let folder = self.store.runs().begin(&self.loaded.name)?;
         folder.write("pipeline.json", &serde_json::to_vec_pretty(&self.loaded.resolved()).unwrap_or_default())?;
         let path = self.options.environment.get(std::ffi::OsStr::new("PATH")).cloned().unwrap_or_default();
         let around = Surroundings::new(self.store, &self.loaded.root, self.executor, &path);

@@ -234,7 +234,7 @@ mod tests {
         let nobody = Scripted::new(8, |_| Err(ExecutorError::Empty));
         let search = options.environment[std::ffi::OsStr::new("PATH")].clone();
         let around = Surroundings::new(&store, &loaded.root, &nobody, &search);
-        let (folder, stop) = (store.new_run(&loaded.name).unwrap(), Stop::default());
+        let (folder, stop) = (store.runs().begin(&loaded.name).unwrap(), Stop::default());
         let context = Context {
             store: &store,
             around: &around,
@@ -252,13 +252,13 @@ mod tests {
         // The result as `p` commits it.
         let first = next(&mut state, &send).remove(0);
         context.run.create_log("p", 1).unwrap();
-        let artifact = store.ingest_bytes(b"made\n", "").unwrap();
+        let artifact = store.content().ingest_bytes(b"made\n", "").unwrap();
         let outputs = [("x".to_owned(), Produced::Artifact(artifact))].into();
         let record = first
             .record(outputs, BTreeMap::new(), (Timestamp::now(), 0.0), 1, crate::machine::this_machine())
             .ok()
             .unwrap();
-        store.commit(&record).unwrap();
+        store.records().commit(&record).unwrap();
         let done = || Outcome::Done { known: Known::from(&record), seconds: 0.0, adopted: false };
         state.hear(Message::Over(first.id, done(), None));
         next(&mut state, &send);

@@ -5,14 +5,15 @@ use crate::store::{AttemptNote, Cleared, Remains, Store, StoreError};
 
 /// Clears what killed runs have left, before anything runs: attempts that still go on stay.
 pub(super) fn at_the_beginning(store: &Store, executor: &dyn Executor) -> Result<Cleared, StoreError> {
-    store.recover_leftovers(&|note, wanted| recover(executor, note, wanted))
+    store.maintenance().recover_leftovers(&|note, wanted| recover(executor, note, wanted))
 }
 
 /// The same when all is done: of work that has a result by now, nobody waits for another one.
 pub(super) fn at_the_end(store: &Store, executor: &dyn Executor) -> Result<Cleared, StoreError> {
-    let is_done =
-        |note: &AttemptNote| note.key.is_none_or(|key| store.look_up(&key).is_ok_and(|known| known.is_some()));
-    store.recover_leftovers(&|note, wanted| recover(executor, note, wanted && !is_done(note)))
+    let is_done = |note: &AttemptNote| {
+        note.key.is_none_or(|key| store.records().look_up(&key).is_ok_and(|known| known.is_some()))
+    };
+    store.maintenance().recover_leftovers(&|note, wanted| recover(executor, note, wanted && !is_done(note)))
 }
 
 fn recover(executor: &dyn Executor, note: &AttemptNote, wanted: bool) -> Remains {

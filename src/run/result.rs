@@ -36,7 +36,7 @@ impl Assignment<'_> {
                 // All of it is looked at, and mended, whatever was found before.
                 let mut handed = Ok(());
                 for one in all {
-                    handed = handed.and(self.context.around.store.check_handed_out(one));
+                    handed = handed.and(self.context.around.store.content().check_handed_out(one));
                 }
                 handed
             }
@@ -59,7 +59,7 @@ impl Assignment<'_> {
         checkpoint: Option<&Path>,
     ) -> Result<(), Failure> {
         let changed = |before: &&FileInput| {
-            let now = self.context.around.store.file(&before.path);
+            let now = self.context.around.store.content().of_file(&before.path);
             !now.is_ok_and(|now| before.is_unchanged(&now))
         };
         let changed: Vec<&FileInput> = files.iter().filter(changed).collect();
@@ -114,7 +114,7 @@ impl Assignment<'_> {
             let produced = match fs_err::symlink_metadata(&path) {
                 Ok(meta) => Produced::Artifact({
                     self.is_declared(name, &spec.media, &meta)?;
-                    self.context.store.ingest(&path, &spec.media)?
+                    self.context.store.content().ingest(&path, &spec.media)?
                 }),
                 Err(_) if spec.optional => Produced::Absent,
                 Err(_) => return Err(Cause::NotWritten { output: name.clone() }.into()),
@@ -145,7 +145,7 @@ impl Assignment<'_> {
     ) -> Result<Record, Failure> {
         let log_file = self.context.run.log(&self.instance.name, attempts);
         let log: Option<Artifact> = match capped(&log_file).map_err(StoreError::io("read a log"))? {
-            Some(bytes) => Some(self.context.store.ingest_bytes(&bytes, "text/plain")?),
+            Some(bytes) => Some(self.context.store.content().ingest_bytes(&bytes, "text/plain")?),
             None => None,
         };
         let mut environment: BTreeMap<String, String> = match &self.instance.work {
@@ -157,7 +157,7 @@ impl Assignment<'_> {
             environment.insert("strict".into(), "true".into());
         }
         if let Some(program) = self.context.around.program(self.instance)
-            && let Ok(digest) = self.context.store.digest(&program)
+            && let Ok(digest) = self.context.store.content().digest(&program)
         {
             environment.insert("program".into(), format!("{} {digest}", program.display()));
         }
@@ -187,15 +187,15 @@ impl Assignment<'_> {
         let store = self.context.store;
         if self.again.ignores_record
             && !self.again.mends
-            && let Some(before) = store.record(&record.key)?
+            && let Some(before) = store.records().get(&record.key)?
         {
             let text = replaced(&before, &record);
             record.supersede(&before, true);
-            store.replace(&record)?;
+            store.records().replace(&record)?;
             let _ = self.messages.send(Message::Said(self.id, Event::Note { text }));
             return Ok(record);
         }
-        let standing = store.commit(&record)?;
+        let standing = store.records().commit(&record)?;
         if standing.nonce == record.nonce && standing.outputs == record.outputs {
             return Ok(standing);
         }
@@ -203,14 +203,14 @@ impl Assignment<'_> {
             return Ok(standing);
         }
         record.supersede(&standing, false);
-        store.replace(&record)?;
+        store.records().replace(&record)?;
         Ok(record)
     }
 
     /// Whether the content of an output is there, and right.
     pub(super) fn is_whole(&self, produced: &Produced) -> bool {
         match produced {
-            Produced::Artifact(artifact) => self.context.store.check(artifact).is_ok(),
+            Produced::Artifact(artifact) => self.context.store.content().check(artifact).is_ok(),
             Produced::Absent => true,
         }
     }

@@ -56,7 +56,7 @@ impl<'a> State<'a> {
             results: 0,
             made: BTreeMap::new(),
             started: BTreeMap::new(),
-            heads: context.store.heads(&loaded.name),
+            heads: context.store.pipelines().heads(&loaded.name),
             files: BTreeMap::new(),
             identity: loaded.identity.as_ref(),
             summary: Summary { run: context.run.id.clone(), ..Summary::default() },
@@ -137,7 +137,7 @@ impl<'a> State<'a> {
     /// An instance reads a record that was there a moment ago: it was damaged, so its stage runs again.
     pub(super) fn look_for_records(&mut self, id: InstanceId) {
         let gone = |from: &InstanceId| {
-            self.known(*from).is_some_and(|known| matches!(self.context.store.record(&known.key), Ok(None)))
+            self.known(*from).is_some_and(|known| matches!(self.context.store.records().get(&known.key), Ok(None)))
         };
         let producers: Vec<InstanceId> = self.graph.producers(id).into_iter().filter(gone).collect();
         if producers.is_empty() {
@@ -151,11 +151,11 @@ impl<'a> State<'a> {
     /// Looks for a result, and notes that the run uses it before anybody can remove it.
     fn find(&self, id: InstanceId, key: &Key) -> Result<Option<Known>, StoreError> {
         // What is not there needs no lock to stay there.
-        if self.context.store.look_up(key)?.is_none() {
+        if self.context.store.records().look_up(key)?.is_none() {
             return Ok(None);
         }
-        let _hold = self.context.store.hold()?;
-        let found = self.context.store.look_up(key)?;
+        let _hold = self.context.store.runs().hold()?;
+        let found = self.context.store.records().look_up(key)?;
         if found.is_some() {
             self.context.run.uses(key, &self.graph.get(id).name)?;
         }
@@ -178,7 +178,7 @@ impl<'a> State<'a> {
                 if let Some(known) = self.find(id, &key)? {
                     self.kept.insert(id, known);
                 }
-                if let Some(pin) = self.context.store.pinned_by(&key)? {
+                if let Some(pin) = self.context.store.maintenance().pinned_by(&key)? {
                     self.fail(id, Some(key), Cause::Pinned { pin });
                     return Ok(());
                 }
@@ -187,7 +187,7 @@ impl<'a> State<'a> {
             Some(reason) => reason.clone(),
             None => match self.find(id, &key)? {
                 Some(known) => {
-                    self.context.store.share(&key)?;
+                    self.context.store.remote().share(&key)?;
                     self.tell(RunEvent::Fresh { stage: self.stage_name(id), key });
                     self.done(id, known);
                     return Ok(());

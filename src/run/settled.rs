@@ -34,10 +34,10 @@ pub fn settled(
     let identity = &recalled.identity;
     let circumstances = Circumstances { version: identity.version, path: path.as_bytes().to_vec(), remote, machine };
     // Nothing is removed from the store until the keys are this run's too.
-    let hold = store.hold()?;
-    let Some(note) = store.settled(&identity.slot, &circumstances) else { return Ok(None) };
+    let hold = store.runs().hold()?;
+    let Some(note) = store.pipelines().settled(&identity.slot, &circumstances) else { return Ok(None) };
     tracing::debug!("run {} left nothing to do, and nothing has changed since", note.run);
-    let run = store.new_run(&note.pipeline)?;
+    let run = store.runs().begin(&note.pipeline)?;
     if !run.share("pipeline.json", &note.run) {
         tracing::debug!("run {} is gone", note.run);
     }
@@ -45,7 +45,7 @@ pub fn settled(
         note.stages.iter().try_for_each(|(stage, key)| run.uses(key, stage))?;
     }
     drop(hold);
-    store.clear_leftovers()?;
+    store.maintenance().clear_leftovers()?;
     let total = note.stages.len();
     let mut tell = |event: RunEvent| {
         if !matches!(event, RunEvent::Fresh { .. }) {
@@ -59,7 +59,7 @@ pub fn settled(
     for (stage, key) in note.stages {
         tell(RunEvent::Fresh { stage, key })?;
     }
-    let results = store.results(&note.pipeline).display().to_string();
+    let results = store.pipelines().latest(&note.pipeline).display().to_string();
     let seconds = began.elapsed().as_secs_f64();
     let summary = Summary { fresh: total, seconds, results, run: run.id.clone(), ..Summary::default() };
     tell(RunEvent::Ended(summary.clone()))?;
@@ -132,6 +132,6 @@ impl State<'_> {
             machine,
         };
         let (store, run) = (self.context.store, &self.context.run.id);
-        store.note_settled(&identity.slot, circumstances, self.name, stages, &self.files, run);
+        store.pipelines().note_settled(&identity.slot, circumstances, self.name, stages, &self.files, run);
     }
 }

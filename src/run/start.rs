@@ -58,7 +58,8 @@ impl<'a> State<'a> {
             return None;
         };
         let instance = self.graph.get(id);
-        let expected = self.heads.get(&instance.name).and_then(|key| self.context.store.look_up(key).ok().flatten());
+        let expected =
+            self.heads.get(&instance.name).and_then(|key| self.context.store.records().look_up(key).ok().flatten());
         self.tell(RunEvent::Started {
             stage: instance.name.clone(),
             key: looked.key,

@@ -79,7 +79,7 @@ impl Assignment<'_> {
         let key = &self.looked.key;
         let mut said = false;
         loop {
-            if let Some(lock) = self.context.store.try_lock(key)? {
+            if let Some(lock) = self.context.store.runs().try_lock(key)? {
                 // Another run may have made it between our look, which found it gone, and this lock.
                 if self.again.mends
                     && let Some(known) = self.made_meanwhile()?
@@ -100,7 +100,7 @@ impl Assignment<'_> {
 
     /// The result under the key, if all of it is here: the record itself, whatever the index says of it, and all content.
     fn made_meanwhile(&self) -> Result<Option<Known>, Failure> {
-        let known = self.context.store.record(&self.looked.key)?.as_ref().map(Known::from);
+        let known = self.context.store.records().get(&self.looked.key)?.as_ref().map(Known::from);
         Ok(known.filter(|known| known.outputs.values().all(|produced| self.is_whole(produced))))
     }
 
@@ -111,9 +111,9 @@ impl Assignment<'_> {
         let mut pause = Duration::from_millis(100);
         let mut said = false;
         loop {
-            let claimed = store.claim(key, &mut waiting);
+            let claimed = store.remote().claim(key, &mut waiting);
             // A lease ends only after its record has arrived, so this finds what its last owner made.
-            if let Some(known) = store.look_up(key)? {
+            if let Some(known) = store.records().look_up(key)? {
                 return Ok(Err(known));
             }
             let host = match claimed {

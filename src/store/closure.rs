@@ -1,12 +1,12 @@
 //! What a record reaches: its outputs, its log, and all that is in those of them that are folders. Whoever sends, brings,
 //! keeps or removes results asks here, and who asks which results reach some content.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use crate::digest::{Digest, Key};
 use crate::record::{Artifact, Form, Produced, Record};
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 use crate::store::local::blob::Blobs;
 use crate::store::local::{inventory, records, tree};
 
@@ -64,6 +64,31 @@ pub(crate) fn whole_content(blobs: &Blobs, record: &Record) -> Result<Option<Vec
     digests.sort();
     digests.dedup();
     Ok(Some(digests))
+}
+
+/// What the local tier lacks of some content.
+pub(crate) fn lacking(blobs: &Blobs, digests: BTreeSet<Digest>) -> Result<Vec<Digest>, StoreError> {
+    let mut lacking = Vec::new();
+    for digest in digests {
+        match blobs.checked(&digest) {
+            Ok(_) => {}
+            Err(StoreError::Missing(_) | StoreError::Damaged { .. }) => lacking.push(digest),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(lacking)
+}
+
+/// The same of what is in these, where they are folders whose lists of entries are here.
+pub(crate) fn lacking_inside(blobs: &Blobs, artifacts: &[&Artifact]) -> Result<Vec<Digest>, StoreError> {
+    let mut inside = BTreeSet::new();
+    for artifact in artifacts.iter().filter(|artifact| artifact.form == Form::Folder) {
+        match tree::read(blobs, &artifact.digest) {
+            Err(StoreError::Missing(_) | StoreError::Damaged { .. }) => {}
+            tree => inside.extend(tree?.blobs()),
+        }
+    }
+    lacking(blobs, inside)
 }
 
 /// Which results reach which content: the way back from a digest to records.

@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use crate::digest::Digest;
 use crate::record::{Artifact, Form};
+use crate::store::error::StoreError;
+use crate::store::facade::Store;
 use crate::store::local::blob::Blobs;
 use crate::store::local::tree::{self, Entry, Tree};
-use crate::store::{Store, StoreError};
 
 /// The first difference, in the order of paths and bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -33,7 +34,7 @@ pub fn first_difference(
     if (old.digest, old.form) == (new.digest, new.form) {
         return Ok(None);
     }
-    let (old_blobs, new_blobs) = (&old_store.blobs, &new_store.blobs);
+    let (old_blobs, new_blobs) = (&old_store.tiers.blobs, &new_store.tiers.blobs);
     let said = |what: &str| Some(Difference { path: None, offset: None, what: what.into() });
     Ok(match (old.form, new.form) {
         (Form::Folder, Form::Folder) => {
@@ -147,7 +148,7 @@ mod tests {
                     fs_err::create_dir_all(file.parent().unwrap()).unwrap();
                     fs_err::write(file, bytes).unwrap();
                 }
-                store.ingest(&path, "inode/directory").unwrap()
+                store.content().ingest(&path, "inode/directory").unwrap()
             };
             let (old, new) = (take(&self.stores[0], old), take(&self.stores[1], new));
             first_difference((&self.stores[0], &old), (&self.stores[1], &new)).unwrap()

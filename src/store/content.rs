@@ -1,20 +1,46 @@
-//! Content in both tiers: taken in, handed out, checked.
+//! The room of content, in both tiers: taken in, handed out, checked.
 
 use std::path::Path;
 
 use crate::digest::Digest;
 use crate::record::{Artifact, Form};
+use crate::store::closure;
+use crate::store::error::StoreError;
 use crate::store::local::attributes::{BLOB_MODE, mode};
+use crate::store::local::files::{self, FileInput};
+use crate::store::local::handout::HandedOut;
 use crate::store::local::{handout, tree};
-use crate::store::{HandedOut, Store, StoreError};
+use crate::store::tiers::Tiers;
 
-impl Store {
+/// Files and folders by their digests; see [`Store::content`](crate::store::Store::content).
+#[derive(Clone, Copy)]
+pub struct Content<'a> {
+    pub(super) tiers: &'a Tiers,
+}
+
+impl Content<'_> {
+    /// Digest of a file or folder outside the store, and what it looks like now.
+    ///
+    /// # Errors
+    /// When it cannot be read, or a folder holds what a tree cannot.
+    pub fn of_file(&self, path: &Path) -> Result<FileInput, StoreError> {
+        files::digest(path, &self.tiers.root, &self.tiers.stamps)
+    }
+
+    /// The digest of a file or folder outside the store, where nothing else of it matters: one look, if it rests.
+    ///
+    /// # Errors
+    /// As for [`Content::of_file`].
+    pub fn digest(&self, path: &Path) -> Result<Digest, StoreError> {
+        files::digest_alone(path, &self.tiers.root, &self.tiers.stamps)
+    }
+
     /// Takes a file or folder that a stage wrote into the store. What was at `path` is moved or gone afterwards.
     ///
     /// # Errors
     /// When it holds what a tree cannot (links that lead outside, devices, names that are not UTF-8), or a disk fails.
     pub fn ingest(&self, path: &Path, media: &str) -> Result<Artifact, StoreError> {
-        tree::ingest(&self.blobs, path, media)
+        tree::ingest(&self.tiers.blobs, path, media)
     }
 
     /// Takes bytes in memory into the store.
@@ -22,7 +48,7 @@ impl Store {
     /// # Errors
     /// When the disk fails.
     pub fn ingest_bytes(&self, bytes: &[u8], media: &str) -> Result<Artifact, StoreError> {
-        let digest = self.blobs.put_bytes(bytes)?;
+        let digest = self.tiers.blobs.put_bytes(bytes)?;
         Ok(Artifact { digest, form: Form::File, size: bytes.len() as u64, media: media.to_owned() })
     }
 
@@ -32,7 +58,7 @@ impl Store {
     /// [`StoreError::Missing`] and [`StoreError::Damaged`] say that it has to be made again.
     pub fn hand_out(&self, artifact: &Artifact, to: &Path) -> Result<HandedOut, StoreError> {
         self.fetch(artifact)?;
-        handout::hand_out(&self.blobs, artifact, to)
+        handout::hand_out(&self.tiers.blobs, artifact, to)
     }
 
     /// Checks that a stage has not changed what was handed out to it. Changed blobs go to quarantine.
@@ -40,53 +66,53 @@ impl Store {
     /// # Errors
     /// [`StoreError::Altered`] names what was changed.
     pub fn check_handed_out(&self, handed_out: &HandedOut) -> Result<(), StoreError> {
-        handout::check(&self.blobs, handed_out)
+        handout::check(&self.tiers.blobs, handed_out)
     }
 
     /// Copies content to `to` for a person to keep: writable, and independent of the store.
     ///
     /// # Errors
-    /// As for [`Store::hand_out`].
+    /// As for [`Content::hand_out`].
     pub fn copy_out(&self, artifact: &Artifact, to: &Path) -> Result<(), StoreError> {
         self.fetch(artifact)?;
-        handout::copy_out(&self.blobs, artifact, to)
+        handout::copy_out(&self.tiers.blobs, artifact, to)
     }
 
     /// The bytes of a small file in the store.
     ///
     /// # Errors
-    /// As for [`Store::hand_out`].
+    /// As for [`Content::hand_out`].
     pub fn read(&self, artifact: &Artifact) -> Result<Vec<u8>, StoreError> {
         self.fetch(artifact)?;
-        let path = self.blobs.checked(&artifact.digest)?;
+        let path = self.tiers.blobs.checked(&artifact.digest)?;
         fs_err::read(path).map_err(StoreError::io("read the store"))
     }
 
     /// A file in the store whose content was checked, to be read piece by piece.
     ///
     /// # Errors
-    /// As for [`Store::hand_out`].
-    pub fn open_content(&self, artifact: &Artifact) -> Result<fs_err::File, StoreError> {
+    /// As for [`Content::hand_out`].
+    pub fn open(&self, artifact: &Artifact) -> Result<fs_err::File, StoreError> {
         self.fetch(artifact)?;
-        let path = self.blobs.checked(&artifact.digest)?;
+        let path = self.tiers.blobs.checked(&artifact.digest)?;
         fs_err::File::open(path).map_err(StoreError::io("read the store"))
     }
 
     /// Whether content is in the local tier, by a look at its name alone; of a folder, its list of files.
     #[must_use]
     pub fn is_here(&self, artifact: &Artifact) -> bool {
-        self.blobs.path(&artifact.digest).is_file()
+        self.tiers.blobs.path(&artifact.digest).is_file()
     }
 
     /// Whether content is in the local tier and undamaged, or can be had from the remote one.
     ///
     /// # Errors
-    /// As for [`Store::hand_out`].
+    /// As for [`Content::hand_out`].
     pub fn check(&self, artifact: &Artifact) -> Result<(), StoreError> {
         self.fetch(artifact)?;
         match artifact.form {
-            Form::Folder => tree::check(&self.blobs, &artifact.digest),
-            Form::File | Form::Executable => self.blobs.checked(&artifact.digest).map(|_| ()),
+            Form::Folder => tree::check(&self.tiers.blobs, &artifact.digest),
+            Form::File | Form::Executable => self.tiers.blobs.checked(&artifact.digest).map(|_| ()),
         }
     }
 
@@ -97,14 +123,14 @@ impl Store {
     /// When the store cannot be read.
     pub fn wrong_mode(&self, artifact: &Artifact) -> Result<Option<u32>, StoreError> {
         let wrong = |digest: &Digest| {
-            let meta = fs_err::symlink_metadata(self.blobs.path(digest)).ok()?;
+            let meta = fs_err::symlink_metadata(self.tiers.blobs.path(digest)).ok()?;
             Some(mode(&meta)).filter(|mode| *mode != BLOB_MODE)
         };
         if let Some(mode) = wrong(&artifact.digest) {
             return Ok(Some(mode));
         }
         let inside = match artifact.form {
-            Form::Folder => tree::read(&self.blobs, &artifact.digest),
+            Form::Folder => tree::read(&self.tiers.blobs, &artifact.digest),
             Form::File | Form::Executable => return Ok(None),
         };
         match inside {
@@ -115,15 +141,12 @@ impl Store {
 
     /// Brings content from the remote tier if the local one lacks it.
     fn fetch(&self, artifact: &Artifact) -> Result<(), StoreError> {
-        let Some(tier) = &self.tier else { return Ok(()) };
-        let bring = |digest: &Digest| match self.blobs.checked(digest) {
-            Err(StoreError::Missing(_) | StoreError::Damaged { .. }) => {
-                tier.fetch_blob(digest, &self.blobs).map(|_| ())
-            }
-            other => other.map(|_| ()),
-        };
-        bring(&artifact.digest)?;
-        let inside = self.lacking_inside(&[artifact])?;
-        tier.fetch_blobs(&inside, &self.blobs, &|_, fetched| fetched.map(|_| ()))
+        let Some(tier) = &self.tiers.tier else { return Ok(()) };
+        let blobs = &self.tiers.blobs;
+        match blobs.checked(&artifact.digest) {
+            Err(StoreError::Missing(_) | StoreError::Damaged { .. }) => drop(tier.fetch_blob(&artifact.digest, blobs)?),
+            other => drop(other?),
+        }
+        tier.fetch_blobs(&closure::lacking_inside(blobs, &[artifact])?, blobs, &|_, fetched| fetched.map(|_| ()))
     }
 }

@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
 use crate::lock_file;
+use crate::store::error::StoreError;
 use crate::store::local::writing::write_atomically;
 use crate::store::local::{heads, inventory};
-use crate::store::{Store, StoreError};
+use crate::store::pipelines::Pipelines;
 
 /// The name under which older versions kept every pipeline whose file's name was no plain word.
 const OLD_NAME: &str = "pipeline";
@@ -76,7 +77,7 @@ fn short(parts: &[&[u8]]) -> String {
     Digest::of(&parts.join(&0)).to_string()[..8].to_owned()
 }
 
-impl Store {
+impl Pipelines<'_> {
     /// The name under which the results of a pipeline lie here, or would. `wanted` is its own name.
     #[must_use]
     pub fn name_of(&self, wanted: &str, owner: &Owner) -> Name {
@@ -114,7 +115,7 @@ impl Store {
     /// if it has no results under its own, and none has that name by right.
     fn old_name(&self, wanted: &str, owner: &Owner) -> Option<&'static str> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-        let heads = |name: &str| heads::path(&self.root.join("heads/v1"), name).exists();
+        let heads = |name: &str| heads::path(&self.tiers.root.join("heads/v1"), name).exists();
         let by_right = ["yaml", "yml"].iter().any(|ending| {
             let file = owner.root.join(&owner.file).with_file_name(OLD_NAME).with_extension(ending);
             file.exists() || owner.root.join(OLD_NAME).with_extension(ending).exists()
@@ -126,7 +127,7 @@ impl Store {
     /// Who else has a name.
     fn other(&self, name: &str, owner: &Owner) -> Option<Owner> {
         let other = self.owner(name)?;
-        let here = || fs_err::canonicalize(other.root.join("artifacts")).is_ok_and(|store| store == self.root);
+        let here = || fs_err::canonicalize(other.root.join("artifacts")).is_ok_and(|store| store == self.tiers.root);
         let lives = || other.root.join(&other.file).is_file() && here();
         (other != *owner && lives()).then_some(other)
     }
@@ -137,17 +138,17 @@ impl Store {
 
     /// All names, and who has them.
     fn notes(&self) -> std::io::Result<Vec<(String, Owner)>> {
-        let files = inventory::names(&self.root.join("heads/v1"))?;
+        let files = inventory::names(&self.tiers.root.join("heads/v1"))?;
         let names = files.iter().filter_map(|file| file.strip_suffix(".owner"));
         Ok(names.filter_map(|name| Some((name.to_owned(), self.owner(name)?))).collect())
     }
 
     pub(crate) fn note_of_owner(&self, name: &str) -> PathBuf {
-        self.root.join("heads/v1").join(format!("{name}.owner"))
+        self.tiers.root.join("heads/v1").join(format!("{name}.owner"))
     }
 
     fn owners_lock(&self) -> std::io::Result<File> {
-        let path = self.root.join("heads/v1/.owners.lock");
+        let path = self.tiers.root.join("heads/v1/.owners.lock");
         let file = lock_file::open(&path)?;
         file.lock()?;
         Ok(file)

@@ -13,10 +13,12 @@ use nnf_contract::Machine;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Key};
+use crate::store::local::files::FileInput;
 use crate::store::local::stamps::Stamp;
 use crate::store::local::writing::write_atomically;
 use crate::store::local::{files, heads, latest, records};
-use crate::store::{FileInput, Store};
+use crate::store::pipelines::Pipelines;
+use crate::store::records::Records;
 
 /// Things that a thread alone looks at in less time than others take to begin.
 const FEW: usize = 500;
@@ -57,7 +59,7 @@ pub struct Settled {
     content: Looks<Digest>,
 }
 
-impl Store {
+impl Pipelines<'_> {
     /// Notes that a run left nothing to do. `files` are all that its stages read in place.
     pub fn note_settled(
         &self,
@@ -69,8 +71,8 @@ impl Store {
         run: &str,
     ) {
         let stamp = |path: PathBuf| Stamp::of_path(&path).map(|stamp| (path, stamp));
-        let record = |(_, key): &(String, Key)| Stamp::of_path(&records::path(self.root(), key));
-        let shared = stages.iter().all(|(_, key)| self.is_shared(key));
+        let record = |(_, key): &(String, Key)| Stamp::of_path(&records::path(&self.tiers.root, key));
+        let shared = stages.iter().all(|(_, key)| self.tiers.is_shared(key));
         let rested = files.values().all(FileInput::had_rested);
         let records: Option<Vec<Stamp>> = stages.iter().map(record).collect();
         let shown: Option<Vec<_>> = self.shown(pipeline).into_iter().map(stamp).collect();
@@ -89,7 +91,7 @@ impl Store {
             content,
         };
         let written = rmp_serde::to_vec(&note).map_err(std::io::Error::other).and_then(|body| {
-            fs_err::create_dir_all(self.root().join("index/v1/settled"))?;
+            fs_err::create_dir_all(self.tiers.root.join("index/v1/settled"))?;
             write_atomically(&self.note(slot), &[blake3::hash(&body).as_bytes().as_slice(), &body].concat())
         });
         if let Err(error) = written {
@@ -105,21 +107,21 @@ impl Store {
         (blake3::hash(body).as_bytes() == sum).then_some(())?;
         let note: Settled = rmp_serde::from_slice(body).ok()?;
         let same = |path: &Path, stamp: &Stamp| Stamp::of_path(path).as_ref() == Some(stamp);
-        let latest = latest::folder(self.root(), &note.pipeline);
-        let record = |at: usize| same(&records::path(self.root(), &note.stages[at].1), &note.records[at]);
+        let latest = latest::folder(&self.tiers.root, &note.pipeline);
+        let record = |at: usize| same(&records::path(&self.tiers.root, &note.stages[at].1), &note.records[at]);
         let folder = |at: usize| {
             let (path, stamp) = &note.folders[at];
             Stamp::of_folder(&latest.join(path)).as_ref() == Some(stamp)
         };
         let blob = |at: usize| {
             let (digest, stamp) = &note.content[at];
-            self.blobs.look(digest).as_ref() == Some(stamp)
+            self.tiers.blobs.look(digest).as_ref() == Some(stamp)
         };
-        let run = self.root().join("runs/v1").join(&note.run);
+        let run = self.tiers.root.join("runs/v1").join(&note.run);
         let holds = note.circumstances == *circumstances
             && run.join("pipeline.json").exists()
             && note.shown.iter().all(|(path, stamp)| same(path, stamp))
-            && note.files.iter().all(|file| files::looks_the_same(file, self.root()))
+            && note.files.iter().all(|file| files::looks_the_same(file, &self.tiers.root))
             && note.records.len() == note.stages.len()
             && all(note.records.len(), &record)
             && all(note.folders.len(), &folder)
@@ -131,29 +133,29 @@ impl Store {
     /// time, shows others, or if something cannot be vouched for.
     fn looks(&self, pipeline: &str, stages: &[(String, Key)]) -> Option<(Looks<PathBuf>, Looks<Digest>)> {
         let heads = self.heads(pipeline);
-        let mut outputs = BTreeMap::new();
+        let (mut outputs, records) = (BTreeMap::new(), Records { tiers: self.tiers });
         for (name, key) in stages {
             (heads.get(name) == Some(key)).then_some(())?;
-            outputs.insert(name.clone(), self.look_up(key).ok().flatten()?);
+            outputs.insert(name.clone(), records.look_up(key).ok().flatten()?);
         }
-        let (folders, content) = latest::parts(self.root(), &self.blobs, pipeline, &outputs)?;
-        let latest = latest::folder(self.root(), pipeline);
+        let (folders, content) = latest::parts(&self.tiers.root, &self.tiers.blobs, pipeline, &outputs)?;
+        let latest = latest::folder(&self.tiers.root, pipeline);
         let folder = |path: PathBuf| Stamp::of_folder(&latest.join(&path)).map(|stamp| (path, stamp));
-        let blob = |digest: Digest| self.blobs.vouched(&digest).map(|stamp| (digest, stamp));
+        let blob = |digest: Digest| self.tiers.blobs.vouched(&digest).map(|stamp| (digest, stamp));
         let folders: Vec<_> = folders.into_iter().map(folder).collect::<Option<_>>()?;
         let content: Vec<_> = content.into_iter().map(blob).collect::<Option<_>>()?;
         // The looks were taken before: what anybody shows from now on has others.
-        latest::shows(self.root(), &self.blobs, pipeline, &outputs).then_some((folders, content))
+        latest::shows(&self.tiers.root, &self.tiers.blobs, pipeline, &outputs).then_some((folders, content))
     }
 
     fn note(&self, slot: &str) -> PathBuf {
-        self.root().join("index/v1/settled").join(slot)
+        self.tiers.root.join("index/v1/settled").join(slot)
     }
 
     /// What a run leaves for people to see; another pipeline of the same name may have changed it.
     fn shown(&self, pipeline: &str) -> Vec<PathBuf> {
-        let latest = latest::folder(self.root(), pipeline);
-        let heads = heads::path(&self.root().join("heads/v1"), pipeline);
+        let latest = latest::folder(&self.tiers.root, pipeline);
+        let heads = heads::path(&self.tiers.root.join("heads/v1"), pipeline);
         let owner = Some(self.note_of_owner(pipeline)).filter(|note| note.exists());
         [latest.join(latest::STATE), latest, heads].into_iter().chain(owner).collect()
     }

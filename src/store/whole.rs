@@ -8,14 +8,17 @@ use std::sync::Mutex;
 use rayon::prelude::*;
 
 use crate::digest::Digest;
+use crate::mutex::lock;
 use crate::record::{Artifact, Form, Produced};
+use crate::store::content::Content;
+use crate::store::error::StoreError;
+use crate::store::local::index::Known;
 use crate::store::local::tree;
-use crate::store::{Known, Store, StoreError, lock};
 
 /// Blobs that a thread looks at in one go; a look is a microsecond where nothing has changed.
 const AT_A_TIME: usize = 64;
 
-impl Store {
+impl Content<'_> {
     /// Of these results, the outputs whose content is not whole in the local tier, and what is wrong: the first one of
     /// each result. What the remote tier has is fetched.
     ///
@@ -33,7 +36,7 @@ impl Store {
         let listed: Vec<Digest> = folders.into_iter().filter(|folder| !faults.contains_key(folder)).collect();
         let mut inside = BTreeMap::new();
         for folder in listed {
-            match tree::read(&self.blobs, &folder) {
+            match tree::read(&self.tiers.blobs, &folder) {
                 Ok(tree) => drop(inside.insert(folder, tree.blobs().collect::<Vec<_>>())),
                 Err(error @ (StoreError::Missing(_) | StoreError::Damaged { .. })) => {
                     faults.insert(folder, error.to_string());
@@ -57,7 +60,7 @@ impl Store {
     /// What is wrong with those blobs that are in no tier, or damaged here and not to be had from there.
     fn gather(&self, digests: BTreeSet<Digest>) -> Result<BTreeMap<Digest, String>, StoreError> {
         let digests: Vec<Digest> = digests.into_iter().collect();
-        let look = |digest: &Digest| match self.blobs.checked(digest) {
+        let look = |digest: &Digest| match self.tiers.blobs.checked(digest) {
             Ok(_) => Ok(None),
             Err(error @ (StoreError::Missing(_) | StoreError::Damaged { .. })) => {
                 Ok(Some((*digest, error.to_string())))
@@ -66,10 +69,10 @@ impl Store {
         };
         let found: Result<Vec<_>, _> = digests.par_iter().with_min_len(AT_A_TIME).map(look).collect();
         let faults: BTreeMap<Digest, String> = found?.into_iter().flatten().collect();
-        let Some(tier) = self.tier.as_ref().filter(|_| !faults.is_empty()) else { return Ok(faults) };
+        let Some(tier) = self.tiers.tier.as_ref().filter(|_| !faults.is_empty()) else { return Ok(faults) };
         let lacking: Vec<Digest> = faults.keys().copied().collect();
         let faults = Mutex::new(faults);
-        tier.fetch_blobs(&lacking, &self.blobs, &|digest, fetched| match fetched {
+        tier.fetch_blobs(&lacking, &self.tiers.blobs, &|digest, fetched| match fetched {
             Ok(_) => {
                 lock(&faults).remove(digest);
                 Ok(())

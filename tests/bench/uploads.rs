@@ -87,7 +87,7 @@ fn store_takes(server: &S3, round: usize) -> f64 {
     let key = make(&open(None), folder.path(), round);
     let far = open(Some(RemoteOptions::new(server.url(&format!("store-{round}")), server.settings())));
     let began = Instant::now();
-    let moved = far.push(&BTreeSet::from([key]), &mut |_| {}).unwrap();
+    let moved = far.remote().push(&BTreeSet::from([key]), &mut |_| {}).unwrap();
     // The list of the folder is one more.
     assert_eq!((moved.results, moved.files), (1, FILES + 1));
     assert!(server.file(&format!("store-{round}/records/v1")).is_dir());
@@ -101,7 +101,7 @@ fn make(store: &Store, scratch: &Path, round: usize) -> Key {
     for at in 0..FILES {
         fs_err::write(output.join(at.to_string()), content(round, at)).unwrap();
     }
-    let artifact = store.ingest(&output, "inode/directory").unwrap();
+    let artifact = store.content().ingest(&output, "inode/directory").unwrap();
     let document = format!("{{\"round\":{round}}}");
     let record = Record {
         version: 1,
@@ -120,7 +120,7 @@ fn make(store: &Store, scratch: &Path, round: usize) -> Key {
         replaces: Vec::new(),
         checksum: String::new(),
     };
-    store.commit(&record).unwrap();
+    store.records().commit(&record).unwrap();
     store.finish().unwrap();
     record.key
 }

@@ -11,12 +11,13 @@ use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use crate::digest::Digest;
+use crate::mutex::lock;
+use crate::store::StoreError;
 use crate::store::local::attributes::{BLOB_MODE, mode};
 use crate::store::local::hashing::hash_file;
 use crate::store::local::stamps::{Stamp, Stamps};
 use crate::store::local::sweep::Sweep;
 use crate::store::local::writing::{in_folder, make_folder, move_file, temporary_in};
-use crate::store::{StoreError, lock};
 
 /// The blobs of one local store.
 #[derive(Clone, Debug)]

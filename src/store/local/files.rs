@@ -10,11 +10,12 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::mutex::lock;
 use crate::record::Form;
+use crate::store::StoreError;
 use crate::store::local::hashing::hash_file;
 use crate::store::local::stamps::{Stamp, Stamps};
 use crate::store::local::tree::{self, Tree, Walk};
-use crate::store::{StoreError, lock};
 
 /// What a file or folder held when it was looked at.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -7,13 +7,15 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Key;
 use crate::record::{Produced, Record};
+use crate::store::local::lines::{appender, checked_lines, push_line};
 use crate::store::local::stamps::Stamp;
+use crate::store::local::writing::write_atomically;
 
 /// What the index knows of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +100,7 @@ impl Index {
         known.values().for_each(|(known, look)| push(&mut text, known, *look));
         self.lines = known.len();
         self.writer = None;
-        if let Err(error) = super::writing::write_atomically(&self.file, &text) {
+        if let Err(error) = write_atomically(&self.file, &text) {
             tracing::debug!("the index was not written anew: {error}");
         }
     }
@@ -116,77 +118,4 @@ impl Index {
 pub(crate) fn push(text: &mut Vec<u8>, known: &Known, look: Option<Stamp>) {
     let Known { key, outputs, milliseconds } = known;
     push_line(text, &Line { key: *key, outputs: Cow::Borrowed(outputs), milliseconds: *milliseconds, look });
-}
-
-/// Adds a line with a checksum: sixteen hexadecimal digits, a space, JSON.
-pub(crate) fn push_line(text: &mut Vec<u8>, document: &impl Serialize) {
-    if let Ok(json) = serde_json::to_vec(document) {
-        text.extend_from_slice(checksum(&json).as_bytes());
-        text.push(b' ');
-        text.extend_from_slice(&json);
-        text.push(b'\n');
-    }
-}
-
-/// The documents of all lines whose checksum is right.
-pub(crate) fn checked_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|byte| *byte == b'\n').filter_map(|line| {
-        let (sum, json) = (line.get(..16)?, line.get(17..)?);
-        (checksum(json).as_bytes() == sum).then_some(json)
-    })
-}
-
-fn checksum(bytes: &[u8]) -> String {
-    blake3::hash(bytes).to_hex().as_str()[..16].to_owned()
-}
-
-/// Appends in one write, so that lines of several programs do not mix.
-pub(crate) fn append(file: &Path, text: &[u8]) -> io::Result<()> {
-    appender(file)?.write_all(text)
-}
-
-/// A file to append lines to.
-fn appender(path: &Path) -> io::Result<File> {
-    let mut file = fs_err::File::options().create(true).append(true).open(path)?.into_file();
-    // A line that was cut short by a crash must not swallow the next one.
-    if file.metadata()?.len() > 0 && !ends_with_newline(path)? {
-        file.write_all(b"\n")?;
-    }
-    Ok(file)
-}
-
-fn ends_with_newline(path: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::FileExt;
-    let file = fs_err::File::open(path)?;
-    let length = file.metadata()?.len();
-    let mut last = [b'\n'];
-    if length > 0 {
-        file.file().read_exact_at(&mut last, length - 1)?;
-    }
-    Ok(last == [b'\n'])
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-    use super::*;
-
-    #[test]
-    fn a_torn_line_is_skipped_and_swallows_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("lines");
-        let line = |text: &str| {
-            let mut bytes = Vec::new();
-            push_line(&mut bytes, &text);
-            bytes
-        };
-        append(&file, &line("one")).unwrap();
-        let torn = line("two");
-        append(&file, &torn[..torn.len() / 2]).unwrap();
-        append(&file, &line("three")).unwrap();
-        let mut text = fs_err::read(&file).unwrap();
-        text.extend_from_slice(b"0123456789abcdef {}\n\xff\n");
-        let found: Vec<String> = checked_lines(&text).map(|json| serde_json::from_slice(json).unwrap()).collect();
-        assert_eq!(found, ["one", "three"]);
-    }
 }

@@ -12,6 +12,8 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::store::local::lines;
+use crate::store::local::writing::write_atomically;
 
 /// How long a file has to rest before its stamp is trusted.
 const REST: Duration = Duration::from_secs(2);
@@ -92,8 +94,8 @@ impl Stamps {
     fn known(&mut self) -> &mut HashMap<PathBuf, (Stamp, Digest)> {
         self.known.get_or_insert_with(|| {
             let text = fs_err::read(&self.file).unwrap_or_default();
-            let lines = super::index::checked_lines(&text).inspect(|_| self.lines += 1);
-            let stamps = lines.filter_map(|line| serde_json::from_slice::<Line>(line).ok());
+            let found = lines::checked_lines(&text).inspect(|_| self.lines += 1);
+            let stamps = found.filter_map(|line| serde_json::from_slice::<Line>(line).ok());
             stamps.map(|Line { path, stamp, digest }| (path, (stamp, digest))).collect()
         })
     }
@@ -146,15 +148,15 @@ impl Stamps {
             for path in paths {
                 if let Some((stamp, digest)) = known.get(path) {
                     let line = Line { path: path.clone(), stamp: *stamp, digest: *digest };
-                    super::index::push_line(&mut text, &line);
+                    lines::push_line(&mut text, &line);
                 }
             }
             text
         };
         let result = if outdated {
-            super::writing::write_atomically(&file, &write(&mut known.keys()))
+            write_atomically(&file, &write(&mut known.keys()))
         } else {
-            super::index::append(&file, &write(&mut new.iter()))
+            lines::append(&file, &write(&mut new.iter()))
         };
         if let Err(error) = result {
             tracing::debug!("stamps were not saved: {error}");

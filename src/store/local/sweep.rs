@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use crate::lock_file;
-use crate::store::{Store, StoreError, lock};
+use crate::mutex::lock;
 
 /// The lock of one store, as one program sees it.
 #[derive(Debug)]
@@ -59,21 +59,7 @@ impl Sweep {
     }
 }
 
-impl Store {
-    /// Until this is dropped, nothing is removed from the store: for whoever finds something and notes that it is needed.
-    ///
-    /// # Errors
-    /// When the disk fails.
-    pub fn hold(&self) -> Result<Hold<'_>, StoreError> {
-        self.blobs.sweep.hold().map_err(StoreError::io("lock the store"))
-    }
-
-    pub(crate) fn alone(&self) -> Result<File, StoreError> {
-        self.blobs.sweep.alone().map_err(StoreError::io("lock the store"))
-    }
-}
-
-/// Keeps others from removing anything; see [`Store::hold`].
+/// Keeps others from removing anything; see [`Runs::hold`](crate::store::Runs::hold).
 #[derive(Debug)]
 pub struct Hold<'a>(&'a Sweep);
 

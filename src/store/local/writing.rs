@@ -71,6 +71,25 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.persist(path).map(|_| ()).map_err(|e| e.error)
 }
 
+/// Has the system write to the disk what was written to the file systems of a store, all of it at once: a wait for each
+/// of thousands of files would take as many times longer.
+pub(crate) fn sync(root: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        // Parts of it may be links to other disks.
+        let mut synced = std::collections::BTreeSet::new();
+        for part in ["", "blobs/v1", "records/v1"] {
+            let folder = fs_err::File::open(root.join(part))?;
+            if synced.insert(folder.metadata()?.dev()) {
+                rustix::fs::syncfs(folder)?;
+            }
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    rustix::fs::sync();
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]

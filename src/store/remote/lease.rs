@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Key;
+use crate::mutex::lock;
+use crate::store::StoreError;
 use crate::store::local::writing::write_atomically;
 use crate::store::remote::names;
 use crate::store::remote::objects::Remote;
-use crate::store::{StoreError, lock};
 
 /// Heartbeats in the time after which a lease without one is over.
 const BEATS: u32 = 6;

@@ -5,11 +5,12 @@
 
 pub(super) mod far_head;
 pub(super) mod lease;
-pub(super) mod moving;
 pub(super) mod names;
 pub(super) mod objects;
 pub(super) mod parcel;
+pub(super) mod room;
 pub(super) mod sent;
 pub(super) mod standing;
 pub(super) mod tier;
+pub(super) mod transfer_stats;
 pub(super) mod upload;

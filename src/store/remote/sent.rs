@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::{Digest, Key};
 use crate::store::StoreError;
-use crate::store::local::index;
+use crate::store::local::lines;
 use crate::store::local::writing::write_atomically;
 use crate::store::remote::objects::public;
 
@@ -33,7 +33,7 @@ impl Sent {
 
     pub(crate) fn open(file: PathBuf) -> Self {
         let text = fs_err::read(&file).unwrap_or_default();
-        let keys = index::checked_lines(&text).filter_map(|line| serde_json::from_slice(line).ok()).collect();
+        let keys = lines::checked_lines(&text).filter_map(|line| serde_json::from_slice(line).ok()).collect();
         Sent { keys, file }
     }
 
@@ -69,7 +69,7 @@ impl Sent {
         let mut now = Sent::open(self.file.clone()).keys;
         now.retain(keep);
         let mut text = Vec::new();
-        now.iter().for_each(|key| index::push_line(&mut text, key));
+        now.iter().for_each(|key| lines::push_line(&mut text, key));
         write_atomically(&self.file, &text).map_err(StoreError::io("note what the remote store has"))?;
         self.keys = now;
         Ok(())
@@ -80,8 +80,8 @@ impl Sent {
             return;
         }
         let mut line = Vec::new();
-        index::push_line(&mut line, &key);
-        if let Err(error) = index::append(&self.file, &line) {
+        lines::push_line(&mut line, &key);
+        if let Err(error) = lines::append(&self.file, &line) {
             tracing::debug!("what was sent was not remembered: {error}");
         }
     }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crate::digest::{Digest, Key};
+use crate::mutex::lock;
 use crate::record::Record;
 use crate::store::local::blob::Blobs;
 use crate::store::local::records;
@@ -17,7 +18,7 @@ use crate::store::remote::names;
 use crate::store::remote::objects::{ObjectRemote, Remote, RemoteOptions};
 use crate::store::remote::sent::Sent;
 use crate::store::remote::upload::Uploader;
-use crate::store::{Moved, StoreError, lock};
+use crate::store::{StoreError, TransferStats};
 
 /// Downloads at a time.
 const DOWNLOADS: usize = 16;
@@ -152,7 +153,7 @@ impl Tier {
     }
 
     /// Waits for all that was sent.
-    pub(crate) fn finish(&self, tell: &mut dyn FnMut(&Moved)) -> Result<Moved, StoreError> {
+    pub(crate) fn finish(&self, tell: &mut dyn FnMut(&TransferStats)) -> Result<TransferStats, StoreError> {
         self.uploader.finish(tell)
     }
 

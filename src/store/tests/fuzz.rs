@@ -2,7 +2,7 @@
 
 use crate::digest::{Digest, Key};
 use crate::record::{Artifact, Form};
-use crate::store::local::{index, records, tree};
+use crate::store::local::{lines, records, tree};
 use crate::store::{Store, StoreOptions};
 
 #[path = "../../../tests/support/mutate.rs"]
@@ -46,11 +46,11 @@ fn damaged_records_count_as_none() {
 fn damaged_lines_are_skipped() {
     let mut text = Vec::new();
     for word in ["one", "two", "three"] {
-        index::push_line(&mut text, &word);
+        lines::push_line(&mut text, &word);
     }
     let mut random = Random(5);
     for _ in 0..rounds() * 10 {
-        for line in index::checked_lines(&random.damage(&text)) {
+        for line in lines::checked_lines(&random.damage(&text)) {
             let word: String = serde_json::from_slice(line).unwrap();
             assert!(["one", "two", "three"].contains(&word.as_str()), "{word}");
         }
@@ -69,19 +69,19 @@ fn damaged_trees_stay_in_their_folder() {
     fs_err::write(made.join("two"), "two").unwrap();
     fs_err::os::unix::fs::symlink("b/one", made.join("a/link")).unwrap();
     fs_err::os::unix::fs::symlink("..", made.join("a/b/up")).unwrap();
-    let whole = store.ingest(&made, "inode/directory").unwrap();
-    let seed = fs_err::read(store.blobs.path(&whole.digest)).unwrap();
+    let whole = store.content().ingest(&made, "inode/directory").unwrap();
+    let seed = fs_err::read(store.tiers.blobs.path(&whole.digest)).unwrap();
     let (mut random, mut read) = (Random(6), 0);
     for round in 0..rounds() * 2 {
         let damaged = random.damage(&seed);
-        let digest = store.blobs.put_bytes(&damaged).unwrap();
+        let digest = store.tiers.blobs.put_bytes(&damaged).unwrap();
         let artifact = Artifact { digest, form: Form::Folder, size: 0, media: String::new() };
-        read += usize::from(tree::read(&store.blobs, &digest).is_ok());
+        read += usize::from(tree::read(&store.tiers.blobs, &digest).is_ok());
         let around = folder.path().join(format!("around{round}"));
         fs_err::create_dir(&around).unwrap();
         for (name, done) in [
-            ("copy", store.copy_out(&artifact, &around.join("copy"))),
-            ("link", store.hand_out(&artifact, &around.join("link")).map(drop)),
+            ("copy", store.content().copy_out(&artifact, &around.join("copy"))),
+            ("link", store.content().hand_out(&artifact, &around.join("link")).map(drop)),
         ] {
             let names: Vec<_> = fs_err::read_dir(&around).unwrap().map(|entry| entry.unwrap().file_name()).collect();
             assert!(names.iter().all(|n| n == "copy" || n == "link"), "{name}: {names:?}");
@@ -100,12 +100,12 @@ fn damaged_trees_stay_in_their_folder() {
 fn trees_that_lead_out_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
-    let one = store.blobs.put_bytes(b"one").unwrap();
+    let one = store.tiers.blobs.put_bytes(b"one").unwrap();
     let file = format!(r#"{{"file":{{"digest":"{one}","size":3}}}}"#);
     let link = |target: &str| format!(r#"{{"link":{{"target":"{target}"}}}}"#);
     let read = |path: &str, entry: &str| {
         let text = format!(r#"{{"version":1,"entries":{{"a":"folder","{path}":{entry}}}}}"#);
-        tree::read(&store.blobs, &store.blobs.put_bytes(text.as_bytes()).unwrap())
+        tree::read(&store.tiers.blobs, &store.tiers.blobs.put_bytes(text.as_bytes()).unwrap())
     };
     for path in ["../x", "a/../../x", "/x", "", "a//x", "a/", "./x", "a/..", "..", "a/./x", "a/.", "b/x", "a/b/x"] {
         assert!(read(path, &file).is_err(), "{path}");
@@ -144,12 +144,12 @@ fn content_that_somebody_still_writes_to_is_found() {
     let path = folder.path().join("output");
     let mut open = fs_err::File::create(&path).unwrap();
     open.write_all(b"half").unwrap();
-    let artifact = store.ingest(&path, "text/plain").unwrap();
-    assert_eq!(store.read(&artifact).unwrap(), b"half");
+    let artifact = store.content().ingest(&path, "text/plain").unwrap();
+    assert_eq!(store.content().read(&artifact).unwrap(), b"half");
     // Longer than one tick of a coarse clock.
     std::thread::sleep(std::time::Duration::from_millis(30));
     open.write_all(b"more").unwrap();
-    assert!(matches!(store.read(&artifact), Err(crate::store::StoreError::Damaged { .. })));
+    assert!(matches!(store.content().read(&artifact), Err(crate::store::StoreError::Damaged { .. })));
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn a_tree_of_a_million_levels_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
     for text in ["[".repeat(1 << 20), format!("{{\"version\":1,\"entries\":{}", "{\"a\":".repeat(1 << 20))] {
-        let digest = store.blobs.put_bytes(text.as_bytes()).unwrap();
-        assert!(tree::read(&store.blobs, &digest).is_err());
+        let digest = store.tiers.blobs.put_bytes(text.as_bytes()).unwrap();
+        assert!(tree::read(&store.tiers.blobs, &digest).is_err());
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::digest::{Digest, Key};
 use crate::machine::this_machine;
 use crate::record::{Produced, Record};
-use crate::store::keeping::needs::Needs;
 use crate::store::local::inventory::{self, Item};
+use crate::store::maintenance::needs::Needs;
 use crate::store::{Bound, CollectOptions, Collected, Store, StoreOptions};
 
 pub(super) struct World {
@@ -46,37 +46,37 @@ impl World {
 
     /// A record with one output of this text.
     pub(super) fn commit(&self, text: &str) -> Key {
-        let output = Produced::Artifact(self.store.ingest_bytes(text.as_bytes(), "text/plain").unwrap());
+        let output = Produced::Artifact(self.store.content().ingest_bytes(text.as_bytes(), "text/plain").unwrap());
         let document = format!("{{\"of\":\"{}\"}}", Digest::of(text.as_bytes()));
         let key = Key::of_document(document.as_bytes());
         let record = Record { key, document, outputs: BTreeMap::from([("out".to_owned(), output)]), ..self.record() };
-        self.store.commit(&record).unwrap();
+        self.store.records().commit(&record).unwrap();
         // The next thing happens at another tick of the file system's clock.
         std::thread::sleep(Duration::from_millis(20));
         key
     }
 
     fn has(&self, text: &str) -> bool {
-        self.store.blobs.path(&Digest::of(text.as_bytes())).exists()
+        self.store.tiers.blobs.path(&Digest::of(text.as_bytes())).exists()
     }
 
     fn content(&self) -> Vec<Item<Digest>> {
-        inventory::list(&self.store.root.join("blobs/v1"), "").unwrap().items
+        inventory::list(&self.store.tiers.root.join("blobs/v1"), "").unwrap().items
     }
 
     fn records(&self) -> Vec<Item<Key>> {
-        inventory::list(&self.store.root.join("records/v1"), ".json").unwrap().items
+        inventory::list(&self.store.tiers.root.join("records/v1"), ".json").unwrap().items
     }
 
     fn needs(&self) -> Needs<'_> {
-        Needs::now(&self.store.root, &self.store.blobs).unwrap()
+        Needs::now(&self.store.tiers.root, &self.store.tiers.blobs).unwrap()
     }
 
     fn collect(&self) -> Collected {
         let age = Duration::ZERO;
         let options =
             CollectOptions { keep_runs: 1, grace: age, checkpoint_age: age, quarantine_age: age, dry_run: false };
-        self.store.collect(&options).unwrap()
+        self.store.maintenance().collect(&options).unwrap()
     }
 }
 
@@ -85,7 +85,7 @@ fn what_nothing_needs_goes_and_what_a_run_uses_stays() {
     let world = World::new();
     let used = world.commit("used");
     world.commit("unused");
-    let run = world.store.new_run("p").unwrap();
+    let run = world.store.runs().begin("p").unwrap();
     run.uses(&used, "stage").unwrap();
     world.commit("made meanwhile");
     let done = world.collect();
@@ -102,12 +102,12 @@ fn what_removed_content_looked_like_is_forgotten() {
     let world = World::new();
     let used = world.commit("used");
     world.commit("unused");
-    let run = world.store.new_run("p").unwrap();
+    let run = world.store.runs().begin("p").unwrap();
     run.uses(&used, "stage").unwrap();
     world.store.finish().unwrap();
     let remembered = |text: &str| {
-        let stamps = fs_err::read_to_string(world.store.root.join("index/v1/stamps")).unwrap();
-        stamps.contains(world.store.blobs.path(&Digest::of(text.as_bytes())).to_str().unwrap())
+        let stamps = fs_err::read_to_string(world.store.tiers.root.join("index/v1/stamps")).unwrap();
+        stamps.contains(world.store.tiers.blobs.path(&Digest::of(text.as_bytes())).to_str().unwrap())
     };
     assert!(remembered("used") && remembered("unused"));
     world.collect();
@@ -117,13 +117,13 @@ fn what_removed_content_looked_like_is_forgotten() {
 #[test]
 fn content_that_is_found_again_after_it_was_listed_stays() {
     let world = World::new();
-    world.store.ingest_bytes(b"again", "text/plain").unwrap();
-    world.store.ingest_bytes(b"gone", "text/plain").unwrap();
+    world.store.content().ingest_bytes(b"again", "text/plain").unwrap();
+    world.store.content().ingest_bytes(b"gone", "text/plain").unwrap();
     std::thread::sleep(Duration::from_millis(20));
     let (listed, mut needs) = (world.content(), world.needs());
     // No record names it yet, and no run is known that began before.
-    world.store.ingest_bytes(b"again", "text/plain").unwrap();
-    let removed = world.store.remove_content(&mut needs, &listed).unwrap();
+    world.store.content().ingest_bytes(b"again", "text/plain").unwrap();
+    let removed = world.store.maintenance().remove_content(&mut needs, &listed).unwrap();
     assert_eq!((removed.count, removed.bytes), (1, 4));
     assert!(world.has("again") && !world.has("gone"));
 }
@@ -131,14 +131,14 @@ fn content_that_is_found_again_after_it_was_listed_stays() {
 #[test]
 fn a_file_that_is_found_again_counts_as_new_but_as_unchanged() {
     let world = World::new();
-    world.store.ingest_bytes(b"content", "text/plain").unwrap();
+    world.store.content().ingest_bytes(b"content", "text/plain").unwrap();
     std::thread::sleep(Duration::from_millis(20));
     let digest = Digest::of(b"content");
-    let look = || fs_err::symlink_metadata(world.store.blobs.path(&digest)).unwrap();
+    let look = || fs_err::symlink_metadata(world.store.tiers.blobs.path(&digest)).unwrap();
     let before = look();
-    let file = world.store.root.join("attempts/blob-mine");
+    let file = world.store.tiers.root.join("attempts/blob-mine");
     fs_err::write(&file, "content").unwrap();
-    world.store.ingest(&file, "text/plain").unwrap();
+    world.store.content().ingest(&file, "text/plain").unwrap();
     assert!(inventory::changed(&look()) > inventory::changed(&before));
     assert_eq!(look().modified().unwrap(), before.modified().unwrap(), "so it need not be read again");
 }
@@ -148,19 +148,19 @@ fn a_result_that_a_new_run_finds_after_it_was_listed_stays_with_its_content() {
     let world = World::new();
     let key = world.commit("found");
     let (records, content, mut needs) = (world.records(), world.content(), world.needs());
-    let run = world.store.new_run("p").unwrap();
+    let run = world.store.runs().begin("p").unwrap();
     run.uses(&key, "stage").unwrap();
-    assert_eq!(world.store.remove_records(&mut needs, &records).unwrap().count, 0);
-    assert_eq!(world.store.remove_content(&mut needs, &content).unwrap().count, 0);
+    assert_eq!(world.store.maintenance().remove_records(&mut needs, &records).unwrap().count, 0);
+    assert_eq!(world.store.maintenance().remove_content(&mut needs, &content).unwrap().count, 0);
     drop(run);
     // A run that began and ended since the listing counts as well.
     let other = world.commit("other");
     let (records, content, mut needs) = (world.records(), world.content(), world.needs());
-    let run = world.store.new_run("p").unwrap();
+    let run = world.store.runs().begin("p").unwrap();
     run.uses(&other, "stage").unwrap();
     drop(run);
-    world.store.remove_records(&mut needs, &records).unwrap();
-    world.store.remove_content(&mut needs, &content).unwrap();
+    world.store.maintenance().remove_records(&mut needs, &records).unwrap();
+    world.store.maintenance().remove_content(&mut needs, &content).unwrap();
     assert!(world.has("other") && !world.has("found"));
 }
 
@@ -168,22 +168,22 @@ fn a_result_that_a_new_run_finds_after_it_was_listed_stays_with_its_content() {
 fn what_a_run_puts_that_began_after_the_look_at_runs_stays() {
     let world = World::new();
     let mut needs = world.needs();
-    let run = world.store.new_run("p").unwrap();
-    world.store.ingest_bytes(b"no record yet", "text/plain").unwrap();
+    let run = world.store.runs().begin("p").unwrap();
+    world.store.content().ingest_bytes(b"no record yet", "text/plain").unwrap();
     let listed = world.content();
-    assert_eq!(world.store.remove_content(&mut needs, &listed).unwrap().count, 0);
+    assert_eq!(world.store.maintenance().remove_content(&mut needs, &listed).unwrap().count, 0);
     drop(run);
-    assert_eq!(world.store.remove_content(&mut world.needs(), &listed).unwrap().count, 1);
+    assert_eq!(world.store.maintenance().remove_content(&mut world.needs(), &listed).unwrap().count, 1);
 }
 
 #[test]
 fn nothing_is_removed_while_somebody_holds_the_store() {
     let world = &World::new();
-    world.store.ingest_bytes(b"content", "text/plain").unwrap();
-    let hold = world.store.hold().unwrap();
+    world.store.content().ingest_bytes(b"content", "text/plain").unwrap();
+    let hold = world.store.runs().hold().unwrap();
     std::thread::scope(|scope| {
         let (listed, mut needs) = (world.content(), world.needs());
-        let removed = scope.spawn(move || world.store.remove_content(&mut needs, &listed).unwrap().count);
+        let removed = scope.spawn(move || world.store.maintenance().remove_content(&mut needs, &listed).unwrap().count);
         std::thread::sleep(Duration::from_millis(50));
         assert!(world.has("content"));
         drop(hold);
@@ -196,8 +196,12 @@ fn a_pin_that_is_made_after_the_listing_counts() {
     let world = World::new();
     let key = world.commit("pinned");
     let (records, mut needs) = (world.records(), world.needs());
-    world.store.pin(&crate::store::Pin::new("p", "pipeline", BTreeMap::from([("s".to_owned(), key)]))).unwrap();
-    assert_eq!(world.store.remove_records(&mut needs, &records).unwrap().count, 0);
+    world
+        .store
+        .maintenance()
+        .pin(&crate::store::Pin::new("p", "pipeline", BTreeMap::from([("s".to_owned(), key)])))
+        .unwrap();
+    assert_eq!(world.store.maintenance().remove_records(&mut needs, &records).unwrap().count, 0);
 }
 
 #[test]
@@ -206,21 +210,25 @@ fn the_bound_takes_the_least_recently_used_first_and_spares_what_is_needed() {
     let world = World::new();
     let keys = ["a", "b", "c", "d", "e"].map(|letter| world.commit(&text(letter)));
     // `a` is the oldest, and yet the one that was used last.
-    let run = world.store.new_run("p").unwrap();
+    let run = world.store.runs().begin("p").unwrap();
     run.uses(&keys[0], "stage").unwrap();
     drop(run);
-    world.store.pin(&crate::store::Pin::new("keep", "p", BTreeMap::from([("s".to_owned(), keys[1])]))).unwrap();
-    let bound = |bytes, run| world.store.bound(&Bound { bytes, run, dry_run: false }).unwrap();
+    world
+        .store
+        .maintenance()
+        .pin(&crate::store::Pin::new("keep", "p", BTreeMap::from([("s".to_owned(), keys[1])])))
+        .unwrap();
+    let bound = |bytes, run| world.store.maintenance().bound(&Bound { bytes, run, dry_run: false }).unwrap();
     assert_eq!(bound(1 << 30, None), None);
-    let dry = world.store.bound(&Bound { bytes: 380_000, run: None, dry_run: true }).unwrap().unwrap();
+    let dry = world.store.maintenance().bound(&Bound { bytes: 380_000, run: None, dry_run: true }).unwrap().unwrap();
     let done = bound(380_000, None).unwrap();
     assert_eq!((dry.dropped, dry.before, dry.after), (done.dropped, done.before, done.after));
     assert_eq!(done.dropped.count, 2, "down to nine tenths");
     let there = |letters: &[&str]| letters.iter().map(|letter| world.has(&text(letter))).collect::<Vec<_>>();
     assert_eq!(there(&["a", "b", "c", "d", "e"]), [true, true, false, false, true]);
-    assert_eq!(world.store.look_up(&keys[2]).unwrap(), None, "it would be run again");
+    assert_eq!(world.store.records().look_up(&keys[2]).unwrap(), None, "it would be run again");
     assert_eq!(bound(380_000, None), None, "once is enough");
-    let run = world.store.new_run("p").unwrap();
+    let run = world.store.runs().begin("p").unwrap();
     run.uses(&keys[4], "stage").unwrap();
     let done = bound(50_000, None).unwrap();
     assert_eq!(
@@ -241,26 +249,26 @@ fn use_result(store: &Store, run: &crate::store::RunFolder, world: &World, numbe
     let text = format!("text {number}");
     let document = format!("{{\"of\":\"{}\"}}", Digest::of(text.as_bytes()));
     let key = Key::of_document(document.as_bytes());
-    let hold = store.hold().unwrap();
-    let found = store.look_up(&key).unwrap();
+    let hold = store.runs().hold().unwrap();
+    let found = store.records().look_up(&key).unwrap();
     if found.is_some() {
         run.uses(&key, "stage").unwrap();
     }
     drop(hold);
     let made = usize::from(found.is_none());
     let known = found.unwrap_or_else(|| {
-        let common = Produced::Artifact(store.ingest_bytes(b"in every result", "text/plain").unwrap());
-        let own = Produced::Artifact(store.ingest_bytes(text.as_bytes(), "text/plain").unwrap());
+        let common = Produced::Artifact(store.content().ingest_bytes(b"in every result", "text/plain").unwrap());
+        let own = Produced::Artifact(store.content().ingest_bytes(text.as_bytes(), "text/plain").unwrap());
         std::thread::yield_now();
         let outputs = BTreeMap::from([("common".to_owned(), common), ("own".to_owned(), own)]);
         let record = Record { outputs, key, document, ..world.record() };
-        let standing = store.commit(&record).unwrap();
+        let standing = store.records().commit(&record).unwrap();
         run.uses(&key, "stage").unwrap();
         crate::store::Known::from(&standing)
     });
     for (name, produced) in &known.outputs {
         let Produced::Artifact(artifact) = produced else { continue };
-        let read = store.read(artifact);
+        let read = store.content().read(artifact);
         assert!(read.is_ok(), "`{name}` of {number}, {}: {read:?}", if made == 1 { "just made" } else { "found" });
     }
     made
@@ -288,7 +296,7 @@ fn no_run_misses_what_it_relied_on() {
                     // Until enough was collected meanwhile, but not for ever.
                     let enough = |round| round >= 100 && removed.load(Ordering::SeqCst) >= 10;
                     for round in (0..5000_usize).take_while(|round| !enough(*round)) {
-                        let run = store.new_run(["p", "q"][runner]).unwrap();
+                        let run = store.runs().begin(["p", "q"][runner]).unwrap();
                         for step in 0..4 {
                             let number = (round * (3 + runner) + step * 5) % 7;
                             made.fetch_add(use_result(&store, &run, world, number), Ordering::SeqCst);

@@ -17,7 +17,7 @@ use crate::store::{CollectFar, Store, StoreError, StoreOptions};
 fn store(folder: &Path, remote: &Arc<Strict>) -> Store {
     let mut store = Store::open(&StoreOptions { local: folder.join("artifacts"), remote: None }).unwrap();
     let shared: Arc<dyn crate::store::Remote> = Arc::clone(remote) as _;
-    store.tier = Some(Tier::new(shared, folder.join("artifacts/index/v1/sent-test")));
+    store.tiers.tier = Some(Tier::new(shared, folder.join("artifacts/index/v1/sent-test")));
     store
 }
 
@@ -42,9 +42,9 @@ fn record(store: &Store, scratch: &Path) -> Record {
     let tree = scratch.join("tree");
     fs_err::create_dir_all(tree.join("deep")).unwrap();
     fs_err::write(tree.join("deep/leaf"), "leaf").unwrap();
-    let file = store.ingest_bytes(b"a file", "text/plain").unwrap();
-    let folder = store.ingest(&tree, "inode/directory").unwrap();
-    let log = store.ingest_bytes(b"a log", "text/plain").unwrap();
+    let file = store.content().ingest_bytes(b"a file", "text/plain").unwrap();
+    let folder = store.content().ingest(&tree, "inode/directory").unwrap();
+    let log = store.content().ingest_bytes(b"a log", "text/plain").unwrap();
     let outputs = [("file", file), ("folder", folder)].map(|(name, a)| (name.to_owned(), Produced::Artifact(a)));
     Record {
         version: 1,
@@ -73,7 +73,7 @@ fn artifact(record: &Record, name: &str) -> Artifact {
 fn produce(world: &World, machine: usize) -> Record {
     let store = world.store(machine);
     let record = record(&store, world.folders[machine].path());
-    store.commit(&record).unwrap();
+    store.records().commit(&record).unwrap();
     store.finish().unwrap();
     record
 }
@@ -84,15 +84,15 @@ fn what_one_machine_made_another_reads() {
     let record = produce(&world, 0);
     assert_eq!(world.remote.kept().len(), 5, "record, file, tree, leaf, log");
     let store = world.store(1);
-    let known = store.look_up(&record.key).unwrap().unwrap();
+    let known = store.records().look_up(&record.key).unwrap().unwrap();
     assert_eq!(known.outputs, record.outputs);
-    assert_eq!(store.read(&artifact(&record, "file")).unwrap(), b"a file");
+    assert_eq!(store.content().read(&artifact(&record, "file")).unwrap(), b"a file");
     let copy = world.folders[1].path().join("copy");
-    store.copy_out(&artifact(&record, "folder"), &copy).unwrap();
+    store.content().copy_out(&artifact(&record, "folder"), &copy).unwrap();
     assert_eq!(fs_err::read_to_string(copy.join("deep/leaf")).unwrap(), "leaf");
     let before = world.remote.calls.load(Ordering::SeqCst);
-    store.share(&record.key).unwrap();
-    store.look_up(&record.key).unwrap();
+    store.remote().share(&record.key).unwrap();
+    store.records().look_up(&record.key).unwrap();
     store.finish().unwrap();
     assert_eq!(world.remote.calls.load(Ordering::SeqCst), before, "what both have is asked for no more");
 }
@@ -103,15 +103,15 @@ fn a_failed_upload_is_told_and_made_up_for_later() {
     world.remote.failures.store(1, Ordering::SeqCst);
     let store = world.store(0);
     let record = record(&store, world.folders[0].path());
-    store.commit(&record).unwrap();
+    store.records().commit(&record).unwrap();
     assert!(matches!(store.finish(), Err(StoreError::Remote(_))));
     assert!(world.remote.list_records().is_empty(), "no record without its content");
     let store = world.store(0);
-    assert!(store.look_up(&record.key).unwrap().is_some(), "the local result is kept");
-    store.share(&record.key).unwrap();
+    assert!(store.records().look_up(&record.key).unwrap().is_some(), "the local result is kept");
+    store.remote().share(&record.key).unwrap();
     store.finish().unwrap();
     assert_eq!(world.remote.list_records().len(), 1);
-    assert!(world.store(1).look_up(&record.key).unwrap().is_some());
+    assert!(world.store(1).records().look_up(&record.key).unwrap().is_some());
 }
 
 #[test]
@@ -123,10 +123,10 @@ fn damaged_content_far_away_counts_as_missing_and_can_be_put_again() {
     let name = format!("blobs/v1/{}/{}", &hex[..2], &hex[2..]);
     world.remote.kept().insert(name.clone(), b"spoilt".to_vec());
     let store = world.store(1);
-    assert!(store.look_up(&record.key).unwrap().is_some());
-    assert!(matches!(store.check(&file), Err(StoreError::Missing(_))));
+    assert!(store.records().look_up(&record.key).unwrap().is_some());
+    assert!(matches!(store.content().check(&file), Err(StoreError::Missing(_))));
     let again = self::record(&store, world.folders[1].path());
-    store.commit(&again).unwrap();
+    store.records().commit(&again).unwrap();
     store.finish().unwrap();
     assert_eq!(world.remote.kept()[&name], b"a file");
 }
@@ -139,9 +139,9 @@ fn a_damaged_record_far_away_counts_as_missing_and_a_newer_one_is_left_alone() {
         let name = world.remote.only("records/v1");
         world.remote.kept().insert(name.clone(), text.as_bytes().to_vec());
         let store = world.store(1);
-        assert!(store.look_up(&record.key).unwrap().is_none(), "{text}");
+        assert!(store.records().look_up(&record.key).unwrap().is_none(), "{text}");
         assert_eq!(world.remote.kept().contains_key(&name), stays, "{text}");
-        store.commit(&self::record(&store, world.folders[1].path())).unwrap();
+        store.records().commit(&self::record(&store, world.folders[1].path())).unwrap();
         store.finish().unwrap();
         assert_eq!(world.remote.kept()[&name] == text.as_bytes(), stays, "{text}");
     }
@@ -153,18 +153,18 @@ fn damaged_content_here_is_never_sent_and_is_fetched_from_afar() {
     let record = produce(&world, 0);
     let file = artifact(&record, "file");
     let damage = |store: &Store| {
-        let path = store.blobs.path(&file.digest);
+        let path = store.tiers.blobs.path(&file.digest);
         fs_err::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
         fs_err::write(&path, "spoilt").unwrap();
     };
     damage(&world.store(0));
-    assert_eq!(world.store(0).read(&file).unwrap(), b"a file", "the remote tier has it");
+    assert_eq!(world.store(0).content().read(&file).unwrap(), b"a file", "the remote tier has it");
     // A new remote tier must not get it, and a record without content is none.
     let other = World { remote: Arc::default(), folders: world.folders };
     fs_err::remove_file(other.folders[0].path().join("artifacts/index/v1/sent-test")).unwrap();
     damage(&other.store(0));
     let store = other.store(0);
-    store.share(&record.key).unwrap();
+    store.remote().share(&record.key).unwrap();
     store.finish().unwrap();
     assert!(other.remote.list_records().is_empty());
 }
@@ -176,7 +176,7 @@ fn a_collection_far_away_removes_records_before_content_and_keeps_what_young_rec
     let old = || world.remote.times.lock().unwrap().clear();
     let collect = || {
         let options = CollectFar { keep_runs: 1, grace: Duration::from_secs(3600), dry_run: false };
-        let done = world.store(0).collect_far(&options).unwrap().unwrap();
+        let done = world.store(0).maintenance().collect_far(&options).unwrap().unwrap();
         (done.results.count, done.content.count, done.kept_content.count)
     };
     assert_eq!(collect(), (0, 0, 4));
@@ -189,7 +189,7 @@ fn a_collection_far_away_removes_records_before_content_and_keeps_what_young_rec
     assert_eq!(collect(), (1, 4, 0));
     assert_eq!(world.remote.kept().len(), 0);
     let store = world.store(0);
-    store.share(&record.key).unwrap();
+    store.remote().share(&record.key).unwrap();
     store.finish().unwrap();
     assert_eq!(world.remote.kept().len(), 5, "it is not believed to be there any more");
 }
@@ -199,13 +199,13 @@ fn a_fault_while_sending_is_told_and_nobody_waits_for_ever() {
     let world = World::new();
     let store = world.store(0);
     let record = record(&store, world.folders[0].path());
-    store.commit(&record).unwrap();
+    store.records().commit(&record).unwrap();
     store.finish().unwrap();
     world.remote.panics.store(1, Ordering::SeqCst);
-    store.replace(&Record { supersedes: Some("one".into()), nonce: "two".into(), ..record.clone() }).unwrap();
+    store.records().replace(&Record { supersedes: Some("one".into()), nonce: "two".into(), ..record.clone() }).unwrap();
     let error = store.finish().unwrap_err().to_string();
     assert!(error.contains("a fault of nnf: the double panics") && error.contains("1 result is kept here"), "{error}");
-    store.replace(&Record { supersedes: Some("one".into()), nonce: "two".into(), ..record }).unwrap();
+    store.records().replace(&Record { supersedes: Some("one".into()), nonce: "two".into(), ..record }).unwrap();
     store.finish().unwrap();
 }
 

@@ -15,15 +15,22 @@ fn a_note_is_of_no_use_to_a_run_that_another_one_of_the_name_overtook() {
     let (store, keys) = (&world.store, [world.commit("one"), world.commit("two")]);
     let circumstances = || Circumstances { version: Digest::of(b""), path: Vec::new(), remote: None, machine: None };
     let show = |key: Key| {
-        store.set_heads("p", [("stage", key)]).unwrap();
-        let outputs = BTreeMap::from([("stage".to_owned(), store.look_up(&key).unwrap().unwrap())]);
-        store.publish("p", &outputs, &BTreeSet::new()).unwrap();
+        store.pipelines().set_heads("p", [("stage", key)]).unwrap();
+        let outputs = BTreeMap::from([("stage".to_owned(), store.records().look_up(&key).unwrap().unwrap())]);
+        store.pipelines().publish("p", &outputs, &BTreeSet::new()).unwrap();
     };
-    let run = store.new_run("p").unwrap();
+    let run = store.runs().begin("p").unwrap();
     run.write("pipeline.json", b"{}").unwrap();
     let note = |slot: &str, key: Key| {
-        store.note_settled(slot, circumstances(), "p", vec![("stage".into(), key)], &BTreeMap::new(), &run.id);
-        store.settled(slot, &circumstances()).is_some()
+        store.pipelines().note_settled(
+            slot,
+            circumstances(),
+            "p",
+            vec![("stage".into(), key)],
+            &BTreeMap::new(),
+            &run.id,
+        );
+        store.pipelines().settled(slot, &circumstances()).is_some()
     };
     show(keys[0]);
     assert!(note("first", keys[0]));
@@ -32,7 +39,7 @@ fn a_note_is_of_no_use_to_a_run_that_another_one_of_the_name_overtook() {
     assert!(!note("first", keys[0]), "what is shown is not what this run made");
     assert!(note("second", keys[1]));
     // Both have written their heads, and then both have shown their results.
-    store.set_heads("p", [("stage", keys[0])]).unwrap();
+    store.pipelines().set_heads("p", [("stage", keys[0])]).unwrap();
     assert!(!note("first", keys[0]) && !note("second", keys[1]));
 }
 

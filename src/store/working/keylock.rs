@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::Key;
 use crate::lock_file;
+use crate::store::error::StoreError;
+use crate::store::tiers::Tiers;
 use crate::store::working::leftovers;
 use crate::store::working::turn::{TURN, turn};
-use crate::store::{Store, StoreError};
 
-/// A lock on a key; see [`Store::try_lock`].
+/// A lock on a key; see [`Runs::try_lock`](crate::store::Runs::try_lock).
 #[derive(Debug)]
 pub struct KeyLock {
     path: PathBuf,
@@ -21,38 +22,33 @@ pub struct KeyLock {
     _file: Option<File>,
 }
 
-impl Store {
-    /// A lock that only one program holds for a key at a time, and that dies with it. None while another holds it.
-    ///
-    /// # Errors
-    /// When the disk fails.
-    pub fn try_lock(&self, key: &Key) -> Result<Option<KeyLock>, StoreError> {
-        let owner = self.workplace()?.owner();
-        self.lock_by(key, &|path| fs_err::hard_link(&owner, path))
-    }
+/// A lock that only one program holds for a key at a time, and that dies with it. None while another holds it.
+pub(crate) fn try_lock(tiers: &Tiers, key: &Key) -> Result<Option<KeyLock>, StoreError> {
+    let owner = tiers.workplace()?.owner();
+    lock_by(tiers, key, &|path| fs_err::hard_link(&owner, path))
+}
 
-    fn lock_by(&self, key: &Key, link: &dyn Fn(&Path) -> io::Result<()>) -> Result<Option<KeyLock>, StoreError> {
-        let locks = self.root().join("locks");
-        let path = locks.join(key.to_string());
-        loop {
-            match link(&path) {
-                Ok(()) => return Ok(Some(KeyLock { path, _file: None })),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) if lacks_links(&error) => {
-                    let file = file_of_its_own(&locks, &path).map_err(StoreError::io("lock a key"))?;
-                    if file.is_some() {
-                        return Ok(Some(KeyLock { path, _file: file }));
-                    }
+fn lock_by(tiers: &Tiers, key: &Key, link: &dyn Fn(&Path) -> io::Result<()>) -> Result<Option<KeyLock>, StoreError> {
+    let locks = tiers.root.join("locks");
+    let path = locks.join(key.to_string());
+    loop {
+        match link(&path) {
+            Ok(()) => return Ok(Some(KeyLock { path, _file: None })),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) if lacks_links(&error) => {
+                let file = file_of_its_own(&locks, &path).map_err(StoreError::io("lock a key"))?;
+                if file.is_some() {
+                    return Ok(Some(KeyLock { path, _file: file }));
                 }
-                Err(error) => return Err(StoreError::io("lock a key")(error)),
             }
-            if !remove_if_dead(&locks, &path).map_err(StoreError::io("look at the lock of a key"))? {
-                return Ok(None);
-            }
-            // A process that a dead engine was about to start held its lock until it had become the stage. Now it can be
-            // told from others, and must end before its work is done again.
-            leftovers::clear(&self.root().join("attempts"), &self.kept, &leftovers::here)?;
+            Err(error) => return Err(StoreError::io("lock a key")(error)),
         }
+        if !remove_if_dead(&locks, &path).map_err(StoreError::io("look at the lock of a key"))? {
+            return Ok(None);
+        }
+        // A process that a dead engine was about to start held its lock until it had become the stage. Now it can be
+        // told from others, and must end before its work is done again.
+        leftovers::clear(&tiers.root.join("attempts"), &tiers.kept, &leftovers::here)?;
     }
 }
 
@@ -110,7 +106,7 @@ fn remove_if_dead(locks: &Path, path: &Path) -> std::io::Result<bool> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
-    use crate::store::StoreOptions;
+    use crate::store::{Store, StoreOptions};
 
     #[test]
     fn locks_of_the_dead_go_also_when_nothing_else_is_left_of_them() {
@@ -120,8 +116,8 @@ mod tests {
         let [dead, live] = ["1", "2"].map(|text| Key::of_document(text.as_bytes()));
         let path = |key: &Key| one.root().join("locks").join(key.to_string());
         fs_err::write(path(&dead), "").unwrap();
-        let lock = one.try_lock(&live).unwrap().unwrap();
-        assert_eq!(two.clear_leftovers().unwrap(), 0, "no folder was left");
+        let lock = one.runs().try_lock(&live).unwrap().unwrap();
+        assert_eq!(two.maintenance().clear_leftovers().unwrap(), 0, "no folder was left");
         assert!(!path(&dead).exists() && path(&live).exists());
         drop(lock);
     }
@@ -132,11 +128,11 @@ mod tests {
         let open = || Store::open(&StoreOptions { local: folder.path().into(), remote: None }).unwrap();
         let (one, two, key) = (open(), open(), Key::of_document(b"1"));
         for kind in [ErrorKind::PermissionDenied, ErrorKind::Unsupported, ErrorKind::CrossesDevices] {
-            let without = |store: &Store| store.lock_by(&key, &|_| Err(kind.into())).unwrap();
+            let without = |store: &Store| lock_by(&store.tiers, &key, &|_| Err(kind.into())).unwrap();
             let lock = without(&one).unwrap();
-            assert!(without(&one).is_none() && without(&two).is_none() && two.try_lock(&key).unwrap().is_none());
+            assert!(without(&one).is_none() && without(&two).is_none() && two.runs().try_lock(&key).unwrap().is_none());
             drop(lock);
-            let lock = two.try_lock(&key).unwrap().unwrap();
+            let lock = two.runs().try_lock(&key).unwrap().unwrap();
             assert!(without(&one).is_none(), "a lock by a link counts as well");
             drop(lock);
             // What a dead program left is in nobody's way.
@@ -144,7 +140,7 @@ mod tests {
             assert!(without(&two).is_some());
             assert_eq!(fs_err::read_dir(one.root().join("locks")).unwrap().count(), 1, "only whose turn it is");
         }
-        let refused = one.lock_by(&key, &|_| Err(ErrorKind::StorageFull.into())).unwrap_err().to_string();
+        let refused = lock_by(&one.tiers, &key, &|_| Err(ErrorKind::StorageFull.into())).unwrap_err().to_string();
         assert!(refused.contains("cannot lock a key") && refused.contains("make room"), "{refused}");
     }
 }

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use crate::digest::Key;
 use crate::lock_file;
-use crate::store::lock;
+use crate::mutex::lock;
 
 /// The name of the file that lists what a run uses.
 pub(crate) const KEYS: &str = "keys";

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::Key;
 use crate::store::working::live;
-use crate::store::{RunSummary, Store};
+use crate::store::working::runs::RunSummary;
 
 /// A run that somebody wants to read about.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub struct PastRun {
 }
 
 impl PastRun {
-    fn new(root: &Path, summary: RunSummary) -> Self {
+    pub(crate) fn new(root: &Path, summary: RunSummary) -> Self {
         let folder = root.join("runs/v1").join(&summary.id);
         let goes_on = live::since(&folder).is_some();
         PastRun { summary, goes_on, folder }
@@ -51,13 +51,5 @@ impl PastRun {
         }
         let path = self.folder.join("logs").join(format!("{stage}.{attempt}.log"));
         fs_err::metadata(&path).is_ok_and(|meta| meta.is_file() && meta.len() > 0).then_some(path)
-    }
-}
-
-impl Store {
-    /// What the folder of a run of this store tells.
-    #[must_use]
-    pub fn past_run(&self, summary: &RunSummary) -> PastRun {
-        PastRun::new(&self.root, summary.clone())
     }
 }

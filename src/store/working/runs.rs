@@ -10,9 +10,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Key;
+use crate::mutex::lock;
+use crate::store::StoreError;
 use crate::store::local::writing::write_atomically;
 use crate::store::working::live::Live;
-use crate::store::{StoreError, lock};
 
 /// The folder of a run.
 #[derive(Debug)]

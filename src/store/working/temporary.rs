@@ -4,9 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::store::error::StoreError;
 use crate::store::local::inventory;
 use crate::store::working::{leftovers, live};
-use crate::store::{Store, StoreError};
 
 /// How their names begin. Whole names of a store never begin so.
 const BEGINNINGS: [&str; 4] = [".tmp", ".new-", ".record-", "blob-"];
@@ -20,40 +20,38 @@ pub(crate) fn is_temporary(path: &Path) -> bool {
     BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
 }
 
-impl Store {
-    /// Folders of stages whose engines were killed; [`Store::clear_leftovers`] removes them.
-    pub(crate) fn leftover_folders(&self) -> Result<Vec<PathBuf>, StoreError> {
-        let mut found = entries(&self.root().join("attempts"))?;
-        found.retain(|path| leftovers::is_left_over(path));
-        Ok(found)
-    }
+/// Folders of stages whose engines were killed; `clear_leftovers` removes them.
+pub(crate) fn leftover_folders(root: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let mut found = entries(&root.join("attempts"))?;
+    found.retain(|path| leftovers::is_left_over(path));
+    Ok(found)
+}
 
-    /// What programs that were killed have left half written.
-    pub(crate) fn leftover_files(&self) -> Result<Vec<PathBuf>, StoreError> {
-        let doing = StoreError::io("list the store");
-        let mut found = Vec::new();
-        // A run that goes on may have been asleep for hours, with all of its machine.
-        if self.has_live_run()? {
-            return Ok(found);
-        }
-        for part in FOLDERS {
-            for path in entries(&self.root().join(part))? {
-                // Folders of engines that live are their own, and those of dead ones go as a whole.
-                let is_folder = inventory::look(&path).map_err(&doing)?.is_some_and(|meta| meta.is_dir());
-                if is_folder && !is_temporary(&path) && part != "attempts" {
-                    found.extend(entries(&path)?.into_iter().filter(|path| is_abandoned(path)));
-                } else if is_abandoned(&path) {
-                    found.push(path);
-                }
+/// What programs that were killed have left half written.
+pub(crate) fn leftover_files(root: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let doing = StoreError::io("list the store");
+    let mut found = Vec::new();
+    // A run that goes on may have been asleep for hours, with all of its machine.
+    if has_live_run(root)? {
+        return Ok(found);
+    }
+    for part in FOLDERS {
+        for path in entries(&root.join(part))? {
+            // Folders of engines that live are their own, and those of dead ones go as a whole.
+            let is_folder = inventory::look(&path).map_err(&doing)?.is_some_and(|meta| meta.is_dir());
+            if is_folder && !is_temporary(&path) && part != "attempts" {
+                found.extend(entries(&path)?.into_iter().filter(|path| is_abandoned(path)));
+            } else if is_abandoned(&path) {
+                found.push(path);
             }
         }
-        Ok(found)
     }
+    Ok(found)
+}
 
-    fn has_live_run(&self) -> Result<bool, StoreError> {
-        let runs = entries(&self.root().join("runs/v1"))?;
-        Ok(runs.iter().any(|run| live::since(run).is_some()))
-    }
+fn has_live_run(root: &Path) -> Result<bool, StoreError> {
+    let runs = entries(&root.join("runs/v1"))?;
+    Ok(runs.iter().any(|run| live::since(run).is_some()))
 }
 
 fn is_abandoned(path: &Path) -> bool {

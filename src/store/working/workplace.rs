@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use crate::lock_file;
+use crate::mutex::lock;
+use crate::store::StoreError;
 use crate::store::local::files::FileInput;
 use crate::store::local::inventory;
 use crate::store::working::adoption::Adopted;
@@ -20,7 +22,6 @@ use crate::store::working::guard::{self, Guard};
 use crate::store::working::layout::{FILES, GUARD, NEW, OWNED, OWNER, PARTS, PROCESS};
 use crate::store::working::note::{self, AttemptNote};
 use crate::store::working::{leftovers, removal, rescue};
-use crate::store::{StoreError, lock};
 
 const MODE: u32 = 0o755;
 

@@ -9,8 +9,10 @@ use object_store::{Error, ObjectStore, ObjectStoreExt, PutPayload};
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 
+use super::options::RemoteOptions;
+use super::remote::{FarObject, Remote};
 use super::wording::{Redactor, public};
-use super::{FarObject, Remote, RemoteOptions, open, service};
+use super::{open, service};
 use crate::store::StoreError;
 
 /// Bytes that may be on their way to the store at a time, in [`UNIT`]s.

@@ -11,7 +11,8 @@ use object_store::path::Path as Name;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, ObjectStoreScheme, RetryConfig};
 use url::Url;
 
-use super::{RemoteOptions, address};
+use super::address;
+use super::options::RemoteOptions;
 
 /// Longest time in which one request is tried again.
 const TRYING: Duration = Duration::from_secs(120);

@@ -17,8 +17,7 @@ use object_store::{
 };
 use tokio::task::JoinSet;
 
-use super::ObjectRemote;
-use super::object::UNIT;
+use super::object::{ObjectRemote, UNIT};
 use super::service;
 use crate::store::StoreError;
 

@@ -10,12 +10,13 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use crate::digest::{Digest, Key};
+use crate::mutex::lock;
 use crate::store::local::blob::Blobs;
 use crate::store::remote::lease::Leases;
 use crate::store::remote::objects::Remote;
 use crate::store::remote::parcel::Parcel;
 use crate::store::remote::sent::Sent;
-use crate::store::{Moved, StoreError, lock};
+use crate::store::{StoreError, TransferStats};
 
 /// Uploads to a remote tier at a time.
 pub const UPLOADS: usize = 32;
@@ -47,7 +48,7 @@ struct Queue {
     broken: bool,
     unsent: usize,
     there: HashSet<Digest>,
-    moved: Moved,
+    moved: TransferStats,
     /// Keys under which the remote tier has had a record before.
     refused: Vec<Key>,
 }
@@ -94,7 +95,7 @@ impl Uploader {
     }
 
     /// Waits for all that was sent, and says now and then how far it is. Returns what was moved since the last time.
-    pub(crate) fn finish(&self, tell: &mut dyn FnMut(&Moved)) -> Result<Moved, StoreError> {
+    pub(crate) fn finish(&self, tell: &mut dyn FnMut(&TransferStats)) -> Result<TransferStats, StoreError> {
         let mut queue = lock(&self.0.queue);
         while queue.pending > 0 {
             let waited = self.0.changed.wait_timeout(queue, TICK);

@@ -4,13 +4,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 
 use crate::digest::{Digest, Key};
+use crate::mutex::lock;
 use crate::record::{Form, Record};
+use crate::store::StoreError;
 use crate::store::closure::{outputs, whole_content};
 use crate::store::local::{records, tree};
 use crate::store::remote::names;
 use crate::store::remote::parcel::Parcel;
 use crate::store::remote::standing::Standing;
-use crate::store::{StoreError, lock};
 
 use super::{Queue, Shared, Task, Waiting};
 

@@ -9,16 +9,19 @@ use std::sync::Mutex;
 use rayon::prelude::*;
 
 use crate::digest::{Digest, Key};
+use crate::mutex::lock;
 use crate::record::{Form, Produced, Record};
 use crate::store::closure::{artifacts, record};
-use crate::store::keeping::fault::{Fault, User, Verified};
-use crate::store::keeping::pins;
+use crate::store::error::StoreError;
 use crate::store::local::attributes::BLOB_MODE;
 use crate::store::local::hashing::hash_file_telling;
+use crate::store::local::index::Known;
 use crate::store::local::inventory::{self, Item};
-use crate::store::local::{heads, index, records, tree};
-use crate::store::working::temporary::is_temporary;
-use crate::store::{Known, Store, StoreError, lock};
+use crate::store::local::pins;
+use crate::store::local::{heads, index, lines, records, tree};
+use crate::store::maintenance::fault::{Fault, User, Verified};
+use crate::store::maintenance::room::Maintenance;
+use crate::store::working::temporary::{self, is_temporary};
 
 /// How far the reading of content is: bytes done, and bytes in all.
 pub type Progress<'a> = dyn Fn(u64, u64) + Sync + 'a;
@@ -32,17 +35,18 @@ struct Wanted {
     names: HashMap<Key, BTreeSet<String>>,
 }
 
-impl Store {
+impl Maintenance<'_> {
     /// Looks through the local tier.
     ///
     /// # Errors
     /// When a folder of the store cannot be listed.
     pub fn verify(&self, progress: &Progress<'_>) -> Result<Verified, StoreError> {
-        let leftovers = self.leftover_folders()?.len() + self.leftover_files()?.len();
+        let leftovers =
+            temporary::leftover_folders(&self.tiers.root)?.len() + temporary::leftover_files(&self.tiers.root)?.len();
         let mut verified = Verified { leftovers: leftovers as u64, ..Verified::default() };
         let mut wanted = Wanted { names: self.stage_names(), ..Wanted::default() };
         self.verify_records(&mut wanted, &mut verified)?;
-        let blobs = inventory::list::<Digest>(&self.root.join("blobs/v1"), "")?;
+        let blobs = inventory::list::<Digest>(&self.tiers.root.join("blobs/v1"), "")?;
         verified
             .faults
             .extend(blobs.strays.into_iter().filter(|path| !is_temporary(path)).map(|path| Fault::Stray { path }));
@@ -62,16 +66,16 @@ impl Store {
     }
 
     fn verify_records(&self, wanted: &mut Wanted, verified: &mut Verified) -> Result<(), StoreError> {
-        let listing = inventory::list::<Key>(&self.root.join("records/v1"), ".json")?;
+        let listing = inventory::list::<Key>(&self.tiers.root.join("records/v1"), ".json")?;
         verified.records = listing.items.len() as u64;
         let strays = listing.strays.into_iter().filter(|path| !is_temporary(path));
         verified.faults.extend(strays.map(|path| Fault::Stray { path }));
         for item in listing.items {
-            match record(&self.root, &item.name) {
+            match record(&self.tiers.root, &item.name) {
                 Ok(Some(record)) => wanted.add(record),
                 Err(StoreError::Newer(_)) => verified.newer += 1,
                 // It may have been removed a moment ago.
-                _ if inventory::look(&records::path(&self.root, &item.name)).ok().flatten().is_none() => {}
+                _ if inventory::look(&records::path(&self.tiers.root, &item.name)).ok().flatten().is_none() => {}
                 _ => {
                     let stages = wanted.names.get(&item.name).cloned().unwrap_or_default();
                     verified.faults.push(Fault::DamagedRecord { key: item.name, stages });
@@ -91,7 +95,7 @@ impl Store {
             progress(*done, total);
         };
         let damaged = items.par_iter().filter(|item| {
-            let path = self.blobs.path(&item.name);
+            let path = self.tiers.blobs.path(&item.name);
             let whole = hash_file_telling(&path, &step).is_ok_and(|found| found == item.name);
             !whole && inventory::look(&path).ok().flatten().is_some()
         });
@@ -111,7 +115,7 @@ impl Store {
                 continue;
             }
             let users = wanted.content.get(&folder).cloned().unwrap_or_default();
-            match fs_err::read(self.blobs.path(&folder))
+            match fs_err::read(self.tiers.blobs.path(&folder))
                 .map_err(StoreError::io("read a folder"))
                 .and_then(|b| tree::parse(&b, &folder))
             {
@@ -141,14 +145,14 @@ impl Store {
         let mut far = HashSet::new();
         for (content, mut users) in wanted.content.drain() {
             // A run may have put it, or removed the record, since all was listed.
-            if there.contains(&content) || self.blobs.path(&content).exists() {
+            if there.contains(&content) || self.tiers.blobs.path(&content).exists() {
                 continue;
             }
             if elsewhere(&users) {
                 far.extend(users.iter().map(|user| user.key));
                 continue;
             }
-            users.retain(|user| records::path(&self.root, &user.key).exists());
+            users.retain(|user| records::path(&self.tiers.root, &user.key).exists());
             if !users.is_empty() {
                 verified.faults.push(Fault::MissingContent { content, users });
             }
@@ -158,13 +162,13 @@ impl Store {
     }
 
     fn verify_pins(&self, verified: &mut Verified) -> Result<(), StoreError> {
-        for (name, pin) in pins::list(&self.root)? {
+        for (name, pin) in pins::list(&self.tiers.root)? {
             verified.pins += 1;
             let Some(pin) = pin else {
                 verified.faults.push(Fault::DamagedPin { name });
                 continue;
             };
-            let gone = |key: &Key| matches!(record(&self.root, key), Ok(None));
+            let gone = |key: &Key| matches!(record(&self.tiers.root, key), Ok(None));
             let stages: BTreeSet<String> =
                 pin.instances.into_iter().filter(|(_, key)| gone(key)).map(|(stage, _)| stage).collect();
             if !stages.is_empty() {
@@ -175,7 +179,7 @@ impl Store {
     }
 
     fn verify_index(&self, wanted: &Wanted, verified: &mut Verified) {
-        let mut index = index::Index::new(self.root.join("index/v1/records"));
+        let mut index = index::Index::new(self.tiers.root.join("index/v1/records"));
         for whole in &wanted.whole {
             if index.get(&whole.key).is_some_and(|(known, _)| known.outputs != whole.outputs) {
                 verified.faults.push(Fault::WrongIndex { key: whole.key });
@@ -186,7 +190,7 @@ impl Store {
     /// The instances of which a key is known to be the last record, with their pipelines.
     fn stage_names(&self) -> HashMap<Key, BTreeSet<String>> {
         let mut names: HashMap<Key, BTreeSet<String>> = HashMap::new();
-        let folder = self.root.join("heads/v1");
+        let folder = self.tiers.root.join("heads/v1");
         for file in inventory::names(&folder).unwrap_or_default() {
             let Some(pipeline) = file.strip_suffix(".json") else { continue };
             for (instance, key) in heads::read(&folder, pipeline) {
@@ -198,12 +202,12 @@ impl Store {
 
     /// Keys whose content a remote tier is known to have.
     pub(crate) fn sent(&self) -> Result<HashSet<Key>, StoreError> {
-        let folder = self.root.join("index/v1");
+        let folder = self.tiers.root.join("index/v1");
         let names = inventory::names(&folder).map_err(StoreError::io("list the store"))?;
         let mut keys = HashSet::new();
         for name in names.iter().filter(|name| name.starts_with("sent-")) {
             let text = fs_err::read(folder.join(name)).unwrap_or_default();
-            keys.extend(index::checked_lines(&text).filter_map(|line| serde_json::from_slice::<Key>(line).ok()));
+            keys.extend(lines::checked_lines(&text).filter_map(|line| serde_json::from_slice::<Key>(line).ok()));
         }
         Ok(keys)
     }

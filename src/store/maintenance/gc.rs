@@ -9,12 +9,14 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use crate::digest::{Digest, Key};
-use crate::lock_file;
-use crate::store::keeping::needs::Needs;
+use crate::mutex::lock;
+use crate::store::error::StoreError;
 use crate::store::local::inventory::{self, Item};
 use crate::store::local::records;
-use crate::store::working::removal;
-use crate::store::{Store, StoreError, lock, save};
+use crate::store::local::writing::sync;
+use crate::store::maintenance::needs::Needs;
+use crate::store::maintenance::room::Maintenance;
+use crate::store::working::{checkpoint, keylock, removal, temporary};
 
 /// Files that are removed at a time; runs wait that long.
 const AT_A_TIME: usize = 64;
@@ -85,25 +87,25 @@ impl Collected {
 
 /// What may be removed, and the moments that bound it.
 struct Collection<'a> {
-    store: &'a Store,
+    store: Maintenance<'a>,
     needs: Needs<'a>,
     options: &'a CollectOptions,
     now: SystemTime,
     done: Collected,
 }
 
-impl Store {
+impl Maintenance<'_> {
     /// Removes what is not needed. Runs may go on meanwhile; two collections of one store wait for each other.
     ///
     /// # Errors
     /// When the store cannot be read or written, a pin is damaged, or a record was written by a newer program.
     pub fn collect(&self, options: &CollectOptions) -> Result<Collected, StoreError> {
-        let _one_at_a_time = self.keeper()?;
-        let now = inventory::now(&self.root.join("attempts")).map_err(StoreError::io("ask for the time"))?;
-        let alone = self.alone()?;
-        let needs = Needs::now(&self.root, &self.blobs)?;
+        let _one_at_a_time = self.gc_lock()?;
+        let now = inventory::now(&self.tiers.root.join("attempts")).map_err(StoreError::io("ask for the time"))?;
+        let alone = self.tiers.alone()?;
+        let needs = Needs::now(&self.tiers.root, &self.tiers.blobs)?;
         drop(alone);
-        let mut collection = Collection { store: self, needs, options, now, done: Collected::default() };
+        let mut collection = Collection { store: *self, needs, options, now, done: Collected::default() };
         let old_runs = collection.needs.add_runs(options.keep_runs)?;
         collection.needs.add_shown()?;
         collection.checkpoints()?;
@@ -124,31 +126,27 @@ impl Store {
 
     /// Forgets what content looked like that is gone, so that the list of it does not grow for ever.
     fn forget_removed(&self) -> Result<(), StoreError> {
-        if lock(&self.stamps).prune(&self.root.join("blobs/v1")) {
+        if lock(&self.tiers.stamps).prune(&self.tiers.root.join("blobs/v1")) {
             // They vouch for content, so the disk has to have that first.
-            save(&self.root).map_err(StoreError::io("have the disk keep the results"))?;
-            lock(&self.stamps).save();
+            sync(&self.tiers.root).map_err(StoreError::io("have the disk keep the results"))?;
+            lock(&self.tiers.stamps).save();
         }
         Ok(())
     }
 
-    /// A lock that only one collection of a store has at a time.
-    pub(crate) fn keeper(&self) -> Result<std::fs::File, StoreError> {
-        let doing = StoreError::io("lock the store for a collection");
-        let path = self.root.join("gc.lock");
-        let file = lock_file::open(&path).map_err(&doing)?;
-        file.lock().map_err(doing)?;
-        Ok(file)
-    }
-
     /// Removes records that are not needed and have not changed since they were listed.
     pub(crate) fn remove_records(&self, needs: &mut Needs<'_>, items: &[Item<Key>]) -> Result<Amount, StoreError> {
-        self.remove(needs, items, |key| records::path(&self.root, key), |needs, key| needs.keys.contains(key))
+        self.remove(needs, items, |key| records::path(&self.tiers.root, key), |needs, key| needs.keys.contains(key))
     }
 
     /// Removes content that is not needed and has not changed since it was listed.
     pub(crate) fn remove_content(&self, needs: &mut Needs<'_>, items: &[Item<Digest>]) -> Result<Amount, StoreError> {
-        self.remove(needs, items, |digest| self.blobs.path(digest), |needs, digest| needs.content.contains(digest))
+        self.remove(
+            needs,
+            items,
+            |digest| self.tiers.blobs.path(digest),
+            |needs, digest| needs.content.contains(digest),
+        )
     }
 
     fn remove<N>(
@@ -161,7 +159,7 @@ impl Store {
         let doing = StoreError::io("remove from the store");
         let mut removed = Amount::default();
         for some in items.chunks(AT_A_TIME) {
-            let _alone = self.alone()?;
+            let _alone = self.tiers.alone()?;
             needs.refresh()?;
             for item in some.iter().filter(|item| !needed(needs, &item.name)) {
                 let path = path(&item.name);
@@ -190,7 +188,7 @@ impl Collection<'_> {
 
     /// Records and content.
     fn results(&mut self) -> Result<(), StoreError> {
-        let records = inventory::list::<Key>(&self.store.root.join("records/v1"), ".json")?;
+        let records = inventory::list::<Key>(&self.store.tiers.root.join("records/v1"), ".json")?;
         let (mut old, mut kept) = (Vec::new(), Amount::default());
         for item in records.items {
             // This also reads each record that is kept: its content is needed.
@@ -201,7 +199,7 @@ impl Collection<'_> {
                 old.push(item);
             }
         }
-        let content = inventory::list::<Digest>(&self.store.root.join("blobs/v1"), "")?;
+        let content = inventory::list::<Digest>(&self.store.tiers.root.join("blobs/v1"), "")?;
         let needed = |item: &Item<Digest>| self.needs.content.contains(&item.name) || self.is_young(item.changed);
         let (stay, go): (Vec<_>, Vec<_>) = content.items.into_iter().partition(needed);
         let mut kept_content = Amount::default();
@@ -221,7 +219,7 @@ impl Collection<'_> {
     /// Folders of runs that are over, beyond those whose results are kept.
     fn runs(&mut self, old: &[String]) -> Result<(), StoreError> {
         for id in old.iter().filter(|id| !self.needs.is_live(id)) {
-            let path = self.store.root.join("runs/v1").join(id);
+            let path = self.store.tiers.root.join("runs/v1").join(id);
             let (bytes, changed) = inventory::weigh(&path);
             if self.is_older(changed, self.options.grace) {
                 self.remove_folder(&path)?;
@@ -233,19 +231,19 @@ impl Collection<'_> {
 
     /// Checkpoints that are of no use any more; what the others need is kept.
     fn checkpoints(&mut self) -> Result<(), StoreError> {
-        let folder = self.store.root.join("checkpoints/v1");
+        let folder = self.store.tiers.root.join("checkpoints/v1");
         for name in inventory::names(&folder).map_err(StoreError::io("list checkpoints"))? {
             let Ok(key) = name.parse::<Key>() else { continue };
             let path = folder.join(&name);
             let (bytes, changed) = inventory::weigh(&path);
-            let finished = records::path(&self.store.root, &key).exists();
-            let lock = self.store.try_lock(&key)?;
+            let finished = records::path(&self.store.tiers.root, &key).exists();
+            let lock = keylock::try_lock(self.store.tiers, &key)?;
             let old = self.is_older(changed, self.options.checkpoint_age);
             if lock.is_some() && (old || finished && !self.is_young(changed)) {
                 self.remove_folder(&path)?;
                 self.done.checkpoints.add(bytes);
             } else {
-                self.needs.add_keys(crate::store::working::checkpoint::needs(&path))?;
+                self.needs.add_keys(checkpoint::needs(&path))?;
             }
         }
         Ok(())
@@ -253,7 +251,7 @@ impl Collection<'_> {
 
     /// What killed programs left, and what was put aside long ago.
     fn leftovers(&mut self) -> Result<(), StoreError> {
-        let root = self.store.root.clone();
+        let root = self.store.tiers.root.clone();
         let doing = StoreError::io("list the store");
         let aside = root.join("quarantine");
         for name in inventory::names(&aside).map_err(&doing)? {
@@ -264,7 +262,7 @@ impl Collection<'_> {
             }
         }
         let folders: Vec<_> =
-            self.store.leftover_folders()?.into_iter().map(|path| (inventory::weigh(&path).0, path)).collect();
+            temporary::leftover_folders(&root)?.into_iter().map(|path| (inventory::weigh(&path).0, path)).collect();
         if !self.options.dry_run {
             self.store.clear_leftovers()?;
         }
@@ -274,7 +272,7 @@ impl Collection<'_> {
                 self.done.leftovers.add(bytes);
             }
         }
-        for path in self.store.leftover_files()? {
+        for path in temporary::leftover_files(&root)? {
             let bytes = inventory::weigh(&path).0;
             self.remove_folder(&path)?;
             self.done.leftovers.add(bytes);
@@ -282,7 +280,7 @@ impl Collection<'_> {
         for name in inventory::names(&root.join("locks")).map_err(&doing)? {
             // A lock that can be taken is removed when it is let go of.
             if let (false, Ok(key)) = (self.options.dry_run, name.parse::<Key>()) {
-                drop(self.store.try_lock(&key)?);
+                drop(keylock::try_lock(self.store.tiers, &key)?);
             }
         }
         Ok(())

@@ -14,12 +14,14 @@ use serde::Serialize;
 
 use crate::digest::{Digest, Key};
 use crate::store::closure::{self, Readers, record};
-use crate::store::keeping::needs::Needs;
-use crate::store::local::index;
+use crate::store::error::StoreError;
 use crate::store::local::inventory::{self, Item};
+use crate::store::local::lines;
 use crate::store::local::writing::write_atomically;
+use crate::store::maintenance::gc::Amount;
+use crate::store::maintenance::needs::Needs;
+use crate::store::maintenance::room::Maintenance;
 use crate::store::working::{live, runs};
-use crate::store::{Amount, Store, StoreError};
 
 /// A bound on the bytes of content and records in the local tier.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +70,7 @@ struct Going {
     unneeded: u64,
 }
 
-impl Store {
+impl Maintenance<'_> {
     /// Removes results, the least recently used first, until the local tier is within the bound by a tenth. Nothing if
     /// it is within the bound as it is.
     ///
@@ -78,19 +80,19 @@ impl Store {
         if self.is_within(bound.bytes) {
             return Ok(None);
         }
-        let _one_at_a_time = self.keeper()?;
-        let records = inventory::list::<Key>(&self.root.join("records/v1"), ".json")?.items;
-        let content = inventory::list::<Digest>(&self.root.join("blobs/v1"), "")?.items;
+        let _one_at_a_time = self.gc_lock()?;
+        let records = inventory::list::<Key>(&self.tiers.root.join("records/v1"), ".json")?.items;
+        let content = inventory::list::<Digest>(&self.tiers.root.join("blobs/v1"), "")?.items;
         let before = sum(&records) + sum(&content);
         self.measured(before);
         if before <= bound.bytes {
             return Ok(None);
         }
-        let alone = self.alone()?;
-        let mut needs = Needs::now(&self.root, &self.blobs)?;
+        let alone = self.tiers.alone()?;
+        let mut needs = Needs::now(&self.tiers.root, &self.tiers.blobs)?;
         drop(alone);
         if let Some(run) = bound.run {
-            needs.add_keys(live::keys(&self.root.join("runs/v1").join(run)))?;
+            needs.add_keys(live::keys(&self.tiers.root.join("runs/v1").join(run)))?;
         }
         let needed = stays(&records, |key| needs.keys.contains(key)) + stays(&content, |d| needs.content.contains(d));
         let going = self.choose(&mut needs, records, &content, before - bound.bytes / 10 * 9)?;
@@ -134,8 +136,8 @@ impl Store {
         let mut candidates = Vec::new();
         let last_use = self.last_use()?;
         for item in records {
-            let Some(record) = record(&self.root, &item.name)? else { continue };
-            let content = closure::content(&self.blobs, &record);
+            let Some(record) = record(&self.tiers.root, &item.name)? else { continue };
+            let content = closure::content(&self.tiers.blobs, &record);
             readers.add(item.name, &content);
             let young = needs.since.is_some_and(|since| item.changed >= since);
             if !needs.keys.contains(&item.name) && !young {
@@ -157,7 +159,7 @@ impl Store {
             if freed >= excess {
                 break;
             }
-            let elsewhere = self.tier.as_ref().is_some_and(|tier| tier.has(&item.name));
+            let elsewhere = self.tiers.tier.as_ref().is_some_and(|tier| tier.has(&item.name));
             let mut bytes = if elsewhere { 0 } else { item.size };
             for digest in content {
                 let unread = readers.remove(&item.name, &digest);
@@ -178,7 +180,7 @@ impl Store {
 
     /// When each result was used last, as far as the folders of runs tell.
     fn last_use(&self) -> Result<HashMap<Key, SystemTime>, StoreError> {
-        let folder = self.root.join("runs/v1");
+        let folder = self.tiers.root.join("runs/v1");
         let mut used = HashMap::new();
         let mut read = HashSet::new();
         // The newest run comes first, so the first one that names a key tells.
@@ -198,10 +200,10 @@ impl Store {
 
     /// The bytes that there are at most, as programs noted them; nothing if that has to be measured.
     fn noted_size(&self) -> Option<u64> {
-        let file = self.root.join("index/v1/size");
-        let added = self.blobs.take_added();
+        let file = self.tiers.root.join("index/v1/size");
+        let added = self.tiers.blobs.take_added();
         let text = fs_err::read_to_string(&file).ok()?;
-        if added > 0 && index::append(&file, format!("{added}\n").as_bytes()).is_err() {
+        if added > 0 && lines::append(&file, format!("{added}\n").as_bytes()).is_err() {
             return None;
         }
         let noted =
@@ -211,8 +213,8 @@ impl Store {
 
     /// Notes what was measured. What another program adds in this very moment may be missed until the next time.
     pub(crate) fn measured(&self, bytes: u64) {
-        self.blobs.take_added();
-        if let Err(error) = write_atomically(&self.root.join("index/v1/size"), format!("{bytes}\n").as_bytes()) {
+        self.tiers.blobs.take_added();
+        if let Err(error) = write_atomically(&self.tiers.root.join("index/v1/size"), format!("{bytes}\n").as_bytes()) {
             tracing::debug!("the size of the store was not noted: {error}");
         }
     }

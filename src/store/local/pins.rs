@@ -5,17 +5,14 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::digest::{Digest, Key};
-use crate::shell;
-use crate::store::local::writing::write_atomically;
-use crate::store::local::{index, inventory};
-use crate::store::{Store, StoreError, closure};
+use crate::digest::Key;
+use crate::store::error::StoreError;
+use crate::store::local::{inventory, lines};
 
 /// Version of the document.
 const VERSION: u32 = 1;
@@ -46,7 +43,7 @@ impl Pin {
 }
 
 /// What a name of a pin is made of.
-fn checked_name(name: &str) -> Result<(), StoreError> {
+pub(crate) fn checked_name(name: &str) -> Result<(), StoreError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let whole = !name.is_empty() && name.len() <= LONGEST && name.chars().all(plain);
     if whole && name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
@@ -58,7 +55,7 @@ fn checked_name(name: &str) -> Result<(), StoreError> {
     Err(bad(&name.chars().take(LONGEST).collect::<String>(), why))
 }
 
-fn bad(name: &str, why: impl Into<String>) -> StoreError {
+pub(crate) fn bad(name: &str, why: impl Into<String>) -> StoreError {
     StoreError::BadPin { name: name.to_owned(), why: why.into() }
 }
 
@@ -76,7 +73,7 @@ pub(crate) fn keys(root: &Path) -> Result<BTreeSet<Key>, StoreError> {
 }
 
 /// The first pin that keeps the result under a key.
-fn by(root: &Path, key: &Key) -> Result<Option<String>, StoreError> {
+pub(crate) fn by(root: &Path, key: &Key) -> Result<Option<String>, StoreError> {
     let keeps = |pin: &Pin| pin.instances.values().any(|kept| kept == key);
     Ok(list(root)?.into_iter().find(|(_, pin)| pin.as_ref().is_some_and(keeps)).map(|(name, _)| name))
 }
@@ -87,73 +84,8 @@ pub(crate) fn folder(root: &Path) -> PathBuf {
 
 fn read(path: &Path) -> Option<Pin> {
     let text = fs_err::read(path).ok()?;
-    let line = index::checked_lines(&text).next()?;
+    let line = lines::checked_lines(&text).next()?;
     serde_json::from_slice(line).ok()
-}
-
-impl Store {
-    /// Keeps results for good.
-    ///
-    /// # Errors
-    /// When the name is not plain or is taken, a record is gone, or the disk fails.
-    pub fn pin(&self, pin: &Pin) -> Result<(), StoreError> {
-        checked_name(&pin.name)?;
-        let doing = StoreError::io("write a pin");
-        let folder = folder(&self.root);
-        fs_err::create_dir_all(&folder).map_err(&doing)?;
-        let _hold = self.hold()?;
-        let elsewhere = self.sent()?;
-        let path = folder.join(&pin.name);
-        if inventory::look(&path).map_err(&doing)?.is_some() {
-            return Err(bad(
-                &pin.name,
-                "there is one of that name; take another name, or remove it first by `nnf unpin`",
-            ));
-        }
-        for (instance, key) in &pin.instances {
-            let Some(record) = self.record(key)? else {
-                return Err(bad(&pin.name, format!("the result of `{instance}` was removed a moment ago")));
-            };
-            let lost = |digest: &Digest| !self.blobs.path(digest).exists();
-            if !elsewhere.contains(key) && closure::content(&self.blobs, &record).iter().any(lost) {
-                let stage = shell::word(instance);
-                let why = format!("content of `{instance}` is missing; `nnf run {stage}` makes it again");
-                return Err(bad(&pin.name, why));
-            }
-        }
-        let mut line = Vec::new();
-        index::push_line(&mut line, pin);
-        write_atomically(&path, &line).map_err(doing)
-    }
-
-    /// Removes a pin; what it kept goes with the next collection. False if there is none.
-    ///
-    /// # Errors
-    /// When the name is not plain, or the disk fails.
-    pub fn unpin(&self, name: &str) -> Result<bool, StoreError> {
-        checked_name(name)?;
-        match fs_err::remove_file(folder(&self.root).join(name)) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(StoreError::io("remove a pin")(error)),
-        }
-    }
-
-    /// The name of a pin that keeps the result under a key.
-    ///
-    /// # Errors
-    /// When the folder cannot be read.
-    pub fn pinned_by(&self, key: &Key) -> Result<Option<String>, StoreError> {
-        by(&self.root, key)
-    }
-
-    /// All pins by name. One that is damaged has no content; it keeps nothing.
-    ///
-    /// # Errors
-    /// When the folder cannot be read.
-    pub fn pins(&self) -> Result<Vec<(String, Option<Pin>)>, StoreError> {
-        list(&self.root)
-    }
 }
 
 #[cfg(test)]

@@ -8,4 +8,5 @@ pub(super) mod gc;
 pub(super) mod needs;
 pub(super) mod pins;
 pub(super) mod repair;
+pub(super) mod room;
 pub(super) mod verify;

@@ -6,24 +6,26 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Mutex;
 
 use crate::digest::{Digest, Key};
+use crate::mutex::lock;
 use crate::record::{Form, Record};
 use crate::store::closure::artifacts;
-use crate::store::keeping::needs::Needs;
+use crate::store::error::StoreError;
 use crate::store::local::blob::Blobs;
 use crate::store::local::{records, tree};
+use crate::store::maintenance::needs::Needs;
+use crate::store::maintenance::room::Maintenance;
 use crate::store::remote::far_head::FarHead;
 use crate::store::remote::names;
 use crate::store::remote::objects::Remote;
-use crate::store::{Store, StoreError, lock};
 
 /// Requests at a time.
 const REQUESTS: usize = 16;
 
-impl Store {
+impl Maintenance<'_> {
     /// Keys that pins, runs that go on, the last runs and what is shown here need, and the heads of the remote tier.
     pub(crate) fn far_keys(&self, remote: &dyn Remote, keep_runs: usize) -> Result<HashSet<Key>, StoreError> {
-        let alone = self.alone()?;
-        let mut needs = Needs::now(self.root(), &self.blobs)?;
+        let alone = self.tiers.alone()?;
+        let mut needs = Needs::now(&self.tiers.root, &self.tiers.blobs)?;
         drop(alone);
         needs.add_runs(keep_runs)?;
         needs.add_shown()?;

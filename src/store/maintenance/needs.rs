@@ -7,11 +7,10 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use crate::digest::{Digest, Key};
-use crate::store::StoreError;
 use crate::store::closure::{content, record};
-use crate::store::keeping::pins;
+use crate::store::error::StoreError;
 use crate::store::local::blob::Blobs;
-use crate::store::local::{heads, inventory};
+use crate::store::local::{heads, inventory, pins};
 use crate::store::working::{live, runs};
 
 /// Keys and content that are needed. It only ever grows.

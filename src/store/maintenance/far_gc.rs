@@ -12,12 +12,14 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use crate::digest::{Digest, Key};
-use crate::store::keeping::far_needs::{content, each};
-use crate::store::keeping::gc::remove_all;
+use crate::store::error::StoreError;
+use crate::store::maintenance::far_needs::{content, each};
+use crate::store::maintenance::gc::Amount;
+use crate::store::maintenance::gc::remove_all;
+use crate::store::maintenance::room::Maintenance;
 use crate::store::remote::names;
 use crate::store::remote::objects::{FarObject, Remote};
 use crate::store::remote::tier::Tier;
-use crate::store::{Amount, Store, StoreError};
 
 /// What to keep in the remote tier although nothing is known to need it.
 #[derive(Clone, Copy, Debug)]
@@ -53,30 +55,30 @@ struct Item<N> {
 }
 
 struct Collection<'a> {
-    store: &'a Store,
+    store: Maintenance<'a>,
     remote: &'a dyn Remote,
     options: &'a CollectFar,
     now: SystemTime,
     needed: HashSet<Key>,
 }
 
-impl Store {
+impl Maintenance<'_> {
     /// Removes from the remote tier what this store and the tier's heads do not need. None if there is no such tier.
     ///
     /// # Errors
     /// When a tier fails, a pin or a head is damaged, or a record that is kept was written by a newer program.
     pub fn collect_far(&self, options: &CollectFar) -> Result<Option<FarCollected>, StoreError> {
-        let Some(tier) = &self.tier else { return Ok(None) };
-        let _one_at_a_time = self.keeper()?;
+        let Some(tier) = &self.tiers.tier else { return Ok(None) };
+        let _one_at_a_time = self.gc_lock()?;
         let remote = tier.remote();
         let needed = self.far_keys(remote, options.keep_runs)?;
         let now = now(remote)?;
-        Collection { store: self, remote, options, now, needed }.collect(tier).map(Some)
+        Collection { store: *self, remote, options, now, needed }.collect(tier).map(Some)
     }
 
     /// Runs look again whether the remote tier has what they need.
     fn forget_notes(&self) -> Result<(), StoreError> {
-        remove_all(&self.root().join("index/v1/settled"))
+        remove_all(&self.tiers.root.join("index/v1/settled"))
     }
 }
 
@@ -119,7 +121,7 @@ impl Collection<'_> {
 
     fn content_of(&self, records: &[Item<Key>]) -> Result<HashSet<Digest>, StoreError> {
         let keys: Vec<Key> = records.iter().map(|item| item.name).collect();
-        content(self.remote, &self.store.blobs, &keys)
+        content(self.remote, &self.store.tiers.blobs, &keys)
     }
 
     /// Objects of leases none of which has changed for long. Whoever lives rewrites a heartbeat.

@@ -1,10 +1,10 @@
 //! Images of digits with labels, in one safetensors file.
 //!
-//! Tensors: `train.images` u8 `[N, 28, 28]`, `train.labels` u8 `[N]`, and `test.images`, `test.labels` alike. It does not
-//! know where the digits come from.
+//! Tensors: `train.images` u8 `[N, 28, 28]`, `train.labels` u8 `[N]`, and `test.images`, `test.labels` alike.
 
 use std::path::Path;
 
+use nnf_contract::unusable;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView, serialize};
 
@@ -92,6 +92,9 @@ impl Digits {
     pub fn load(path: &Path) -> Result<Self, DigitsError> {
         let unfit = |why: String| DigitsError::Unfit { path: path.display().to_string(), why };
         let bytes = fs_err::read(path)?;
+        if let Some(why) = unusable(&bytes) {
+            return Err(unfit(why.into()));
+        }
         let file = SafeTensors::deserialize(&bytes).map_err(|e| unfit(format!("it is no safetensors file: {e}")))?;
         let read = |name: &str| -> Result<Split, DigitsError> {
             let tensor = |part: &str, rank: usize| {

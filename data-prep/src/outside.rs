@@ -2,19 +2,8 @@
 
 use std::path::Path;
 
+use nnf_contract::unusable;
 use serde::de::DeserializeOwned;
-
-/// What git keeps in place of a large file that was not fetched.
-const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
-
-/// Why the bytes of a file cannot be what is wanted, whatever that is.
-pub(crate) fn unusable(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [] => Some("it is empty"),
-        _ if bytes.starts_with(POINTER) => Some("it is a git-lfs pointer, not the file itself: run `git lfs pull`"),
-        _ => None,
-    }
-}
 
 /// The text of a file, without the mark that some editors put before it.
 pub(crate) fn text(path: &Path) -> Result<String, String> {

@@ -1,16 +1,20 @@
 //! A photo from a folder, decoded in the same way on every machine, or the reason why it cannot be used.
 //!
-//! It does not know what is on it.
+//! A camera that was held sideways notes in EXIF how the picture is to be turned. Some tools heed that and some do not, so
+//! boxes lie on the one or the other; the size in the instances tells which, or else the photo is refused.
 
+use std::io::Cursor;
 use std::path::{Component, Path};
 
-use image::{ImageFormat, RgbImage};
+use image::codecs::png::PngDecoder;
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, RgbImage};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use crate::outside::unusable;
+use nnf_contract::unusable;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PhotoError {
@@ -22,6 +26,11 @@ pub(crate) enum PhotoError {
     Damaged(String, String),
     #[error("`{name}` has {found_width}×{found_height} pixels, but the instances say {width}×{height}")]
     Size { name: String, found_width: u32, found_height: u32, width: u32, height: u32 },
+    #[error(
+        "`{0}` is to be turned before it is shown (EXIF orientation), and its size does not tell whether its boxes are of \
+         the photo as stored or as shown; save it upright, for instance by `exiftran -ai`, with boxes that are of it"
+    )]
+    Turned(String),
     #[error("`{0}` cannot be read: {1}")]
     Read(String, std::io::Error),
 }
@@ -44,17 +53,51 @@ impl Photo {
             std::io::ErrorKind::NotFound => PhotoError::Missing(name.to_owned()),
             _ => PhotoError::Read(name.to_owned(), error),
         })?;
-        let pixels = decode(&bytes).map_err(|why| PhotoError::Damaged(name.to_owned(), why))?;
-        let (found_width, found_height) = pixels.dimensions();
-        if (found_width, found_height) != (width, height) {
-            return Err(PhotoError::Size { name: name.to_owned(), found_width, found_height, width, height });
-        }
+        let (pixels, orientation) = decode(&bytes).map_err(|why| PhotoError::Damaged(name.to_owned(), why))?;
+        let pixels = match fit(pixels.dimensions(), (width, height), orientation) {
+            Fit::AsStored => pixels,
+            Fit::AsShown => turn(pixels, orientation),
+            Fit::Either => return Err(PhotoError::Turned(name.to_owned())),
+            Fit::Neither => {
+                let (found_width, found_height) = pixels.dimensions();
+                return Err(PhotoError::Size { name: name.to_owned(), found_width, found_height, width, height });
+            }
+        };
         let greyscale = is_greyscale(&pixels);
         Ok(Photo { pixels, greyscale })
     }
 }
 
-fn decode(bytes: &[u8]) -> Result<RgbImage, String> {
+/// Which of the two forms of a photo has the size that is told of it.
+enum Fit {
+    AsStored,
+    AsShown,
+    Either,
+    Neither,
+}
+
+fn fit(stored: (u32, u32), told: (u32, u32), orientation: Orientation) -> Fit {
+    let on_its_side = matches!(
+        orientation,
+        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
+    );
+    let shown = if on_its_side { (stored.1, stored.0) } else { stored };
+    match (told == stored, told == shown) {
+        (true, _) if orientation == Orientation::NoTransforms => Fit::AsStored,
+        (true, true) => Fit::Either,
+        (true, false) => Fit::AsStored,
+        (false, true) => Fit::AsShown,
+        (false, false) => Fit::Neither,
+    }
+}
+
+fn turn(pixels: RgbImage, orientation: Orientation) -> RgbImage {
+    let mut photo = DynamicImage::ImageRgb8(pixels);
+    photo.apply_orientation(orientation);
+    photo.into_rgb8()
+}
+
+fn decode(bytes: &[u8]) -> Result<(RgbImage, Orientation), String> {
     if let Some(why) = unusable(bytes) {
         return Err(why.to_owned());
     }
@@ -65,17 +108,22 @@ fn decode(bytes: &[u8]) -> Result<RgbImage, String> {
     if format != ImageFormat::Png {
         return Err("neither JPEG nor PNG".to_owned());
     }
-    image::load_from_memory_with_format(bytes, format).map(|photo| photo.to_rgb8()).map_err(|e| e.to_string())
+    let mut decoder = PngDecoder::new(Cursor::new(bytes)).map_err(|e| e.to_string())?;
+    let orientation = decoder.orientation().map_err(|e| e.to_string())?;
+    let photo = DynamicImage::from_decoder(decoder).map_err(|e| e.to_string())?;
+    Ok((photo.to_rgb8(), orientation))
 }
 
 /// Decodes in strict mode: a file that ends early is an error, not a picture with a grey bottom.
-fn jpeg(bytes: &[u8]) -> Result<RgbImage, String> {
+fn jpeg(bytes: &[u8]) -> Result<(RgbImage, Orientation), String> {
     let options = DecoderOptions::default().set_strict_mode(true).jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     let pixels = decoder.decode().map_err(|e| format!("{e:?}"))?;
     let (width, height) = decoder.dimensions().ok_or("no size")?;
     let size = |side: usize| u32::try_from(side).map_err(|e| e.to_string());
-    RgbImage::from_raw(size(width)?, size(height)?, pixels).ok_or_else(|| "too few pixels".to_owned())
+    let pixels = RgbImage::from_raw(size(width)?, size(height)?, pixels).ok_or_else(|| "too few pixels".to_owned())?;
+    let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
+    Ok((pixels, orientation.unwrap_or(Orientation::NoTransforms)))
 }
 
 /// Whether all but one pixel of a hundred have one weak tint: a photo in grey or in sepia.
@@ -96,4 +144,56 @@ fn is_greyscale(pixels: &RgbImage) -> bool {
         (first - middle[0]).abs() > SPREAD || (second - middle[1]).abs() > SPREAD
     });
     middle.iter().all(|tint| tint.abs() <= WEAK) && other.count() * 100 <= pixels.as_raw().len() / 3
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use image::ImageEncoder;
+    use image::codecs::png::PngEncoder;
+
+    use super::*;
+
+    /// EXIF that holds an orientation and nothing else.
+    fn exif(orientation: u8) -> Vec<u8> {
+        let entry = [0x12, 0x01, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0];
+        [&b"II*\0\x08\0\0\0\x01\0"[..], &entry, &[0; 4]].concat()
+    }
+
+    /// Two photos of 40 by 24, red at the left and white at the right, that are to be turned.
+    fn photos(folder: &Path, orientation: u8) {
+        let halves = RgbImage::from_fn(40, 24, |x, _| image::Rgb(if x < 20 { [208, 32, 32] } else { [250; 3] }));
+        let mut png = PngEncoder::new(fs_err::File::create(folder.join("a.png")).unwrap());
+        png.set_exif_metadata(exif(orientation)).unwrap();
+        png.write_image(halves.as_raw(), 40, 24, image::ExtendedColorType::Rgb8).unwrap();
+        let mut jpeg = jpeg_encoder::Encoder::new_file(folder.join("a.jpg"), 90).unwrap();
+        jpeg.add_exif_metadata(&exif(orientation)).unwrap();
+        jpeg.encode(halves.as_raw(), 40, 24, jpeg_encoder::ColorType::Rgb).unwrap();
+    }
+
+    #[test]
+    fn the_size_that_is_told_says_whether_a_photo_is_turned() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let red = |photo: &Photo, x, y| {
+            let [_, green, _] = photo.pixels.get_pixel(x, y).0;
+            green < 100
+        };
+        for name in ["a.png", "a.jpg"] {
+            photos(folder, 6);
+            let shown = Photo::read(folder, name, 24, 40).unwrap();
+            assert!(red(&shown, 20, 4) && !red(&shown, 4, 36), "{name}: what was at the left is at the top");
+            let stored = Photo::read(folder, name, 40, 24).unwrap();
+            assert!(red(&stored, 4, 20) && !red(&stored, 36, 4), "{name}: boxes are of the photo as stored");
+            photos(folder, 8);
+            let shown = Photo::read(folder, name, 24, 40).unwrap();
+            assert!(red(&shown, 4, 36) && !red(&shown, 20, 4), "{name}: what was at the left is at the bottom");
+            photos(folder, 3);
+            let error = Photo::read(folder, name, 40, 24).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains("save it upright"), "{error}");
+            photos(folder, 1);
+            assert_eq!(Photo::read(folder, name, 40, 24).unwrap().pixels.dimensions(), (40, 24));
+            assert!(matches!(Photo::read(folder, name, 24, 40), Err(PhotoError::Size { .. })), "{name}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Where the files of MNIST are looked for: folders and mirrors, in order.
 //!
-//! It checks that they are the right bytes and does not know what is in them.
+//! It checks that they are the right bytes.
 
 use std::io::Read;
 use std::path::Path;
@@ -10,7 +10,7 @@ use flate2::read::MultiGzDecoder;
 use nnf_contract::StageError;
 use sha2::{Digest, Sha256};
 
-use crate::outside::unusable;
+use nnf_contract::unusable;
 
 /// Longest file, packed or unpacked: the largest of MNIST has 47 MB.
 const MAX_BYTES: u64 = 256 << 20;

@@ -1,6 +1,4 @@
 //! What a stage program says of itself: its kinds, with their inputs and outputs.
-//!
-//! It does not know how a pipeline names them or how the engine checks them.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,4 @@
 //! What a stage says while it runs.
-//!
-//! It does not know who listens: the same lines feed the screen, the record and the run's folder.
 
 use std::collections::BTreeMap;
 

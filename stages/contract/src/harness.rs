@@ -1,17 +1,17 @@
 //! The harness that every stage program shares: arguments, describe, events, cancellation, errors to exit codes.
 //!
-//! It does not know what any kind does. A new stage is one function and one description:
+//! A new stage is one function and one description:
 //!
 //! ```no_run
 //! use nnf_contract::{Kind, Offer, Output, Stage, StageError, run_main};
 //!
 //! fn hello(stage: &Stage) -> Result<(), StageError> {
-//!     std::fs::write(stage.output("greeting")?, "hello\n").map_err(StageError::failed)
+//! std::fs::write(stage.output("greeting")?, "hello\n").map_err(StageError::failed)
 //! }
 //!
 //! fn main() -> std::process::ExitCode {
-//!     let kind = Kind::new("hello", "Writes a greeting").outputs([Output::new("greeting", "text/plain", "A greeting")]);
-//!     run_main("hello", "1.0.0", &[], vec![Offer { kind, run: hello }])
+//! let kind = Kind::new("hello", "Writes a greeting").outputs([Output::new("greeting", "text/plain", "A greeting")]);
+//! run_main("hello", "1.0.0", &[], vec![Offer { kind, run: hello }])
 //! }
 //! ```
 

@@ -4,9 +4,9 @@
 //! `PROGRAM run KIND --task task.json` does the work that a [`Task`] names, appending [`Event`]s to the file the task
 //! names. Programs in other languages read and write the same JSON; nothing here is needed to take part.
 //!
-//! This crate carries documents and computes nothing, so a change to it makes no result stale. It does not know the
-//! engine, any kind, or any machine-learning library.
+//! This crate carries documents and computes nothing, so a change to it makes no result stale.
 
+mod brought;
 mod describe;
 mod event;
 mod harness;
@@ -14,6 +14,7 @@ mod machine;
 mod parameter;
 mod task;
 
+pub use brought::unusable;
 pub use describe::{CONTRACT_VERSION, Cpus, Input, Kind, Output, Program};
 pub use event::Event;
 pub use harness::{Offer, Stage, StageError, run_main};

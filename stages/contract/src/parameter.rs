@@ -1,6 +1,4 @@
 //! A parameter of a kind, and what values it takes.
-//!
-//! It does not know how the engine checks values.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,6 +1,4 @@
 //! `task.json`: what the engine asks one attempt of a stage to do.
-//!
-//! It does not know why the stage runs, nor where its results go afterwards.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,11 +1,10 @@
 //! The values of a network's parameters by name.
-//!
-//! It does not know how they began, nor how they are trained.
 
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
+use nnf_contract::unusable;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::NetError;
@@ -123,22 +122,38 @@ impl Weights {
     }
 }
 
-/// Tells what a file is that cannot be safetensors at all: nothing, a folder, or what git keeps in place of a large file.
+/// Types of numbers that can be read, as the header of a safetensors file names them.
+const KNOWN: [&str; 10] = ["F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL"];
+
+/// Longest header that the format allows, in bytes.
+const LONGEST_HEADER: u64 = 100_000_000;
+
+/// Tells what a file is that cannot be safetensors at all, such as a folder, and which tensor has numbers that cannot be
+/// read.
 fn look(path: &Path) -> Result<(), NetError> {
-    const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
-    let file = fs_err::File::open(path)?;
+    let mut file = fs_err::File::open(path)?;
     if file.metadata()?.is_dir() {
         return Err(NetError::unfit(path, "it is a folder, not a safetensors file"));
     }
     let mut begin = Vec::new();
-    file.take(POINTER.len() as u64).read_to_end(&mut begin)?;
-    if begin.is_empty() {
-        return Err(NetError::unfit(path, "it is empty, not a safetensors file"));
+    file.by_ref().take(64).read_to_end(&mut begin)?;
+    if let Some(why) = unusable(&begin) {
+        return Err(NetError::unfit(path, why));
     }
-    if begin == POINTER {
-        return Err(NetError::unfit(path, "it is a git-lfs pointer, not the file itself: run `git lfs pull`"));
+    let Some(length) = begin.first_chunk().map(|length| u64::from_le_bytes(*length)) else { return Ok(()) };
+    let mut header = begin.split_off(8);
+    file.take(length.min(LONGEST_HEADER).saturating_sub(header.len() as u64)).read_to_end(&mut header)?;
+    header.truncate(usize::try_from(length).unwrap_or(usize::MAX));
+    // One that is damaged is told by the library that reads it.
+    let tensors: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&header).unwrap_or_default();
+    let kinds = tensors.iter().filter_map(|(name, tensor)| Some((name, tensor.get("dtype")?.as_str()?)));
+    match kinds.into_iter().find(|(_, kind)| !KNOWN.contains(kind)) {
+        Some((name, kind)) => {
+            let why = format!("tensor `{name}` has numbers of type {kind}, which cannot be read here; save it as F32");
+            Err(NetError::unfit(path, why))
+        }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 pub(crate) fn floating(kind: Kind) -> bool {
@@ -158,6 +173,10 @@ mod tests {
         for (bytes, why) in [
             (&pointer[..], "it is a git-lfs pointer, not the file itself: run `git lfs pull`"),
             (b"", "it is empty"),
+            (
+                b"\x3a\0\0\0\0\0\0\0{\"w\":{\"dtype\":\"F8_E4M3\",\"shape\":[1],\"data_offsets\":[0,1]}}\0",
+                "tensor `w` has numbers of type F8_E4M3, which cannot be read here; save it as F32",
+            ),
             (b"PK\x03\x04 and so on", "it is no whole safetensors file"),
         ] {
             fs_err::write(&path, bytes).unwrap();

@@ -1,9 +1,9 @@
 //! Reads tables and checks that they have what is needed of them; writes a table as CSV and Parquet.
-//!
-//! It does not know what the columns mean.
 
+use std::io::Cursor;
 use std::path::Path;
 
+use nnf_contract::unusable;
 use nnf_results::table;
 use polars::prelude::*;
 
@@ -20,11 +20,44 @@ pub(crate) fn parquet(path: &Path, columns: &[&str]) -> Result<DataFrame, Report
     checked(frame, path, columns)
 }
 
-/// A CSV table with a header, at least these columns and a row.
+/// A CSV table with a header, at least these columns and a row. Blank lines count for nothing.
 pub(crate) fn csv(path: &Path, columns: &[&str]) -> Result<DataFrame, ReportError> {
-    let file = fs_err::File::open(path)?;
-    let frame = CsvReader::new(file.into_file()).finish().map_err(|e| unfit(path, e))?;
+    let bytes = fs_err::read(path)?;
+    if let Some(why) = unusable(&bytes) {
+        return Err(unfit(path, why));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| unfit(path, "it is no UTF-8; save it as UTF-8"))?;
+    let lines = whole_lines(text.trim_start_matches('\u{feff}')).map_err(|why| unfit(path, why))?;
+    let frame = CsvReader::new(Cursor::new(lines)).finish().map_err(|e| unfit(path, e))?;
     checked(frame, path, columns)
+}
+
+/// The lines that are not blank, each with as many cells as the first; a cell in quotes may go on in the next line.
+fn whole_lines(text: &str) -> Result<String, String> {
+    let mut kept = String::new();
+    let (mut quoted, mut commas, mut begin, mut expected) = (false, 0, 0, None);
+    for (number, line) in text.lines().enumerate() {
+        if !quoted {
+            if line.trim().is_empty() {
+                continue;
+            }
+            (commas, begin) = (0, number + 1);
+        }
+        for character in line.chars() {
+            quoted ^= character == '"';
+            commas += usize::from(character == ',' && !quoted);
+        }
+        kept.push_str(line);
+        kept.push('\n');
+        let expected = *expected.get_or_insert(commas);
+        if !quoted && commas != expected {
+            let (found, expected) = (commas + 1, expected + 1);
+            return Err(format!(
+                "line {begin} has {found} cells, and the header has {expected}; put a cell that holds a comma into quotes"
+            ));
+        }
+    }
+    if quoted { Err(format!("line {begin} begins a quotation that never ends")) } else { Ok(kept) }
 }
 
 fn checked(frame: DataFrame, path: &Path, columns: &[&str]) -> Result<DataFrame, ReportError> {

@@ -109,6 +109,29 @@ fn damaged_tables_are_named() {
 }
 
 #[test]
+fn csv_is_read_as_people_save_it_and_what_is_wrong_is_told_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("paper.csv");
+    for text in ["task,limit\n\"a, b\",0.5\n", "\u{feff}task,limit\r\n\r\n\"a, b\",0.5\r\n\r\n"] {
+        fs_err::write(&path, text).unwrap();
+        let frame = read::csv(&path, &["task", "limit"]).unwrap();
+        assert_eq!(read::words(&frame, "task").unwrap(), ["a, b"]);
+        assert_eq!(read::all_numbers(&frame, "limit").unwrap(), [0.5]);
+    }
+    for (text, why) in [
+        (&b"task,limit\n\na, b,0.5\n"[..], "line 3 has 3 cells, and the header has 2"),
+        (b"task,limit\n\"a,0.5\n", "line 2 begins a quotation that never ends"),
+        (b"t\xe2che,limit\n", "it is no UTF-8"),
+        (b"", "it is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "run `git lfs pull`"),
+    ] {
+        fs_err::write(&path, text).unwrap();
+        let error = read::csv(&path, &["task"]).unwrap_err().to_string();
+        assert!(error.contains("paper.csv") && error.contains(why), "{error}");
+    }
+}
+
+#[test]
 fn tables_that_do_not_fit_are_named_with_what_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, mut frame: DataFrame| {

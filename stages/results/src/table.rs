@@ -1,9 +1,9 @@
 //! Reads and writes Parquet tables.
-//!
-//! It does not know their columns.
 
+use std::io::{Read, Seek};
 use std::path::Path;
 
+use nnf_contract::unusable;
 use polars::prelude::*;
 
 /// Media type of the tables.
@@ -14,7 +14,14 @@ pub const PARQUET: &str = "application/vnd.apache.parquet";
 /// # Errors
 /// When the file cannot be read or is no whole Parquet file.
 pub fn read(path: &Path) -> PolarsResult<DataFrame> {
-    let file = fs_err::File::open(path)?.into_file();
+    let mut file = fs_err::File::open(path)?;
+    let mut begin = Vec::new();
+    file.by_ref().take(64).read_to_end(&mut begin)?;
+    if let Some(why) = unusable(&begin) {
+        return Err(PolarsError::ComputeError(why.into()));
+    }
+    file.rewind()?;
+    let file = file.into_file();
     // Polars trusts the places that a file's footer names, and panics where they lie outside.
     std::panic::catch_unwind(|| ParquetReader::new(file).finish())
         .unwrap_or_else(|_| Err(PolarsError::ComputeError("the file is damaged".into())))
@@ -46,6 +53,8 @@ mod tests {
         assert!(read(&missing).unwrap_err().to_string().contains("b.parquet"));
         std::fs::write(&missing, b"no table").unwrap();
         assert!(read(&missing).is_err());
+        std::fs::write(&missing, b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n").unwrap();
+        assert!(read(&missing).unwrap_err().to_string().contains("run `git lfs pull`"));
     }
 
     #[test]

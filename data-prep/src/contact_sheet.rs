@@ -1,6 +1,4 @@
 //! A sheet of small pictures to look at, with labels.
-//!
-//! It does not know what is on them.
 
 use image::{Rgb, RgbImage};
 

@@ -1,7 +1,7 @@
 //! Digits drawn by our own code: strokes with random slant, width, shift, elastic bend and noise.
 //!
 //! The embedded data: needs no download, and gives the same bytes on every machine. Sine and its like come from `libm`,
-//! because the standard library's differ between platforms. It does not know what the digits are used for.
+//! because the standard library's differ between platforms.
 
 use rayon::prelude::*;
 

@@ -1,6 +1,4 @@
 //! Writes a table as Parquet, the same table always as the same bytes.
-//!
-//! It does not know what is in it.
 
 use std::path::Path;
 

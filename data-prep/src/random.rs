@@ -1,6 +1,4 @@
 //! Random numbers that are a function of a seed and a place, the same on every machine and for any number of threads.
-//!
-//! It does not know what they are for.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};

@@ -1,6 +1,4 @@
 //! How far two sources agree: counts, share, Cohen's κ, and which colour of one meets which of the other.
-//!
-//! It does not know which source is right.
 
 use std::collections::BTreeMap;
 

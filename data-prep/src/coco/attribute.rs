@@ -1,6 +1,4 @@
 //! The five colours that are attributes of objects (paper, AttrOD).
-//!
-//! It does not know which words are merged into them.
 
 /// One of the five, in the order of their numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

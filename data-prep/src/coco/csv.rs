@@ -1,6 +1,6 @@
 //! Columns of text from a small CSV file with a header: cells between commas, in quotes where they hold one.
 //!
-//! Read by ourselves, so that what is wrong is told with its line. It does not know what the columns mean.
+//! Read by ourselves, so that what is wrong is told with its line.
 
 use std::path::Path;
 

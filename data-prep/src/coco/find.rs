@@ -1,6 +1,6 @@
 //! Finds the object that an entry of a table means: by id, or as the only one of a category in an image.
 //!
-//! Crowds and objects without a box are never meant. It does not know what is said of the object.
+//! Crowds and objects without a box are never meant.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,4 @@
 //! Tables in Markdown.
-//!
-//! It does not know what is in them.
 
 /// A table whose first `texts` columns are text, the others numbers; cells are shown as they are, but for bars.
 pub(crate) fn table(head: &[&str], texts: usize, rows: &[Vec<String>]) -> String {

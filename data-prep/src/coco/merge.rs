@@ -1,7 +1,7 @@
 //! Merges words into colours: each word by the table of synonyms, each object by the most trusted source that speaks of it.
 //!
-//! Sources are numbered in falling trust, pixels last. Several words of one source give several colours; a word without a
-//! target gives none, which is an outcome. It does not know where words come from.
+//! Sources are numbered in falling trust, pixels last. Several words of one source give several colours; a word without
+//! a target gives none, which is an outcome.
 
 use std::collections::{BTreeMap, BTreeSet};
 

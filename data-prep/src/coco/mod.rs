@@ -1,6 +1,4 @@
 //! Kind `coco.colours`: which of five colours each object of a COCO file has, by what was said of it and by its pixels.
-//!
-//! It does not know what is learnt from them.
 
 mod agreement;
 mod agreement_report;

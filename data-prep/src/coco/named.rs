@@ -1,7 +1,7 @@
 //! The table of named colours, and the name that is nearest to a colour.
 //!
 //! A CSV file with the columns `word` and `srgb` (`#rrggbb`); a word may have several shades, a row each. Distances are
-//! CIEDE2000. It does not know pixels, nor which of the five colours a word belongs to.
+//! CIEDE2000.
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! Masks as run lengths, COCO's two forms: a list of counts, or the counts as a string.
 //!
-//! Runs go down the columns, alternating outside and inside, outside first. It does not know what is masked.
+//! Runs go down the columns, alternating outside and inside, outside first.
 
 use serde_json::{Map, Value};
 

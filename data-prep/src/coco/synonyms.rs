@@ -1,7 +1,7 @@
 //! The table of synonyms: which word is merged into which of the five colours, and how a phrase is cut into such words.
 //!
-//! A CSV file with the columns `word` and `colour` (one of the five, or `none`); lines that begin with `#` are comments.
-//! It does not know where phrases come from.
+//! A CSV file with the columns `word` and `colour` (one of the five, or `none`); lines that begin with `#` are
+//! comments.
 
 use std::collections::BTreeMap;
 use std::path::Path;

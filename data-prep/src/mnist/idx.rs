@@ -1,6 +1,4 @@
 //! The IDX format: a magic number, sizes as 32-bit big-endian numbers, then bytes.
-//!
-//! It does not know where the bytes come from.
 
 /// What is wrong with a file.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,4 @@
 //! Kind `mnist`: the digits of MNIST, or digits drawn by our own code.
-//!
-//! It does not know what the digits are used for.
 
 mod idx;
 mod source;

@@ -1,6 +1,4 @@
 //! The sixty questions, a quantifier and a target each (paper §5.1), and families of further ones to train on (§4).
-//!
-//! It does not know samples.
 
 /// Tasks that the paper's authors never trained on.
 pub(crate) const UNSEEN: [&str; 9] = [

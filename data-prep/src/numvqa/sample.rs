@@ -1,6 +1,6 @@
 //! Samples: a task, four digits in random order, and the answer. Half of the answers of each task are yes.
 //!
-//! Sample `i` is a function of the seed, the split and `i`, so any number of threads draws the same. It does not know files.
+//! Sample `i` is a function of the seed, the split and `i`, so any number of threads draws the same.
 
 use std::ops::Range;
 

@@ -1,8 +1,8 @@
 //! What a pruned network may cost, and how many channels have to go for it.
 //!
-//! Where only gated channels go, the device's predictor says how fast the rest is, as it does for NN-Factory's own subnets.
-//! It knows nothing of other channels, so pruning without that restriction measures: this machine must be the device. It
-//! does not know tasks.
+//! Where only gated channels go, the device's predictor says how fast the rest is, as it does for NN-Factory's own
+//! subnets. It knows nothing of other channels, so pruning without that restriction measures: this machine must be the
+//! device.
 
 use nnf_device::{self as device, Micros, Predictor, Testbed, Timing};
 use nnf_net::{Counts, Macs, Model, Network, fold_network};

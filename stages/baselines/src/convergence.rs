@@ -1,10 +1,9 @@
 //! When a training has converged: its loss on validation samples has stopped falling, also at lower learning rates.
 //!
-//! Accuracy would not tell: near 100 % a look is right or wrong on a few samples by chance, and none can be better than a
-//! lucky early one. After `patience` looks without a lower loss the learning rate drops to a tenth; after the last drop the
-//! training ends. The weights of the least loss are the result; how soon accuracy was near its best is told besides.
-//! All is a function of the evaluations, so a training that goes on decides as one that was never stopped. It does not
-//! know what is trained.
+//! Accuracy would not tell: near 100 % a look is right or wrong on a few samples by chance, and none can be better than
+//! a lucky early one. After `patience` looks without a lower loss the learning rate drops to a tenth; after the last
+//! drop the training ends. The weights of the least loss are the result; how soon accuracy was near its best is told
+//! besides. All is a function of the evaluations, so a training that goes on decides as one that was never stopped.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! A unified model: one network whose classifier has a pair of answers (no, yes) for every task.
 //!
-//! A task's own model is the same network with that task's pair alone. It does not know how either is trained.
+//! A task's own model is the same network with that task's pair alone.
 
 use nnf_net::{Model, Network, Node, Op, Weights};
 use tch::Tensor;

@@ -1,9 +1,9 @@
 //! Importance of coupled channels (DepGraph: Fang et al., CVPR 2023, §3.3).
 //!
 //! A channel of a group is a slice of the weights of every layer that the group couples. Its importance is the mean of
-//! Σ|w|² over these slices, divided by the mean over the group's channels, so that groups can be compared. Which weights
-//! count is as in the authors' implementation: rows and columns of convolutions and fully connected layers, and factors of
-//! norms; not biases, and not depthwise convolutions. It does not know budgets.
+//! Σ|w|² over these slices, divided by the mean over the group's channels, so that groups can be compared. Which
+//! weights count is as in the authors' implementation: rows and columns of convolutions and fully connected layers, and
+//! factors of norms; not biases, and not depthwise convolutions.
 
 use nnf_net::{ChannelGroup, Network, Op, Weights};
 use tch::{Kind, Tensor};

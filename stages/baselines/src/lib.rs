@@ -2,7 +2,7 @@
 //! (DepGraph: Fang et al., CVPR 2023) and fine-tuned for each scenario.
 //!
 //! Training is that of `nnf-training`, removing channels that of `nnf-net`; here are importance, budgets and when a
-//! training has converged. It does not know supernets, assemblers or reports.
+//! training has converged.
 
 mod budget;
 mod convergence;

@@ -1,6 +1,4 @@
 //! Parameters of training that the baselines share.
-//!
-//! It does not know which kind asks for them.
 
 use std::time::Duration;
 

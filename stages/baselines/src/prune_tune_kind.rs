@@ -1,7 +1,7 @@
 //! Kind `baseline.prune_tune`: for every task and budget on one device, the unified network pruned to the budget and
 //! fine-tuned on the task's samples (paper §5.1, "Prune&Tune", with DepGraph).
 //!
-//! Pruning is the same for all tasks and done once for each budget. It does not know other devices.
+//! Pruning is the same for all tasks and done once for each budget.
 
 use std::collections::BTreeMap;
 

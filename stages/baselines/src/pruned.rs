@@ -1,6 +1,4 @@
 //! The unified network pruned to each budget, by each method.
-//!
-//! It does not know tasks: all tasks of a budget share the pruned network.
 
 use std::time::Instant;
 

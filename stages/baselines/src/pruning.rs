@@ -1,7 +1,7 @@
 //! Global pruning: the least important channels of all groups go first, until what is left is within a budget.
 //!
-//! The order is fixed before the first channel goes, so a budget decides only how many go. Of attention whole heads go: a
-//! head is as important as its channels on average. It does not know what a budget is of, nor devices.
+//! The order is fixed before the first channel goes, so a budget decides only how many go. Of attention whole heads go:
+//! a head is as important as its channels on average.
 
 use nnf_net::{ChannelGroups, GateVector, Model, Network, Op, Weights, remove_channels, slice, slice_network};
 use serde::{Deserialize, Serialize};

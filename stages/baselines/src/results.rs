@@ -1,6 +1,4 @@
 //! What pruning and tuning found, as a table: a row for each scenario and method, its budget columns those of a sweep.
-//!
-//! It does not know how networks were pruned, tuned or measured.
 
 use nnf_device::{Conditions, Latency};
 use nnf_net::Counts;

@@ -1,6 +1,4 @@
 //! Samples of some tasks as batches on a device.
-//!
-//! It does not know networks.
 
 use nnf_net::Random;
 use nnf_supernet::{Augmentation, Digits, Index};

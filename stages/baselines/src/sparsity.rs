@@ -1,8 +1,8 @@
 //! Sparsity training: what is least important shrinks most (DepGraph, §3.3, as the authors' implementation does it).
 //!
-//! After each step the weights of a channel shrink by the factor 1 − rate · strength · γ, with
-//! γ = α^((max − I) / (max − min)) and I the root of the channel's importance within its group. As with AdamW's weight
-//! decay, this bypasses the optimiser's scaling of gradients. It does not know how many channels will go.
+//! After each step the weights of a channel shrink by the factor 1 − rate · strength · γ, with γ = α^((max − I) / (max
+//! − min)) and I the root of the channel's importance within its group. As with AdamW's weight decay, this bypasses the
+//! optimiser's scaling of gradients.
 
 use nnf_net::{ChannelGroup, ChannelGroups, Model, Network};
 use tch::Tensor;

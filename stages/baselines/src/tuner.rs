@@ -1,6 +1,4 @@
 //! Trains networks for tasks one after the other, each once, and asks each its samples.
-//!
-//! It does not know where the networks come from.
 
 use nnf_contract::Stage;
 use nnf_evaluation::{Accuracy, accuracy, named};

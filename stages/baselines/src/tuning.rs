@@ -1,8 +1,8 @@
 //! Trains one network on samples until the loss on validation samples stops falling; the weights of the least are the
 //! result.
 //!
-//! With a classifier of one pair of answers all samples ask the same question; with more, each sample is answered by its
-//! task's pair. It does not know where the network comes from: a baseline retrains a full one and tunes a pruned one.
+//! With a classifier of one pair of answers all samples ask the same question; with more, each sample is answered by
+//! its task's pair.
 
 use std::collections::BTreeMap;
 use std::path::Path;

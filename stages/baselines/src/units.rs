@@ -1,6 +1,6 @@
 //! What a stage has finished, kept beside its checkpoint: a folder for each network with its model and a document.
 //!
-//! A stage that goes on after a kill finds them and does none again. It does not know what a network was made for.
+//! A stage that goes on after a kill finds them and does none again.
 
 use std::path::{Path, PathBuf};
 

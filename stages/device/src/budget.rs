@@ -1,6 +1,4 @@
 //! What a network may cost on a device, and the parameters that say so.
-//!
-//! It does not know what is looked for within a budget.
 
 use nnf_contract::{Parameter, ParameterType};
 use nnf_net::Bytes;

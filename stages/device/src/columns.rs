@@ -1,6 +1,4 @@
 //! Columns of the tables that stages of this crate read.
-//!
-//! It does not know what they mean.
 
 use std::path::Path;
 

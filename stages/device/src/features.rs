@@ -1,8 +1,8 @@
 //! What of a gate vector the latency of its subnet depends on (paper §3.5).
 //!
 //! For each gate layer: kept channels, kept channels rounded up to whole vector registers, whether any is kept, whether
-//! just one is. Multiply–accumulates by node that reads or makes gated channels. For all nodes together: how the registers
-//! of their channels are filled, and how far the weights exceed the sizes that caches have. It does not know devices.
+//! just one is. Multiply–accumulates by node that reads or makes gated channels. For all nodes together: how the
+//! registers of their channels are filled, and how far the weights exceed the sizes that caches have.
 
 use std::collections::HashMap;
 

@@ -1,6 +1,4 @@
 //! Least squares with standardised features, and how good a prediction is.
-//!
-//! It does not know what the numbers stand for.
 
 use nnf_results::statistics::mape;
 use tch::{Kind, Tensor};

@@ -1,6 +1,4 @@
 //! How good predictions are: gate vectors that no fit has seen, beside what was measured.
-//!
-//! It does not know how predictions are made.
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! Kind `predictor.learning_curve`: how good the predictor is when fitted to fewer of the profiled vectors (Fig. 13).
 //!
-//! Random subsets, each part of the next larger one, several times; all are judged on the same vectors, which no fit has
-//! seen. It does not know how the vectors were measured.
+//! Random subsets, each part of the next larger one, several times; all are judged on the same vectors, which no fit
+//! has seen.
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
 use nnf_net::{Network, Random};

@@ -1,7 +1,6 @@
 //! Profiling on a device, and the latency predictor fitted to it (paper §3.5).
 //!
-//! What is profiled is an architecture, never weights, so retraining measures nothing again. It does not know tasks,
-//! limits or accuracy.
+//! What is profiled is an architecture, never weights, so retraining measures nothing again.
 
 mod budget;
 mod columns;

@@ -1,8 +1,7 @@
 //! Measures the latency of a network on this machine: batch 1, warm-up dropped, median and quartiles.
 //!
 //! A run during which the system took a processor away from this process says how busy the machine is, not how long the
-//! network takes: it is repeated, a few times at most, and counted. It does not know gates' meaning, nor what the figures
-//! are used for.
+//! network takes: it is repeated, a few times at most, and counted.
 
 use std::borrow::Borrow;
 use std::time::Instant;

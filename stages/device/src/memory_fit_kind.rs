@@ -1,7 +1,5 @@
 //! Kind `memory.fit`: measured memory as a linear function of counted weights and largest live values, judged on vectors
 //! that it has not seen (paper §3.5).
-//!
-//! It does not know how memory was measured.
 
 use std::path::Path;
 

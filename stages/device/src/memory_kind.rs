@@ -1,6 +1,4 @@
 //! Kind `memory.measure`: memory that the subnets of gate vectors need on this machine, each in a process of its own.
-//!
-//! It does not know how a process measures itself.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! The latency predictor: a linear function of features of the gates, as JSON (paper §3.5).
 //!
-//! Memory is not fitted but counted from the graph. It does not know how it was fitted.
+//! Memory is not fitted but counted from the graph.
 
 use std::path::Path;
 

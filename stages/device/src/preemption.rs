@@ -1,6 +1,6 @@
 //! How often the system has taken a processor away from a thread of this process.
 //!
-//! It does not know why. Only Linux tells; elsewhere the count stays 0.
+//! Only Linux tells; elsewhere the count stays 0.
 
 /// Involuntary context switches of all threads of this process so far.
 pub(crate) fn count() -> u64 {

@@ -1,7 +1,7 @@
 //! Kind `memory.probe`: how far the peak of resident memory of this process grows when it loads and runs one network.
 //!
 //! `memory.measure` starts a process of this kind for each network, so that none profits from memory that another has
-//! left. It does not know gates.
+//! left.
 
 use std::path::Path;
 

@@ -1,7 +1,5 @@
 //! The table that the kind `profile` writes: a row for each gate vector, with the reference's latency beside each, so that
 //! two profiles can be compared at one speed of the machine.
-//!
-//! It does not know what is fitted to them.
 
 use std::path::Path;
 

@@ -1,6 +1,4 @@
 //! A network as a program on the device would hold it: loaded once, then run for one input after another.
-//!
-//! It does not know what is measured, nor gates.
 
 use nnf_net::{Network, Run, Weights, forward};
 use tch::{Device, Kind, Tensor};

@@ -1,7 +1,5 @@
 //! The machine's speed along a measurement: a shared machine is several per cent faster or slower from minute to minute,
 //! and one small subnet, the reference, that is measured again and again tells by how much.
-//!
-//! It does not know what else is measured.
 
 use nnf_net::{GateVector, Model, Network};
 use nnf_results::statistics::quantile;

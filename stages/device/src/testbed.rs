@@ -1,6 +1,4 @@
 //! This machine, on which networks are measured beside the predictions of a device's predictor.
-//!
-//! It does not know what is measured.
 
 use nnf_contract::{Machine, Stage, StageError};
 use nnf_net::Network;

@@ -1,6 +1,4 @@
 //! Share of right answers of a network on samples, with its confidence interval.
-//!
-//! It does not know tasks or limits.
 
 use nnf_net::{Model, Run, forward};
 use nnf_supernet::{Digits, Index};

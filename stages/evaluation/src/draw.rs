@@ -1,6 +1,4 @@
 //! Random gate vectors and random requirements.
-//!
-//! It does not know what they are profiled for.
 
 use nnf_net::{GateLayer, GateVector, Random};
 use nnf_supernet::{Questions, Requirement};

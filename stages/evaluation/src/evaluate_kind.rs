@@ -1,6 +1,6 @@
 //! Kind `supernet.evaluate`: accuracy and cost of the subnet of every task at every limit.
 //!
-//! Every subnet is sliced out and run as it would be deployed. It does not know the paper's figures.
+//! Every subnet is sliced out and run as it would be deployed.
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
 use nnf_results::table;

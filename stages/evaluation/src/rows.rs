@@ -1,6 +1,4 @@
 //! Accuracy and cost of subnets of tasks at limits, as rows of a table.
-//!
-//! It does not know which tasks and limits are asked for, or why.
 
 use nnf_contract::{Stage, StageError};
 use nnf_net::{Counts, Random};

@@ -1,6 +1,4 @@
 //! How similar two gate vectors are (paper §5.4, Fig. 15).
-//!
-//! It does not know what they were made for.
 
 use nnf_net::GateVector;
 

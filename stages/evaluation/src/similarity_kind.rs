@@ -1,6 +1,4 @@
 //! Kind `gates.similarity`: how similar the gates are that an assembler makes for different tasks, and for different limits.
-//!
-//! It does not know what the gates are good for.
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
 use nnf_net::GateVector;

@@ -1,6 +1,4 @@
 //! Kind `supernet.evaluate_snapshots`: accuracy of the subnets of some tasks along the training of their supernet.
-//!
-//! It does not know how snapshots were made, only that a folder `step-…` holds the supernet after so many steps.
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,4 @@
 //! A subnet: the slice of a supernet for a requirement, with batch norms folded, ready to be deployed.
-//!
-//! It does not know devices.
 
 use nnf_net::{Counts, GateVector, Model};
 use nnf_supernet::Supernet;

@@ -1,6 +1,4 @@
 //! Tasks that a person names, and their names as parts of file names.
-//!
-//! It does not know what tasks are asked.
 
 use std::fmt::Write;
 

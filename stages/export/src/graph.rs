@@ -2,7 +2,7 @@
 //! node's name. Parameters keep theirs.
 //!
 //! Shapes have the batch in front. A value that depends on no input has a batch of one, which ONNX's operations spread
-//! over the other's; an output of that kind is spread at the end. It does not know bytes.
+//! over the other's; an output of that kind is spread at the end.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,4 @@
 //! Kind `network.export_onnx`: networks with their weights as ONNX files.
-//!
-//! It does not know what the networks are for.
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,4 @@
 //! Networks in the formats of other runtimes.
-//!
-//! It does not know how a network was trained, chosen or measured.
 
 mod error;
 mod graph;

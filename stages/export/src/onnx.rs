@@ -1,6 +1,4 @@
 //! A network as an ONNX file, which most runtimes on devices read.
-//!
-//! It does not know which operations compute a node, nor where the file goes.
 
 use nnf_net::Model;
 use prost::Message;

@@ -1,6 +1,4 @@
 //! The messages of ONNX that an export needs, with the field numbers of `onnx.proto` (ONNX 1.12, IR version 8).
-//!
-//! It does not know networks.
 
 use prost::Message;
 

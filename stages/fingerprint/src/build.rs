@@ -1,6 +1,4 @@
 //! The build-script side: which crates, what to watch, and the source file that a stage program includes.
-//!
-//! It does not know how tokens or dependencies are found.
 
 use std::env;
 use std::fmt::Write as _;

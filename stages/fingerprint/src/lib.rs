@@ -3,8 +3,6 @@
 //! A fingerprint covers everything of a crate that can change what it computes: the tokens of its own code and of
 //! every workspace crate below it, the locked versions and features of the outside packages that those reach, and
 //! the version of libtorch. Comments, documentation and test code are left out, so editing them makes no result stale.
-//!
-//! It does not know any kind, nor how a program hands its fingerprints on.
 
 mod build;
 mod graph;

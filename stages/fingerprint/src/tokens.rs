@@ -1,6 +1,4 @@
 //! The tokens of one crate, without what cannot change its results.
-//!
-//! It does not know which crates depend on which.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

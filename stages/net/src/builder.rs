@@ -1,6 +1,4 @@
 //! What builders share: adding nodes by name.
-//!
-//! It does not know backbones.
 
 use crate::error::NetError;
 use crate::graph::{Network, Node};

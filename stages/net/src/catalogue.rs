@@ -1,6 +1,6 @@
 //! All backbones, their presets, and how a preset is changed: a new backbone is a builder file and one line here.
 //!
-//! A preset is a configuration; changes replace settings of it by name. It does not know what settings mean.
+//! A preset is a configuration; changes replace settings of it by name.
 
 use nnf_contract::{Parameter, ParameterType};
 use serde::Serialize;

@@ -1,7 +1,7 @@
 //! What one node computes, with tch.
 //!
 //! Values have their batch in front: images `[B, C, H, W]`, tokens `[B, T, C]`, vectors `[B, C]`; one that depends on
-//! no input may have a batch of one. It does not know the network, nor gates' values.
+//! no input may have a batch of one.
 
 use tch::{Kind, Tensor};
 

@@ -1,6 +1,4 @@
 //! Parameters, multiply–accumulates and memory of a network, counted from its graph.
-//!
-//! It does not know weights or devices.
 
 use serde::{Deserialize, Serialize};
 

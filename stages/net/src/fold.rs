@@ -1,6 +1,6 @@
 //! Folds batch norms into the convolution or fully connected layer before them.
 //!
-//! For evaluation only: the result computes the same with running statistics. It does not know where gates stand.
+//! For evaluation only: the result computes the same with running statistics.
 
 use crate::error::NetError;
 use crate::graph::{Network, Node};

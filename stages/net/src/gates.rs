@@ -1,6 +1,4 @@
 //! Gate vectors: which modules of which layers are kept; and files of many of them.
-//!
-//! It does not know who chose them.
 
 use std::collections::BTreeMap;
 use std::path::Path;

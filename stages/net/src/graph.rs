@@ -1,6 +1,4 @@
 //! A network: nodes in topological order, checked, with the shape of every value.
-//!
-//! It does not know tensors, nor which backbone it is.
 
 use std::collections::HashMap;
 use std::path::Path;

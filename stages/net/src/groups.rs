@@ -1,8 +1,7 @@
 //! Coupled channels: channels that can only be removed together (the dependency graph of DepGraph, Fang et al. 2023).
 //!
 //! Found from the graph alone: a channelwise node ties its output's channels to its input's, a sum ties all that it
-//! adds, attention ties queries, keys, values and result, of which whole heads go. It does not know gates' values or
-//! importance.
+//! adds, attention ties queries, keys, values and result, of which whole heads go.
 
 use crate::graph::Network;
 use crate::op::Op;

@@ -1,6 +1,4 @@
 //! Shapes of values, worked out from those of the inputs.
-//!
-//! It does not know where a node stands in a network.
 
 use crate::op::Op;
 

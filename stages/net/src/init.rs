@@ -1,6 +1,6 @@
 //! Random first weights, a function of seed and names, the same on every machine.
 //!
-//! What a parameter begins with follows from its node and the nodes around it. It does not know backbones.
+//! What a parameter begins with follows from its node and the nodes around it.
 
 use tch::{Device, Kind, Tensor};
 

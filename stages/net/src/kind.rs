@@ -1,6 +1,4 @@
 //! Kind `network.build`: a network description from a preset and what the pipeline changes of it.
-//!
-//! It does not know weights, nor backbones.
 
 use nnf_contract::{Kind, Offer, Output, Parameter, Stage, StageError};
 use serde_json::{Map, Value};

@@ -1,8 +1,8 @@
 //! The network as data: a graph of nodes with named parameters and known shapes, and short walks over it.
 //!
-//! Builders ([`resnet`], [`mobilenet_v2`], [`vit`]) make a [`Network`]; everything else ([`forward`], [`Counts`], [`ChannelGroups`], [`slice()`],
-//! [`fold_batch_norms`], [`Model`]) is one transform or walk over the graph and knows no backbone. It does not know
-//! tasks, limits or how a network is trained.
+//! Builders ([`resnet`], [`mobilenet_v2`], [`vit`]) make a [`Network`]; everything else ([`forward`], [`Counts`],
+//! [`ChannelGroups`], [`slice()`], [`fold_batch_norms`], [`Model`]) is one transform or walk over the graph and knows
+//! no backbone.
 
 mod builder;
 mod catalogue;

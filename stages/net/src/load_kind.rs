@@ -1,7 +1,7 @@
 //! Kind `network.load_weights`: a model from a network and a safetensors file of anybody's weights.
 //!
 //! Names are matched as they are, after the pipeline's renaming: those of the builders are those of torchvision, so its
-//! weights fit without any. It does not know what the weights were trained for.
+//! weights fit without any.
 
 use std::path::Path;
 

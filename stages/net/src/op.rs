@@ -1,7 +1,6 @@
 //! What a node does.
 //!
-//! Shapes here leave out the batch: an image is `[C, H, W]`, a sequence of tokens `[T, C]`, a vector `[C]`. It does not
-//! know tensors.
+//! Shapes here leave out the batch: an image is `[C, H, W]`, a sequence of tokens `[T, C]`, a vector `[C]`.
 
 use serde::{Deserialize, Serialize};
 

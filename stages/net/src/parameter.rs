@@ -1,6 +1,4 @@
 //! Which parameters a network needs: names, shapes, and which axis goes with which channels.
-//!
-//! It does not know their values.
 
 use crate::graph::Network;
 use crate::op::Op;

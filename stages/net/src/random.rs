@@ -1,7 +1,7 @@
 //! Random numbers that are a function of a seed and a place, the same on every machine.
 //!
 //! Draws for weights and training need many numbers and little quality: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)
-//! over a counter. It does not know what they are for.
+//! over a counter.
 
 use tch::Tensor;
 

@@ -1,7 +1,7 @@
 //! Removes channels from a network, and from its weights where they are given.
 //!
 //! The one place where a network gets smaller: slicing by gates and pruning by importance both come here. A layer of
-//! which nothing is left becomes a per-channel constant. It does not know who chose the channels.
+//! which nothing is left becomes a per-channel constant.
 
 use tch::Tensor;
 

@@ -1,7 +1,6 @@
 //! Runs a network with tch.
 //!
-//! One walk over the nodes; a value is dropped after its last reader unless gradients need it. It does not know what
-//! a node computes, nor backbones, losses or optimisers.
+//! One walk over the nodes; a value is dropped after its last reader unless gradients need it.
 
 use tch::{Device, Kind, Tensor};
 

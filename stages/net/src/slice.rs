@@ -1,6 +1,6 @@
 //! Slices a subnet out of a supernet by a gate vector: the kept channels as a smaller, dense network without gates.
 //!
-//! The subnet computes what the supernet computes with those gates. It does not know weights' meaning or who chose.
+//! The subnet computes what the supernet computes with those gates.
 
 use crate::error::NetError;
 use crate::gates::GateVector;

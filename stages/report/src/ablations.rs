@@ -1,6 +1,4 @@
 //! Kind `report.ablations`: what each part of the method is worth, as variants of one training of equal length.
-//!
-//! It does not know what a variant changes; its name says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 

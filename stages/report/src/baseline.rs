@@ -1,6 +1,4 @@
 //! What the methods are called, and the columns that all of them have in their tables.
-//!
-//! It does not know how a method works.
 
 use polars::prelude::*;
 

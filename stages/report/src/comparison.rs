@@ -1,7 +1,5 @@
 //! Kind `report.comparison`: NN-Factory and the baselines at equal budgets (Table 3's layout, for NumVQA), as a
 //! table and as a figure of accuracy against measured latency.
-//!
-//! It does not know how a method makes its networks.
 
 use nnf_contract::{Input, Kind, Offer, Stage, StageError};
 use nnf_results::statistics;

@@ -1,6 +1,4 @@
 //! A text with tables, as Markdown and as LaTeX.
-//!
-//! It does not know what it tells.
 
 use crate::latex;
 use crate::table::{Table, marked_down};

@@ -1,6 +1,4 @@
 //! Means over tasks with their 95 % intervals (Student's t), and how people read them.
-//!
-//! It does not know what was measured.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,4 @@
 //! Numbers as people read them: shares as per cent, times and sizes with their units, a dash where there is none.
-//!
-//! It does not know tables.
 
 use nnf_results::statistics;
 

@@ -1,6 +1,4 @@
 //! Text as LaTeX source.
-//!
-//! It does not know tables.
 
 /// Text in which no character has a meaning of its own for LaTeX, and which needs no package for signs. What stands
 /// between backticks is code.

@@ -1,6 +1,4 @@
 //! Scenarios of NN-Factory, each with what the other methods made for the same task, device and budgets.
-//!
-//! It does not know tables or figures.
 
 use crate::baseline::{Budgets, Made, OURS};
 use crate::error::ReportError;

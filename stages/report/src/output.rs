@@ -1,6 +1,4 @@
 //! What every table and every figure writes, and the parameter that all of them have.
-//!
-//! It does not know what they show.
 
 use nnf_contract::{Labelled, Output, Parameter, Stage, StageError};
 pub(crate) use nnf_results::table::PARQUET;

@@ -1,7 +1,7 @@
 //! Kind `report.scenarios`: what the sweeps of all devices found, as one table.
 //!
-//! A subnet is chosen by its predicted latency, so whether it keeps the budget is told twice: as predicted and as measured.
-//! It does not know how subnets were chosen.
+//! A subnet is chosen by its predicted latency, so whether it keeps the budget is told twice: as predicted and as
+//! measured.
 
 use std::collections::BTreeSet;
 

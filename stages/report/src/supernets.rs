@@ -1,8 +1,8 @@
 //! Which supernets a table is about: what tells one from another, what they are called, and under which name the paper's
 //! tables have them.
 //!
-//! A network's name is that of its preset, and stays so when widths are overridden; so the label of the pipeline's fan-in
-//! tells supernets apart. It does not know networks.
+//! A network's name is that of its preset, and stays so when widths are overridden; so the label of the pipeline's
+//! fan-in tells supernets apart.
 
 use std::collections::BTreeMap;
 

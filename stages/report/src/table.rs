@@ -1,6 +1,4 @@
 //! Tables as Markdown with aligned columns, so that they read well as plain text too, and as LaTeX.
-//!
-//! It does not know what is in them.
 
 use crate::latex;
 

@@ -1,7 +1,7 @@
 //! Kind `report.table2`: accuracy and ratio by task and limit, the paper's beside ours (Table 2).
 //!
 //! Beside the ratio stand kept modules, MACs ratio, parameters and bytes, since a ratio alone says little: the paper's
-//! networks are wider than ours. It does not know how accuracy was found.
+//! networks are wider than ours.
 
 use std::collections::BTreeMap;
 

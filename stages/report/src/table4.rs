@@ -1,6 +1,4 @@
 //! Kind `report.table4`: what each method costs once, and what for each scenario (Table 4).
-//!
-//! It does not know how times were taken.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 //! What a stage cost, as a file that tables of costs read.
 //!
-//! It is measured, so it differs from run to run. It does not know what was done.
+//! It is measured, so it differs from run to run.
 
 use std::io;
 use std::path::Path;

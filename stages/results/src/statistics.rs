@@ -1,6 +1,4 @@
 //! Means with intervals, quantiles, and how good predictions are.
-//!
-//! It does not know what the numbers stand for.
 
 /// Quantiles 0.975 of Student's t for 1 to 30 degrees of freedom.
 const T: [f64; 30] = [

@@ -1,7 +1,5 @@
 //! Finds how far the predictor errs on the subnets that a search picks: those that its errors make look better than they
 //! are come first.
-//!
-//! It does not know what is done about it.
 
 use nnf_contract::{Stage, StageError};
 use nnf_device::{Budget, Timing, architecture};

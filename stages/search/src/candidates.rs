@@ -1,6 +1,4 @@
 //! The different subnets that an assembler offers for a task at all limits, with their predicted costs.
-//!
-//! It does not know which of them is taken.
 
 use std::collections::BTreeSet;
 

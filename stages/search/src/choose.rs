@@ -1,7 +1,7 @@
 //! Chooses among the subnets that the assembler offers at all limits.
 //!
-//! The paper's Algorithm 1 raises the limit until a budget is violated; kept modules need not grow with the limit, so here
-//! all limits are looked at and the largest subnet that fits is taken. It does not know where costs come from.
+//! The paper's Algorithm 1 raises the limit until a budget is violated; kept modules need not grow with the limit, so
+//! here all limits are looked at and the largest subnet that fits is taken.
 
 use nnf_device::{Budget, Micros};
 use nnf_net::Bytes;

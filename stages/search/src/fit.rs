@@ -1,7 +1,7 @@
 //! Makes a subnet fit by what its modules cost on the device.
 //!
 //! Importance pruning (paper §5.2) removes modules whatever they cost: one channel less may save nothing, or even take
-//! longer. Here the importance that is lost is weighed against what is saved. It does not know what costs are.
+//! longer. Here the importance that is lost is weighed against what is saved.
 
 use nnf_device::BLOCK;
 use nnf_net::GateVector;

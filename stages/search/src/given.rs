@@ -1,6 +1,4 @@
 //! What a sweep reads, checked.
-//!
-//! It does not know budgets.
 
 use nnf_contract::{Stage, StageError};
 use nnf_device::{Predictor, Testbed};

@@ -1,6 +1,4 @@
 //! Judges subnets by a few validation samples of a task, before one is chosen.
-//!
-//! It does not know what subnets cost.
 
 use nnf_contract::StageError;
 use nnf_evaluation::{Accuracy, Subnet, accuracy};

@@ -1,6 +1,4 @@
 //! The scenario sweep: the best subnet for a task within a device's budgets (paper §3.5, Algorithm 1).
-//!
-//! It does not know how the supernet was trained or the predictor fitted.
 
 mod calibration;
 mod candidates;

@@ -1,6 +1,4 @@
 //! What a sweep found, as a table: a row for each scenario.
-//!
-//! It does not know how subnets were chosen or measured.
 
 use std::path::Path;
 

@@ -1,7 +1,5 @@
 //! The subnet for a scenario: one that the assembler makes; where those that fit were cut by importance, one that is made
 //! to fit by what its modules cost.
-//!
-//! It does not know what is done with it.
 
 use nnf_contract::StageError;
 use nnf_device::{Budget, DeviceError, Estimator};

@@ -1,6 +1,6 @@
 //! Kind `sweep`: for every task and budget on one device, the subnet to deploy, what it costs and how well it answers.
 //!
-//! All limits go through the assembler at once. It does not know other devices: a pipeline has one sweep for each.
+//! All limits go through the assembler at once.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

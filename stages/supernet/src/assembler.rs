@@ -1,9 +1,8 @@
 //! Builds the assembler: a requirement encoder and one gater per gate layer, as a network in the same graph form.
 //!
 //! Encoder and gaters as settled in the paper's §3.3, but that the last layer of a gater is linear: batch norm and ReLU
-//! there would keep every soft gate above one half. With several experts a layer has as many gaters, and their logits are
-//! mixed by weights that a gating layer makes of the encoded requirement (§4). It does not know how gate logits become
-//! gates.
+//! there would keep every soft gate above one half. With several experts a layer has as many gaters, and their logits
+//! are mixed by weights that a gating layer makes of the encoded requirement (§4).
 
 use nnf_net::{GateLayer, NetError, Network, Node, Op, Weights};
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,4 @@
 //! Random affine changes of digits while a network trains, so that it sees more hands than wrote them.
-//!
-//! It does not know pictures of several digits, or labels.
 
 use nnf_contract::Parameter;
 use nnf_net::Random;

@@ -1,6 +1,6 @@
 //! NumVQA as batches: digits, an index of samples, and the tasks, read from the files that data preparation writes.
 //!
-//! A picture is put together from four digits when a batch is made (paper §5.1). It does not know networks.
+//! A picture is put together from four digits when a batch is made (paper §5.1).
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! From gate logits to gates: soft, hard, straight-through, and importance pruning (paper §3.3, §3.4, §5.2).
 //!
-//! Logits `w` are `[B, N]`, all layers side by side. It does not know where they come from.
+//! Logits `w` are `[B, N]`, all layers side by side.
 
 use nnf_net::{GateLayer, GateVector, Network};
 use tch::{Kind, Tensor};

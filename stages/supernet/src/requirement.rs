@@ -1,6 +1,4 @@
 //! Requirements as numbers: the property bits of a task, and the limit in a sinusoidal encoding (paper §3.3).
-//!
-//! It does not know what the bits stand for.
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;

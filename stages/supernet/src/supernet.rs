@@ -1,6 +1,4 @@
 //! A supernet as a folder: `network/` and `assembler/` (each a model), and `supernet.json` with the encoding.
-//!
-//! It does not know how it was trained.
 
 use std::path::Path;
 

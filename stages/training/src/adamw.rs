@@ -1,6 +1,4 @@
 //! AdamW (Loshchilov and Hutter 2019) over parts of one flat tensor.
-//!
-//! It does not know which parameter lies where.
 
 use tch::Tensor;
 

@@ -1,6 +1,4 @@
 //! The checkpoint: one safetensors file, replaced as a whole.
-//!
-//! It does not know what the tensors are.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Pretraining: the network learns to say how many of each digit are in a picture, all gates open.
 //!
-//! Ten heads with five answers (0 to 4) on the features before the classifier. In some pictures a digit is made to occur
-//! two to four times: random digits hardly ever agree in three or four places. It does not know questions or limits.
+//! Ten heads with five answers (0 to 4) on the features before the classifier. In some pictures a digit is made to
+//! occur two to four times: random digits hardly ever agree in three or four places.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -1,6 +1,4 @@
 //! The model that a training starts from.
-//!
-//! It does not know what is trained.
 
 use nnf_contract::Stage;
 use nnf_net::{Model, Network, Weights};

@@ -1,7 +1,7 @@
 //! Joint training of network and assembler (paper §3.4): every sample has its own task, limit and gates.
 //!
 //! Gates start open and λ at zero, then λ rises: gates that must shut from the first step never learn to open. Half of
-//! the samples use soft gates, half hard ones with the soft ones' derivatives. It does not know how the data was made.
+//! the samples use soft gates, half hard ones with the soft ones' derivatives.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Models whose learnt parameters are views of one flat tensor, and the optimiser of it.
 //!
 //! Convolutions' weights lie there as libtorch's kernels for channels-last images read them: else each step would copy
-//! them to and fro. It does not know the loss.
+//! them to and fro.
 
 use std::collections::{BTreeMap, BTreeSet};
 

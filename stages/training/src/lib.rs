@@ -1,8 +1,8 @@
 //! Training: the network to count digits, then network and assembler together (paper §3.4).
 //!
 //! Every random draw is a function of the seed and the step, and all that changes is in the checkpoint, so a killed
-//! training continues and ends with the same bytes as an undisturbed one on the same CPU with the same number of threads;
-//! a GPU's sums may differ in the last bits. It does not know limits' tables, devices or scenarios.
+//! training continues and ends with the same bytes as an undisturbed one on the same CPU with the same number of
+//! threads; a GPU's sums may differ in the last bits.
 
 mod adamw;
 mod checkpoint;

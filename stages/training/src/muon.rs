@@ -1,8 +1,8 @@
 //! Muon (Jordan et al. 2024): a matrix goes along its momentum made orthogonal, so that no few directions outweigh the
 //! others.
 //!
-//! Steps are as large as AdamW's usually are (Liu et al. 2025, arXiv 2502.16982, §2.2), so both share one learning rate.
-//! It does not know which layer a matrix is of.
+//! Steps are as large as AdamW's usually are (Liu et al. 2025, arXiv 2502.16982, §2.2), so both share one learning
+//! rate.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,6 @@
 //! The optimiser of one flat tensor: AdamW, or Muon for hidden layers and AdamW for all else.
 //!
-//! libtorch's own optimisers do not give out their state through tch, and one flat tensor needs few kernel calls. It
-//! does not know models.
+//! libtorch's own optimisers do not give out their state through tch, and one flat tensor needs few kernel calls.
 
 use nnf_contract::Parameter;
 use serde::Deserialize;

@@ -1,6 +1,4 @@
 //! Where training runs and in which number format.
-//!
-//! It does not know what is trained.
 
 use nnf_contract::{Parameter, Stage, StageError};
 use nnf_net::Precision;

@@ -1,6 +1,4 @@
 //! How learning rate, λ and the limits that are drawn change along training.
-//!
-//! It does not know what is trained.
 
 /// One-cycle learning rate (Smith and Topin 2019): rises from 1/25 of the peak in the first 30 % of the steps, then falls
 /// to 1/250,000, both as a cosine.

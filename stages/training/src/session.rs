@@ -1,6 +1,4 @@
 //! The loop around a training: steps, smoothed numbers, history, checkpoints, stopping on request.
-//!
-//! It does not know what a step does.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,6 +1,4 @@
 //! An axis: its label with the unit, its ends, and where its ticks are.
-//!
-//! It does not know on which side of a panel it stands.
 
 /// One axis.
 #[derive(Clone, Debug)]

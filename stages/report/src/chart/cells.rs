@@ -1,6 +1,4 @@
 //! A matrix of shares: the darker the more, with the value printed in each cell.
-//!
-//! It does not know what rows and columns are.
 
 use super::shape::{Anchor, BLACK, Colour, Shape, Text, WHITE};
 

@@ -1,6 +1,4 @@
 //! Puts panels beside each other, and the legend under them.
-//!
-//! It does not know file formats.
 
 use super::panel::Margins;
 use super::shape::Shape;

@@ -1,6 +1,4 @@
 //! The legend: one entry for each name of a series, in rows below the panels, where it covers nothing.
-//!
-//! It does not know axes.
 
 use super::paint;
 use super::shape::{Anchor, GREY, Shape, Text, dashed};

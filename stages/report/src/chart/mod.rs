@@ -1,7 +1,7 @@
 //! Charts: a description of panels, axes and series, and the same picture of it as SVG and as PNG.
 //!
-//! Series differ by marker and dash as well as by colour, legends stand outside the axes, and equal descriptions give equal
-//! bytes. Nothing is drawn outside the axes. It does not know what the numbers mean.
+//! Series differ by marker and dash as well as by colour, legends stand outside the axes, and equal descriptions give
+//! equal bytes. Nothing is drawn outside the axes.
 
 mod axis;
 mod cells;

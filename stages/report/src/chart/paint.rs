@@ -1,6 +1,4 @@
 //! Paints shapes with plotters: as SVG text, and as a PNG that is drawn finer and averaged, so that edges are smooth.
-//!
-//! It does not know charts' meaning or where files go.
 
 use std::sync::Once;
 

@@ -1,6 +1,4 @@
 //! One panel: frame, grid, ticks, labels, and the series between them.
-//!
-//! It does not know other panels.
 
 use super::series::Frame;
 use super::shape::{Anchor, BLACK, GREY, PALE, Shape, Text};

@@ -1,7 +1,5 @@
 //! Draws a series between axes. What lies beyond an axis, such as 0 on a logarithmic one, is held at its end and marked,
 //! so that nothing is drawn outside and nothing is left out unsaid.
-//!
-//! It does not know ticks, labels or other panels.
 
 use super::shape::{BLACK, GREY, Shape, dashed};
 use super::{Axis, Look, Point, Series, style};

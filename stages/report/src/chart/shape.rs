@@ -1,6 +1,4 @@
 //! The few shapes that charts are made of. Coordinates are pixels of a screen from the upper left corner.
-//!
-//! It does not know axes or file formats.
 
 /// A colour as red, green and blue.
 pub(super) type Colour = (u8, u8, u8);

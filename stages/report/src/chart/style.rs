@@ -1,6 +1,6 @@
 //! What tells series apart: colour, marker and dash, all three, so that a grey copy is read as well.
 //!
-//! Colours are those of Okabe and Ito (2008), which colour-blind people tell apart. It does not know what is drawn.
+//! Colours are those of Okabe and Ito (2008), which colour-blind people tell apart.
 
 use super::shape::{BLACK, Colour, Shape, WHITE, dashed};
 

@@ -1,6 +1,4 @@
 //! What a picture shows, in words, for those who do not see it: an SVG's title and description.
-//!
-//! It does not know where shapes lie.
 
 use super::{Body, Chart, Panel};
 

@@ -1,6 +1,4 @@
 //! Kind `report.figure9`: mean accuracy over tasks against the limit, a line for each backbone (Fig. 9, NumVQA).
-//!
-//! It does not know how tasks were drawn or networks trained.
 
 use nnf_contract::{Input, Kind, Offer, Stage, StageError};
 use polars::prelude::*;

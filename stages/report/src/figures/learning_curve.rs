@@ -1,6 +1,4 @@
 //! Kind `report.figure13`: how good the latency predictor is against the number of subnets it was fitted to (Fig. 13).
-//!
-//! It does not know how predictors are fitted.
 
 use nnf_contract::{Input, Kind, Offer, Stage, StageError};
 use nnf_results::statistics;

@@ -1,7 +1,7 @@
 //! Kind `report.figure8`: predicted against measured latency and memory on each device (Fig. 8).
 //!
-//! Beside the paper's "accuracy", which is 1 − MAPE, stand R² and the error of a constant, since on data of little spread a
-//! constant is accurate too. It does not know how predictions were made.
+//! Beside the paper's "accuracy", which is 1 − MAPE, stand R² and the error of a constant, since on data of little
+//! spread a constant is accurate too.
 
 use nnf_contract::{Input, Kind, Offer, Stage, StageError};
 use nnf_results::statistics;

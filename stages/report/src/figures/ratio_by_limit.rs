@@ -1,7 +1,5 @@
 //! Kind `report.figure11`: the ratio that the assembler generates, and what importance pruning leaves, against the limit
 //! that was asked for (Fig. 11).
-//!
-//! It does not know how gates are made.
 
 use nnf_contract::{Input, Kind, Offer, Stage, StageError};
 use nnf_results::statistics;

@@ -1,7 +1,7 @@
 //! Kind `report.figure15`: similarity of gates between tasks and between limits, as heat maps (Fig. 15).
 //!
-//! A table's columns `limit`, of its rows between tasks, and `task`, of its rows between limits, say what is held fixed.
-//! It does not know how gates are made or compared.
+//! A table's columns `limit`, of its rows between tasks, and `task`, of its rows between limits, say what is held
+//! fixed.
 
 use nnf_contract::{Input, Kind, Offer, Parameter, Stage, StageError};
 use nnf_results::statistics;

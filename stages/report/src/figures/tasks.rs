@@ -1,6 +1,4 @@
 //! Kind `report.figure14`: accuracy of seen and unseen tasks, bars sorted, unseen ones hatched (Fig. 14a).
-//!
-//! It does not know what tasks are.
 
 use nnf_contract::{Input, Kind, Offer, Parameter, Stage, StageError};
 use nnf_results::statistics;

@@ -1,7 +1,5 @@
 //! Kind `report.figure10`: accuracy against measured latency for each task, a panel for each device (Fig. 10, for
 //! NumVQA). Budgets are upright lines.
-//!
-//! It does not know how subnets were chosen.
 
 use nnf_contract::{Input, Kind, Offer, Stage, StageError};
 use polars::prelude::*;

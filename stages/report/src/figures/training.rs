@@ -1,6 +1,4 @@
 //! Kind `report.figure12`: mean accuracy of generated models along the training of the supernet (Fig. 12).
-//!
-//! It does not know how snapshots were made.
 
 use std::cmp::Ordering;
 

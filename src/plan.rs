@@ -13,14 +13,14 @@ use crate::graph::{Graph, Instance, InstanceId, Piece, Source, Work};
 use crate::key::{Contents, KeyDocument, KeyInput};
 use crate::programs::{can_start, find_program};
 use crate::record::Form;
-use crate::store::{FileInput, Known, Store, StoreError};
+use crate::store::{FileInput, RecordSummary, Store, StoreError};
 use crate::why::{Reason, differences};
 
 /// State of an instance before a run.
 #[derive(Clone, Debug)]
 pub enum Status {
     /// A record exists under its key.
-    Fresh(Known),
+    Fresh(RecordSummary),
     /// All inputs are known, and it must run.
     Stale {
         /// Its key.
@@ -101,7 +101,7 @@ impl<'a> Surroundings<'a> {
     pub fn look(
         &self,
         instance: &Instance,
-        known: &dyn Fn(InstanceId) -> Option<Known>,
+        known: &dyn Fn(InstanceId) -> Option<RecordSummary>,
     ) -> Result<Option<Looked>, LookError> {
         let mut files = Vec::new();
         let mut inputs = BTreeMap::new();
@@ -137,7 +137,7 @@ impl<'a> Surroundings<'a> {
     fn input(
         &self,
         source: &Source,
-        known: &dyn Fn(InstanceId) -> Option<Known>,
+        known: &dyn Fn(InstanceId) -> Option<RecordSummary>,
         files: &mut Vec<FileInput>,
     ) -> Result<Option<KeyInput>, StoreError> {
         match source {
@@ -274,7 +274,7 @@ impl<'a> Surroundings<'a> {
     fn state(
         &self,
         instance: &Instance,
-        known: &dyn Fn(InstanceId) -> Option<Known>,
+        known: &dyn Fn(InstanceId) -> Option<RecordSummary>,
         forced: bool,
         last: Option<&Key>,
     ) -> Result<Status, LookError> {

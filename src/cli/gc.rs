@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use nnf::store::{Amount, Bound, CollectFar, CollectOptions, Collected};
+use nnf::store::{Amount, Bound, CollectOptions, CollectRemote, Collected};
 use serde_json::json;
 
 use crate::cli::amounts::{Size, bytes, counted, size, time};
@@ -80,7 +80,7 @@ fn far(command: &GcCommand, common: &Common) -> Result<(), Failure> {
     let dry_run = command.dry_run;
     let grace = command.grace.unwrap_or(FAR_GRACE);
     let done =
-        store.maintenance().collect_far(&CollectFar { keep_runs: command.keep_runs as usize, grace, dry_run })?;
+        store.maintenance().collect_remote(&CollectRemote { keep_runs: command.keep_runs as usize, grace, dry_run })?;
     let Some(done) = done else { return Err(no_remote()) };
     if common.json {
         let mut line = json!(done);

@@ -11,7 +11,7 @@ use nnf::graph::{Graph, InstanceId};
 use nnf::machine;
 use nnf::pipeline::Recalled;
 use nnf::reporter::{JsonLines, Plain, Terminal, duration};
-use nnf::run::{Cause, Reporter, Run, RunEvent, RunOptions, Summary, settled};
+use nnf::run::{Cause, Reporter, Run, RunEvent, RunOptions, Summary, up_to_date};
 use nnf::shell;
 use nnf::store::{Store, StoreOptions};
 
@@ -148,7 +148,7 @@ fn nothing_to_do(recalled: &Recalled, common: &Common) -> Result<bool, Failure> 
     }
     let around = (search_path(), url_digest(common, recalled.store.as_ref()));
     let mut reporter = reporter(common.json);
-    let summary = settled(&store, recalled, (&around.0, around.1), &machine::this_machine, &mut *reporter)?;
+    let summary = up_to_date(&store, recalled, (&around.0, around.1), &machine::this_machine, &mut *reporter)?;
     Ok(summary.is_some())
 }
 

@@ -5,7 +5,7 @@
 
 use crate::digest::Key;
 use crate::graph::{InstanceId, Source};
-use crate::store::Known;
+use crate::store::RecordSummary;
 use crate::why::Reason;
 
 use super::cause::Cause;
@@ -116,7 +116,7 @@ impl State<'_> {
 
     /// An instance that was looked at again is done: those that went by what it was before are looked at again, too, if
     /// it is something else now.
-    pub(super) fn tell_readers(&mut self, id: InstanceId, known: &Known) {
+    pub(super) fn tell_readers(&mut self, id: InstanceId, known: &RecordSummary) {
         let Some(before) = self.former.remove(&id) else { return };
         for reader in self.graph.readers(id) {
             if before == known.outputs && !self.reads_record(reader, id) {

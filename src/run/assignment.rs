@@ -8,7 +8,7 @@ use std::sync::mpsc::Sender;
 use crate::executor::{Executor, Reservation, Stop};
 use crate::graph::{Graph, Instance, InstanceId};
 use crate::plan::{Looked, Surroundings};
-use crate::store::{Known, RunFolder, Store};
+use crate::store::{RecordSummary, RunFolder, Store};
 
 use super::cause::Cause;
 use super::message::Message;
@@ -20,7 +20,7 @@ pub(crate) struct Assignment<'a> {
     pub(crate) instance: &'a Instance,
     pub(crate) looked: Looked,
     /// What the producers left.
-    pub(crate) producers: BTreeMap<InstanceId, Known>,
+    pub(crate) producers: BTreeMap<InstanceId, RecordSummary>,
     pub(crate) reservation: Reservation,
     pub(crate) again: Again,
     pub(crate) context: &'a Context<'a>,
@@ -74,7 +74,7 @@ impl<'a> Assignment<'a> {
         (id, looked): (InstanceId, Looked),
         reservation: Reservation,
         again: Again,
-        known: &dyn Fn(InstanceId) -> Option<Known>,
+        known: &dyn Fn(InstanceId) -> Option<RecordSummary>,
         messages: &Sender<Message>,
     ) -> Self {
         let producers = graph.producers(id).into_iter();

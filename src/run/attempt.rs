@@ -7,7 +7,7 @@ use nnf_contract::Event;
 use crate::executor::{Ended, Execution, ExecutorError, Handle, Recovered};
 use crate::graph::Source;
 use crate::record::{Produced, Record};
-use crate::store::{AttemptFolder, AttemptNote, Checkpoint, FileInput, HandedOut, StoreError};
+use crate::store::{AttemptFolder, AttemptNote, Checkpoint, FileInput, Materialized, StoreError};
 
 use super::assignment::{Assignment, Failure};
 use super::cause::{Cause, Fault};
@@ -27,7 +27,7 @@ struct Worked {
 /// The content that it was given.
 pub(super) enum Given {
     /// By this run.
-    Here(Vec<HandedOut>),
+    Here(Vec<Materialized>),
     /// By a run that was killed.
     Before,
 }
@@ -91,7 +91,7 @@ impl Assignment<'_> {
         if let Some(checkpoint) = checkpoint {
             checkpoint.note_needs(self.producers.values().map(|known| &known.key))?;
         }
-        let (inputs, handed_out) = self.hand_out(&folder)?;
+        let (inputs, materialized) = self.materialize(&folder)?;
         self.context.run.create_log(&self.instance.name, attempt)?;
         let log = self.context.run.log(&self.instance.name, attempt);
         let noted = log.strip_prefix(self.context.store.root()).unwrap_or(&log).to_string_lossy().into_owned();
@@ -102,7 +102,7 @@ impl Assignment<'_> {
         let ended = self.context.executor.execute(&command, &self.reservation, self.context.stop, &mut listener);
         let execution = ended.map_err(Cause::Executor)?;
         let metrics = listener.into_metrics();
-        Ok(Worked { folder, files: self.looked.files.clone(), given: Given::Here(handed_out), execution, metrics })
+        Ok(Worked { folder, files: self.looked.files.clone(), given: Given::Here(materialized), execution, metrics })
     }
 
     /// Makes a record of what an attempt left, if it did well.

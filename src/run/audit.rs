@@ -12,7 +12,7 @@ use crate::graph::{Graph, InstanceId};
 use crate::pipeline::Loaded;
 use crate::plan::{PlanError, Status, Surroundings};
 use crate::record::Produced;
-use crate::store::{AttemptFolder, Known, Store, StoreError};
+use crate::store::{AttemptFolder, RecordSummary, Store, StoreError};
 use crate::why::Reason;
 
 use super::assignment::{Again, Assignment, Context};
@@ -61,7 +61,7 @@ struct Going<'a> {
     context: &'a Context<'a>,
     comparison: Comparison<'a>,
     states: States,
-    stored: BTreeMap<InstanceId, Known>,
+    stored: BTreeMap<InstanceId, RecordSummary>,
     /// Who hears what came of each stage.
     told: &'a mut dyn FnMut(Audited),
 }
@@ -124,7 +124,7 @@ fn stored(
     around: &Surroundings<'_>,
     graph: &Graph,
     chosen: &BTreeSet<InstanceId>,
-) -> Result<BTreeMap<InstanceId, Known>, AuditError> {
+) -> Result<BTreeMap<InstanceId, RecordSummary>, AuditError> {
     let targets: Vec<InstanceId> = chosen.iter().copied().collect();
     let plan = around.plan(graph, &graph.needed_for(&targets), &|_| false, &BTreeMap::new())?;
     let fresh = |id: &InstanceId| match &plan[id.index()] {
@@ -142,7 +142,7 @@ fn stored(
 /// The outputs of stages whose stored files have another mode than content has.
 fn wrong_modes(
     store: &Store,
-    stored: &BTreeMap<InstanceId, Known>,
+    stored: &BTreeMap<InstanceId, RecordSummary>,
     chosen: &BTreeSet<InstanceId>,
 ) -> Result<BTreeMap<(InstanceId, String), u32>, StoreError> {
     let mut found = BTreeMap::new();
@@ -168,7 +168,7 @@ fn scratch(store: &Store) -> Result<(AttemptFolder, Store), StoreError> {
 
 impl<'a> Going<'a> {
     /// Looks at all that is to be run again: what it is to be given, which the plan has found to be known.
-    fn settle(&mut self) {
+    fn resolve_ready(&mut self) {
         while let Some(id) = self.states.next_ready() {
             let looked = self.context.around.look(self.graph.get(id), &|from| self.stored.get(&from).cloned());
             match looked {
@@ -247,7 +247,7 @@ impl<'a> Policy<'a> for Going<'a> {
         if self.context.stop.asked() {
             return works;
         }
-        self.settle();
+        self.resolve_ready();
         for (id, offer) in offers(self.graph, &self.states, self.context.executor) {
             match offer {
                 Ok(reservation) => {

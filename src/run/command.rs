@@ -10,7 +10,7 @@ use crate::executor::Command;
 use crate::graph::{Piece, Source, Work};
 use crate::programs::not_found;
 use crate::record::Produced;
-use crate::store::{AttemptFolder, Checkpoint, HandedOut, StoreError};
+use crate::store::{AttemptFolder, Checkpoint, Materialized, StoreError};
 
 use super::assignment::{Assignment, Failure};
 use super::cause::Cause;
@@ -18,12 +18,12 @@ use super::words::Fillings;
 
 impl Assignment<'_> {
     /// Puts all inputs where the stage can read them.
-    pub(super) fn hand_out(
+    pub(super) fn materialize(
         &self,
         folder: &AttemptFolder,
-    ) -> Result<(BTreeMap<String, TaskInput>, Vec<HandedOut>), Failure> {
+    ) -> Result<(BTreeMap<String, TaskInput>, Vec<Materialized>), Failure> {
         let mut inputs = BTreeMap::new();
-        let mut handed_out = Vec::new();
+        let mut materialized = Vec::new();
         for (name, source) in &self.instance.inputs {
             let to = folder.inputs().join(name);
             let input = match source {
@@ -31,24 +31,24 @@ impl Assignment<'_> {
                     fs_err::create_dir(&to).map_err(StoreError::io("hand out content"))?;
                     let mut list = Vec::new();
                     for (label, member) in members {
-                        if let Some(path) = self.hand_out_one(member, &to.join(label), &mut handed_out)? {
+                        if let Some(path) = self.hand_out_one(member, &to.join(label), &mut materialized)? {
                             list.push(Labelled { label: label.clone(), path });
                         }
                     }
                     Some(TaskInput::Many(list))
                 }
-                source => self.hand_out_one(source, &to, &mut handed_out)?.map(TaskInput::One),
+                source => self.hand_out_one(source, &to, &mut materialized)?.map(TaskInput::One),
             };
             inputs.extend(input.map(|input| (name.clone(), input)));
         }
-        Ok((inputs, handed_out))
+        Ok((inputs, materialized))
     }
 
     fn hand_out_one(
         &self,
         source: &Source,
         to: &Path,
-        handed_out: &mut Vec<HandedOut>,
+        materialized: &mut Vec<Materialized>,
     ) -> Result<Option<PathBuf>, Failure> {
         match source {
             Source::File { path, .. } => Ok(Some(path.clone())),
@@ -68,9 +68,9 @@ impl Assignment<'_> {
                 let produced = self.producers.get(from).and_then(|known| known.outputs.get(output));
                 match produced {
                     Some(Produced::Artifact(artifact)) => {
-                        match self.context.around.store.content().hand_out(artifact, to) {
+                        match self.context.around.store.content().materialize(artifact, to) {
                             Ok(handed) => {
-                                handed_out.push(handed);
+                                materialized.push(handed);
                                 Ok(Some(to.to_owned()))
                             }
                             Err(error @ (StoreError::Missing(_) | StoreError::Damaged { .. })) => {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::graph::{Graph, InstanceId};
 use crate::record::Produced;
-use crate::store::{Difference, Known, StoreError, first_difference};
+use crate::store::{Difference, RecordSummary, StoreError, first_difference};
 
 use super::assignment::Context;
 use super::verdict::{OutputDifference, Verdict, surroundings};
@@ -22,7 +22,12 @@ pub(super) struct Comparison<'a> {
 
 impl Comparison<'_> {
     /// What came of a stage that has been run again.
-    pub(super) fn verdict(&self, id: InstanceId, stored: &Known, again: &Known) -> Result<Verdict, StoreError> {
+    pub(super) fn verdict(
+        &self,
+        id: InstanceId,
+        stored: &RecordSummary,
+        again: &RecordSummary,
+    ) -> Result<Verdict, StoreError> {
         let (real, scratch) = (self.context.around.store, self.context.store);
         let mut outputs = Vec::new();
         for (name, before) in &stored.outputs {

@@ -44,7 +44,7 @@ impl State<'_> {
                 }
             }
         }
-        self.note_settled();
+        self.note_up_to_date();
         self.summary.seconds = self.began.elapsed().as_secs_f64();
         self.write_summary(self.context.run);
         let summary = self.summary.clone();

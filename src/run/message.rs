@@ -6,7 +6,7 @@ use nnf_contract::Event;
 
 use crate::executor::{ExecutorError, Reservation};
 use crate::graph::InstanceId;
-use crate::store::Known;
+use crate::store::RecordSummary;
 
 use super::cause::Cause;
 
@@ -33,7 +33,7 @@ pub(crate) enum Message {
 /// How the work of an instance ended.
 pub(crate) enum Outcome {
     /// There is a record.
-    Done { known: Known, seconds: f64, adopted: bool },
+    Done { known: RecordSummary, seconds: f64, adopted: bool },
     /// It failed for good.
     Failed { cause: Cause, seconds: f64, log_end: Vec<String> },
     /// It was stopped.

@@ -1,6 +1,6 @@
 //! A run: one loop that owns all state. Workers do the work on threads of their own and only send messages.
 //!
-//! Read `scheduler` first, then `states` (where each instance stands); `ordinary`, with `settle`, `start`, `outcome` and `end`
+//! Read `scheduler` first, then `states` (where each instance stands); `ordinary`, with `resolve_ready`, `start`, `outcome` and `end`
 //! (what happens to it in a run), and `audit`, the two policies; and `worker` and `attempt` (the work of one instance).
 //! What happens goes to a reporter; nothing here knows the terminal, or where stages run.
 
@@ -21,13 +21,13 @@ mod ordinary;
 mod outcome;
 mod programs;
 mod recovery;
+mod resolve_ready;
 mod result;
 mod scheduler;
-mod settle;
-mod settled;
 mod start;
 mod state;
 mod states;
+mod up_to_date;
 mod verdict;
 mod words;
 mod work;
@@ -42,6 +42,6 @@ pub use cause::{Cause, Fault};
 pub use event::{Ran, Reporter, RunEvent, Summary};
 pub use message::Interrupter;
 pub use ordinary::Run;
-pub use settled::settled;
 pub use state::RunOptions;
+pub use up_to_date::up_to_date;
 pub use verdict::{Audited, OutputDifference, Verdict};

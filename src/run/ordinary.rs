@@ -63,7 +63,7 @@ impl<'a> Run<'a> {
         };
         let mut state = State::new(self.loaded, &self.options, &context, reporter);
         state.begin();
-        state.settle();
+        state.resolve_ready();
         state.look_at_asked();
         carry_out(&mut state, &self.mailbox);
         let summary = state.end();
@@ -80,7 +80,7 @@ impl<'a> Policy<'a> for State<'a> {
     }
 
     fn start(&mut self, messages: &Sender<Message>) -> Vec<Work<'a>> {
-        self.settle();
+        self.resolve_ready();
         let mut works = self.questions(messages);
         works.extend(self.start_queued(messages).into_iter().map(|work| Work::Stage(Box::new(work))));
         works

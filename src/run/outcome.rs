@@ -7,7 +7,7 @@ use nnf_contract::Event;
 use crate::digest::Key;
 use crate::executor::ExecutorError;
 use crate::graph::InstanceId;
-use crate::store::Known;
+use crate::store::RecordSummary;
 use crate::why::Reason;
 
 use super::cause::{Cause, Fault};
@@ -142,7 +142,7 @@ impl State<'_> {
         self.wake_twins(key);
     }
 
-    pub(super) fn done(&mut self, id: InstanceId, known: Known) {
+    pub(super) fn done(&mut self, id: InstanceId, known: RecordSummary) {
         self.tell_readers(id, &known);
         self.states.set(id, Stage::Done(known));
         for reader in self.graph.readers(id) {
@@ -259,7 +259,7 @@ mod tests {
             .ok()
             .unwrap();
         store.records().commit(&record).unwrap();
-        let done = || Outcome::Done { known: Known::from(&record), seconds: 0.0, adopted: false };
+        let done = || Outcome::Done { known: RecordSummary::from(&record), seconds: 0.0, adopted: false };
         state.hear(Message::Over(first.id, done(), None));
         next(&mut state, &send);
         let missing = |from: &str| Outcome::Missing { producers: vec![id(from)], what: "its content is gone".into() };
@@ -277,7 +277,7 @@ mod tests {
     }
 
     fn next<'a>(state: &mut State<'a>, send: &Sender<Message>) -> Vec<Assignment<'a>> {
-        state.settle();
+        state.resolve_ready();
         state.start_queued(send)
     }
 }

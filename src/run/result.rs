@@ -36,7 +36,7 @@ impl Assignment<'_> {
                 // All of it is looked at, and mended, whatever was found before.
                 let mut handed = Ok(());
                 for one in all {
-                    handed = handed.and(self.context.around.store.content().check_handed_out(one));
+                    handed = handed.and(self.context.around.store.content().check_materialized(one));
                 }
                 handed
             }

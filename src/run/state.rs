@@ -9,7 +9,7 @@ use crate::digest::Key;
 use crate::graph::{Graph, InstanceId};
 use crate::pipeline::Identity;
 use crate::record::Produced;
-use crate::store::{FileInput, Known, Published, StoreError};
+use crate::store::{FileInput, Published, RecordSummary, StoreError};
 use crate::why::Reason;
 
 use super::assignment::Context;
@@ -55,7 +55,7 @@ pub(super) struct State<'a> {
     /// Instances that run on what came out otherwise meanwhile.
     pub(super) outdated: BTreeSet<InstanceId>,
     /// The results of those that are forced to run again, which stay if that fails.
-    pub(super) kept: BTreeMap<InstanceId, Known>,
+    pub(super) kept: BTreeMap<InstanceId, RecordSummary>,
     /// How showing the results went, as long as they are the ones that are shown.
     pub(super) shown: Option<Result<Published, StoreError>>,
     /// Why results did not arrive in the remote tier.

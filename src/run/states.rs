@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::digest::Key;
 use crate::graph::InstanceId;
 use crate::plan::Looked;
-use crate::store::Known;
+use crate::store::RecordSummary;
 use crate::why::Reason;
 
 /// Where an instance stands.
@@ -25,7 +25,7 @@ pub(super) enum Stage {
     Running(Key, String),
     /// The same work is queued or runs as another instance.
     Twin(Key),
-    Done(Known),
+    Done(RecordSummary),
     Failed,
     /// It was stopped because the run was.
     Stopped,

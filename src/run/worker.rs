@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::executor::tail;
-use crate::store::{Claimed, KeyLock, Known, Lease, Waiting};
+use crate::store::{Claimed, KeyLock, Lease, RecordSummary, Waiting};
 
 use super::assignment::{Assignment, Failure};
 use super::cause::{Cause, Fault};
@@ -48,7 +48,7 @@ impl Assignment<'_> {
             let cause = match self.attempt(attempt, left == 0) {
                 Ok((record, seconds)) => {
                     self.context.run.end_log(&self.instance.name, attempt);
-                    return Outcome::Done { known: Known::from(&record), seconds, adopted: false };
+                    return Outcome::Done { known: RecordSummary::from(&record), seconds, adopted: false };
                 }
                 Err(Failure::Missing(producers, what)) => return Outcome::Missing { producers, what },
                 Err(Failure::Stopped) => return Outcome::Stopped,
@@ -75,7 +75,7 @@ impl Assignment<'_> {
     }
 
     /// Takes the lock of the key, or the record that another run wrote meanwhile.
-    fn lock(&self) -> Result<Result<Locks<'_>, Known>, Failure> {
+    fn lock(&self) -> Result<Result<Locks<'_>, RecordSummary>, Failure> {
         let key = &self.looked.key;
         let mut said = false;
         loop {
@@ -99,13 +99,13 @@ impl Assignment<'_> {
     }
 
     /// The result under the key, if all of it is here: the record itself, whatever the index says of it, and all content.
-    fn made_meanwhile(&self) -> Result<Option<Known>, Failure> {
-        let known = self.context.store.records().get(&self.looked.key)?.as_ref().map(Known::from);
+    fn made_meanwhile(&self) -> Result<Option<RecordSummary>, Failure> {
+        let known = self.context.store.records().get(&self.looked.key)?.as_ref().map(RecordSummary::from);
         Ok(known.filter(|known| known.outputs.values().all(|produced| self.is_whole(produced))))
     }
 
     /// Takes the lease of the key from the machines that share the remote tier, or the record that one of them wrote.
-    fn lease(&self, lock: KeyLock) -> Result<Result<Locks<'_>, Known>, Failure> {
+    fn lease(&self, lock: KeyLock) -> Result<Result<Locks<'_>, RecordSummary>, Failure> {
         let (store, key) = (self.context.store, &self.looked.key);
         let mut waiting = Waiting::default();
         let mut pause = Duration::from_millis(100);

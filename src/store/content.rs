@@ -8,8 +8,8 @@ use crate::store::closure;
 use crate::store::error::StoreError;
 use crate::store::local::attributes::{BLOB_MODE, mode};
 use crate::store::local::files::{self, FileInput};
-use crate::store::local::handout::HandedOut;
-use crate::store::local::{handout, tree};
+use crate::store::local::materialize::Materialized;
+use crate::store::local::{materialize, tree};
 use crate::store::tiers::Tiers;
 
 /// Files and folders by their digests; see [`Store::content`](crate::store::Store::content).
@@ -56,32 +56,32 @@ impl Content<'_> {
     ///
     /// # Errors
     /// [`StoreError::Missing`] and [`StoreError::Damaged`] say that it has to be made again.
-    pub fn hand_out(&self, artifact: &Artifact, to: &Path) -> Result<HandedOut, StoreError> {
+    pub fn materialize(&self, artifact: &Artifact, to: &Path) -> Result<Materialized, StoreError> {
         self.fetch(artifact)?;
-        handout::hand_out(&self.tiers.blobs, artifact, to)
+        materialize::materialize(&self.tiers.blobs, artifact, to)
     }
 
     /// Checks that a stage has not changed what was handed out to it. Changed blobs go to quarantine.
     ///
     /// # Errors
     /// [`StoreError::Altered`] names what was changed.
-    pub fn check_handed_out(&self, handed_out: &HandedOut) -> Result<(), StoreError> {
-        handout::check(&self.tiers.blobs, handed_out)
+    pub fn check_materialized(&self, materialized: &Materialized) -> Result<(), StoreError> {
+        materialize::check(&self.tiers.blobs, materialized)
     }
 
     /// Copies content to `to` for a person to keep: writable, and independent of the store.
     ///
     /// # Errors
-    /// As for [`Content::hand_out`].
+    /// As for [`Content::materialize`].
     pub fn copy_out(&self, artifact: &Artifact, to: &Path) -> Result<(), StoreError> {
         self.fetch(artifact)?;
-        handout::copy_out(&self.tiers.blobs, artifact, to)
+        materialize::copy_out(&self.tiers.blobs, artifact, to)
     }
 
     /// The bytes of a small file in the store.
     ///
     /// # Errors
-    /// As for [`Content::hand_out`].
+    /// As for [`Content::materialize`].
     pub fn read(&self, artifact: &Artifact) -> Result<Vec<u8>, StoreError> {
         self.fetch(artifact)?;
         let path = self.tiers.blobs.checked(&artifact.digest)?;
@@ -91,7 +91,7 @@ impl Content<'_> {
     /// A file in the store whose content was checked, to be read piece by piece.
     ///
     /// # Errors
-    /// As for [`Content::hand_out`].
+    /// As for [`Content::materialize`].
     pub fn open(&self, artifact: &Artifact) -> Result<fs_err::File, StoreError> {
         self.fetch(artifact)?;
         let path = self.tiers.blobs.checked(&artifact.digest)?;
@@ -107,7 +107,7 @@ impl Content<'_> {
     /// Whether content is in the local tier and undamaged, or can be had from the remote one.
     ///
     /// # Errors
-    /// As for [`Content::hand_out`].
+    /// As for [`Content::materialize`].
     pub fn check(&self, artifact: &Artifact) -> Result<(), StoreError> {
         self.fetch(artifact)?;
         match artifact.form {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::digest::Key;
 use crate::store::error::StoreError;
-use crate::store::local::index::Known;
+use crate::store::local::index::RecordSummary;
 use crate::store::local::latest::Published;
 use crate::store::local::{heads, latest};
 use crate::store::tiers::Tiers;
@@ -48,7 +48,7 @@ impl Pipelines<'_> {
     pub fn publish(
         &self,
         pipeline: &str,
-        outputs: &BTreeMap<String, Known>,
+        outputs: &BTreeMap<String, RecordSummary>,
         untouched: &BTreeSet<String>,
     ) -> Result<Published, StoreError> {
         let _lock = heads::lock(&self.tiers.root.join("heads/v1"), pipeline)?;

@@ -6,12 +6,12 @@ use crate::digest::Key;
 use crate::mutex::lock;
 use crate::record::Record;
 use crate::store::error::StoreError;
-use crate::store::local::index::Known;
+use crate::store::local::index::RecordSummary;
 use crate::store::local::pins;
 use crate::store::local::records;
 use crate::store::local::stamps::Stamp;
+use crate::store::remote::remote_record::RemoteRecord;
 use crate::store::remote::sent::Sent;
-use crate::store::remote::standing::Standing;
 use crate::store::tiers::Tiers;
 
 /// What stages produced; see [`Store::records`](crate::store::Store::records).
@@ -25,14 +25,14 @@ impl Records<'_> {
     ///
     /// # Errors
     /// When a tier fails. A damaged record counts as none, and is reported in the log.
-    pub fn look_up(&self, key: &Key) -> Result<Option<Known>, StoreError> {
+    pub fn look_up(&self, key: &Key) -> Result<Option<RecordSummary>, StoreError> {
         let found = lock(&self.tiers.index).get(key);
         if let Some((known, Some(look))) = found
             && Stamp::of_path(&records::path(&self.tiers.root, key)) == Some(look)
         {
             return Ok(Some(known));
         }
-        Ok(self.get(key)?.map(|record| Known::from(&record)))
+        Ok(self.get(key)?.map(|record| RecordSummary::from(&record)))
     }
 
     /// The record under a key.
@@ -73,8 +73,8 @@ impl Records<'_> {
         let pinned = if refused.is_empty() { BTreeSet::new() } else { pins::keys(&self.tiers.root)? };
         let mut adopted = 0;
         for key in refused {
-            let standing = Standing::of(tier.remote(), &key)?;
-            let (Some(_), Standing::Record(first)) = (records::read(&self.tiers.root, &key)?, standing) else {
+            let standing = RemoteRecord::of(tier.remote(), &key)?;
+            let (Some(_), RemoteRecord::Record(first)) = (records::read(&self.tiers.root, &key)?, standing) else {
                 continue;
             };
             let short = key.short();

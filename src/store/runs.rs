@@ -2,7 +2,7 @@
 
 use crate::digest::Key;
 use crate::store::error::StoreError;
-use crate::store::local::sweep::Hold;
+use crate::store::local::gc_barrier::Hold;
 use crate::store::tiers::Tiers;
 use crate::store::working::adoption;
 use crate::store::working::checkpoint::Checkpoint;

@@ -9,9 +9,9 @@ use crate::digest::Key;
 use crate::mutex::lock;
 use crate::store::error::StoreError;
 use crate::store::local::blob::Blobs;
+use crate::store::local::gc_barrier::Hold;
 use crate::store::local::index::Index;
 use crate::store::local::stamps::Stamps;
-use crate::store::local::sweep::Hold;
 use crate::store::local::writing::{make_folder, sync};
 use crate::store::remote::objects::RemoteOptions;
 use crate::store::remote::tier::Tier;
@@ -62,12 +62,12 @@ impl Tiers {
 
     /// Until this is dropped, nothing is removed from the store.
     pub(crate) fn hold(&self) -> Result<Hold<'_>, StoreError> {
-        self.blobs.sweep.hold().map_err(StoreError::io("lock the store"))
+        self.blobs.gc_barrier.hold().map_err(StoreError::io("lock the store"))
     }
 
     /// Until this is dropped, nobody else relies on anything anew.
     pub(crate) fn alone(&self) -> Result<File, StoreError> {
-        self.blobs.sweep.alone().map_err(StoreError::io("lock the store"))
+        self.blobs.gc_barrier.alone().map_err(StoreError::io("lock the store"))
     }
 
     /// Where this engine's stages work; made when it is asked for first.

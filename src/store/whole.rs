@@ -12,7 +12,7 @@ use crate::mutex::lock;
 use crate::record::{Artifact, Form, Produced};
 use crate::store::content::Content;
 use crate::store::error::StoreError;
-use crate::store::local::index::Known;
+use crate::store::local::index::RecordSummary;
 use crate::store::local::tree;
 
 /// Blobs that a thread looks at in one go; a look is a microsecond where nothing has changed.
@@ -24,7 +24,7 @@ impl Content<'_> {
     ///
     /// # Errors
     /// When a tier fails.
-    pub fn not_whole(&self, results: &[&Known]) -> Result<BTreeMap<usize, (String, String)>, StoreError> {
+    pub fn not_whole(&self, results: &[&RecordSummary]) -> Result<BTreeMap<usize, (String, String)>, StoreError> {
         let (mut outer, mut folders) = (BTreeSet::new(), BTreeSet::new());
         for (_, artifact) in results.iter().flat_map(|known| artifacts(known)) {
             outer.insert(artifact.digest);
@@ -50,7 +50,7 @@ impl Content<'_> {
                 faults.insert(folder, fault.clone());
             }
         }
-        let first = |known: &&Known| {
+        let first = |known: &&RecordSummary| {
             let named = artifacts(known).find_map(|(name, artifact)| Some((name, faults.get(&artifact.digest)?)));
             named.map(|(name, fault)| (name.clone(), fault.clone()))
         };
@@ -85,7 +85,7 @@ impl Content<'_> {
 }
 
 /// The outputs of a result that are there, by name.
-fn artifacts(known: &Known) -> impl Iterator<Item = (&String, &Artifact)> {
+fn artifacts(known: &RecordSummary) -> impl Iterator<Item = (&String, &Artifact)> {
     known.outputs.iter().filter_map(|(name, produced)| match produced {
         Produced::Artifact(artifact) => Some((name, artifact)),
         Produced::Absent => None,

@@ -14,9 +14,9 @@ use crate::digest::Digest;
 use crate::mutex::lock;
 use crate::store::StoreError;
 use crate::store::local::attributes::{BLOB_MODE, mode};
+use crate::store::local::gc_barrier::GcBarrier;
 use crate::store::local::hashing::hash_file;
 use crate::store::local::stamps::{Stamp, Stamps};
-use crate::store::local::sweep::Sweep;
 use crate::store::local::writing::{in_folder, make_folder, move_file, temporary_in};
 
 /// The blobs of one local store.
@@ -26,15 +26,15 @@ pub(crate) struct Blobs {
     stamps: Arc<Mutex<Stamps>>,
     /// Whether the file system refused to share content by a reflink; a refusal costs as much as a copy of a small file.
     refuses_reflinks: Arc<AtomicBool>,
-    pub(crate) sweep: Arc<Sweep>,
+    pub(crate) gc_barrier: Arc<GcBarrier>,
     /// Bytes that this program has added.
     added: Arc<AtomicU64>,
 }
 
 impl Blobs {
     pub(crate) fn new(root: PathBuf, stamps: Arc<Mutex<Stamps>>) -> Self {
-        let sweep = Arc::new(Sweep::new(&root));
-        Blobs { root, stamps, refuses_reflinks: Arc::default(), sweep, added: Arc::default() }
+        let gc_barrier = Arc::new(GcBarrier::new(&root));
+        Blobs { root, stamps, refuses_reflinks: Arc::default(), gc_barrier, added: Arc::default() }
     }
 
     /// The folder of the store.
@@ -217,7 +217,7 @@ impl Blobs {
 
     /// Sets the time of change of a blob, but not that of its content, by setting the mode that it has already.
     fn renew(&self, digest: &Digest) -> io::Result<()> {
-        let _hold = self.sweep.hold()?;
+        let _hold = self.gc_barrier.hold()?;
         fs_err::set_permissions(self.path(digest), Permissions::from_mode(BLOB_MODE))
     }
 
@@ -231,7 +231,7 @@ impl Blobs {
         let doing = StoreError::io("store content");
         let to = self.path(digest);
         fs_err::set_permissions(from, Permissions::from_mode(BLOB_MODE)).map_err(&doing)?;
-        let hold = self.sweep.hold().map_err(&doing)?;
+        let hold = self.gc_barrier.hold().map_err(&doing)?;
         match in_folder(to.parent().unwrap_or(&self.root), || fs_err::rename(from, &to)) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {

@@ -19,7 +19,7 @@ use crate::store::local::writing::write_atomically;
 
 /// What the index knows of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Known {
+pub struct RecordSummary {
     /// The key.
     pub key: Key,
     /// Outputs by name.
@@ -28,10 +28,10 @@ pub struct Known {
     pub milliseconds: u64,
 }
 
-impl From<&Record> for Known {
+impl From<&Record> for RecordSummary {
     fn from(record: &Record) -> Self {
         let milliseconds = (record.seconds.max(0.0) * 1000.0).round() as u64;
-        Known { key: record.key, outputs: record.outputs.clone(), milliseconds }
+        RecordSummary { key: record.key, outputs: record.outputs.clone(), milliseconds }
     }
 }
 
@@ -50,7 +50,7 @@ struct Line<'a> {
 pub(crate) struct Index {
     file: PathBuf,
     /// Read when it is asked for first.
-    known: Option<HashMap<Key, (Known, Option<Stamp>)>>,
+    known: Option<HashMap<Key, (RecordSummary, Option<Stamp>)>>,
     writer: Option<File>,
     lines: usize,
 }
@@ -60,26 +60,26 @@ impl Index {
         Index { file, known: None, writer: None, lines: 0 }
     }
 
-    fn known(&mut self) -> &mut HashMap<Key, (Known, Option<Stamp>)> {
+    fn known(&mut self) -> &mut HashMap<Key, (RecordSummary, Option<Stamp>)> {
         self.known.get_or_insert_with(|| {
             let text = fs_err::read(&self.file).unwrap_or_default();
             let lines = checked_lines(&text).inspect(|_| self.lines += 1);
             let lines = lines.filter_map(|line| serde_json::from_slice::<Line<'_>>(line).ok());
             let entry = |Line { key, outputs, milliseconds, look }: Line<'_>| {
-                (key, (Known { key, outputs: outputs.into_owned(), milliseconds }, look))
+                (key, (RecordSummary { key, outputs: outputs.into_owned(), milliseconds }, look))
             };
             lines.map(entry).collect()
         })
     }
 
     /// What is known of a record, and what its file looked like then.
-    pub(crate) fn get(&mut self, key: &Key) -> Option<(Known, Option<Stamp>)> {
+    pub(crate) fn get(&mut self, key: &Key) -> Option<(RecordSummary, Option<Stamp>)> {
         self.known().get(key).cloned()
     }
 
     /// Notes a record whose file looks like this.
     pub(crate) fn add(&mut self, record: &Record, look: Option<Stamp>) {
-        let entry = (Known::from(record), look);
+        let entry = (RecordSummary::from(record), look);
         if self.known().get(&record.key) == Some(&entry) {
             return;
         }
@@ -115,7 +115,7 @@ impl Index {
 }
 
 /// Adds what is known of a record whose file looks like this.
-pub(crate) fn push(text: &mut Vec<u8>, known: &Known, look: Option<Stamp>) {
-    let Known { key, outputs, milliseconds } = known;
+pub(crate) fn push(text: &mut Vec<u8>, known: &RecordSummary, look: Option<Stamp>) {
+    let RecordSummary { key, outputs, milliseconds } = known;
     push_line(text, &Line { key: *key, outputs: Cow::Borrowed(outputs), milliseconds: *milliseconds, look });
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::store::StoreError;
 use crate::store::local::blob::Blobs;
-use crate::store::local::index::Known;
+use crate::store::local::index::RecordSummary;
 use crate::store::local::links::Place;
 use crate::store::local::writing::write_atomically;
 
@@ -40,7 +40,7 @@ pub(crate) fn publish(
     root: &Path,
     blobs: &Blobs,
     pipeline: &str,
-    outputs: &BTreeMap<String, Known>,
+    outputs: &BTreeMap<String, RecordSummary>,
     untouched: &BTreeSet<String>,
 ) -> Result<Published, StoreError> {
     let folder = folder(root, pipeline);
@@ -54,7 +54,7 @@ pub(crate) fn publish(
     wanted.extend(shown.iter().filter(|(name, _)| stays(name)).map(|(name, state)| (name.clone(), state.clone())));
     // Links may have been removed, replaced or led elsewhere since they were made.
     let place = Place::new(root, folder.clone());
-    let right = |(name, known): (&String, &Known)| {
+    let right = |(name, known): (&String, &RecordSummary)| {
         let same = there.contains(name) && wanted.get(name) == shown.get(name);
         (same && place.shows(blobs, name, known)).then(|| name.clone())
     };
@@ -72,7 +72,7 @@ pub(crate) fn publish(
 fn show(
     root: &Path,
     blobs: &Blobs,
-    outputs: &BTreeMap<String, Known>,
+    outputs: &BTreeMap<String, RecordSummary>,
     mut wanted: BTreeMap<String, String>,
     (right, there): (&BTreeSet<String>, &BTreeSet<String>),
     published: &mut Published,
@@ -114,7 +114,7 @@ fn show(
 fn make<'a>(
     blobs: &Blobs,
     place: &Place,
-    instances: &[(&'a String, &Known)],
+    instances: &[(&'a String, &RecordSummary)],
     there: &BTreeSet<String>,
     published: &mut Published,
 ) -> Result<BTreeSet<&'a String>, StoreError> {
@@ -141,7 +141,7 @@ pub(crate) fn parts(
     root: &Path,
     blobs: &Blobs,
     pipeline: &str,
-    outputs: &BTreeMap<String, Known>,
+    outputs: &BTreeMap<String, RecordSummary>,
 ) -> Option<(Vec<PathBuf>, BTreeSet<Digest>)> {
     let place = Place::new(root, folder(root, pipeline));
     let (mut folders, mut content) = (Vec::new(), BTreeSet::new());
@@ -156,7 +156,7 @@ pub(crate) fn parts(
 }
 
 /// Whether these outputs are shown, all and as they should be.
-pub(crate) fn shows(root: &Path, blobs: &Blobs, pipeline: &str, outputs: &BTreeMap<String, Known>) -> bool {
+pub(crate) fn shows(root: &Path, blobs: &Blobs, pipeline: &str, outputs: &BTreeMap<String, RecordSummary>) -> bool {
     let (place, shown) = (Place::new(root, folder(root, pipeline)), Shown::read(root, pipeline));
     outputs.par_iter().all(|(instance, known)| shown.has(instance, known) && place.shows(blobs, instance, known))
 }
@@ -174,12 +174,12 @@ impl Shown {
     }
 
     /// Whether these outputs are shown of an instance.
-    pub(crate) fn has(&self, instance: &str, known: &Known) -> bool {
+    pub(crate) fn has(&self, instance: &str, known: &RecordSummary) -> bool {
         self.0.get(instance).is_some_and(|shown| *shown == state(known))
     }
 }
 
-fn state(known: &Known) -> String {
+fn state(known: &RecordSummary) -> String {
     Digest::of(&serde_json::to_vec(&known.outputs).unwrap_or_default()).to_string()
 }
 

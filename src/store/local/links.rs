@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::digest::Digest;
 use crate::record::{Artifact, Form, Produced};
 use crate::store::local::blob::Blobs;
-use crate::store::local::index::Known;
+use crate::store::local::index::RecordSummary;
 use crate::store::local::tree::{self, Entry};
 
 /// File name endings by media type.
@@ -61,7 +61,7 @@ impl Place {
     }
 
     /// What is to lie in the folder of an instance.
-    pub(crate) fn layout(&self, blobs: &Blobs, known: &Known) -> Layout {
+    pub(crate) fn layout(&self, blobs: &Blobs, known: &RecordSummary) -> Layout {
         let (mut shapes, mut content, mut whole) = (BTreeMap::new(), Vec::new(), true);
         for (name, produced) in &known.outputs {
             let Produced::Artifact(artifact) = produced else { continue };
@@ -104,7 +104,7 @@ impl Place {
 
     /// Whether the outputs of an instance are shown, all and as they should be. What else a person keeps beside them is
     /// theirs, but not in a folder that is an output.
-    pub(crate) fn shows(&self, blobs: &Blobs, instance: &str, known: &Known) -> bool {
+    pub(crate) fn shows(&self, blobs: &Blobs, instance: &str, known: &RecordSummary) -> bool {
         let Layout { shapes, whole, .. } = self.layout(blobs, known);
         let folder = self.folder.join(instance);
         let is_folder = |path: &Path| path.symlink_metadata().is_ok_and(|meta| meta.is_dir());

@@ -19,7 +19,7 @@ use crate::store::local::inventory::{self, Item};
 use crate::store::local::lines;
 use crate::store::local::writing::write_atomically;
 use crate::store::maintenance::gc::Amount;
-use crate::store::maintenance::needs::Needs;
+use crate::store::maintenance::live_set::LiveSet;
 use crate::store::maintenance::room::Maintenance;
 use crate::store::working::{live, runs};
 
@@ -89,13 +89,13 @@ impl Maintenance<'_> {
             return Ok(None);
         }
         let alone = self.tiers.alone()?;
-        let mut needs = Needs::now(&self.tiers.root, &self.tiers.blobs)?;
+        let mut live = LiveSet::now(&self.tiers.root, &self.tiers.blobs)?;
         drop(alone);
         if let Some(run) = bound.run {
-            needs.add_keys(live::keys(&self.tiers.root.join("runs/v1").join(run)))?;
+            live.add_keys(live::keys(&self.tiers.root.join("runs/v1").join(run)))?;
         }
-        let needed = stays(&records, |key| needs.keys.contains(key)) + stays(&content, |d| needs.content.contains(d));
-        let going = self.choose(&mut needs, records, &content, before - bound.bytes / 10 * 9)?;
+        let needed = stays(&records, |key| live.keys.contains(key)) + stays(&content, |d| live.content.contains(d));
+        let going = self.choose(&mut live, records, &content, before - bound.bytes / 10 * 9)?;
         let mut bounded = Bounded {
             bound: bound.bytes,
             before,
@@ -108,8 +108,8 @@ impl Maintenance<'_> {
         bounded.after = before - going.dropped.bytes - going.moved_out.bytes - going.unneeded;
         if !bound.dry_run {
             let items: Vec<_> = content.into_iter().filter(|item| going.content.contains(&item.name)).collect();
-            let records = self.remove_records(&mut needs, &going.records)?;
-            let content = self.remove_content(&mut needs, &items)?;
+            let records = self.remove_records(&mut live, &going.records)?;
+            let content = self.remove_content(&mut live, &items)?;
             bounded.after = before - records.bytes - content.bytes;
             self.index_anew()?;
             self.measured(bounded.after);
@@ -123,10 +123,10 @@ impl Maintenance<'_> {
         self.noted_size().is_some_and(|size| size <= bytes)
     }
 
-    /// Chooses what is to go: what nothing needs, then whole results, until that makes so many bytes.
+    /// Chooses what is to go: what nothing live, then whole results, until that makes so many bytes.
     fn choose(
         &self,
-        needs: &mut Needs<'_>,
+        live: &mut LiveSet<'_>,
         records: Vec<Item<Key>>,
         content: &[Item<Digest>],
         excess: u64,
@@ -139,8 +139,8 @@ impl Maintenance<'_> {
             let Some(record) = record(&self.tiers.root, &item.name)? else { continue };
             let content = closure::content(&self.tiers.blobs, &record);
             readers.add(item.name, &content);
-            let young = needs.since.is_some_and(|since| item.changed >= since);
-            if !needs.keys.contains(&item.name) && !young {
+            let young = live.since.is_some_and(|since| item.changed >= since);
+            if !live.keys.contains(&item.name) && !young {
                 let used = last_use.get(&item.name).copied().unwrap_or(item.changed).max(item.changed);
                 candidates.push(Candidate { item, content, used });
             }
@@ -148,7 +148,7 @@ impl Maintenance<'_> {
         let mut going = Going::default();
         let mut freed = 0;
         for item in content.iter().filter(|item| !readers.has(&item.name)) {
-            if needs.since.is_none_or(|since| item.changed < since) && freed < excess {
+            if live.since.is_none_or(|since| item.changed < since) && freed < excess {
                 going.content.insert(item.name);
                 going.unneeded += item.size;
                 freed += item.size;
@@ -163,7 +163,7 @@ impl Maintenance<'_> {
             let mut bytes = if elsewhere { 0 } else { item.size };
             for digest in content {
                 let unread = readers.remove(&item.name, &digest);
-                if unread && !needs.content.contains(&digest) && going.content.insert(digest) {
+                if unread && !live.content.contains(&digest) && going.content.insert(digest) {
                     bytes += sizes.get(&digest).copied().unwrap_or(0);
                 }
             }

@@ -1,6 +1,6 @@
 //! Collection: removes what nothing needs and what is older than a grace period.
 //!
-//! It may go on beside runs. What they rely on is found under the lock of `sweep`, a few files at a time. Records go
+//! It may go on beside runs. What they rely on is found under the lock of `gc_barrier`, a few files at a time. Records go
 //! before content, so that a kill at any moment leaves no record without content.
 
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::store::error::StoreError;
 use crate::store::local::inventory::{self, Item};
 use crate::store::local::records;
 use crate::store::local::writing::sync;
-use crate::store::maintenance::needs::Needs;
+use crate::store::maintenance::live_set::LiveSet;
 use crate::store::maintenance::room::Maintenance;
 use crate::store::working::{checkpoint, keylock, removal, temporary};
 
@@ -88,7 +88,7 @@ impl Collected {
 /// What may be removed, and the moments that bound it.
 struct Collection<'a> {
     store: Maintenance<'a>,
-    needs: Needs<'a>,
+    live: LiveSet<'a>,
     options: &'a CollectOptions,
     now: SystemTime,
     done: Collected,
@@ -103,16 +103,16 @@ impl Maintenance<'_> {
         let _one_at_a_time = self.gc_lock()?;
         let now = inventory::now(&self.tiers.root.join("attempts")).map_err(StoreError::io("ask for the time"))?;
         let alone = self.tiers.alone()?;
-        let needs = Needs::now(&self.tiers.root, &self.tiers.blobs)?;
+        let live = LiveSet::now(&self.tiers.root, &self.tiers.blobs)?;
         drop(alone);
-        let mut collection = Collection { store: *self, needs, options, now, done: Collected::default() };
-        let old_runs = collection.needs.add_runs(options.keep_runs)?;
-        collection.needs.add_shown()?;
+        let mut collection = Collection { store: *self, live, options, now, done: Collected::default() };
+        let old_runs = collection.live.add_runs(options.keep_runs)?;
+        collection.live.add_shown()?;
         collection.checkpoints()?;
         collection.results()?;
         collection.runs(&old_runs)?;
         collection.leftovers()?;
-        collection.done.live_runs = collection.needs.live_runs();
+        collection.done.live_runs = collection.live.live_runs();
         let done = collection.done;
         if !options.dry_run {
             if done.results.count > 0 {
@@ -135,38 +135,33 @@ impl Maintenance<'_> {
     }
 
     /// Removes records that are not needed and have not changed since they were listed.
-    pub(crate) fn remove_records(&self, needs: &mut Needs<'_>, items: &[Item<Key>]) -> Result<Amount, StoreError> {
-        self.remove(needs, items, |key| records::path(&self.tiers.root, key), |needs, key| needs.keys.contains(key))
+    pub(crate) fn remove_records(&self, live: &mut LiveSet<'_>, items: &[Item<Key>]) -> Result<Amount, StoreError> {
+        self.remove(live, items, |key| records::path(&self.tiers.root, key), |live, key| live.keys.contains(key))
     }
 
     /// Removes content that is not needed and has not changed since it was listed.
-    pub(crate) fn remove_content(&self, needs: &mut Needs<'_>, items: &[Item<Digest>]) -> Result<Amount, StoreError> {
-        self.remove(
-            needs,
-            items,
-            |digest| self.tiers.blobs.path(digest),
-            |needs, digest| needs.content.contains(digest),
-        )
+    pub(crate) fn remove_content(&self, live: &mut LiveSet<'_>, items: &[Item<Digest>]) -> Result<Amount, StoreError> {
+        self.remove(live, items, |digest| self.tiers.blobs.path(digest), |live, digest| live.content.contains(digest))
     }
 
     fn remove<N>(
         &self,
-        needs: &mut Needs<'_>,
+        live: &mut LiveSet<'_>,
         items: &[Item<N>],
         path: impl Fn(&N) -> PathBuf,
-        needed: impl Fn(&Needs<'_>, &N) -> bool,
+        needed: impl Fn(&LiveSet<'_>, &N) -> bool,
     ) -> Result<Amount, StoreError> {
         let doing = StoreError::io("remove from the store");
         let mut removed = Amount::default();
         for some in items.chunks(AT_A_TIME) {
             let _alone = self.tiers.alone()?;
-            needs.refresh()?;
-            for item in some.iter().filter(|item| !needed(needs, &item.name)) {
+            live.refresh()?;
+            for item in some.iter().filter(|item| !needed(live, &item.name)) {
                 let path = path(&item.name);
                 let same =
                     inventory::look(&path).map_err(&doing)?.is_some_and(|m| inventory::changed(&m) == item.changed);
                 // What was put since a run began is that run's, also when its record is not written yet.
-                if same && needs.since.is_none_or(|since| item.changed < since) {
+                if same && live.since.is_none_or(|since| item.changed < since) {
                     fs_err::remove_file(&path).map_err(&doing)?;
                     removed.add(item.size);
                 }
@@ -179,7 +174,7 @@ impl Maintenance<'_> {
 impl Collection<'_> {
     /// Whether something was put or used lately, or since the oldest run that goes on began.
     fn is_young(&self, changed: SystemTime) -> bool {
-        changed + self.options.grace > self.now || self.needs.since.is_some_and(|since| changed >= since)
+        changed + self.options.grace > self.now || self.live.since.is_some_and(|since| changed >= since)
     }
 
     fn is_older(&self, changed: SystemTime, age: Duration) -> bool {
@@ -192,15 +187,15 @@ impl Collection<'_> {
         let (mut old, mut kept) = (Vec::new(), Amount::default());
         for item in records.items {
             // This also reads each record that is kept: its content is needed.
-            if self.needs.keys.contains(&item.name) || self.is_young(item.changed) {
-                self.needs.add_key(item.name)?;
+            if self.live.keys.contains(&item.name) || self.is_young(item.changed) {
+                self.live.add_key(item.name)?;
                 kept.add(item.size);
             } else {
                 old.push(item);
             }
         }
         let content = inventory::list::<Digest>(&self.store.tiers.root.join("blobs/v1"), "")?;
-        let needed = |item: &Item<Digest>| self.needs.content.contains(&item.name) || self.is_young(item.changed);
+        let needed = |item: &Item<Digest>| self.live.content.contains(&item.name) || self.is_young(item.changed);
         let (stay, go): (Vec<_>, Vec<_>) = content.items.into_iter().partition(needed);
         let mut kept_content = Amount::default();
         stay.iter().for_each(|item| kept_content.add(item.size));
@@ -208,8 +203,8 @@ impl Collection<'_> {
             old.iter().for_each(|item| self.done.results.add(item.size));
             go.iter().for_each(|item| self.done.content.add(item.size));
         } else {
-            self.done.results = self.store.remove_records(&mut self.needs, &old)?;
-            self.done.content = self.store.remove_content(&mut self.needs, &go)?;
+            self.done.results = self.store.remove_records(&mut self.live, &old)?;
+            self.done.content = self.store.remove_content(&mut self.live, &go)?;
         }
         self.done.kept_results = rest(kept, &old, self.done.results);
         self.done.kept_content = rest(kept_content, &go, self.done.content);
@@ -218,7 +213,7 @@ impl Collection<'_> {
 
     /// Folders of runs that are over, beyond those whose results are kept.
     fn runs(&mut self, old: &[String]) -> Result<(), StoreError> {
-        for id in old.iter().filter(|id| !self.needs.is_live(id)) {
+        for id in old.iter().filter(|id| !self.live.is_live(id)) {
             let path = self.store.tiers.root.join("runs/v1").join(id);
             let (bytes, changed) = inventory::weigh(&path);
             if self.is_older(changed, self.options.grace) {
@@ -243,7 +238,7 @@ impl Collection<'_> {
                 self.remove_folder(&path)?;
                 self.done.checkpoints.add(bytes);
             } else {
-                self.needs.add_keys(checkpoint::needs(&path))?;
+                self.live.add_keys(checkpoint::needs(&path))?;
             }
         }
         Ok(())

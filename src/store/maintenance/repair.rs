@@ -151,7 +151,7 @@ impl Maintenance<'_> {
         for item in inventory::list::<Key>(&self.tiers.root.join("records/v1"), ".json")?.items {
             if let Ok(Some(record)) = record(&self.tiers.root, &item.name) {
                 let look = Stamp::of_path(&records::path(&self.tiers.root, &item.name));
-                index::push(&mut lines, &index::Known::from(&record), look);
+                index::push(&mut lines, &index::RecordSummary::from(&record), look);
             }
         }
         write_atomically(&file, &lines).map_err(StoreError::io("write the index"))?;

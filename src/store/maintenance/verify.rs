@@ -15,7 +15,7 @@ use crate::store::closure::{artifacts, record};
 use crate::store::error::StoreError;
 use crate::store::local::attributes::BLOB_MODE;
 use crate::store::local::hashing::hash_file_telling;
-use crate::store::local::index::Known;
+use crate::store::local::index::RecordSummary;
 use crate::store::local::inventory::{self, Item};
 use crate::store::local::pins;
 use crate::store::local::{heads, index, lines, records, tree};
@@ -29,7 +29,7 @@ pub type Progress<'a> = dyn Fn(u64, u64) + Sync + 'a;
 /// What a look at all records brings to light.
 #[derive(Default)]
 struct Wanted {
-    whole: Vec<Known>,
+    whole: Vec<RecordSummary>,
     content: HashMap<Digest, Vec<User>>,
     folders: BTreeSet<Digest>,
     names: HashMap<Key, BTreeSet<String>>,
@@ -234,7 +234,7 @@ impl Wanted {
             want(log.digest, None);
         }
         self.folders.extend(artifacts(&record).filter(|a| a.form == Form::Folder).map(|a| a.digest));
-        self.whole.push(Known::from(&record));
+        self.whole.push(RecordSummary::from(&record));
     }
 
     fn add_folder(&mut self, tree: &tree::Tree, users: &[User]) {

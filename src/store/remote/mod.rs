@@ -3,14 +3,14 @@
 //! Only `objects` knows how bytes reach a service. Nothing here knows what goes on in the local tier, nor what may be
 //! removed from it.
 
-pub(super) mod far_head;
 pub(super) mod lease;
 pub(super) mod names;
 pub(super) mod objects;
-pub(super) mod parcel;
+pub(super) mod pending_upload;
+pub(super) mod remote_head;
+pub(super) mod remote_record;
 pub(super) mod room;
 pub(super) mod sent;
-pub(super) mod standing;
 pub(super) mod tier;
 pub(super) mod transfer_stats;
 pub(super) mod upload;

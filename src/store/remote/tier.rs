@@ -12,10 +12,10 @@ use crate::mutex::lock;
 use crate::record::Record;
 use crate::store::local::blob::Blobs;
 use crate::store::local::records;
-use crate::store::remote::far_head::FarHead;
 use crate::store::remote::lease::{Claim, Leases, Watch};
 use crate::store::remote::names;
 use crate::store::remote::objects::{ObjectRemote, Remote, RemoteOptions};
+use crate::store::remote::remote_head::RemoteHead;
 use crate::store::remote::sent::Sent;
 use crate::store::remote::upload::Uploader;
 use crate::store::{StoreError, TransferStats};
@@ -31,7 +31,7 @@ pub(crate) struct Tier {
     remote: Arc<dyn Remote>,
     sent: Arc<Mutex<Sent>>,
     leases: Arc<Leases>,
-    head: Mutex<FarHead>,
+    head: Mutex<RemoteHead>,
     uploader: Uploader,
 }
 
@@ -172,12 +172,12 @@ impl Tier {
         lock(&self.sent).forget(key)
     }
 
-    /// The far store itself.
+    /// The remote store itself.
     pub(crate) fn remote(&self) -> &dyn Remote {
         &*self.remote
     }
 
-    /// Notes what the far store has, by a list of it: other results are not there, or not any more.
+    /// Notes what the remote store has, by a list of it: other results are not there, or not any more.
     pub(crate) fn has_only(&self, keys: &HashSet<Key>) -> Result<(), StoreError> {
         lock(&self.sent).retain(keys)
     }

@@ -81,7 +81,7 @@ fn damaged_trees_stay_in_their_folder() {
         fs_err::create_dir(&around).unwrap();
         for (name, done) in [
             ("copy", store.content().copy_out(&artifact, &around.join("copy"))),
-            ("link", store.content().hand_out(&artifact, &around.join("link")).map(drop)),
+            ("link", store.content().materialize(&artifact, &around.join("link")).map(drop)),
         ] {
             let names: Vec<_> = fs_err::read_dir(&around).unwrap().map(|entry| entry.unwrap().file_name()).collect();
             assert!(names.iter().all(|n| n == "copy" || n == "link"), "{name}: {names:?}");

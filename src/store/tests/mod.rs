@@ -5,9 +5,9 @@
 #[path = "../../../tests/support/azurite.rs"]
 mod azurite;
 mod conformance;
-mod far_away;
 mod fuzz;
-mod keeping;
+mod maintenance;
+mod remote_away;
 mod sharing;
 mod strict;
 mod together;

@@ -11,7 +11,7 @@ use crate::digest::Key;
 use crate::machine::this_machine;
 use crate::record::{Artifact, Produced, Record};
 use crate::store::remote::tier::Tier;
-use crate::store::{CollectFar, Store, StoreError, StoreOptions};
+use crate::store::{CollectRemote, Store, StoreError, StoreOptions};
 
 /// A store with the double behind it.
 fn store(folder: &Path, remote: &Arc<Strict>) -> Store {
@@ -175,8 +175,8 @@ fn a_collection_far_away_removes_records_before_content_and_keeps_what_young_rec
     let record = produce(&world, 0);
     let old = || world.remote.times.lock().unwrap().clear();
     let collect = || {
-        let options = CollectFar { keep_runs: 1, grace: Duration::from_secs(3600), dry_run: false };
-        let done = world.store(0).maintenance().collect_far(&options).unwrap().unwrap();
+        let options = CollectRemote { keep_runs: 1, grace: Duration::from_secs(3600), dry_run: false };
+        let done = world.store(0).maintenance().collect_remote(&options).unwrap().unwrap();
         (done.results.count, done.content.count, done.kept_content.count)
     };
     assert_eq!(collect(), (0, 0, 4));

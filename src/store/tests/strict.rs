@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use crate::digest::Digest;
 use crate::record::{Artifact, Form, Produced, Record};
 use crate::store::local::tree::Tree;
-use crate::store::{FarObject, Remote, StoreError};
+use crate::store::{Remote, RemoteObject, StoreError};
 
 /// The double.
 #[derive(Default)]
@@ -133,11 +133,11 @@ impl Remote for Strict {
         Ok(self.kept().contains_key(name))
     }
 
-    fn objects(&self, folder: &str) -> Result<Vec<FarObject>, StoreError> {
+    fn objects(&self, folder: &str) -> Result<Vec<RemoteObject>, StoreError> {
         self.called(folder);
         let inside = format!("{folder}/");
         let time = |name: &String| self.times.lock().unwrap().get(name).copied().unwrap_or(SystemTime::UNIX_EPOCH);
-        let object = |(name, bytes): (&String, &Vec<u8>)| FarObject {
+        let object = |(name, bytes): (&String, &Vec<u8>)| RemoteObject {
             name: name.clone(),
             size: bytes.len() as u64,
             modified: time(name),

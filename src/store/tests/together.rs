@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::keeping::World;
+use super::maintenance::World;
 use super::strict::Strict;
 use crate::digest::{Digest, Key};
 use crate::store::remote::lease::{Claim, Leases, Watch};
@@ -22,7 +22,7 @@ fn a_note_is_of_no_use_to_a_run_that_another_one_of_the_name_overtook() {
     let run = store.runs().begin("p").unwrap();
     run.write("pipeline.json", b"{}").unwrap();
     let note = |slot: &str, key: Key| {
-        store.pipelines().note_settled(
+        store.pipelines().note_up_to_date(
             slot,
             circumstances(),
             "p",
@@ -30,7 +30,7 @@ fn a_note_is_of_no_use_to_a_run_that_another_one_of_the_name_overtook() {
             &BTreeMap::new(),
             &run.id,
         );
-        store.pipelines().settled(slot, &circumstances()).is_some()
+        store.pipelines().up_to_date(slot, &circumstances()).is_some()
     };
     show(keys[0]);
     assert!(note("first", keys[0]));

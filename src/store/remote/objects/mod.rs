@@ -15,5 +15,5 @@ mod wording;
 
 pub use object::ObjectRemote;
 pub use options::RemoteOptions;
-pub use remote::{FarObject, Remote};
+pub use remote::{Remote, RemoteObject};
 pub use wording::public;

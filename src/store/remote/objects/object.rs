@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 
 use super::options::RemoteOptions;
-use super::remote::{FarObject, Remote};
+use super::remote::{Remote, RemoteObject};
 use super::wording::{Redactor, public};
 use super::{open, service};
 use crate::store::StoreError;
@@ -85,16 +85,17 @@ impl Remote for ObjectRemote {
         self.runtime.block_on(self.is_there(&self.name(name)))
     }
 
-    fn objects(&self, folder: &str) -> Result<Vec<FarObject>, StoreError> {
+    fn objects(&self, folder: &str) -> Result<Vec<RemoteObject>, StoreError> {
         let prefix = self.name(folder);
         let found = self.runtime.block_on(self.store.list(Some(&prefix)).try_collect::<Vec<_>>());
         let own = format!("{}/", self.prefix);
         let object = |meta: object_store::ObjectMeta| {
             let full = meta.location.to_string();
             let name = full.strip_prefix(own.as_str()).map_or(full.clone(), str::to_owned);
-            FarObject { name, size: meta.size, modified: meta.last_modified.into() }
+            RemoteObject { name, size: meta.size, modified: meta.last_modified.into() }
         };
-        let mut objects: Vec<FarObject> = found.map_err(|error| self.failed(&error))?.into_iter().map(object).collect();
+        let mut objects: Vec<RemoteObject> =
+            found.map_err(|error| self.failed(&error))?.into_iter().map(object).collect();
         objects.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(objects)
     }

@@ -7,18 +7,18 @@ use std::time::SystemTime;
 
 use crate::store::error::StoreError;
 
-/// What a far store tells of an object in a list.
+/// What a remote store tells of an object in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FarObject {
+pub struct RemoteObject {
     /// Its name.
     pub name: String,
     /// Its size in bytes.
     pub size: u64,
-    /// When it was written, by the far store's own clock; services round it to seconds.
+    /// When it was written, by the remote store's own clock; services round it to seconds.
     pub modified: SystemTime,
 }
 
-/// A far store of objects by name. Names are `/`-separated; an object is created once, unless it is replaced on purpose.
+/// A remote store of objects by name. Names are `/`-separated; an object is created once, unless it is replaced on purpose.
 pub trait Remote: Send + Sync {
     /// Writes an object's bytes as they arrive; false if there is none. After an error what was written is worth nothing.
     ///
@@ -64,7 +64,7 @@ pub trait Remote: Send + Sync {
     ///
     /// # Errors
     /// When the store fails.
-    fn objects(&self, folder: &str) -> Result<Vec<FarObject>, StoreError>;
+    fn objects(&self, folder: &str) -> Result<Vec<RemoteObject>, StoreError>;
     /// Removes an object, if there is one.
     ///
     /// # Errors

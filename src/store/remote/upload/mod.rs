@@ -14,7 +14,7 @@ use crate::mutex::lock;
 use crate::store::local::blob::Blobs;
 use crate::store::remote::lease::Leases;
 use crate::store::remote::objects::Remote;
-use crate::store::remote::parcel::Parcel;
+use crate::store::remote::pending_upload::PendingUpload;
 use crate::store::remote::sent::Sent;
 use crate::store::{StoreError, TransferStats};
 
@@ -62,7 +62,7 @@ struct Waiting {
 
 enum Task {
     Open(Waiting),
-    Blob(Arc<Parcel>, Digest),
+    Blob(Arc<PendingUpload>, Digest),
     Release(Key),
 }
 

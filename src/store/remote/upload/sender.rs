@@ -10,8 +10,8 @@ use crate::store::StoreError;
 use crate::store::closure::{outputs, whole_content};
 use crate::store::local::{records, tree};
 use crate::store::remote::names;
-use crate::store::remote::parcel::Parcel;
-use crate::store::remote::standing::Standing;
+use crate::store::remote::pending_upload::PendingUpload;
+use crate::store::remote::remote_record::RemoteRecord;
 
 use super::{Queue, Shared, Task, Waiting};
 
@@ -33,7 +33,7 @@ impl Shared {
         while let Some(task) = self.next() {
             match task {
                 Task::Open(waiting) => self.open(&waiting),
-                Task::Blob(parcel, digest) => self.blob(&parcel, &digest),
+                Task::Blob(upload, digest) => self.blob(&upload, &digest),
                 Task::Release(key) => {
                     let released = guarded(|| {
                         self.leases.release(&*self.remote, &key);
@@ -90,11 +90,11 @@ impl Shared {
             let queue = lock(&self.queue);
             move |digest| !queue.there.contains(digest)
         });
-        let parcel = Arc::new(Parcel::new(record, waiting.blobs.clone(), digests.len(), there));
-        let tasks = digests.into_iter().map(|digest| Task::Blob(Arc::clone(&parcel), digest));
+        let upload = Arc::new(PendingUpload::new(record, waiting.blobs.clone(), digests.len(), there));
+        let tasks = digests.into_iter().map(|digest| Task::Blob(Arc::clone(&upload), digest));
         lock(&self.queue).tasks.extend(tasks);
         self.changed.notify_all();
-        self.one_less(&parcel);
+        self.one_less(&upload);
     }
 
     /// Whether the record of a key that is noted as sent is there indeed, with the outputs that it has here.
@@ -102,33 +102,35 @@ impl Shared {
         if !waiting.ask || !lock(&self.sent).has(&waiting.key) {
             return Ok(false);
         }
-        Ok(match Standing::of(&*self.remote, &waiting.key)? {
-            Standing::Record(first) => own.is_none_or(|own| own.outputs == first.outputs && !own.stands_for(&first)),
-            Standing::Newer => true,
-            Standing::None => false,
+        Ok(match RemoteRecord::of(&*self.remote, &waiting.key)? {
+            RemoteRecord::Record(first) => {
+                own.is_none_or(|own| own.outputs == first.outputs && !own.stands_for(&first))
+            }
+            RemoteRecord::Newer => true,
+            RemoteRecord::None => false,
         })
     }
 
-    fn blob(&self, parcel: &Arc<Parcel>, digest: &Digest) {
+    fn blob(&self, upload: &Arc<PendingUpload>, digest: &Digest) {
         let broken = lock(&self.queue).broken;
-        let done = if broken { None } else { Some(guarded(|| self.send_blob(digest, parcel))) };
+        let done = if broken { None } else { Some(guarded(|| self.send_blob(digest, upload))) };
         match done {
             Some(Ok(true)) => {}
-            Some(Ok(false)) | None => parcel.is_incomplete(),
+            Some(Ok(false)) | None => upload.is_incomplete(),
             Some(Err(error)) => {
-                parcel.is_incomplete();
+                upload.is_incomplete();
                 self.note(error);
             }
         }
-        self.one_less(parcel);
+        self.one_less(upload);
     }
 
     /// Sends content that is whole. What is damaged or gone here may be there already. False if it is in no tier.
-    fn send_blob(&self, digest: &Digest, parcel: &Parcel) -> Result<bool, StoreError> {
+    fn send_blob(&self, digest: &Digest, upload: &PendingUpload) -> Result<bool, StoreError> {
         let name = names::blob(digest);
-        let new = match parcel.blobs.checked(digest) {
+        let new = match upload.blobs.checked(digest) {
             // Its record is there, so most likely it is there as well, which is cheaper to ask than to send it in vain.
-            Ok(_) if parcel.there && self.remote.exists(&name)? => None,
+            Ok(_) if upload.there && self.remote.exists(&name)? => None,
             Ok(path) => {
                 let size = fs_err::metadata(&path).map_or(0, |meta| meta.len());
                 self.remote.put_if_absent(&name, &path)?.then_some(size)
@@ -143,7 +145,7 @@ impl Shared {
         };
         let mut queue = lock(&self.queue);
         if let Some(size) = new {
-            parcel.has_moved();
+            upload.has_moved();
             queue.moved.files += 1;
             queue.moved.bytes += size;
         }
@@ -154,13 +156,13 @@ impl Shared {
     }
 
     /// When all of its content is there, the record follows.
-    fn one_less(&self, parcel: &Parcel) {
-        let Some(complete) = parcel.one_less() else { return };
-        let key = parcel.record.key;
+    fn one_less(&self, upload: &PendingUpload) {
+        let Some(complete) = upload.one_less() else { return };
+        let key = upload.record.key;
         if !complete {
             return self.lost(&key);
         }
-        let arrival = guarded(|| if parcel.there { Ok(Arrival::There) } else { self.send_record(&parcel.record) });
+        let arrival = guarded(|| if upload.there { Ok(Arrival::There) } else { self.send_record(&upload.record) });
         let arrival = match arrival {
             Ok(arrival) => arrival,
             Err(error) => return self.fail(&key, error),
@@ -169,7 +171,7 @@ impl Shared {
         if arrival != Arrival::Refused {
             lock(&self.sent).add(key);
         }
-        let sent = arrival == Arrival::Sent || parcel.there && parcel.moved();
+        let sent = arrival == Arrival::Sent || upload.there && upload.moved();
         self.close(&key, |queue| {
             queue.moved.results += usize::from(sent);
             queue.moved.there += usize::from(!sent);
@@ -186,12 +188,12 @@ impl Shared {
         if self.remote.create(&name, &bytes)? {
             return Ok(Arrival::Sent);
         }
-        match Standing::of(&*self.remote, &record.key)? {
-            Standing::Record(first) if record.stands_for(&first) => self.remote.delete(&name)?,
-            Standing::Record(first) if first.outputs == record.outputs => return Ok(Arrival::There),
-            Standing::Record(first) if self.is_whole(&first)? => return Ok(Arrival::Refused),
-            Standing::Newer => return Ok(Arrival::Refused),
-            Standing::Record(_) | Standing::None => self.remote.delete(&name)?,
+        match RemoteRecord::of(&*self.remote, &record.key)? {
+            RemoteRecord::Record(first) if record.stands_for(&first) => self.remote.delete(&name)?,
+            RemoteRecord::Record(first) if first.outputs == record.outputs => return Ok(Arrival::There),
+            RemoteRecord::Record(first) if self.is_whole(&first)? => return Ok(Arrival::Refused),
+            RemoteRecord::Newer => return Ok(Arrival::Refused),
+            RemoteRecord::Record(_) | RemoteRecord::None => self.remote.delete(&name)?,
         }
         Ok(if self.remote.create(&name, &bytes)? { Arrival::Sent } else { Arrival::Refused })
     }

@@ -9,7 +9,7 @@ use crate::digest::Key;
 use crate::graph::InstanceId;
 use crate::pipeline::Loaded;
 use crate::plan::{LookError, Looked};
-use crate::store::{Known, StoreError};
+use crate::store::{RecordSummary, StoreError};
 use crate::why::Reason;
 
 use super::assignment::Context;
@@ -86,7 +86,7 @@ impl<'a> State<'a> {
         self.tell(RunEvent::Began { run, pipeline, total });
     }
 
-    pub(super) fn known(&self, id: InstanceId) -> Option<Known> {
+    pub(super) fn known(&self, id: InstanceId) -> Option<RecordSummary> {
         match self.states.get(id) {
             Stage::Done(known) => Some(known.clone()),
             _ => None,
@@ -94,7 +94,7 @@ impl<'a> State<'a> {
     }
 
     /// Looks at all instances whose producers are done: they are fresh, or join the queue.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn resolve_ready(&mut self) {
         while let Some(id) = self.states.next_ready().filter(|_| !self.closing) {
             // Content of a producer may have been found damaged since it was done; then it runs again first.
             let unfinished = self.unfinished(id);
@@ -149,7 +149,7 @@ impl<'a> State<'a> {
     }
 
     /// Looks for a result, and notes that the run uses it before anybody can remove it.
-    fn find(&self, id: InstanceId, key: &Key) -> Result<Option<Known>, StoreError> {
+    fn find(&self, id: InstanceId, key: &Key) -> Result<Option<RecordSummary>, StoreError> {
         // What is not there needs no lock to stay there.
         if self.context.store.records().look_up(key)?.is_none() {
             return Ok(None);

@@ -42,7 +42,7 @@ type Looks<T> = Vec<(T, Stamp)>;
 
 /// The note.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Settled {
+pub struct UpToDate {
     circumstances: Circumstances,
     /// Name of the pipeline.
     pub pipeline: String,
@@ -61,7 +61,7 @@ pub struct Settled {
 
 impl Pipelines<'_> {
     /// Notes that a run left nothing to do. `files` are all that its stages read in place.
-    pub fn note_settled(
+    pub fn note_up_to_date(
         &self,
         slot: &str,
         circumstances: Circumstances,
@@ -79,7 +79,7 @@ impl Pipelines<'_> {
         let (Some(records), Some(shown), true) = (records, shown, shared && rested) else { return };
         let Some((folders, content)) = self.looks(pipeline, &stages) else { return };
         let files = files.values().cloned().collect();
-        let note = Settled {
+        let note = UpToDate {
             circumstances,
             pipeline: pipeline.into(),
             stages,
@@ -101,11 +101,11 @@ impl Pipelines<'_> {
 
     /// The note of an earlier run, if it still holds.
     #[must_use]
-    pub fn settled(&self, slot: &str, circumstances: &Circumstances) -> Option<Settled> {
+    pub fn up_to_date(&self, slot: &str, circumstances: &Circumstances) -> Option<UpToDate> {
         let bytes = fs_err::read(self.note(slot)).ok()?;
         let (sum, body) = bytes.split_at_checked(32)?;
         (blake3::hash(body).as_bytes() == sum).then_some(())?;
-        let note: Settled = rmp_serde::from_slice(body).ok()?;
+        let note: UpToDate = rmp_serde::from_slice(body).ok()?;
         let same = |path: &Path, stamp: &Stamp| Stamp::of_path(path).as_ref() == Some(stamp);
         let latest = latest::folder(&self.tiers.root, &note.pipeline);
         let record = |at: usize| same(&records::path(&self.tiers.root, &note.stages[at].1), &note.records[at]);

@@ -7,7 +7,7 @@ use crate::digest::{Digest, Key};
 use crate::machine::this_machine;
 use crate::record::{Produced, Record};
 use crate::store::local::inventory::{self, Item};
-use crate::store::maintenance::needs::Needs;
+use crate::store::maintenance::live_set::LiveSet;
 use crate::store::{Bound, CollectOptions, Collected, Store, StoreOptions};
 
 pub(super) struct World {
@@ -68,8 +68,8 @@ impl World {
         inventory::list(&self.store.tiers.root.join("records/v1"), ".json").unwrap().items
     }
 
-    fn needs(&self) -> Needs<'_> {
-        Needs::now(&self.store.tiers.root, &self.store.tiers.blobs).unwrap()
+    fn needs(&self) -> LiveSet<'_> {
+        LiveSet::now(&self.store.tiers.root, &self.store.tiers.blobs).unwrap()
     }
 
     fn collect(&self) -> Collected {
@@ -120,10 +120,10 @@ fn content_that_is_found_again_after_it_was_listed_stays() {
     world.store.content().ingest_bytes(b"again", "text/plain").unwrap();
     world.store.content().ingest_bytes(b"gone", "text/plain").unwrap();
     std::thread::sleep(Duration::from_millis(20));
-    let (listed, mut needs) = (world.content(), world.needs());
+    let (listed, mut live) = (world.content(), world.needs());
     // No record names it yet, and no run is known that began before.
     world.store.content().ingest_bytes(b"again", "text/plain").unwrap();
-    let removed = world.store.maintenance().remove_content(&mut needs, &listed).unwrap();
+    let removed = world.store.maintenance().remove_content(&mut live, &listed).unwrap();
     assert_eq!((removed.count, removed.bytes), (1, 4));
     assert!(world.has("again") && !world.has("gone"));
 }
@@ -147,31 +147,31 @@ fn a_file_that_is_found_again_counts_as_new_but_as_unchanged() {
 fn a_result_that_a_new_run_finds_after_it_was_listed_stays_with_its_content() {
     let world = World::new();
     let key = world.commit("found");
-    let (records, content, mut needs) = (world.records(), world.content(), world.needs());
+    let (records, content, mut live) = (world.records(), world.content(), world.needs());
     let run = world.store.runs().begin("p").unwrap();
     run.uses(&key, "stage").unwrap();
-    assert_eq!(world.store.maintenance().remove_records(&mut needs, &records).unwrap().count, 0);
-    assert_eq!(world.store.maintenance().remove_content(&mut needs, &content).unwrap().count, 0);
+    assert_eq!(world.store.maintenance().remove_records(&mut live, &records).unwrap().count, 0);
+    assert_eq!(world.store.maintenance().remove_content(&mut live, &content).unwrap().count, 0);
     drop(run);
     // A run that began and ended since the listing counts as well.
     let other = world.commit("other");
-    let (records, content, mut needs) = (world.records(), world.content(), world.needs());
+    let (records, content, mut live) = (world.records(), world.content(), world.needs());
     let run = world.store.runs().begin("p").unwrap();
     run.uses(&other, "stage").unwrap();
     drop(run);
-    world.store.maintenance().remove_records(&mut needs, &records).unwrap();
-    world.store.maintenance().remove_content(&mut needs, &content).unwrap();
+    world.store.maintenance().remove_records(&mut live, &records).unwrap();
+    world.store.maintenance().remove_content(&mut live, &content).unwrap();
     assert!(world.has("other") && !world.has("found"));
 }
 
 #[test]
 fn what_a_run_puts_that_began_after_the_look_at_runs_stays() {
     let world = World::new();
-    let mut needs = world.needs();
+    let mut live = world.needs();
     let run = world.store.runs().begin("p").unwrap();
     world.store.content().ingest_bytes(b"no record yet", "text/plain").unwrap();
     let listed = world.content();
-    assert_eq!(world.store.maintenance().remove_content(&mut needs, &listed).unwrap().count, 0);
+    assert_eq!(world.store.maintenance().remove_content(&mut live, &listed).unwrap().count, 0);
     drop(run);
     assert_eq!(world.store.maintenance().remove_content(&mut world.needs(), &listed).unwrap().count, 1);
 }
@@ -182,8 +182,8 @@ fn nothing_is_removed_while_somebody_holds_the_store() {
     world.store.content().ingest_bytes(b"content", "text/plain").unwrap();
     let hold = world.store.runs().hold().unwrap();
     std::thread::scope(|scope| {
-        let (listed, mut needs) = (world.content(), world.needs());
-        let removed = scope.spawn(move || world.store.maintenance().remove_content(&mut needs, &listed).unwrap().count);
+        let (listed, mut live) = (world.content(), world.needs());
+        let removed = scope.spawn(move || world.store.maintenance().remove_content(&mut live, &listed).unwrap().count);
         std::thread::sleep(Duration::from_millis(50));
         assert!(world.has("content"));
         drop(hold);
@@ -195,13 +195,13 @@ fn nothing_is_removed_while_somebody_holds_the_store() {
 fn a_pin_that_is_made_after_the_listing_counts() {
     let world = World::new();
     let key = world.commit("pinned");
-    let (records, mut needs) = (world.records(), world.needs());
+    let (records, mut live) = (world.records(), world.needs());
     world
         .store
         .maintenance()
         .pin(&crate::store::Pin::new("p", "pipeline", BTreeMap::from([("s".to_owned(), key)])))
         .unwrap();
-    assert_eq!(world.store.maintenance().remove_records(&mut needs, &records).unwrap().count, 0);
+    assert_eq!(world.store.maintenance().remove_records(&mut live, &records).unwrap().count, 0);
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn use_result(store: &Store, run: &crate::store::RunFolder, world: &World, numbe
         let record = Record { outputs, key, document, ..world.record() };
         let standing = store.records().commit(&record).unwrap();
         run.uses(&key, "stage").unwrap();
-        crate::store::Known::from(&standing)
+        crate::store::RecordSummary::from(&standing)
     });
     for (name, produced) in &known.outputs {
         let Produced::Artifact(artifact) = produced else { continue };

@@ -22,7 +22,7 @@ const MOST_OWNERS: usize = 16;
 
 /// What is known of the object.
 #[derive(Default)]
-pub(crate) struct FarHead {
+pub(crate) struct RemoteHead {
     pipeline: Option<String>,
     /// Whose records are written: pipelines of other projects may have the name too.
     owner: Option<String>,
@@ -54,11 +54,11 @@ struct Line {
     record: String,
 }
 
-impl FarHead {
+impl RemoteHead {
     /// Records of this pipeline will be looked up, and written as those of this owner.
     pub(crate) fn expect(&mut self, pipeline: &str, owner: Option<String>) {
         if self.pipeline.as_deref() != Some(pipeline) {
-            *self = FarHead { pipeline: Some(pipeline.to_owned()), ..FarHead::default() };
+            *self = RemoteHead { pipeline: Some(pipeline.to_owned()), ..RemoteHead::default() };
         }
         self.owner = owner.or(self.owner.take());
     }

@@ -14,7 +14,7 @@ use crate::store::local::{heads, inventory, pins};
 use crate::store::working::{live, runs};
 
 /// Keys and content that are needed. It only ever grows.
-pub(crate) struct Needs<'a> {
+pub(crate) struct LiveSet<'a> {
     root: &'a Path,
     blobs: &'a Blobs,
     pub(crate) keys: HashSet<Key>,
@@ -27,21 +27,21 @@ pub(crate) struct Needs<'a> {
     pins: HashSet<String>,
 }
 
-impl<'a> Needs<'a> {
+impl<'a> LiveSet<'a> {
     /// What pins and runs that go on need. Nobody else may rely on anything anew meanwhile.
     pub(crate) fn now(root: &'a Path, blobs: &'a Blobs) -> Result<Self, StoreError> {
         let (going_on, over) = (HashMap::new(), HashSet::new());
         let (keys, content, pins) = (HashSet::new(), HashSet::new(), HashSet::new());
-        let mut needs = Needs { root, blobs, keys, content, since: None, going_on, over, pins };
+        let mut live = LiveSet { root, blobs, keys, content, since: None, going_on, over, pins };
         let folder = root.join("runs/v1");
         // What ended before this moment is no business of `refresh`.
         for id in inventory::names(&folder).map_err(StoreError::io("list runs"))? {
             if live::since(&folder.join(&id)).is_none() {
-                needs.over.insert(id);
+                live.over.insert(id);
             }
         }
-        needs.refresh()?;
-        Ok(needs)
+        live.refresh()?;
+        Ok(live)
     }
 
     /// Adds what became needed since. Nobody else may rely on anything anew meanwhile.

@@ -13,17 +13,17 @@ use serde::Serialize;
 
 use crate::digest::{Digest, Key};
 use crate::store::error::StoreError;
-use crate::store::maintenance::far_needs::{content, each};
 use crate::store::maintenance::gc::Amount;
 use crate::store::maintenance::gc::remove_all;
+use crate::store::maintenance::remote_live_set::{content, each};
 use crate::store::maintenance::room::Maintenance;
 use crate::store::remote::names;
-use crate::store::remote::objects::{FarObject, Remote};
+use crate::store::remote::objects::{Remote, RemoteObject};
 use crate::store::remote::tier::Tier;
 
 /// What to keep in the remote tier although nothing is known to need it.
 #[derive(Clone, Copy, Debug)]
-pub struct CollectFar {
+pub struct CollectRemote {
     /// Runs of each pipeline of this store whose results are kept.
     pub keep_runs: usize,
     /// What was written since then is kept.
@@ -34,7 +34,7 @@ pub struct CollectFar {
 
 /// What a collection of the remote tier removed, or would remove.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct FarCollected {
+pub struct RemoteCollected {
     /// Records.
     pub results: Amount,
     /// Blobs.
@@ -57,7 +57,7 @@ struct Item<N> {
 struct Collection<'a> {
     store: Maintenance<'a>,
     remote: &'a dyn Remote,
-    options: &'a CollectFar,
+    options: &'a CollectRemote,
     now: SystemTime,
     needed: HashSet<Key>,
 }
@@ -67,11 +67,11 @@ impl Maintenance<'_> {
     ///
     /// # Errors
     /// When a tier fails, a pin or a head is damaged, or a record that is kept was written by a newer program.
-    pub fn collect_far(&self, options: &CollectFar) -> Result<Option<FarCollected>, StoreError> {
+    pub fn collect_remote(&self, options: &CollectRemote) -> Result<Option<RemoteCollected>, StoreError> {
         let Some(tier) = &self.tiers.tier else { return Ok(None) };
         let _one_at_a_time = self.gc_lock()?;
         let remote = tier.remote();
-        let needed = self.far_keys(remote, options.keep_runs)?;
+        let needed = self.remote_live_keys(remote, options.keep_runs)?;
         let now = now(remote)?;
         Collection { store: *self, remote, options, now, needed }.collect(tier).map(Some)
     }
@@ -83,8 +83,8 @@ impl Maintenance<'_> {
 }
 
 impl Collection<'_> {
-    fn collect(&self, tier: &Tier) -> Result<FarCollected, StoreError> {
-        let mut done = FarCollected::default();
+    fn collect(&self, tier: &Tier) -> Result<RemoteCollected, StoreError> {
+        let mut done = RemoteCollected::default();
         let (mut kept, old): (Vec<_>, Vec<_>) = self
             .records()?
             .into_iter()
@@ -126,13 +126,13 @@ impl Collection<'_> {
 
     /// Objects of leases none of which has changed for long. Whoever lives rewrites a heartbeat.
     fn leases(&self) -> Result<Vec<Item<String>>, StoreError> {
-        let mut of_each: BTreeMap<String, Vec<FarObject>> = BTreeMap::new();
+        let mut of_each: BTreeMap<String, Vec<RemoteObject>> = BTreeMap::new();
         for object in self.remote.objects("leases/v1")? {
             let key = object.name.rsplit_once('/').map(|(key, _)| key.to_owned()).unwrap_or_default();
             of_each.entry(key).or_default().push(object);
         }
         of_each.retain(|_, objects| !objects.iter().any(|object| self.is_young(object.modified)));
-        let item = |object: FarObject| Item { name: object.name, size: object.size, modified: object.modified };
+        let item = |object: RemoteObject| Item { name: object.name, size: object.size, modified: object.modified };
         Ok(of_each.into_values().flatten().map(item).collect())
     }
 
@@ -153,7 +153,7 @@ impl Collection<'_> {
 
 /// The objects of a folder by their digests or keys; others are left alone.
 fn items<N: FromStr>(remote: &dyn Remote, folder: &str, ending: &str) -> Result<Vec<Item<N>>, StoreError> {
-    let item = |object: FarObject| {
+    let item = |object: RemoteObject| {
         let hex = object.name.strip_prefix(folder)?.strip_suffix(ending)?.replace('/', "");
         Some(Item { name: hex.parse().ok()?, size: object.size, modified: object.modified })
     };
@@ -166,7 +166,7 @@ fn sum<N>(items: &[Item<N>]) -> Amount {
     amount
 }
 
-/// The time by the far store's own clock: that of an object which is written and removed again.
+/// The time by the remote store's own clock: that of an object which is written and removed again.
 fn now(remote: &dyn Remote) -> Result<SystemTime, StoreError> {
     use std::hash::{BuildHasher, RandomState};
     let name = format!("clock/v1/{}-{:016x}", std::process::id(), RandomState::new().hash_one(0));

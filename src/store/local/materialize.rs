@@ -21,7 +21,7 @@ use crate::store::local::tree::{self, Entry};
 
 /// What was handed out as hard links, and what the blobs looked like then.
 #[derive(Debug, Default)]
-pub struct HandedOut {
+pub struct Materialized {
     links: Vec<Link>,
 }
 
@@ -42,10 +42,10 @@ impl Link {
     }
 }
 
-pub(crate) fn hand_out(blobs: &Blobs, artifact: &Artifact, to: &Path) -> Result<HandedOut, StoreError> {
-    let mut handed_out = HandedOut::default();
-    place(blobs, artifact, to, &mut |digest, executable, to| link(blobs, digest, executable, to, &mut handed_out))?;
-    Ok(handed_out)
+pub(crate) fn materialize(blobs: &Blobs, artifact: &Artifact, to: &Path) -> Result<Materialized, StoreError> {
+    let mut materialized = Materialized::default();
+    place(blobs, artifact, to, &mut |digest, executable, to| link(blobs, digest, executable, to, &mut materialized))?;
+    Ok(materialized)
 }
 
 pub(crate) fn copy_out(blobs: &Blobs, artifact: &Artifact, to: &Path) -> Result<(), StoreError> {
@@ -80,7 +80,7 @@ fn place(blobs: &Blobs, artifact: &Artifact, to: &Path, file: &mut PlaceFile<'_>
     Ok(())
 }
 
-fn link(blobs: &Blobs, digest: &Digest, executable: bool, to: &Path, out: &mut HandedOut) -> Result<(), StoreError> {
+fn link(blobs: &Blobs, digest: &Digest, executable: bool, to: &Path, out: &mut Materialized) -> Result<(), StoreError> {
     let doing = StoreError::io("hand out content");
     let (from, seen) = blobs.checked_and_seen(digest)?;
     // A hard link shares the blob's mode, so an executable needs a file of its own.
@@ -106,9 +106,9 @@ fn copy(from: &Path, to: &Path, mode: u32) -> io::Result<()> {
 }
 
 /// Finds blobs that were changed through a hard link. What is not content is put back as it was.
-pub(crate) fn check(blobs: &Blobs, handed_out: &HandedOut) -> Result<(), StoreError> {
+pub(crate) fn check(blobs: &Blobs, materialized: &Materialized) -> Result<(), StoreError> {
     let mut altered = None;
-    for link in &handed_out.links {
+    for link in &materialized.links {
         let Some(others) = find_change(blobs, link)? else { continue };
         let input = link.name.file_name().unwrap_or_default().to_string_lossy().into_owned();
         altered.get_or_insert(match others {
@@ -164,9 +164,9 @@ mod tests {
     use super::*;
     use crate::store::local::stamps::Stamps;
 
-    fn handed_out(digest: &Digest, blob: &Path, name: &Path) -> HandedOut {
+    fn materialized(digest: &Digest, blob: &Path, name: &Path) -> Materialized {
         let seen = fs_err::symlink_metadata(blob).unwrap();
-        HandedOut { links: vec![Link::new(digest, (blob, &seen), name)] }
+        Materialized { links: vec![Link::new(digest, (blob, &seen), name)] }
     }
 
     #[test]
@@ -188,7 +188,7 @@ mod tests {
             let digest = blobs.put_bytes(b"content").unwrap();
             let (blob, link) = (blobs.path(&digest), folder.path().join("link"));
             fs_err::hard_link(&blob, &link).unwrap();
-            let handed_out = handed_out(&digest, &blob, &link);
+            let materialized = materialized(&digest, &blob, &link);
             if altered {
                 fs_err::set_permissions(&link, Permissions::from_mode(0o644)).unwrap();
                 fs_err::write(&link, "other content").unwrap();
@@ -202,7 +202,7 @@ mod tests {
             if made_again {
                 blobs.put_bytes(b"content").unwrap();
             }
-            let found = check(&blobs, &handed_out);
+            let found = check(&blobs, &materialized);
             let case = format!("{:?}: {found:?}", (altered, link_gone, blob_gone, made_again));
             assert_eq!(found.is_ok(), good, "{case}");
             assert!(good || matches!(found, Err(StoreError::Altered(_))), "{case}");
@@ -219,8 +219,8 @@ mod tests {
         let digest = blobs.put_bytes(b"content").unwrap();
         let (blob, link) = (blobs.path(&digest), folder.path().join("link"));
         fs_err::write(&link, "of the stage itself").unwrap();
-        let handed_out = handed_out(&digest, &blob, &link);
-        check(&blobs, &handed_out).unwrap();
+        let materialized = materialized(&digest, &blob, &link);
+        check(&blobs, &materialized).unwrap();
         assert!(blob.exists());
     }
 
@@ -235,7 +235,7 @@ mod tests {
         let [one, two] = ["one", "two"].map(|name| {
             let name = folder.path().join(name);
             fs_err::hard_link(&blob, &name).unwrap();
-            handed_out(&digest, &blob, &name)
+            materialized(&digest, &blob, &name)
         });
         fs_err::set_permissions(&one.links[0].name, Permissions::from_mode(0o755)).unwrap();
         assert!(matches!(check(&blobs, &two), Err(StoreError::AlteredBySome(name)) if name == "two"));

@@ -8,7 +8,7 @@ use crate::store::remote::names;
 use crate::store::remote::objects::Remote;
 
 /// What stands under a key.
-pub(crate) enum Standing {
+pub(crate) enum RemoteRecord {
     /// Nothing, or what is damaged.
     None,
     /// A record that a newer version of this program wrote.
@@ -16,16 +16,16 @@ pub(crate) enum Standing {
     Record(Box<Record>),
 }
 
-impl Standing {
+impl RemoteRecord {
     pub(crate) fn of(remote: &dyn Remote, key: &Key) -> Result<Self, StoreError> {
         let mut bytes = Vec::new();
         if !remote.read(&names::record(key), &mut bytes)? {
-            return Ok(Standing::None);
+            return Ok(RemoteRecord::None);
         }
         Ok(match records::parse(&bytes, key) {
-            Some(record) => Standing::Record(Box::new(record)),
-            None if records::is_newer(&bytes) => Standing::Newer,
-            None => Standing::None,
+            Some(record) => RemoteRecord::Record(Box::new(record)),
+            None if records::is_newer(&bytes) => RemoteRecord::Newer,
+            None => RemoteRecord::None,
         })
     }
 }

@@ -15,7 +15,7 @@ use crate::mutex::lock;
 
 /// The lock of one store, as one program sees it.
 #[derive(Debug)]
-pub(crate) struct Sweep {
+pub(crate) struct GcBarrier {
     path: PathBuf,
     turnstile: PathBuf,
     inside: Mutex<Inside>,
@@ -28,9 +28,9 @@ struct Inside {
     files: Option<(File, File)>,
 }
 
-impl Sweep {
+impl GcBarrier {
     pub(crate) fn new(root: &Path) -> Self {
-        Sweep { path: root.join("sweep.lock"), turnstile: root.join("turn.lock"), inside: Mutex::default() }
+        GcBarrier { path: root.join("sweep.lock"), turnstile: root.join("turn.lock"), inside: Mutex::default() }
     }
 
     /// Until this is dropped, nothing is removed from the store.
@@ -61,7 +61,7 @@ impl Sweep {
 
 /// Keeps others from removing anything; see [`Runs::hold`](crate::store::Runs::hold).
 #[derive(Debug)]
-pub struct Hold<'a>(&'a Sweep);
+pub struct Hold<'a>(&'a GcBarrier);
 
 impl Drop for Hold<'_> {
     fn drop(&mut self) {
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn many_hold_it_together_and_one_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let (one, other) = (Sweep::new(folder.path()), Sweep::new(folder.path()));
+        let (one, other) = (GcBarrier::new(folder.path()), GcBarrier::new(folder.path()));
         let busy = || lock_file::open(&one.path).unwrap().try_lock().is_err();
         let holds = (one.hold().unwrap(), one.hold().unwrap(), other.hold().unwrap());
         assert!(busy());

@@ -6,7 +6,7 @@ use crate::record::Record;
 use crate::store::local::blob::Blobs;
 
 /// A record whose content is on its way.
-pub(crate) struct Parcel {
+pub(crate) struct PendingUpload {
     pub(crate) record: Record,
     pub(crate) blobs: Blobs,
     /// Whether the remote tier has the record.
@@ -17,12 +17,12 @@ pub(crate) struct Parcel {
     moved: AtomicBool,
 }
 
-impl Parcel {
+impl PendingUpload {
     /// A record with so many pieces of content.
     pub(crate) fn new(record: Record, blobs: Blobs, pieces: usize, there: bool) -> Self {
         // One more for the record itself, so that it goes last even if there is no content.
         let (incomplete, moved) = (AtomicBool::default(), AtomicBool::default());
-        Parcel { record, blobs, there, left: AtomicUsize::new(pieces + 1), incomplete, moved }
+        PendingUpload { record, blobs, there, left: AtomicUsize::new(pieces + 1), incomplete, moved }
     }
 
     /// The remote tier lacked a piece of it.

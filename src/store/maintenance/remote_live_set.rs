@@ -12,28 +12,28 @@ use crate::store::closure::artifacts;
 use crate::store::error::StoreError;
 use crate::store::local::blob::Blobs;
 use crate::store::local::{records, tree};
-use crate::store::maintenance::needs::Needs;
+use crate::store::maintenance::live_set::LiveSet;
 use crate::store::maintenance::room::Maintenance;
-use crate::store::remote::far_head::FarHead;
 use crate::store::remote::names;
 use crate::store::remote::objects::Remote;
+use crate::store::remote::remote_head::RemoteHead;
 
 /// Requests at a time.
 const REQUESTS: usize = 16;
 
 impl Maintenance<'_> {
     /// Keys that pins, runs that go on, the last runs and what is shown here need, and the heads of the remote tier.
-    pub(crate) fn far_keys(&self, remote: &dyn Remote, keep_runs: usize) -> Result<HashSet<Key>, StoreError> {
+    pub(crate) fn remote_live_keys(&self, remote: &dyn Remote, keep_runs: usize) -> Result<HashSet<Key>, StoreError> {
         let alone = self.tiers.alone()?;
-        let mut needs = Needs::now(&self.tiers.root, &self.tiers.blobs)?;
+        let mut live = LiveSet::now(&self.tiers.root, &self.tiers.blobs)?;
         drop(alone);
-        needs.add_runs(keep_runs)?;
-        needs.add_shown()?;
-        let mut keys = needs.into_keys();
+        live.add_runs(keep_runs)?;
+        live.add_shown()?;
+        let mut keys = live.into_keys();
         for name in remote.list("heads/v1")? {
             let mut bytes = Vec::new();
             if remote.read(&name, &mut bytes)? {
-                keys.extend(FarHead::keys(&bytes).ok_or(StoreError::DamagedHead(name))?);
+                keys.extend(RemoteHead::keys(&bytes).ok_or(StoreError::DamagedHead(name))?);
             }
         }
         Ok(keys)

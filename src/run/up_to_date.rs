@@ -1,6 +1,6 @@
 //! Runs in which nothing is to be done, told by the note of an earlier run.
 //!
-//! What the note rests on is in `store::settled`. A run that is told so looks like any other to reporters, and leaves a
+//! What the note rests on is in `store::up_to_date`. A run that is told so looks like any other to reporters, and leaves a
 //! folder like any other.
 
 use std::ffi::OsStr;
@@ -22,7 +22,7 @@ use super::states::Stage;
 ///
 /// # Errors
 /// When the store cannot be written.
-pub fn settled(
+pub fn up_to_date(
     store: &Store,
     recalled: &Recalled,
     (path, remote): (&OsStr, Option<String>),
@@ -35,7 +35,7 @@ pub fn settled(
     let circumstances = Circumstances { version: identity.version, path: path.as_bytes().to_vec(), remote, machine };
     // Nothing is removed from the store until the keys are this run's too.
     let hold = store.runs().hold()?;
-    let Some(note) = store.pipelines().settled(&identity.slot, &circumstances) else { return Ok(None) };
+    let Some(note) = store.pipelines().up_to_date(&identity.slot, &circumstances) else { return Ok(None) };
     tracing::debug!("run {} left nothing to do, and nothing has changed since", note.run);
     let run = store.runs().begin(&note.pipeline)?;
     if !run.share("pipeline.json", &note.run) {
@@ -82,7 +82,7 @@ fn end(run: &RunFolder, pipeline: &str, summary: &Summary) -> Result<(), StoreEr
 }
 
 impl State<'_> {
-    /// Remembers what files looked like. One that was seen in two states leaves nothing settled.
+    /// Remembers what files looked like. One that was seen in two states leaves no note.
     pub(super) fn note_files(&mut self, files: &[FileInput]) {
         for file in files {
             match self.files.get(&file.path) {
@@ -110,7 +110,7 @@ impl State<'_> {
     }
 
     /// Notes that nothing is left to do, if that is so for the whole pipeline.
-    pub(super) fn note_settled(&self) {
+    pub(super) fn note_up_to_date(&self) {
         let Some(identity) = self.identity else { return };
         let around = self.context.around;
         let well = !self.summary.store_failed && !self.summary.interrupted && self.summary.failed.is_empty();
@@ -132,6 +132,6 @@ impl State<'_> {
             machine,
         };
         let (store, run) = (self.context.store, &self.context.run.id);
-        store.pipelines().note_settled(&identity.slot, circumstances, self.name, stages, &self.files, run);
+        store.pipelines().note_up_to_date(&identity.slot, circumstances, self.name, stages, &self.files, run);
     }
 }

@@ -264,6 +264,36 @@ fn what_a_machine_does_not_have_is_refused() {
 }
 
 #[test]
+fn what_there_never_can_be_room_for_is_refused_before_anything_runs() {
+    let pipeline = |made: &str, needs: &str| {
+        format!(
+            "stages:
+  a: {{ run: [sh, -c, 'echo {made} >> begun; echo made > \"$0\"', '{{out.x}}'], out: {{ x: }} }}
+  b: {{ run: [cp, '{{in.x}}', '{{out.y}}'], in: {{ x: a.x }}, out: {{ y: }}{needs} }}
+  c: {{ run: [cp, '{{in.y}}', '{{out.z}}'], in: {{ y: b.y }}, out: {{ z: }}{needs} }}
+"
+        )
+    };
+    let (much, project) = (", needs: { gpus: 500 }", Project::new(""));
+    project.write("pipeline.yaml", pipeline("1", much));
+    let outcome = run(&project, &[], 1);
+    for stage in ["b", "c"] {
+        let words = format!("stage `{stage}` failed: it needs 500 GPUs, and this machine has ");
+        assert!(outcome.err.contains(&words), "{}", outcome.err);
+    }
+    assert!(!project.path("begun").exists(), "{}", outcome.err);
+    // What does not need it is run by wish.
+    run(&project, &["--keep-going"], 1);
+    assert!(project.path("begun").exists());
+    // What had a result may have it again.
+    project.write("pipeline.yaml", pipeline("1", ""));
+    run(&project, &[], 0);
+    project.write("pipeline.yaml", pipeline("2", much));
+    let outcome = run(&project, &[], 0);
+    assert!(outcome.err.contains("if what it reads changes, it cannot run: it needs 500 GPUs"), "{}", outcome.err);
+}
+
+#[test]
 fn a_store_that_cannot_be_written_has_a_code_of_its_own() {
     let project = one("    run: [touch, '{out.x}']\n    out: { x: }\n");
     project.write("artifacts", "not a folder");

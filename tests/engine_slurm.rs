@@ -377,3 +377,39 @@ fi
     // Where this machine is measured, its results are its own; here it is the same make.
     assert!(project.nnf(&["run", "--executor", "local"]).err.contains(" 0 ran, 1 fresh"));
 }
+
+#[test]
+fn what_no_node_has_is_refused_before_anything_runs() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let project = Project::new(
+        "executor: slurm
+stages:
+  a: { run: [sh, -c, 'touch begun \"$0\"', '{out.x}'], out: { x: } }
+  b: { run: [cp, '{in.x}', '{out.y}'], in: { x: a.x }, out: { y: }, needs: { cpus: 3 } }
+",
+    );
+    let outcome = cluster.nnf(&project, &["run"]);
+    assert_eq!(outcome.code, Some(1));
+    let words = "stage `b` failed: it needs 3 cores, and the largest node of the usual partition has 2";
+    assert!(outcome.err.contains(words), "{}", outcome.err);
+    assert!(!project.path("begun").exists(), "{}", outcome.err);
+}
+
+/// Slurm tells a job to end, and kills it when it does not: here the stage takes no notice.
+#[test]
+fn a_stage_that_takes_no_notice_of_being_told_to_end_is_ended() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let project = Project::new(&format!(
+        "stages: {{ a: {{ run: [sh, -c, 'trap \"\" TERM; touch begun; {}'], out: {{}} }} }}\n",
+        waiting::until("never")
+    ));
+    let run = cluster.command(&project, &["run", "--executor", "slurm"]).stderr(Stdio::piped()).spawn().unwrap();
+    until("the stage to begin", || project.path("begun").exists());
+    let ids = cluster.jobs(&project, "RUNNING");
+    cluster.say("scancel", &ids.iter().map(String::as_str).collect::<Vec<_>>());
+    let output = run.wait_with_output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(err.contains("somebody ended it"), "{err}");
+    until("all jobs to be gone", || cluster.jobs(&project, "PENDING,RUNNING,COMPLETING").is_empty());
+}

@@ -101,6 +101,10 @@ impl Executor for ByStage {
         [self.choice, unsaid].iter().all(|choice| choice.of(request.executor) == ExecutorName::Local)
     }
 
+    fn could_hold(&self, request: &Request<'_>) -> Result<(), Refusal> {
+        self.named(self.choice.of(request.executor)).could_hold(request)
+    }
+
     fn reserve(&self, request: &Request<'_>) -> Result<Offer, Refusal> {
         let offer = self.named(self.choice.of(request.executor)).reserve(request)?;
         // That one place is full says nothing of another.

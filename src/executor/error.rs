@@ -1,5 +1,8 @@
 //! Why a command could not be carried out at all.
 
+use std::ffi::OsString;
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 /// What failed of the executor's side. It is written into events, so it holds text, not sources.
@@ -45,4 +48,10 @@ pub enum ExecutorError {
         /// What it said.
         why: String,
     },
+}
+
+/// Why a command line could not be started, after the system refused it.
+#[must_use]
+pub fn why_not_started(argv: &[OsString], folder: &Path, error: &std::io::Error) -> String {
+    crate::processes::culprit::of_start(argv, folder, error)
 }

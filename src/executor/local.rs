@@ -221,8 +221,12 @@ impl Executor for Local {
         Ok(Some(self.machine.get_or_init(this_machine).clone()))
     }
 
+    fn could_hold(&self, request: &Request<'_>) -> Result<(), Refusal> {
+        self.capacity.fits(request.needs, "this machine")
+    }
+
     fn reserve(&self, request: &Request<'_>) -> Result<Offer, Refusal> {
-        self.capacity.fits(request.needs, "this machine")?;
+        self.could_hold(request)?;
         let mut budget = lock(&self.budget);
         if budget.is_used_up() {
             return Ok(Offer::Full);

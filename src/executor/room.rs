@@ -63,6 +63,16 @@ pub enum Refusal {
         /// Where: "this machine".
         place: String,
     },
+    /// It wants more cores than there are, where that does not mean all of them.
+    #[error("it needs {asked} cores, and {place} has {there}")]
+    Cores {
+        /// So many it wants.
+        asked: u32,
+        /// So many there are.
+        there: u32,
+        /// Where: "this machine".
+        place: String,
+    },
     /// It wants more memory than there is.
     #[error("it needs {:.1} GiB of memory, and {place} has {:.1}", gib(*.asked), gib(*.there))]
     Memory {

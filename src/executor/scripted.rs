@@ -110,8 +110,12 @@ impl Executor for Scripted {
         Ok(())
     }
 
+    fn could_hold(&self, request: &Request<'_>) -> Result<(), Refusal> {
+        self.capacity.fits(request.needs, "the script")
+    }
+
     fn reserve(&self, request: &Request<'_>) -> Result<Offer, Refusal> {
-        self.capacity.fits(request.needs, "the script")?;
+        self.could_hold(request)?;
         let Some(taken) = lock(&self.budget).take(request.needs, request.alone) else { return Ok(Offer::NotNow) };
         let share = Share { cores: taken.cores, memory: taken.memory, ..Share::default() };
         let part = Part(Arc::clone(&self.budget), Mutex::new(taken));

@@ -65,6 +65,7 @@ impl<'a> Run<'a> {
         state.begin();
         state.resolve_ready();
         state.look_at_asked();
+        state.refuse_early();
         carry_out(&mut state, &self.mailbox);
         let summary = state.end();
         if left.stay > 0 && !summary.interrupted {

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::Sender;
 
-use crate::executor::Reservation;
+use crate::executor::{Request, Reservation};
 use crate::graph::InstanceId;
 use crate::why::Reason;
 
@@ -16,6 +16,27 @@ use super::states::Stage;
 use super::work::{Question, Work};
 
 impl<'a> State<'a> {
+    /// Refuses what there never can be room for, before anything runs: what must run, and what has never had a result and
+    /// so will have to. Of what may yet turn out to be fresh it is told.
+    pub(super) fn refuse_early(&mut self) {
+        for id in self.graph.ids() {
+            let surely = match self.states.get(id) {
+                Stage::Queued(..) | Stage::Asking => true,
+                Stage::Waiting(_) => !self.heads.contains_key(&self.graph.get(id).name),
+                _ => continue,
+            };
+            match self.context.executor.could_hold(&Request::from(self.graph.get(id))) {
+                Ok(()) => {}
+                Err(refusal) if surely => self.fail(id, None, Cause::Refused(refusal)),
+                Err(refusal) => {
+                    let stage = self.stage_name(id);
+                    let text = format!("if what it reads changes, it cannot run: {refusal}");
+                    self.tell(RunEvent::Note { stage, text });
+                }
+            }
+        }
+    }
+
     /// Starts what there is room for.
     pub(super) fn start_queued(&mut self, messages: &Sender<Message>) -> Vec<Assignment<'a>> {
         let mut works = Vec::new();

@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use nnf_contract::Machine;
 
 use crate::executor::events::Tail;
-use crate::executor::slurm::NAME;
 use crate::executor::slurm::fleet::Fleet;
 use crate::executor::slurm::follow::{Following, Grace};
 use crate::executor::slurm::journal::Stage;
@@ -19,9 +18,9 @@ use crate::executor::slurm::keeper::{Keeper, Pace, Served};
 use crate::executor::slurm::lane::Lines;
 use crate::executor::slurm::machines::{Known, Machines};
 use crate::executor::slurm::node::Unheard;
-use crate::executor::slurm::nodes::NodeFacts;
+use crate::executor::slurm::nodes::{NodeFacts, fits};
 use crate::executor::slurm::programs::Programs;
-use crate::executor::slurm::spool::{Spool, Ticket};
+use crate::executor::slurm::spool::{NAME, Spool, Ticket};
 use crate::executor::slurm::state::JobId;
 use crate::executor::slurm::submission::{Resources, script};
 use crate::executor::{
@@ -278,6 +277,16 @@ impl Executor for Slurm {
 
     fn is_here(&self, _: &Request<'_>) -> bool {
         false
+    }
+
+    fn could_hold(&self, request: &Request<'_>) -> Result<(), Refusal> {
+        let options = request.slurm.cloned().unwrap_or_default();
+        let modest = Needs { cpus: CpuNeed::Count(1), memory: 0, gpus: 0 };
+        // What a person tells `sbatch` besides may lead to other nodes; and where Slurm is silent, it is not known.
+        if *request.needs == modest || !options.arguments.is_empty() || self.programs.are_told_more() {
+            return Ok(());
+        }
+        self.nodes().map_or(Ok(()), |nodes| fits(nodes, options.partition.as_deref(), request.needs))
     }
 
     fn reserve(&self, request: &Request<'_>) -> Result<Offer, Refusal> {

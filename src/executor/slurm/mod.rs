@@ -17,6 +17,3 @@ mod submission;
 
 pub use executor::{Slurm, SlurmSetup};
 pub use node::serve;
-
-/// The executor's name.
-pub(crate) const NAME: &str = "slurm";

@@ -56,6 +56,11 @@ impl Programs {
         Programs { environment: environment.map(|(name, value)| (name.clone(), value.clone())).collect() }
     }
 
+    /// Whether a person has set something for `sbatch` besides.
+    pub(crate) fn are_told_more(&self) -> bool {
+        self.environment.keys().any(|name| name.to_string_lossy().starts_with("SBATCH_"))
+    }
+
     /// What the nodes of all partitions have.
     pub(crate) fn nodes(&self) -> Result<Vec<NodeFacts>, SlurmError> {
         let format = format!("--format={FORMAT}");

@@ -9,11 +9,12 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::executor::Handle;
-use crate::executor::slurm::NAME;
 use crate::executor::slurm::journal::Line;
 use crate::executor::slurm::lane::{Lane, Lines, Terms};
 use crate::executor::slurm::submission::Resources;
 
+/// The executor's name in handles.
+pub(crate) const NAME: &str = "slurm";
 /// The file that an engine keeps locked.
 const OWNER: &str = "owner";
 /// How long the end of a stage is kept after its engine was killed.

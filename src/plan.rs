@@ -43,12 +43,12 @@ pub struct PlanError {
     /// Its name.
     pub instance: String,
     /// What went wrong.
-    pub source: LookError,
+    pub source: KeyError,
 }
 
 /// Why the key of an instance cannot be computed.
 #[derive(Debug, thiserror::Error)]
-pub enum LookError {
+pub enum KeyError {
     /// A file or the store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -62,7 +62,7 @@ pub enum LookError {
 
 /// An instance with everything that its key rests on.
 #[derive(Clone, Debug)]
-pub struct Looked {
+pub struct ComputedKey {
     /// The key document.
     pub document: KeyDocument,
     /// The key.
@@ -72,7 +72,7 @@ pub struct Looked {
 }
 
 /// What look-ups need to know besides the instance.
-pub struct Surroundings<'a> {
+pub struct KeyContext<'a> {
     /// The store.
     pub store: &'a Store,
     /// The pipeline's root.
@@ -87,22 +87,22 @@ pub struct Surroundings<'a> {
     led: Mutex<BTreeMap<PathBuf, Option<PathBuf>>>,
 }
 
-impl<'a> Surroundings<'a> {
+impl<'a> KeyContext<'a> {
     /// The surroundings of one command of the engine.
     #[must_use]
     pub fn new(store: &'a Store, root: &'a Path, executor: &'a dyn Executor, path: &'a OsString) -> Self {
-        Surroundings { store, root, executor, path, found: Mutex::default(), led: Mutex::default() }
+        KeyContext { store, root, executor, path, found: Mutex::default(), led: Mutex::default() }
     }
 
     /// Computes the key of an instance whose producers are all `known`.
     ///
     /// # Errors
     /// When a file cannot be read.
-    pub fn look(
+    pub fn compute_key(
         &self,
         instance: &Instance,
         known: &dyn Fn(InstanceId) -> Option<RecordSummary>,
-    ) -> Result<Option<Looked>, LookError> {
+    ) -> Result<Option<ComputedKey>, KeyError> {
         let mut files = Vec::new();
         let mut inputs = BTreeMap::new();
         for (name, source) in &instance.inputs {
@@ -127,11 +127,11 @@ impl<'a> Surroundings<'a> {
             None => None,
         };
         let machine = match instance.measures {
-            true => Some(self.executor.machine(&Request::from(instance))?.ok_or(LookError::Unasked)?),
+            true => Some(self.executor.machine(&Request::from(instance))?.ok_or(KeyError::Unasked)?),
             false => None,
         };
         let document = KeyDocument::new(instance, Contents { inputs, code, program, machine });
-        Ok(Some(Looked { key: document.key(), document, files }))
+        Ok(Some(ComputedKey { key: document.key(), document, files }))
     }
 
     fn input(
@@ -277,21 +277,21 @@ impl<'a> Surroundings<'a> {
         known: &dyn Fn(InstanceId) -> Option<RecordSummary>,
         forced: bool,
         last: Option<&Key>,
-    ) -> Result<Status, LookError> {
-        let looked = match self.look(instance, known) {
-            Ok(Some(looked)) => looked,
+    ) -> Result<Status, KeyError> {
+        let computed = match self.compute_key(instance, known) {
+            Ok(Some(computed)) => computed,
             Ok(None) => return Ok(Status::Pending),
-            Err(LookError::Unasked) => return Ok(Status::Unasked),
+            Err(KeyError::Unasked) => return Ok(Status::Unasked),
             Err(error) => return Err(error),
         };
-        let key = looked.key;
+        let key = computed.key;
         let reason = match forced {
             true => Reason::Forced,
             false => match self.store.records().look_up(&key)? {
                 Some(known) => return Ok(Status::Fresh(known)),
-                None => self.reason(last, &looked.document)?,
+                None => self.reason(last, &computed.document)?,
             },
         };
-        Ok(Status::Stale { key, reason, document: Box::new(looked.document) })
+        Ok(Status::Stale { key, reason, document: Box::new(computed.document) })
     }
 }

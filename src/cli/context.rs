@@ -13,7 +13,7 @@ use nnf::gpus::{Gpus, amd_gpus};
 use nnf::graph::InstanceId;
 use nnf::machine;
 use nnf::pipeline::{LoadRequest, Loaded, Memory, Recalled, load, recall, whereabouts};
-use nnf::plan::Surroundings;
+use nnf::plan::KeyContext;
 use nnf::programs::Describer;
 use nnf::shell;
 use nnf::store::{Owner, RemoteOptions, Store, StoreOptions};
@@ -132,8 +132,8 @@ impl Context {
         Ok(store)
     }
 
-    pub(crate) fn around(&self) -> Surroundings<'_> {
-        Surroundings::new(
+    pub(crate) fn key_context(&self) -> KeyContext<'_> {
+        KeyContext::new(
             &self.store,
             &self.loaded.root,
             self.places.get_or_init(|| self.executor(&Places { executor: None, jobs: None })),

@@ -1,7 +1,7 @@
 //! Why a command ended without doing what it was asked to, and with which exit code.
 
 use nnf::diagnostic::Diagnostic;
-use nnf::plan::{LookError, PlanError};
+use nnf::plan::{KeyError, PlanError};
 use nnf::store::StoreError;
 
 /// Why a command ended without doing what it was asked to; each has an exit code of its own.
@@ -32,10 +32,10 @@ impl From<StoreError> for Failure {
 impl From<PlanError> for Failure {
     fn from(error: PlanError) -> Self {
         match error.source {
-            LookError::Store(StoreError::Unfit { .. } | StoreError::Input { .. })
-            | LookError::Machine(_)
-            | LookError::Unasked => Failure::wrong(error.to_string()),
-            LookError::Store(_) => Failure::Store(error.to_string()),
+            KeyError::Store(StoreError::Unfit { .. } | StoreError::Input { .. })
+            | KeyError::Machine(_)
+            | KeyError::Unasked => Failure::wrong(error.to_string()),
+            KeyError::Store(_) => Failure::Store(error.to_string()),
         }
     }
 }

@@ -51,7 +51,7 @@ pub(crate) fn run(command: &GetCommand, common: &Common) -> Result<(), Failure> 
     let instance = context.loaded.graph.get(id);
     if output == "record" {
         let key = key(&context, id, &named)?;
-        let text = context.around().record_text(&key)?.ok_or_else(|| not_there(&named, stage))?;
+        let text = context.key_context().record_text(&key)?.ok_or_else(|| not_there(&named, stage))?;
         return deliver_text(text.as_bytes(), command.output.as_deref());
     }
     if !instance.outputs.contains_key(output) {
@@ -159,7 +159,7 @@ fn check_target(to: &Path) -> Result<(), Failure> {
 /// The key of an instance as the pipeline stands; its own must be fresh.
 fn key(context: &Context, id: InstanceId, named: &str) -> Result<Key, Failure> {
     let graph = &context.loaded.graph;
-    let plan = context.around().plan(graph, &graph.needed_for(&[id]), &|_| false, &Default::default());
+    let plan = context.key_context().plan(graph, &graph.needed_for(&[id]), &|_| false, &Default::default());
     match plan.map_err(Failure::from)?.remove(id.index()) {
         Some(Status::Fresh(known)) => Ok(known.key),
         _ => Err(not_there(named, &graph.get(id).name)),

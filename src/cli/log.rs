@@ -92,7 +92,7 @@ impl Asked<'_> {
     /// is still to be made.
     fn key(&self, id: InstanceId) -> Result<Option<(Key, bool)>, Failure> {
         let graph = &self.context.loaded.graph;
-        let plan = self.context.around().plan(graph, &graph.needed_for(&[id]), &|_| false, &Default::default());
+        let plan = self.context.key_context().plan(graph, &graph.needed_for(&[id]), &|_| false, &Default::default());
         Ok(match plan.map_err(Failure::from)?.remove(id.index()) {
             Some(Status::Fresh(known)) => Some((known.key, true)),
             Some(Status::Stale { key, .. }) => Some((key, false)),

@@ -70,7 +70,7 @@ fn targets(context: &Context, stages: &[String]) -> Result<Vec<InstanceId>, Fail
 fn results(context: &Context, targets: &[InstanceId], take: fn(bool, bool) -> bool) -> Result<Asked, Failure> {
     let graph = &context.loaded.graph;
     let needed = graph.needed_for(targets);
-    let plan = context.around().plan(graph, &needed, &|_| false, &Default::default());
+    let plan = context.key_context().plan(graph, &needed, &|_| false, &Default::default());
     let plan = plan.map_err(Failure::from)?;
     let targets: BTreeSet<InstanceId> = targets.iter().copied().collect();
     let mut asked = Asked { keys: BTreeSet::new(), without: Vec::new() };

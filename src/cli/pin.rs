@@ -48,7 +48,7 @@ pub(crate) fn pin(command: &PinCommand, common: &Common) -> Result<(), Failure> 
     if targets.is_empty() {
         targets = graph.ids().collect();
     }
-    let plan = context.around().plan(graph, &graph.needed_for(&targets), &|_| false, &BTreeMap::new());
+    let plan = context.key_context().plan(graph, &graph.needed_for(&targets), &|_| false, &BTreeMap::new());
     let plan = plan.map_err(Failure::from)?;
     let mut instances: BTreeMap<String, Key> = BTreeMap::new();
     let mut without = Vec::new();

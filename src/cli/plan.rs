@@ -22,7 +22,7 @@ pub(crate) fn run(command: &StagesCommand, common: &Common) -> Result<(), Failur
     let graph = &context.loaded.graph;
     let needed = context.needed_for(&context.instances(stages)?);
     let heads = context.store.pipelines().heads(&context.loaded.name);
-    let plan = context.around().plan(graph, &needed, &|_| false, &heads);
+    let plan = context.key_context().plan(graph, &needed, &|_| false, &heads);
     let plan = plan.map_err(Failure::from)?;
     context.store.finish()?;
     if common.json {

@@ -15,18 +15,18 @@ use crate::cli::failure::Failure;
 
 /// Refuses to run what is needed and not fresh, or forced, while programs of it are missing.
 pub(crate) fn refuse_missing(context: &Context, needed: &[bool], forced: &BTreeSet<InstanceId>) -> Result<(), Failure> {
-    let without = context.around().without_program(&context.loaded.graph, needed);
+    let without = context.key_context().without_program(&context.loaded.graph, needed);
     if without.is_empty() {
         return Ok(());
     }
     let forced = |id| forced.contains(&id);
-    let plan = context.around().plan(&context.loaded.graph, needed, &forced, &Default::default())?;
+    let plan = context.key_context().plan(&context.loaded.graph, needed, &forced, &Default::default())?;
     refuse(context, without, &plan)
 }
 
 /// Refuses a plan while programs of what would run are missing.
 pub(crate) fn refuse_plan(context: &Context, needed: &[bool], plan: &[Option<Status>]) -> Result<(), Failure> {
-    refuse(context, context.around().without_program(&context.loaded.graph, needed), plan)
+    refuse(context, context.key_context().without_program(&context.loaded.graph, needed), plan)
 }
 
 fn refuse(context: &Context, without: Vec<(InstanceId, &str)>, plan: &[Option<Status>]) -> Result<(), Failure> {

@@ -27,7 +27,7 @@ pub(crate) fn run(command: &WhyCommand, common: &Common) -> Result<(), Failure> 
     let graph = &context.loaded.graph;
     let needed = graph.needed_for(&asked);
     let heads = context.store.pipelines().heads(&context.loaded.name);
-    let plan = context.around().plan(graph, &needed, &|_| false, &heads);
+    let plan = context.key_context().plan(graph, &needed, &|_| false, &heads);
     let plan = plan.map_err(Failure::from)?;
     for id in asked {
         let name = &graph.get(id).name;

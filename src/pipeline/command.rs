@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use crate::diagnostic::{Diagnostic, Place};
 use crate::graph::{Piece, Source};
-use crate::pipeline::files::{Kind, Reach};
+use crate::pipeline::files::{AllowedRoots, Kind};
 use crate::pipeline::interpolate::{Scope, what, write_out};
 use crate::pipeline::named::named;
 use crate::pipeline::placeholder::{self, Bit, Space};
@@ -21,7 +21,7 @@ use crate::yaml::{Node, Value};
 /// Files of the project that words may name.
 pub(crate) struct Files<'a> {
     pub(crate) code: &'a BTreeMap<String, PathBuf>,
-    pub(crate) reach: &'a Reach,
+    pub(crate) roots: &'a AllowedRoots,
 }
 
 /// The words of a command line.
@@ -55,8 +55,8 @@ pub(crate) fn words(
         words.push((items, &node.place));
     }
     let places: Vec<&Place> = words.iter().map(|(_, place)| *place).collect();
-    let words = script::settle(words, known, &files.reach.root, faults);
-    limits::command(words.iter().zip(places), (known.inputs, known.with), &files.reach.root, &run.place, faults);
+    let words = script::settle(words, known, &files.roots.root, faults);
+    limits::command(words.iter().zip(places), (known.inputs, known.with), &files.roots.root, &run.place, faults);
     words
 }
 
@@ -94,14 +94,14 @@ fn check_files(items: &[Item], files: &Files<'_>, known: &Known<'_>, place: &Pla
         Item::Place(_) => None,
     });
     let Some(text) = text.collect::<Option<String>>() else { return };
-    let Some(found) = named(&text, files.reach) else { return };
+    let Some(found) = named(&text, files.roots) else { return };
     // The value of a parameter may well be called like a folder.
     let is_parameter = matches!(items, [Item::Place(Piece::With(_))]);
     let chance = is_parameter && found.kind == Kind::Folder && !text.contains('/');
     let mut read = Vec::new();
     known.inputs.values().for_each(|source| in_place(source, &mut read));
-    if !chance && !found.is_among(read.into_iter().chain(files.code.values()), files.reach) {
-        faults.push(found.fault("the command", place, files.reach));
+    if !chance && !found.is_among(read.into_iter().chain(files.code.values()), files.roots) {
+        faults.push(found.fault("the command", place, files.roots));
     }
 }
 

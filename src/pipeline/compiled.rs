@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 use crate::diagnostic::{Place, Source};
 use crate::digest::Digest;
 use crate::graph::{ExecutorName, Graph, Instance};
-use crate::pipeline::files::Sights;
+use crate::pipeline::files::FsFacts;
 use crate::pipeline::loaded::{Identity, Loaded};
 use crate::pipeline::report::ReportEntry;
 use crate::pipeline::request::{LoadRequest, Memory};
@@ -62,7 +62,7 @@ struct Header {
     executor: Option<ExecutorName>,
     measures: bool,
     asked: Vec<(Listed, Digest)>,
-    sights: Sights,
+    facts: FsFacts,
     /// Instances in the rest of the file, and its digest.
     rest: (usize, Digest),
 }
@@ -82,7 +82,7 @@ pub fn recall(request: &LoadRequest<'_>) -> Option<Recalled> {
     let mut body = fs_err::File::open(memory.folder.join(&slot)).ok()?;
     let (version, header) = read_header(&mut body)?;
     let texts = texts(request.path, &header.sources)?;
-    if header.texts != memory.digest(texts.iter()) || !header.sights.hold() {
+    if header.texts != memory.digest(texts.iter()) || !header.facts.hold() {
         return None;
     }
     let answers = ask_all(header.asked.iter().map(|(listed, _)| listed), request.programs);
@@ -153,13 +153,13 @@ impl Memory {
         sources: &[SourceFile],
         loaded: &Loaded,
         asked: &[(&Listed, Digest)],
-        sights: &Sights,
+        facts: &FsFacts,
     ) -> Option<Identity> {
         if loaded.store.as_deref().is_some_and(has_secrets) {
             return None;
         }
         let slot = slot(request);
-        match self.write(&slot, sources, loaded, asked, sights) {
+        match self.write(&slot, sources, loaded, asked, facts) {
             Ok(version) => Some(Identity { slot, version }),
             Err(error) => {
                 tracing::debug!("the pipeline was not remembered: {error}");
@@ -174,7 +174,7 @@ impl Memory {
         sources: &[SourceFile],
         loaded: &Loaded,
         asked: &[(&Listed, Digest)],
-        sights: &Sights,
+        facts: &FsFacts,
     ) -> std::io::Result<Digest> {
         let instances = loaded.graph.instances();
         let texts = sources.iter().map(|file| Arc::as_ptr(&file.text));
@@ -206,7 +206,7 @@ impl Memory {
             loaded.executor,
             measures,
             asked,
-            sights,
+            facts,
             (instances.len(), Digest::of(&body)),
         );
         let header = rmp_serde::to_vec(&header).map_err(std::io::Error::other)?;

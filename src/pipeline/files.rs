@@ -14,7 +14,7 @@ use crate::diagnostic::{Diagnostic, Place};
 
 /// All that was asked of the file system about names.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Sights {
+pub(crate) struct FsFacts {
     /// Where paths lead, links resolved; none if nowhere.
     real: RefCell<BTreeMap<PathBuf, Option<PathBuf>>>,
     /// What paths are, links resolved.
@@ -46,7 +46,7 @@ impl Kind {
     }
 }
 
-impl Sights {
+impl FsFacts {
     /// Where a path leads, links resolved.
     pub(crate) fn real(&self, path: &Path) -> io::Result<PathBuf> {
         if let Some(Some(real)) = self.real.borrow().get(path) {
@@ -71,16 +71,16 @@ impl Sights {
 
 /// The folders from which a pipeline may read.
 #[derive(Debug)]
-pub(crate) struct Reach {
+pub(crate) struct AllowedRoots {
     /// The root, links resolved.
     pub(crate) root: PathBuf,
     /// Further folders, links resolved.
     pub(crate) allow: Vec<PathBuf>,
     /// What was seen on the way.
-    pub(crate) sights: Sights,
+    pub(crate) facts: FsFacts,
 }
 
-impl Reach {
+impl AllowedRoots {
     /// Whether file names that differ in case alone are one, where the root lies.
     pub(crate) fn folds_case(&self) -> bool {
         use std::os::unix::fs::MetadataExt;
@@ -98,7 +98,7 @@ impl Reach {
     /// The absolute path of a written one, once it is sure that it exists and may be read.
     pub(crate) fn resolve(&self, written: &str, place: &Place) -> Result<PathBuf, Box<Diagnostic>> {
         let path = plain(&self.root.join(written));
-        let real = self.sights.real(&path).map_err(|error| {
+        let real = self.facts.real(&path).map_err(|error| {
             let why = match error.kind() {
                 std::io::ErrorKind::NotFound => format!("there is no file `{written}`"),
                 _ => error.to_string(),

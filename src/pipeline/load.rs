@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::graph::{Cycle, Graph, SlurmOptions};
 use crate::pipeline::compiled::{Recalled, recall};
 use crate::pipeline::expand::{self, Around};
-use crate::pipeline::files::Reach;
+use crate::pipeline::files::AllowedRoots;
 use crate::pipeline::interpolate::Scope;
 use crate::pipeline::listed::{programs, tools};
 use crate::pipeline::loaded::Loaded;
@@ -43,12 +43,12 @@ fn check(request: &LoadRequest<'_>, pipeline: &Pipeline, faults: &mut Faults) ->
     let scopes = params::resolve(&pipeline.spaces, faults);
     let scope = &scopes[0];
     let name = name::name(own, request.path, scope, faults);
-    let reach = root::reach(own, request.path, scope, faults)?;
-    outside(pipeline, &reach, faults);
+    let roots = root::allowed_roots(own, request.path, scope, faults)?;
+    outside(pipeline, &roots, faults);
     let store = own.store.as_ref().and_then(|node| settings::text(node, "store", scope, faults));
-    let asked = asked(pipeline, &scopes, &reach, faults);
+    let asked = asked(pipeline, &scopes, &roots, faults);
     let catalogues = Catalogue::ask(&asked, request.programs, faults);
-    let graph = graph(pipeline, (&scopes, &catalogues), &reach, faults);
+    let graph = graph(pipeline, (&scopes, &catalogues), &roots, faults);
     let executor = executor::name(own.executor.as_ref(), scope, faults);
     let report = report::entries(pipeline, scope, &graph, faults);
     if !faults.is_empty() {
@@ -57,10 +57,10 @@ fn check(request: &LoadRequest<'_>, pipeline: &Pipeline, faults: &mut Faults) ->
     let path = absolute(request.path);
     let mut loaded = Loaded {
         name,
-        file: reach.sights.real(&path).unwrap_or(path),
+        file: roots.facts.real(&path).unwrap_or(path),
         varies: name::varies(own),
-        root: reach.root,
-        allow: reach.allow,
+        root: roots.root,
+        allow: roots.allow,
         store,
         graph,
         params: params::as_map(0, &pipeline.spaces, &scopes).to_json(),
@@ -72,7 +72,7 @@ fn check(request: &LoadRequest<'_>, pipeline: &Pipeline, faults: &mut Faults) ->
         let all = asked.iter().zip(&catalogues).flat_map(|(list, answers)| answers.asked(list));
         let mut known = HashSet::new();
         let asked: Vec<_> = all.filter(|(listed, _)| known.insert((&listed.words, &listed.code))).collect();
-        loaded.identity = memory.remember(request, &pipeline.sources, &loaded, &asked, &reach.sights);
+        loaded.identity = memory.remember(request, &pipeline.sources, &loaded, &asked, &roots.facts);
     }
     Some(loaded)
 }
@@ -85,18 +85,18 @@ fn absolute(path: &Path) -> PathBuf {
 fn graph(
     pipeline: &Pipeline,
     (scopes, catalogues): (&[Scope<'static>], &[Catalogue]),
-    reach: &Reach,
+    roots: &AllowedRoots,
     faults: &mut Faults,
 ) -> Graph {
     let (own, scope) = (&pipeline.own, &scopes[0]);
     let strict = own.strict.as_ref().and_then(|node| settings::flag(node, "strict", scope, faults));
-    let tools = tools(own, scope, reach, faults);
+    let tools = tools(own, scope, roots, faults);
     let slurm = executor::slurm(&own.slurm, SlurmOptions::default(), scope, faults);
     let around = Around {
         spaces: &pipeline.spaces,
         scopes,
         catalogues,
-        reach,
+        roots,
         strict: strict.unwrap_or(false),
         tools: &tools,
         slurm: (slurm != SlurmOptions::default()).then(|| Box::new(slurm)),
@@ -110,26 +110,36 @@ fn graph(
 }
 
 /// The programs of each namespace that are to be asked: of one without a kind, none.
-fn asked(pipeline: &Pipeline, scopes: &[Scope<'static>], reach: &Reach, faults: &mut Faults) -> Vec<Vec<Listed>> {
-    let lists = lists(pipeline, scopes, reach, faults).into_iter().zip(uses_kinds(pipeline));
+fn asked(
+    pipeline: &Pipeline,
+    scopes: &[Scope<'static>],
+    roots: &AllowedRoots,
+    faults: &mut Faults,
+) -> Vec<Vec<Listed>> {
+    let lists = lists(pipeline, scopes, roots, faults).into_iter().zip(uses_kinds(pipeline));
     lists.map(|(list, uses)| if uses { list } else { Vec::new() }).collect()
 }
 
 /// Included files that lie where nothing may be read.
-fn outside(pipeline: &Pipeline, reach: &Reach, faults: &mut Faults) {
+fn outside(pipeline: &Pipeline, roots: &AllowedRoots, faults: &mut Faults) {
     for (path, include) in &pipeline.included {
-        if let Ok(real) = reach.sights.real(path)
-            && !reach.holds(&real)
+        if let Ok(real) = roots.facts.real(path)
+            && !roots.holds(&real)
         {
-            faults.push(reach.outside(&include.file, &real, &include.place));
+            faults.push(roots.outside(&include.file, &real, &include.place));
         }
     }
 }
 
 /// The programs of each namespace.
-fn lists(pipeline: &Pipeline, scopes: &[Scope<'static>], reach: &Reach, faults: &mut Faults) -> Vec<Vec<Listed>> {
+fn lists(
+    pipeline: &Pipeline,
+    scopes: &[Scope<'static>],
+    roots: &AllowedRoots,
+    faults: &mut Faults,
+) -> Vec<Vec<Listed>> {
     let spaces = pipeline.spaces.iter().zip(scopes);
-    spaces.map(|(space, scope)| programs(space.programs.as_deref(), scope, reach, faults)).collect()
+    spaces.map(|(space, scope)| programs(space.programs.as_deref(), scope, roots, faults)).collect()
 }
 
 /// For each namespace whether a stage of it is of a kind.
@@ -187,8 +197,10 @@ pub fn catalogue(
             }
             overrides::apply(&mut pipeline.spaces, overrides, &mut faults);
             let scopes = params::resolve(&pipeline.spaces, &mut faults);
-            let Some(reach) = root::reach(&pipeline.own, path, &scopes[0], &mut faults) else { return Err(faults) };
-            let lists = lists(&pipeline, &scopes, &reach, &mut faults);
+            let Some(roots) = root::allowed_roots(&pipeline.own, path, &scopes[0], &mut faults) else {
+                return Err(faults);
+            };
+            let lists = lists(&pipeline, &scopes, &roots, &mut faults);
             // A namespace within has the usual programs only if it uses them.
             let uses = uses_kinds(&pipeline);
             let asked = |at: usize| at == 0 || pipeline.spaces[at].programs.is_some() || uses[at];
@@ -221,8 +233,8 @@ pub fn whereabouts(path: &Path, overrides: &[String]) -> Result<Whereabouts, Vec
     let own = &pipeline.own;
     let mut faults = Faults::new();
     let store = own.store.as_ref().and_then(|node| settings::text(node, "store", &scopes[0], &mut faults));
-    match root::reach(own, path, &scopes[0], &mut faults) {
-        Some(reach) if faults.is_empty() => Ok(Whereabouts { root: reach.root, store }),
+    match root::allowed_roots(own, path, &scopes[0], &mut faults) {
+        Some(roots) if faults.is_empty() => Ok(Whereabouts { root: roots.root, store }),
         _ => Err(faults),
     }
 }

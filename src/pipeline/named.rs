@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, Place};
-use crate::pipeline::files::{Kind, Reach, plain};
+use crate::pipeline::files::{AllowedRoots, Kind, plain};
 
 /// A file or a folder of the project that a word names.
 pub(crate) struct Named {
@@ -18,40 +18,40 @@ pub(crate) struct Named {
 }
 
 /// What a word names that lies in the project, by its name or because a link leads there.
-pub(crate) fn named(word: &str, reach: &Reach) -> Option<Named> {
+pub(crate) fn named(word: &str, roots: &AllowedRoots) -> Option<Named> {
     let behind = word.split_once('=').map(|(_, behind)| behind);
     let at = [Some(word), behind].into_iter().flatten().filter_map(|text| text.strip_prefix('@')).next();
-    [Some(word), behind, at].into_iter().flatten().find_map(|text| named_as(text, reach))
+    [Some(word), behind, at].into_iter().flatten().find_map(|text| named_as(text, roots))
 }
 
-fn named_as(text: &str, reach: &Reach) -> Option<Named> {
+fn named_as(text: &str, roots: &AllowedRoots) -> Option<Named> {
     if text.is_empty() || text.len() > 1000 || text.contains(['\n', '\0']) {
         return None;
     }
     // As it is written: what stands before a `..` must be there, or a script that holds one would name a folder.
-    let path = reach.root.join(text);
-    let kind = reach.sights.kind(&path)?;
-    let real = reach.sights.real(&path).ok()?;
+    let path = roots.root.join(text);
+    let kind = roots.facts.kind(&path)?;
+    let real = roots.facts.real(&path).ok()?;
     let path = plain(&path);
-    let inside = path.starts_with(&reach.root) || real.starts_with(&reach.root);
+    let inside = path.starts_with(&roots.root) || real.starts_with(&roots.root);
     inside.then(|| Named { written: text.to_owned(), kind, path, real })
 }
 
 impl Named {
     /// Whether one of these, or a folder among them that holds it, is it.
-    pub(crate) fn is_among<'a>(&self, listed: impl IntoIterator<Item = &'a PathBuf>, reach: &Reach) -> bool {
+    pub(crate) fn is_among<'a>(&self, listed: impl IntoIterator<Item = &'a PathBuf>, roots: &AllowedRoots) -> bool {
         let holds = |listed: &Path| {
-            self.path.starts_with(listed) || reach.sights.real(listed).is_ok_and(|real| self.real.starts_with(real))
+            self.path.starts_with(listed) || roots.facts.real(listed).is_ok_and(|real| self.real.starts_with(real))
         };
         listed.into_iter().any(|listed| holds(listed))
     }
 
     /// That nothing lists it.
-    pub(crate) fn fault(&self, what: &str, place: &Place, reach: &Reach) -> Diagnostic {
+    pub(crate) fn fault(&self, what: &str, place: &Place, roots: &AllowedRoots) -> Diagnostic {
         let Named { written, kind, .. } = self;
         let fault =
             Diagnostic::new(format!("{what} names the {} `{written}`, which its key does not know", kind.word()));
-        if self.path.starts_with(reach.root.join("artifacts")) {
+        if self.path.starts_with(roots.root.join("artifacts")) {
             return fault
                 .at(place)
                 .hint("it lies in the store; what another stage made is read by `in: { NAME: stage.output }`");

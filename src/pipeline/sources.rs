@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Place, Source};
 use crate::pipeline::definition::Definition;
-use crate::pipeline::files::Reach;
+use crate::pipeline::files::AllowedRoots;
 use crate::pipeline::include::{self, Include};
 use crate::pipeline::keys::{self, Role};
 use crate::pipeline::names::Names;
@@ -58,7 +58,7 @@ pub(crate) fn read(path: &Path, faults: &mut Faults) -> Result<Pipeline, Vec<Dia
     let own = keys::read(&tree, Role::Pipeline, faults);
     let mut reader = Reader {
         folder: path.parent().unwrap_or(Path::new("")),
-        reach: if own.include.is_empty() { None } else { root::fixed(&own, path) },
+        roots: if own.include.is_empty() { None } else { root::fixed(&own, path) },
         bytes: text.text.len(),
         names: Names::new(!own.include.is_empty()),
         open: vec![(real(path), path.to_owned())],
@@ -97,7 +97,7 @@ struct Reader<'a> {
     /// The folder of the pipeline's own file, as the person named it.
     folder: &'a Path,
     /// Where files may lie, if that is known by now.
-    reach: Option<Reach>,
+    roots: Option<AllowedRoots>,
     bytes: usize,
     names: Names,
     /// The files from the pipeline's own to the one at hand: links resolved, and as they are shown.
@@ -188,8 +188,8 @@ impl Reader<'_> {
                 Diagnostic::new(format!("files include each other in a circle: {}", chain.join(" → "))).at(place);
             return Some(fault.hint("put what both need into a file of its own, and include that"));
         }
-        if let Some(reach) = self.reach.as_ref().filter(|reach| path.is_absolute() && !reach.holds(path)) {
-            return Some(reach.outside(file, path, place));
+        if let Some(roots) = self.roots.as_ref().filter(|roots| path.is_absolute() && !roots.holds(path)) {
+            return Some(roots.outside(file, path, place));
         }
         self.times += 1;
         let fault = |message: String| Some(Diagnostic::new(message).at(place));

@@ -9,7 +9,7 @@ use crate::graph::Source;
 use crate::record::{Produced, Record};
 use crate::store::{AttemptFolder, AttemptNote, Checkpoint, FileInput, Materialized, StoreError};
 
-use super::assignment::{Assignment, Failure};
+use super::attempts::{Attempts, Failure};
 use super::cause::{Cause, Fault};
 use super::listener::Listener;
 use super::message::Message;
@@ -32,12 +32,12 @@ pub(super) enum Given {
     Before,
 }
 
-impl Assignment<'_> {
+impl Attempts<'_> {
     /// Makes an attempt; after the `last` one nothing more is computed.
     pub(super) fn attempt(&self, attempt: u32, last: bool) -> Result<(Record, f64), Failure> {
         self.context.programs.are_unchanged(self.instance)?;
         let checkpoint = match self.instance.resumes {
-            true => Some(self.context.store.runs().checkpoint(&self.looked.key)?),
+            true => Some(self.context.store.runs().checkpoint(&self.computed.key)?),
             false => None,
         };
         let left = if attempt == 1 { self.go_on()? } else { None };
@@ -50,7 +50,7 @@ impl Assignment<'_> {
 
     /// Goes on with the attempt of a killed run, if there is one that still goes on or has ended meanwhile.
     fn go_on(&self) -> Result<Option<Worked>, Failure> {
-        let Some((folder, note)) = self.context.store.runs().left_attempt(&self.looked.key)? else { return Ok(None) };
+        let Some((folder, note)) = self.context.store.runs().left_attempt(&self.computed.key)? else { return Ok(None) };
         let AttemptNote { executor: name, id, log, .. } = note;
         let (handle, executor) = (Handle { executor: name, id }, self.context.executor);
         let unknown = |folder: AttemptFolder, error: ExecutorError| {
@@ -97,12 +97,12 @@ impl Assignment<'_> {
         let noted = log.strip_prefix(self.context.store.root()).unwrap_or(&log).to_string_lossy().into_owned();
         let command = self.command(&folder, &inputs, checkpoint, log)?;
         let aside = checkpoint.map(Checkpoint::data);
-        folder.guard(&self.instance.name, &self.looked.files, aside.as_deref())?;
+        folder.guard(&self.instance.name, &self.computed.files, aside.as_deref())?;
         let mut listener = Listener::new(self, &folder, noted);
         let ended = self.context.executor.execute(&command, &self.reservation, self.context.stop, &mut listener);
         let execution = ended.map_err(Cause::Executor)?;
         let metrics = listener.into_metrics();
-        Ok(Worked { folder, files: self.looked.files.clone(), given: Given::Here(materialized), execution, metrics })
+        Ok(Worked { folder, files: self.computed.files.clone(), given: Given::Here(materialized), execution, metrics })
     }
 
     /// Makes a record of what an attempt left, if it did well.
@@ -145,9 +145,9 @@ impl Assignment<'_> {
             }
             // That its input was altered explains more than how it ended.
             Some(failure) => return Err(same.err().unwrap_or(failure)),
-            None => {
-                same.and_then(|()| Ok(self.context.programs.still_tells(self.instance, self.context.around.path)?))?
-            }
+            None => same.and_then(|()| {
+                Ok(self.context.programs.still_tells(self.instance, self.context.key_context.path)?)
+            })?,
         }
         let outputs = self.outputs(&folder)?;
         let total = seconds + checkpoint.as_ref().map_or(0.0, Checkpoint::seconds);
@@ -168,7 +168,7 @@ impl Assignment<'_> {
                 Source::Output { from, output } => {
                     let produced = self.producers.get(from).and_then(|known| known.outputs.get(output));
                     let Some(Produced::Artifact(artifact)) = produced else { continue };
-                    match self.context.around.store.content().check(artifact) {
+                    match self.context.key_context.store.content().check(artifact) {
                         Err(StoreError::Damaged { .. }) => return Err(StoreError::AlteredBySome(name.clone())),
                         // What is gone was not changed.
                         Err(StoreError::Missing(_)) | Ok(()) => {}

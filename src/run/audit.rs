@@ -10,12 +10,12 @@ use std::sync::mpsc::Sender;
 use crate::executor::{Executor, Reservation, Stop};
 use crate::graph::{Graph, InstanceId};
 use crate::pipeline::Loaded;
-use crate::plan::{PlanError, Status, Surroundings};
+use crate::plan::{KeyContext, PlanError, Status};
 use crate::record::Produced;
 use crate::store::{AttemptFolder, RecordSummary, Store, StoreError};
 use crate::why::Reason;
 
-use super::assignment::{Again, Assignment, Context};
+use super::attempts::{Again, Attempts, Context};
 use super::comparison::Comparison;
 use super::message::{Interrupter, Mailbox, Message, Outcome};
 use super::programs::Programs;
@@ -86,14 +86,14 @@ impl<'a> Audit<'a> {
     pub fn go(self, chosen: &BTreeSet<InstanceId>, told: &mut dyn FnMut(Audited)) -> Result<bool, AuditError> {
         let programs = Programs::new(&self.loaded.graph, &self.loaded.root);
         let path = self.options.environment.get(std::ffi::OsStr::new("PATH")).cloned().unwrap_or_default();
-        let around = Surroundings::new(self.store, &self.loaded.root, self.executor, &path);
-        let stored = stored(&around, &self.loaded.graph, chosen)?;
+        let key_context = KeyContext::new(self.store, &self.loaded.root, self.executor, &path);
+        let stored = stored(&key_context, &self.loaded.graph, chosen)?;
         let modes = wrong_modes(self.store, &stored, chosen)?;
         let (_room, scratch) = scratch(self.store)?;
         let (folder, stop) = (scratch.runs().begin(&self.loaded.name)?, Stop::default());
         let context = Context {
             store: &scratch,
-            around: &around,
+            key_context: &key_context,
             programs: &programs,
             executor: self.executor,
             run: &folder,
@@ -121,12 +121,12 @@ impl<'a> Audit<'a> {
 
 /// The stored results of all that is chosen, and of what it reads.
 fn stored(
-    around: &Surroundings<'_>,
+    key_context: &KeyContext<'_>,
     graph: &Graph,
     chosen: &BTreeSet<InstanceId>,
 ) -> Result<BTreeMap<InstanceId, RecordSummary>, AuditError> {
     let targets: Vec<InstanceId> = chosen.iter().copied().collect();
-    let plan = around.plan(graph, &graph.needed_for(&targets), &|_| false, &BTreeMap::new())?;
+    let plan = key_context.plan(graph, &graph.needed_for(&targets), &|_| false, &BTreeMap::new())?;
     let fresh = |id: &InstanceId| match &plan[id.index()] {
         Some(Status::Fresh(known)) => Some((*id, known.clone())),
         _ => None,
@@ -170,12 +170,13 @@ impl<'a> Going<'a> {
     /// Looks at all that is to be run again: what it is to be given, which the plan has found to be known.
     fn resolve_ready(&mut self) {
         while let Some(id) = self.states.next_ready() {
-            let looked = self.context.around.look(self.graph.get(id), &|from| self.stored.get(&from).cloned());
-            match looked {
-                Ok(Some(looked)) if self.states.is_working(&looked.key) => {
-                    self.states.set(id, Stage::Twin(looked.key));
+            let computed =
+                self.context.key_context.compute_key(self.graph.get(id), &|from| self.stored.get(&from).cloned());
+            match computed {
+                Ok(Some(computed)) if self.states.is_working(&computed.key) => {
+                    self.states.set(id, Stage::Twin(computed.key));
                 }
-                Ok(Some(looked)) => drop(self.states.set(id, Stage::Queued(Box::new(looked), Reason::Forced))),
+                Ok(Some(computed)) => drop(self.states.set(id, Stage::Queued(Box::new(computed), Reason::Forced))),
                 Ok(None) => self.fail(id, "an input of it is not known".into()),
                 Err(error) => self.fail(id, error.to_string()),
             }
@@ -187,13 +188,13 @@ impl<'a> Going<'a> {
         id: InstanceId,
         reservation: Reservation,
         messages: &Sender<Message>,
-    ) -> Option<Assignment<'a>> {
-        let Stage::Queued(looked, reason) = self.states.get(id) else { return None };
-        let running = Stage::Running(looked.key, reason.cause());
-        let Stage::Queued(looked, _) = self.states.set(id, running) else { return None };
+    ) -> Option<Attempts<'a>> {
+        let Stage::Queued(computed, reason) = self.states.get(id) else { return None };
+        let running = Stage::Running(computed.key, reason.cause());
+        let Stage::Queued(computed, _) = self.states.set(id, running) else { return None };
         let known = |from| self.stored.get(&from).cloned();
         let again = Again { ignores_record: true, mends: false };
-        Some(Assignment::new((self.context, self.graph), (id, *looked), reservation, again, &known, messages))
+        Some(Attempts::new((self.context, self.graph), (id, *computed), reservation, again, &known, messages))
     }
 
     /// A stage cannot be run again.

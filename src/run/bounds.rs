@@ -11,9 +11,9 @@ use crate::executor::Bounds;
 use crate::graph::{Source, Strict};
 use crate::store::{AttemptFolder, Checkpoint, FileInput, StoreError};
 
-use super::assignment::{Assignment, Failure};
+use super::attempts::{Attempts, Failure};
 
-impl Assignment<'_> {
+impl Attempts<'_> {
     pub(super) fn bounds(
         &self,
         strict: &Strict,
@@ -39,9 +39,9 @@ impl Assignment<'_> {
     fn may_read(&self, path: &Path, bounds: &mut Bounds) -> Result<(), Failure> {
         let doing = StoreError::io("look at what a stage may read");
         let real = fs_err::canonicalize(path).map_err(&doing)?;
-        let files = self.looked.files.iter().filter(|file| file.path == path);
+        let files = self.computed.files.iter().filter(|file| file.path == path);
         let of_git = files.flat_map(FileInput::left_out).map(Path::to_owned);
-        let left_out: Vec<PathBuf> = of_git.chain([self.context.around.store.root().to_owned()]).collect();
+        let left_out: Vec<PathBuf> = of_git.chain([self.context.key_context.store.root().to_owned()]).collect();
         let mut waiting = vec![real];
         while let Some(path) = waiting.pop() {
             if left_out.contains(&path) {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::executor::{Ended, ExecutorError, Refusal};
-use crate::plan::LookError;
+use crate::plan::KeyError;
 use crate::store::StoreError;
 
 /// Why a stage failed. Where a variant holds words, they are whole sentences, whose parts nobody but a person needs.
@@ -182,12 +182,12 @@ impl From<StoreError> for Cause {
     }
 }
 
-impl From<LookError> for Cause {
-    fn from(error: LookError) -> Self {
+impl From<KeyError> for Cause {
+    fn from(error: KeyError) -> Self {
         match error {
-            LookError::Store(error) => error.into(),
-            LookError::Machine(error) => Cause::Executor(error),
-            error @ LookError::Unasked => Cause::Unready { text: error.to_string() },
+            KeyError::Store(error) => error.into(),
+            KeyError::Machine(error) => Cause::Executor(error),
+            error @ KeyError::Unasked => Cause::Unready { text: error.to_string() },
         }
     }
 }

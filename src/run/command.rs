@@ -12,11 +12,11 @@ use crate::programs::not_found;
 use crate::record::Produced;
 use crate::store::{AttemptFolder, Checkpoint, Materialized, StoreError};
 
-use super::assignment::{Assignment, Failure};
+use super::attempts::{Attempts, Failure};
 use super::cause::Cause;
 use super::words::Fillings;
 
-impl Assignment<'_> {
+impl Attempts<'_> {
     /// Puts all inputs where the stage can read them.
     pub(super) fn materialize(
         &self,
@@ -54,7 +54,7 @@ impl Assignment<'_> {
             Source::File { path, .. } => Ok(Some(path.clone())),
             Source::Record { from } => {
                 let known = self.producers.get(from);
-                let text = known.map(|known| self.context.around.record_text(&known.key)).transpose()?.flatten();
+                let text = known.map(|known| self.context.key_context.record_text(&known.key)).transpose()?.flatten();
                 let text = text.ok_or_else(|| Failure::Missing(vec![*from], "its record is gone".into()))?;
                 // In a folder that no input is named like: with its ending it may have the name of another one.
                 let doing = StoreError::io("hand out a record");
@@ -68,7 +68,7 @@ impl Assignment<'_> {
                 let produced = self.producers.get(from).and_then(|known| known.outputs.get(output));
                 match produced {
                     Some(Produced::Artifact(artifact)) => {
-                        match self.context.around.store.content().materialize(artifact, to) {
+                        match self.context.key_context.store.content().materialize(artifact, to) {
                             Ok(handed) => {
                                 materialized.push(handed);
                                 Ok(Some(to.to_owned()))
@@ -112,7 +112,7 @@ impl Assignment<'_> {
                     cpus: self.reservation.share.cores,
                     memory: (self.reservation.share.memory > 0).then_some(self.reservation.share.memory),
                     gpus: self.reservation.share.gpus.clone(),
-                    machine: self.looked.document.machine.clone(),
+                    machine: self.computed.document.machine.clone(),
                 };
                 let file = folder.path().join("task.json");
                 let text = serde_json::to_vec_pretty(&task)
@@ -131,7 +131,7 @@ impl Assignment<'_> {
             attempt: folder.path().to_owned(),
             env,
             secret: self.instance.pass.iter().cloned().collect(),
-            folder: self.context.around.root.to_owned(),
+            folder: self.context.key_context.root.to_owned(),
             log,
             events,
             cancel,
@@ -153,9 +153,9 @@ impl Assignment<'_> {
         if !matches!(words.first().map(Vec::as_slice), Some([Piece::Text(_)])) {
             return Ok(argv);
         }
-        let program = self.context.around.program(self.instance).ok_or_else(|| {
+        let program = self.context.key_context.program(self.instance).ok_or_else(|| {
             let word = argv.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
-            Cause::Unready { text: not_found(&word, self.context.around.root, self.context.around.path) }
+            Cause::Unready { text: not_found(&word, self.context.key_context.root, self.context.key_context.path) }
         })?;
         if let Some(first) = argv.first_mut() {
             *first = program.into_os_string();
@@ -175,7 +175,7 @@ impl Assignment<'_> {
             env.insert(name.into(), value);
         };
         let scratch = folder.scratch();
-        set("PATH", self.context.around.path.clone());
+        set("PATH", self.context.key_context.path.clone());
         set("LANG", "C.UTF-8".into());
         set("HOME", scratch.clone().into());
         set("TMPDIR", scratch.clone().into());

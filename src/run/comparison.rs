@@ -7,7 +7,7 @@ use crate::graph::{Graph, InstanceId};
 use crate::record::Produced;
 use crate::store::{Difference, RecordSummary, StoreError, first_difference};
 
-use super::assignment::Context;
+use super::attempts::Context;
 use super::verdict::{OutputDifference, Verdict, surroundings};
 
 /// What it takes to compare.
@@ -28,7 +28,7 @@ impl Comparison<'_> {
         stored: &RecordSummary,
         again: &RecordSummary,
     ) -> Result<Verdict, StoreError> {
-        let (real, scratch) = (self.context.around.store, self.context.store);
+        let (real, scratch) = (self.context.key_context.store, self.context.store);
         let mut outputs = Vec::new();
         for (name, before) in &stored.outputs {
             let said = |what: &str| Some(Difference { path: None, offset: None, what: what.into() });
@@ -74,7 +74,7 @@ impl Comparison<'_> {
         let Some(keep) = &self.keep else { return Ok(()) };
         let folder = keep.join(&self.graph.get(id).name).join(output);
         fs_err::create_dir_all(&folder).map_err(StoreError::io("keep both versions of an output"))?;
-        let versions = [(self.context.around.store, Some(stored), "stored"), (self.context.store, again, "again")];
+        let versions = [(self.context.key_context.store, Some(stored), "stored"), (self.context.store, again, "again")];
         for (store, produced, name) in versions {
             if let Some(Produced::Artifact(artifact)) = produced {
                 store.content().copy_out(artifact, &folder.join(name))?;

@@ -7,7 +7,7 @@ use nnf_contract::Event;
 use crate::executor::{Handle, Watcher};
 use crate::store::{AttemptFolder, AttemptNote};
 
-use super::assignment::Assignment;
+use super::attempts::Attempts;
 use super::message::Message;
 
 /// Most metrics of a record, and the longest of their names: a stage that makes up names without end is cut off.
@@ -16,7 +16,7 @@ const LONGEST_NAME: usize = 1_000;
 
 /// Passes on what a stage says, and keeps the last of its metrics.
 pub(super) struct Listener<'a> {
-    work: &'a Assignment<'a>,
+    work: &'a Attempts<'a>,
     folder: &'a AttemptFolder,
     /// Where the log lies, from the store's folder on.
     log: String,
@@ -26,7 +26,7 @@ pub(super) struct Listener<'a> {
 }
 
 impl<'a> Listener<'a> {
-    pub(super) fn new(work: &'a Assignment<'a>, folder: &'a AttemptFolder, log: String) -> Self {
+    pub(super) fn new(work: &'a Attempts<'a>, folder: &'a AttemptFolder, log: String) -> Self {
         Listener { work, folder, log, metrics: BTreeMap::new(), full: false }
     }
 
@@ -39,7 +39,7 @@ impl<'a> Listener<'a> {
 impl Watcher for Listener<'_> {
     fn began(&mut self, handle: &Handle) {
         let note = AttemptNote {
-            key: Some(self.work.looked.key),
+            key: Some(self.work.computed.key),
             executor: handle.executor.clone(),
             id: handle.id.clone(),
             log: self.log.clone(),

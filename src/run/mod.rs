@@ -5,8 +5,8 @@
 //! What happens goes to a reporter; nothing here knows the terminal, or where stages run.
 
 mod asked;
-mod assignment;
 mod attempt;
+mod attempts;
 mod audit;
 mod bounds;
 mod cause;

@@ -4,10 +4,10 @@ use std::sync::mpsc::Sender;
 
 use crate::executor::{Executor, Stop};
 use crate::pipeline::Loaded;
-use crate::plan::Surroundings;
+use crate::plan::KeyContext;
 use crate::store::{Store, StoreError};
 
-use super::assignment::Context;
+use super::attempts::Context;
 use super::event::{Reporter, Summary};
 use super::message::{Interrupter, Mailbox, Message};
 use super::programs::Programs;
@@ -49,11 +49,11 @@ impl<'a> Run<'a> {
         let folder = self.store.runs().begin(&self.loaded.name)?;
         folder.write("pipeline.json", &serde_json::to_vec_pretty(&self.loaded.resolved()).unwrap_or_default())?;
         let path = self.options.environment.get(std::ffi::OsStr::new("PATH")).cloned().unwrap_or_default();
-        let around = Surroundings::new(self.store, &self.loaded.root, self.executor, &path);
+        let key_context = KeyContext::new(self.store, &self.loaded.root, self.executor, &path);
         let stop = Stop::default();
         let context = Context {
             store: self.store,
-            around: &around,
+            key_context: &key_context,
             programs: &programs,
             executor: self.executor,
             run: &folder,

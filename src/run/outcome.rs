@@ -136,8 +136,8 @@ impl State<'_> {
 
     /// Takes an instance out of the queue, with those that wait for its result.
     pub(super) fn take_from_queue(&mut self, id: InstanceId) {
-        let Stage::Queued(looked, _) = self.states.get(id) else { return };
-        let key = looked.key;
+        let Stage::Queued(computed, _) = self.states.get(id) else { return };
+        let key = computed.key;
         self.states.set(id, Stage::Ready);
         self.wake_twins(key);
     }
@@ -161,7 +161,7 @@ impl State<'_> {
         self.summary.failed.push(stage.clone());
         self.summary.store_failed |= store;
         let queued = match self.states.set(id, Stage::Failed) {
-            Stage::Queued(looked, _) => Some(looked.key),
+            Stage::Queued(computed, _) => Some(computed.key),
             _ => None,
         };
         self.tell(RunEvent::Failed { stage, key, error, cause: Some(cause), seconds, log_end, store });
@@ -183,14 +183,14 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::super::assignment::{Assignment, Context};
+    use super::super::attempts::{Attempts, Context};
     use super::super::event::Reporter;
     use super::super::programs::Programs;
     use super::super::state::RunOptions;
     use super::*;
     use crate::executor::{Scripted, Stop};
     use crate::pipeline::{LoadRequest, load};
-    use crate::plan::Surroundings;
+    use crate::plan::KeyContext;
     use crate::programs::Describer;
     use crate::record::Produced;
     use crate::store::{Store, StoreOptions};
@@ -233,11 +233,11 @@ mod tests {
         let programs = Programs::new(&loaded.graph, &loaded.root);
         let nobody = Scripted::new(8, |_| Err(ExecutorError::Empty));
         let search = options.environment[std::ffi::OsStr::new("PATH")].clone();
-        let around = Surroundings::new(&store, &loaded.root, &nobody, &search);
+        let key_context = KeyContext::new(&store, &loaded.root, &nobody, &search);
         let (folder, stop) = (store.runs().begin(&loaded.name).unwrap(), Stop::default());
         let context = Context {
             store: &store,
-            around: &around,
+            key_context: &key_context,
             programs: &programs,
             executor: &nobody,
             run: &folder,
@@ -276,7 +276,7 @@ mod tests {
         assert_eq!(started.0, ["p", "x", "y", "p", "x", "y", "q"]);
     }
 
-    fn next<'a>(state: &mut State<'a>, send: &Sender<Message>) -> Vec<Assignment<'a>> {
+    fn next<'a>(state: &mut State<'a>, send: &Sender<Message>) -> Vec<Attempts<'a>> {
         state.resolve_ready();
         state.start_queued(send)
     }

@@ -8,11 +8,11 @@ use std::time::Instant;
 use crate::digest::Key;
 use crate::graph::InstanceId;
 use crate::pipeline::Loaded;
-use crate::plan::{LookError, Looked};
+use crate::plan::{ComputedKey, KeyError};
 use crate::store::{RecordSummary, StoreError};
 use crate::why::Reason;
 
-use super::assignment::Context;
+use super::attempts::Context;
 use super::cause::Cause;
 use super::event::{Reporter, RunEvent, Summary};
 use super::state::{RunOptions, State};
@@ -103,15 +103,15 @@ impl<'a> State<'a> {
                 continue;
             }
             let instance = self.graph.get(id);
-            let looked = self.context.around.look(instance, &|from| self.known(from));
-            let looked = match looked {
-                Ok(Some(looked)) => looked,
+            let computed = self.context.key_context.compute_key(instance, &|from| self.known(from));
+            let computed = match computed {
+                Ok(Some(computed)) => computed,
                 Ok(None) => {
                     self.look_for_records(id);
                     continue;
                 }
                 // Once, and not again if the answer does not last.
-                Err(LookError::Unasked) if self.answered.insert(id) => {
+                Err(KeyError::Unasked) if self.answered.insert(id) => {
                     self.states.set(id, Stage::Asking);
                     self.unasked.push(id);
                     continue;
@@ -121,8 +121,8 @@ impl<'a> State<'a> {
                     continue;
                 }
             };
-            self.note_files(&looked.files);
-            if let Err(error) = self.sort_in(id, looked) {
+            self.note_files(&computed.files);
+            if let Err(error) = self.sort_in(id, computed) {
                 self.fail(id, None, error.into());
             }
         }
@@ -162,8 +162,8 @@ impl<'a> State<'a> {
         Ok(found)
     }
 
-    pub(super) fn sort_in(&mut self, id: InstanceId, looked: Looked) -> Result<(), StoreError> {
-        let key = looked.key;
+    pub(super) fn sort_in(&mut self, id: InstanceId, computed: ComputedKey) -> Result<(), StoreError> {
+        let key = computed.key;
         if self.states.is_working(&key) {
             self.states.set(id, Stage::Twin(key));
             return Ok(());
@@ -194,11 +194,11 @@ impl<'a> State<'a> {
                 }
                 None => {
                     let last = self.heads.get(&self.graph.get(id).name);
-                    self.context.around.reason(last, &looked.document)?
+                    self.context.key_context.reason(last, &computed.document)?
                 }
             },
         };
-        self.states.set(id, Stage::Queued(Box::new(looked), reason));
+        self.states.set(id, Stage::Queued(Box::new(computed), reason));
         Ok(())
     }
 }

@@ -11,8 +11,8 @@ use crate::graph::Work;
 use crate::record::{Artifact, Produced, Record};
 use crate::store::{AttemptFolder, FileInput, Rescued, StoreError};
 
-use super::assignment::{Assignment, Failure};
 use super::attempt::Given;
+use super::attempts::{Attempts, Failure};
 use super::cause::Cause;
 use super::message::Message;
 
@@ -20,7 +20,7 @@ use super::message::Message;
 const FOLDER: &str = "inode/directory";
 const UNDECLARED: &str = "application/octet-stream";
 
-impl Assignment<'_> {
+impl Attempts<'_> {
     /// Nothing that the result rests on may have changed while the stage ran. What it took away of a person's files is put
     /// back.
     pub(super) fn look_again(
@@ -36,7 +36,7 @@ impl Assignment<'_> {
                 // All of it is looked at, and mended, whatever was found before.
                 let mut handed = Ok(());
                 for one in all {
-                    handed = handed.and(self.context.around.store.content().check_materialized(one));
+                    handed = handed.and(self.context.key_context.store.content().check_materialized(one));
                 }
                 handed
             }
@@ -45,7 +45,7 @@ impl Assignment<'_> {
         in_place?;
         handed?;
         self.context.programs.are_unchanged(self.instance)?;
-        if self.looked.document.machine.as_ref().is_some_and(|keyed| keyed != machine) {
+        if self.computed.document.machine.as_ref().is_some_and(|keyed| keyed != machine) {
             return Err(Cause::MachineChanged.into());
         }
         Ok(())
@@ -59,7 +59,7 @@ impl Assignment<'_> {
         checkpoint: Option<&Path>,
     ) -> Result<(), Failure> {
         let changed = |before: &&FileInput| {
-            let now = self.context.around.store.content().of_file(&before.path);
+            let now = self.context.key_context.store.content().of_file(&before.path);
             !now.is_ok_and(|now| before.is_unchanged(&now))
         };
         let changed: Vec<&FileInput> = files.iter().filter(changed).collect();
@@ -74,7 +74,7 @@ impl Assignment<'_> {
     /// What was done to a file that was read in place, and what became of it.
     fn in_words(&self, input: &FileInput, rescued: &Rescued) -> String {
         let short = |path: &Path| {
-            let path = path.strip_prefix(self.context.around.root).unwrap_or(path);
+            let path = path.strip_prefix(self.context.key_context.root).unwrap_or(path);
             format!("`{}`", path.display())
         };
         let name = short(&input.path);
@@ -156,7 +156,7 @@ impl Assignment<'_> {
         if self.instance.strict.is_some() {
             environment.insert("strict".into(), "true".into());
         }
-        if let Some(program) = self.context.around.program(self.instance)
+        if let Some(program) = self.context.key_context.program(self.instance)
             && let Ok(digest) = self.context.store.content().digest(&program)
         {
             environment.insert("program".into(), format!("{} {digest}", program.display()));
@@ -164,8 +164,8 @@ impl Assignment<'_> {
         let nonce = format!("{}-{}", self.context.run.id, self.instance.name);
         Ok(Record {
             version: 1,
-            key: self.looked.key,
-            document: self.looked.document.canonical(),
+            key: self.computed.key,
+            document: self.computed.document.canonical(),
             outputs,
             metrics,
             started,

@@ -6,7 +6,7 @@ use crate::executor::{Request, Reservation};
 use crate::graph::InstanceId;
 use crate::why::Reason;
 
-use super::assignment::{Again, Assignment};
+use super::attempts::{Again, Attempts};
 use super::cause::Cause;
 use super::event::RunEvent;
 use super::message::Message;
@@ -38,7 +38,7 @@ impl<'a> State<'a> {
     }
 
     /// Starts what there is room for.
-    pub(super) fn start_queued(&mut self, messages: &Sender<Message>) -> Vec<Assignment<'a>> {
+    pub(super) fn start_queued(&mut self, messages: &Sender<Message>) -> Vec<Attempts<'a>> {
         let mut works = Vec::new();
         if self.closing {
             return works;
@@ -72,10 +72,10 @@ impl<'a> State<'a> {
         id: InstanceId,
         reservation: Reservation,
         messages: &Sender<Message>,
-    ) -> Option<Assignment<'a>> {
-        let Stage::Queued(looked, reason) = self.states.get(id) else { return None };
-        let (key, because) = (looked.key, reason.cause());
-        let Stage::Queued(looked, reason) = self.states.set(id, Stage::Running(key, because.clone())) else {
+    ) -> Option<Attempts<'a>> {
+        let Stage::Queued(computed, reason) = self.states.get(id) else { return None };
+        let (key, because) = (computed.key, reason.cause());
+        let Stage::Queued(computed, reason) = self.states.set(id, Stage::Running(key, because.clone())) else {
             return None;
         };
         let instance = self.graph.get(id);
@@ -83,7 +83,7 @@ impl<'a> State<'a> {
             self.heads.get(&instance.name).and_then(|key| self.context.store.records().look_up(key).ok().flatten());
         self.tell(RunEvent::Started {
             stage: instance.name.clone(),
-            key: looked.key,
+            key: computed.key,
             reason,
             because,
             attempt: 1,
@@ -96,6 +96,6 @@ impl<'a> State<'a> {
         };
         let context = self.context;
         let known = |from| self.known(from);
-        Some(Assignment::new((context, self.graph), (id, *looked), reservation, again, &known, messages))
+        Some(Attempts::new((context, self.graph), (id, *computed), reservation, again, &known, messages))
     }
 }

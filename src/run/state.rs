@@ -12,7 +12,7 @@ use crate::record::Produced;
 use crate::store::{FileInput, Published, RecordSummary, StoreError};
 use crate::why::Reason;
 
-use super::assignment::Context;
+use super::attempts::Context;
 use super::event::{Reporter, Summary};
 use super::states::States;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::digest::Key;
 use crate::graph::InstanceId;
-use crate::plan::Looked;
+use crate::plan::ComputedKey;
 use crate::store::RecordSummary;
 use crate::why::Reason;
 
@@ -20,7 +20,7 @@ pub(super) enum Stage {
     /// Somebody asks which machine it is to measure.
     Asking,
     /// It must run, as soon as there is room.
-    Queued(Box<Looked>, Reason),
+    Queued(Box<ComputedKey>, Reason),
     /// It runs, for this cause.
     Running(Key, String),
     /// The same work is queued or runs as another instance.
@@ -65,9 +65,9 @@ impl States {
         let before = std::mem::replace(&mut self.stages[id.index()], stage);
         match &before {
             Stage::Ready => drop(self.ready.remove(&id)),
-            Stage::Queued(looked, _) => {
+            Stage::Queued(computed, _) => {
                 self.queued.remove(&id);
-                self.working.remove(&looked.key);
+                self.working.remove(&computed.key);
             }
             Stage::Running(key, _) => {
                 self.running -= 1;
@@ -86,9 +86,9 @@ impl States {
         }
         match &self.stages[id.index()] {
             Stage::Ready => drop(self.ready.insert(id)),
-            Stage::Queued(looked, _) => {
+            Stage::Queued(computed, _) => {
                 self.queued.insert(id);
-                self.working.insert(looked.key, id);
+                self.working.insert(computed.key, id);
             }
             Stage::Running(key, _) => {
                 self.running += 1;

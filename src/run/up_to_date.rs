@@ -112,11 +112,11 @@ impl State<'_> {
     /// Notes that nothing is left to do, if that is so for the whole pipeline.
     pub(super) fn note_up_to_date(&self) {
         let Some(identity) = self.identity else { return };
-        let around = self.context.around;
+        let key_context = self.context.key_context;
         let well = !self.summary.store_failed && !self.summary.interrupted && self.summary.failed.is_empty();
         // A program may come to stand before another of its name in a folder of the project.
-        let own = |folder: &Path| !folder.is_absolute() || folder.starts_with(around.root);
-        if !well || std::env::split_paths(around.path).any(|folder| own(&folder)) {
+        let own = |folder: &Path| !folder.is_absolute() || folder.starts_with(key_context.root);
+        if !well || std::env::split_paths(key_context.path).any(|folder| own(&folder)) {
             return;
         }
         let key = |id: crate::graph::InstanceId| match self.states.get(id) {
@@ -127,7 +127,7 @@ impl State<'_> {
         let Some(machine) = self.measured() else { return };
         let circumstances = Circumstances {
             version: identity.version,
-            path: around.path.as_bytes().to_vec(),
+            path: key_context.path.as_bytes().to_vec(),
             remote: self.options.remote.clone(),
             machine,
         };

@@ -8,7 +8,7 @@ use nnf_contract::TaskInput;
 use serde_json::{Map, Value as Json};
 
 use crate::graph::Piece;
-use crate::run::assignment::Failure;
+use crate::run::attempts::Failure;
 use crate::run::cause::Cause;
 use crate::shell::{self, Bit, Code, Filler, Spot};
 

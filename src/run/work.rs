@@ -7,13 +7,13 @@ use std::sync::mpsc::Sender;
 use crate::executor::{ExecutorError, Request};
 use crate::graph::{Instance, InstanceId};
 
-use super::assignment::{Assignment, Context};
+use super::attempts::{Attempts, Context};
 use super::message::Message;
 
 /// A piece of work.
 pub(super) enum Work<'a> {
     /// A stage.
-    Stage(Box<Assignment<'a>>),
+    Stage(Box<Attempts<'a>>),
     /// To ask which machine a stage is to measure.
     Question(Question<'a>),
 }
@@ -30,7 +30,7 @@ impl Work<'_> {
     /// Does it and tells the loop; by then its thread counts as `idle`.
     pub(super) fn run(self, idle: &AtomicUsize) {
         match self {
-            Work::Stage(assignment) => assignment.run(idle),
+            Work::Stage(attempts) => attempts.run(idle),
             Work::Question(Question { id, instance, context, messages }) => {
                 let ask = || context.executor.ask_machine(&Request::from(instance), context.stop);
                 let lost = |_| Err(ExecutorError::Lost { why: "a defect of nnf".into() });

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::executor::tail;
 use crate::store::{Claimed, KeyLock, Lease, RecordSummary, Waiting};
 
-use super::assignment::{Assignment, Failure};
+use super::attempts::{Attempts, Failure};
 use super::cause::{Cause, Fault};
 use super::message::{Message, Outcome};
 
@@ -18,14 +18,14 @@ const MOST_EXCUSED: u32 = 5;
 /// What keeps other runs from the same work: on this machine, and on those that share a remote tier.
 type Locks<'a> = (KeyLock, Option<Lease<'a>>);
 
-impl Assignment<'_> {
+impl Attempts<'_> {
     /// Does the work and tells the loop how it ended; by then its thread counts as `idle`.
     pub(crate) fn run(mut self, idle: &AtomicUsize) {
         let began = Instant::now();
         // Without word of its end, the loop would wait for it for ever.
         let outcome = catch_unwind(AssertUnwindSafe(|| self.outcome(began)))
             .unwrap_or_else(|panic| failed(began, Cause::Defect { text: words(&*panic).to_owned() }, Vec::new()));
-        let Assignment { id, messages, reservation, .. } = self;
+        let Attempts { id, messages, reservation, .. } = self;
         idle.fetch_add(1, Ordering::SeqCst);
         let _ = messages.send(Message::Over(id, outcome, Some(reservation)));
     }
@@ -76,7 +76,7 @@ impl Assignment<'_> {
 
     /// Takes the lock of the key, or the record that another run wrote meanwhile.
     fn lock(&self) -> Result<Result<Locks<'_>, RecordSummary>, Failure> {
-        let key = &self.looked.key;
+        let key = &self.computed.key;
         let mut said = false;
         loop {
             if let Some(lock) = self.context.store.runs().try_lock(key)? {
@@ -100,13 +100,13 @@ impl Assignment<'_> {
 
     /// The result under the key, if all of it is here: the record itself, whatever the index says of it, and all content.
     fn made_meanwhile(&self) -> Result<Option<RecordSummary>, Failure> {
-        let known = self.context.store.records().get(&self.looked.key)?.as_ref().map(RecordSummary::from);
+        let known = self.context.store.records().get(&self.computed.key)?.as_ref().map(RecordSummary::from);
         Ok(known.filter(|known| known.outputs.values().all(|produced| self.is_whole(produced))))
     }
 
     /// Takes the lease of the key from the machines that share the remote tier, or the record that one of them wrote.
     fn lease(&self, lock: KeyLock) -> Result<Result<Locks<'_>, RecordSummary>, Failure> {
-        let (store, key) = (self.context.store, &self.looked.key);
+        let (store, key) = (self.context.store, &self.computed.key);
         let mut waiting = Waiting::default();
         let mut pause = Duration::from_millis(100);
         let mut said = false;

@@ -1,4 +1,4 @@
-//! The threads on which workers do their work. One that is done takes the next assignment.
+//! The threads on which workers do their work. One that is done takes the next piece of work.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};

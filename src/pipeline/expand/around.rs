@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::graph::SlurmOptions;
-use crate::pipeline::files::Reach;
+use crate::pipeline::files::AllowedRoots;
 use crate::pipeline::interpolate::Scope;
 use crate::pipeline::space::Space;
 use crate::pipeline::stage::StageDefinition;
@@ -15,7 +15,7 @@ pub(crate) struct Around<'a> {
     pub(crate) spaces: &'a [Space],
     pub(crate) scopes: &'a [Scope<'static>],
     pub(crate) catalogues: &'a [Catalogue],
-    pub(crate) reach: &'a Reach,
+    pub(crate) roots: &'a AllowedRoots,
     /// Whether stages that say nothing are strict, and what strict ones may read besides.
     pub(crate) strict: bool,
     pub(crate) tools: &'a [PathBuf],

@@ -99,7 +99,7 @@ impl Maker<'_, '_> {
                 self.faults.push(Diagnostic::new(message).at(place));
                 None
             }
-            Ok(Reference::File(written)) => match self.around.reach.resolve(&written, place) {
+            Ok(Reference::File(written)) => match self.around.roots.resolve(&written, place) {
                 Ok(path) => Some(Source::File { path, written }),
                 Err(fault) => {
                     self.faults.push(*fault);

@@ -95,7 +95,7 @@ impl Maker<'_, '_> {
         let definition = self.stage.definition;
         let names: Vec<&str> = definition.inputs.iter().map(|entry| entry.key.as_str()).collect();
         let known = words::Known { inputs, input_names: &names, outputs: self.stage.outputs.as_ref(), with };
-        let files = command::Files { code, reach: self.around.reach };
+        let files = command::Files { code, roots: self.around.roots };
         let words = |run| command::words(run, &self.scope, &known, &files, self.faults);
         Work::Argv { words: definition.run.as_ref().map_or_else(Vec::new, words) }
     }
@@ -142,9 +142,9 @@ impl Maker<'_, '_> {
         let mut code = BTreeMap::new();
         for node in &self.stage.definition.code {
             let Some(written) = settings::text(node, "code", &self.scope, self.faults) else { continue };
-            match self.around.reach.resolve(&written, &node.place) {
+            match self.around.roots.resolve(&written, &node.place) {
                 Ok(path) => {
-                    let name = path.strip_prefix(&self.around.reach.root).unwrap_or(&path);
+                    let name = path.strip_prefix(&self.around.roots.root).unwrap_or(&path);
                     code.insert(name.to_string_lossy().into_owned(), path);
                 }
                 Err(fault) => self.faults.push(*fault),

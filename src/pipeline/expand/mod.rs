@@ -60,7 +60,7 @@ pub(crate) fn instances(stages: &[StageDefinition], around: &Around<'_>, faults:
             }
         }
     }
-    if around.reach.folds_case() {
+    if around.roots.folds_case() {
         limits::cases(&instances, faults);
     }
     instances

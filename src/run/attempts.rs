@@ -7,7 +7,7 @@ use std::sync::mpsc::Sender;
 
 use crate::executor::{Executor, Reservation, Stop};
 use crate::graph::{Graph, Instance, InstanceId};
-use crate::plan::{Looked, Surroundings};
+use crate::plan::{ComputedKey, KeyContext};
 use crate::store::{RecordSummary, RunFolder, Store};
 
 use super::cause::Cause;
@@ -15,10 +15,10 @@ use super::message::Message;
 use super::programs::Programs;
 
 /// All that a worker needs.
-pub(crate) struct Assignment<'a> {
+pub(crate) struct Attempts<'a> {
     pub(crate) id: InstanceId,
     pub(crate) instance: &'a Instance,
-    pub(crate) looked: Looked,
+    pub(crate) computed: ComputedKey,
     /// What the producers left.
     pub(crate) producers: BTreeMap<InstanceId, RecordSummary>,
     pub(crate) reservation: Reservation,
@@ -40,9 +40,9 @@ pub(crate) struct Again {
 
 /// What all workers of a run share.
 pub(crate) struct Context<'a> {
-    /// Where results go. Inputs come from the store of `around`, which is another one in an audit.
+    /// Where results go. Inputs come from the store of `key_context`, which is another one in an audit.
     pub(crate) store: &'a Store,
-    pub(crate) around: &'a Surroundings<'a>,
+    pub(crate) key_context: &'a KeyContext<'a>,
     pub(crate) programs: &'a Programs<'a>,
     pub(crate) executor: &'a dyn Executor,
     pub(crate) run: &'a RunFolder,
@@ -67,21 +67,21 @@ impl<T: Into<Cause>> From<T> for Failure {
     }
 }
 
-impl<'a> Assignment<'a> {
+impl<'a> Attempts<'a> {
     /// The work of an instance in its room; `known` tells what its producers left.
     pub(super) fn new(
         (context, graph): (&'a Context<'a>, &'a Graph),
-        (id, looked): (InstanceId, Looked),
+        (id, computed): (InstanceId, ComputedKey),
         reservation: Reservation,
         again: Again,
         known: &dyn Fn(InstanceId) -> Option<RecordSummary>,
         messages: &Sender<Message>,
     ) -> Self {
         let producers = graph.producers(id).into_iter();
-        Assignment {
+        Attempts {
             id,
             instance: graph.get(id),
-            looked,
+            computed,
             producers: producers.filter_map(|from| known(from).map(|known| (from, known))).collect(),
             reservation,
             again,

@@ -354,6 +354,9 @@ fn completions_and_schema() {
         ]
         .into()
     );
+    // There is no kind, and the schema itself is valid all the same.
+    assert_eq!(schema["$defs"]["stage"].get("allOf"), None);
+    assert_eq!(schema["$defs"]["stage"]["additionalProperties"], false);
     assert_eq!(project.nnf(&["frobnicate"]).code, Some(2));
     assert_eq!(project.nnf(&["--version"]).code, Some(0));
     assert!(ok(&project, &["run", "--help"]).contains("--keep-going"));

@@ -36,6 +36,7 @@ const DESCRIPTION: &str = r#"{"contract":1,"program":"p","version":"1","librarie
 const PIPELINE: &str = "version: 1
 name: all
 root: .
+include: [more.yaml, { file: parts/dev.yaml, as: dev }]
 params: { seed: 1, list: [a, b], word: &w text, map: { x: 1.5 } }
 programs: { p: { run: [sh, p.sh], code: [p.sh] } }
 allow: [/usr/share]
@@ -61,6 +62,17 @@ stages:
     timeout: 1.5h
     retries: 2
     resumes: true
+  all: { run: [cat, '{in.a}', '{in.b}'], in: { a: 'dev.profile[*].o', b: 'dev.profile[device=b].o' }, env: { A: '${params.dev.x} ${params.y}' } }
+";
+
+/// Files that it includes.
+const MORE: &str = "version: 1\nparams: { y: 2 }\nprograms: {}\n";
+const DEV: &str = "include: [{ file: ../more.yaml, as: more }]
+params: { x: '${params.more.y}', devices: [a, b] }
+programs: { p: { run: [sh, p.sh], code: [p.sh] } }
+stages:
+  profile: { run: [touch, '{out.o}'], each: { device: '${params.devices}' }, out: { o: } }
+  fetch: { use: data.fetch, with: { steps: '${params.x}' } }
 ";
 
 const TASK: &str = r#"{"version":1,"kind":"net.train","with":{"steps":7,"rate":0.5,"sizes":[1,2]},
@@ -86,6 +98,8 @@ impl ProgramResolver for Says {
 fn project() -> Project {
     let project = Project::new(PIPELINE);
     project.write("p.sh", "");
+    project.write("more.yaml", MORE);
+    project.write("parts/dev.yaml", DEV);
     project.write("data.csv", "a,b\n");
     project.write("folder/words", "words\n");
     project.write("lib/x", "");
@@ -144,6 +158,23 @@ fn damaged_pipelines() {
         for _ in 0..rounds() {
             read += usize::from(check_reach(&project, &random.damage(seed), &says));
         }
+    }
+    assert!(read > 0, "some damage does no harm");
+}
+
+#[test]
+fn damaged_included_files() {
+    let project = project();
+    let says = Says(Some(serde_json::from_str(DESCRIPTION).unwrap()));
+    let outside = PIPELINE.replace("more.yaml, {", "outside/passwd, {");
+    assert!(outside != PIPELINE && !check_reach(&project, outside.as_bytes(), &says), "a path that leads outside");
+    let (mut random, mut read) = (Random(5), 0);
+    for (file, seed) in [("more.yaml", MORE), ("parts/dev.yaml", DEV)] {
+        for _ in 0..rounds() {
+            project.write(file, random.damage(seed.as_bytes()));
+            read += usize::from(check_reach(&project, PIPELINE.as_bytes(), &says));
+        }
+        project.write(file, seed);
     }
     assert!(read > 0, "some damage does no harm");
 }

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::pipeline::definition::Definition;
 use crate::pipeline::reading::{Faults, list, map, unknown_key};
-use crate::pipeline::{shapes, stage};
+use crate::pipeline::{limits, shapes, stage};
 use crate::yaml::{Entry, Node, Value};
 
 /// Version of the format.
@@ -194,14 +194,18 @@ pub(crate) fn read(root: &Node, role: Role, faults: &mut Faults) -> Definition {
     };
     let start = Place { end: root.place.start, ..root.place.clone() };
     file.no_stage = Some(Diagnostic::new("a pipeline needs `stages`").at(&start));
+    let known = names(role);
     for entry in entries {
+        if faults.len() > limits::FAULTS {
+            break;
+        }
         match TOP_KEYS.iter().find(|key| key.name == entry.key) {
             Some(key) if role == Role::Pipeline || key.shared => (key.read)(&mut file, entry, faults),
             Some(_) => {
                 let message = format!("an included file has no `{}`; only the pipeline itself has", entry.key);
                 faults.push(Diagnostic::new(message).at(&entry.place).hint(format!("it may have {}", shared())));
             }
-            None => faults.push(unknown_key(entry, role.words(), &names(role))),
+            None => faults.push(unknown_key(entry, role.words(), &known)),
         }
     }
     file

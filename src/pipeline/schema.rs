@@ -31,7 +31,7 @@ pub fn schema(kinds: &[&Kind]) -> Json {
 fn stage(kinds: &[&Kind]) -> Json {
     let names: Vec<&str> = kinds.iter().map(|kind| kind.name.as_str()).collect();
     let of_kinds: Vec<Json> = kinds.iter().map(|kind| for_kind(kind)).collect();
-    json!({
+    let mut stage = json!({
         "type": "object",
         "additionalProperties": false,
         "oneOf": [{ "required": ["use"] }, { "required": ["run"] }],
@@ -56,9 +56,13 @@ fn stage(kinds: &[&Kind]) -> Json {
             "strict": described(flag(), "Whether it sees nothing but what it declares."),
             "executor": described(executor(), "Where it runs; not keyed."),
             "slurm": described(slurm(), "What `sbatch` is told besides what the stage needs; not keyed.")
-        },
-        "allOf": of_kinds
-    })
+        }
+    });
+    // A schema holds no empty list of such.
+    if let Some(fields) = stage.as_object_mut().filter(|_| !of_kinds.is_empty()) {
+        fields.insert("allOf".into(), of_kinds.into());
+    }
+    stage
 }
 
 fn for_kind(kind: &Kind) -> Json {

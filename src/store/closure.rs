@@ -9,6 +9,8 @@ use crate::record::{Artifact, Form, Produced, Record};
 use crate::store::error::StoreError;
 use crate::store::local::blob::Blobs;
 use crate::store::local::{inventory, records, tree};
+use crate::store::remote::names;
+use crate::store::remote::objects::Remote;
 
 /// The record under a key. One of a newer program names content that this one may not know of, so it is an error.
 pub(crate) fn record(root: &Path, key: &Key) -> Result<Option<Record>, StoreError> {
@@ -91,25 +93,60 @@ pub(crate) fn lacking_inside(blobs: &Blobs, artifacts: &[&Artifact]) -> Result<V
     lacking(blobs, inside)
 }
 
-/// Which results reach which content: the way back from a digest to records.
-#[derive(Debug, Default)]
-pub(crate) struct Readers(HashMap<Digest, Vec<Key>>);
+/// What is in a folder by its list of entries in the remote tier. None if that is gone, damaged, or means nothing.
+pub(crate) fn inside_remote(remote: &dyn Remote, folder: &Digest) -> Result<Option<Vec<Digest>>, StoreError> {
+    let mut list = Vec::new();
+    let whole = remote.read(&names::blob(folder), &mut list)? && Digest::of(&list) == *folder;
+    let tree = if whole { tree::parse(&list, folder).ok() } else { None };
+    Ok(tree.map(|tree| tree.blobs().collect()))
+}
 
-impl Readers {
-    /// Adds what the record of a key reaches.
-    pub(crate) fn add(&mut self, key: Key, content: &HashSet<Digest>) {
-        content.iter().for_each(|digest| self.0.entry(*digest).or_default().push(key));
+/// Who reaches which content: the way back from a digest to records.
+#[derive(Debug)]
+pub(crate) struct Readers<R>(HashMap<Digest, Vec<R>>);
+
+impl<R> Default for Readers<R> {
+    fn default() -> Self {
+        Readers(HashMap::new())
+    }
+}
+
+impl<R> Readers<R> {
+    pub(crate) fn add(&mut self, digest: Digest, readers: impl IntoIterator<Item = R>) {
+        self.0.entry(digest).or_default().extend(readers);
     }
 
-    /// Whether anything reaches some content.
-    pub(crate) fn has(&self, digest: &Digest) -> bool {
-        self.0.contains_key(digest)
+    /// Who reaches some content.
+    pub(crate) fn of(&self, digest: &Digest) -> &[R] {
+        self.0.get(digest).map_or(&[], Vec::as_slice)
     }
 
-    /// The result of a key goes. Whether nothing reaches the content any more then.
-    pub(crate) fn remove(&mut self, key: &Key, digest: &Digest) -> bool {
-        let Some(keys) = self.0.get_mut(digest) else { return true };
-        keys.retain(|reader| reader != key);
-        keys.is_empty()
+    /// All content that anybody reaches, with those who do.
+    pub(crate) fn into_all(self) -> impl Iterator<Item = (Digest, Vec<R>)> {
+        self.0.into_iter()
+    }
+
+    /// Some of those who reach some content go. Whether nothing reaches it any more then.
+    pub(crate) fn remove(&mut self, digest: &Digest, goes: impl Fn(&R) -> bool) -> bool {
+        let Some(readers) = self.0.get_mut(digest) else { return true };
+        readers.retain(|reader| !goes(reader));
+        readers.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_that_two_results_reach_is_unread_when_both_are_gone() {
+        let mut readers = Readers::default();
+        let [shared, own] = [b"shared", b"own..."].map(|bytes| Digest::of(bytes));
+        readers.add(shared, ["one", "two"]);
+        readers.add(own, ["one"]);
+        assert_eq!((readers.of(&shared), readers.of(&Digest::of(b"none"))), (&["one", "two"][..], &[][..]));
+        assert!(readers.remove(&own, |reader| *reader == "one"));
+        assert!(!readers.remove(&shared, |reader| *reader == "one"));
+        assert!(readers.remove(&shared, |reader| *reader == "two"));
     }
 }

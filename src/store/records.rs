@@ -74,7 +74,7 @@ impl Records<'_> {
         let mut adopted = 0;
         for key in refused {
             let standing = RemoteRecord::of(tier.remote(), &key)?;
-            let (Some(_), RemoteRecord::Record(first)) = (records::read(&self.tiers.root, &key)?, standing) else {
+            let (Some(_), RemoteRecord::Whole(first)) = (records::read(&self.tiers.root, &key)?, standing) else {
                 continue;
             };
             let short = key.short();

@@ -138,7 +138,7 @@ impl Maintenance<'_> {
         for item in records {
             let Some(record) = record(&self.tiers.root, &item.name)? else { continue };
             let content = closure::content(&self.tiers.blobs, &record);
-            readers.add(item.name, &content);
+            content.iter().for_each(|digest| readers.add(*digest, [item.name]));
             let young = live.since.is_some_and(|since| item.changed >= since);
             if !live.keys.contains(&item.name) && !young {
                 let used = last_use.get(&item.name).copied().unwrap_or(item.changed).max(item.changed);
@@ -147,7 +147,7 @@ impl Maintenance<'_> {
         }
         let mut going = Going::default();
         let mut freed = 0;
-        for item in content.iter().filter(|item| !readers.has(&item.name)) {
+        for item in content.iter().filter(|item| readers.of(&item.name).is_empty()) {
             if live.since.is_none_or(|since| item.changed < since) && freed < excess {
                 going.content.insert(item.name);
                 going.unneeded += item.size;
@@ -162,7 +162,7 @@ impl Maintenance<'_> {
             let elsewhere = self.tiers.tier.as_ref().is_some_and(|tier| tier.has(&item.name));
             let mut bytes = if elsewhere { 0 } else { item.size };
             for digest in content {
-                let unread = readers.remove(&item.name, &digest);
+                let unread = readers.remove(&digest, |reader| *reader == item.name);
                 if unread && !live.content.contains(&digest) && going.content.insert(digest) {
                     bytes += sizes.get(&digest).copied().unwrap_or(0);
                 }

@@ -11,6 +11,7 @@ use crate::store::local::writing::write_atomically;
 use crate::store::local::{inventory, lines};
 use crate::store::maintenance::room::Maintenance;
 use crate::store::records::Records;
+use crate::store::remote::sent::Sent;
 
 impl Maintenance<'_> {
     /// Keeps results for good.
@@ -23,7 +24,7 @@ impl Maintenance<'_> {
         let folder = folder(&self.tiers.root);
         fs_err::create_dir_all(&folder).map_err(&doing)?;
         let _hold = self.tiers.hold()?;
-        let (records, elsewhere) = (Records { tiers: self.tiers }, self.sent()?);
+        let (records, elsewhere) = (Records { tiers: self.tiers }, Sent::anywhere(&self.tiers.root.join("index/v1"))?);
         let path = folder.join(&pin.name);
         if inventory::look(&path).map_err(&doing)?.is_some() {
             return Err(bad(

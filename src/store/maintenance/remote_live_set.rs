@@ -8,15 +8,15 @@ use std::sync::Mutex;
 use crate::digest::{Digest, Key};
 use crate::mutex::lock;
 use crate::record::{Form, Record};
-use crate::store::closure::artifacts;
+use crate::store::closure::{self, artifacts};
 use crate::store::error::StoreError;
 use crate::store::local::blob::Blobs;
-use crate::store::local::{records, tree};
+use crate::store::local::tree;
 use crate::store::maintenance::live_set::LiveSet;
 use crate::store::maintenance::room::Maintenance;
-use crate::store::remote::names;
 use crate::store::remote::objects::Remote;
 use crate::store::remote::remote_head::RemoteHead;
+use crate::store::remote::remote_record::RemoteRecord;
 
 /// Requests at a time.
 const REQUESTS: usize = 16;
@@ -64,27 +64,22 @@ pub(crate) fn content(remote: &dyn Remote, blobs: &Blobs, keys: &[Key]) -> Resul
 
 /// A record as it stands there; a damaged one counts as none.
 fn record(remote: &dyn Remote, key: &Key) -> Result<Option<Record>, StoreError> {
-    let mut bytes = Vec::new();
-    if !remote.read(&names::record(key), &mut bytes)? {
-        return Ok(None);
-    }
-    match records::parse(&bytes, key) {
-        None if records::is_newer(&bytes) => Err(StoreError::Newer(*key)),
-        record => Ok(record),
+    match RemoteRecord::of(remote, key)? {
+        RemoteRecord::Whole(record) => Ok(Some(*record)),
+        RemoteRecord::Newer => Err(StoreError::Newer(*key)),
+        RemoteRecord::Damaged | RemoteRecord::Absent => Ok(None),
     }
 }
 
 /// What is in a folder; nothing if its list is lost, since it has to be made again as a whole then.
 fn listed(remote: &dyn Remote, blobs: &Blobs, folder: &Digest) -> Result<Vec<Digest>, StoreError> {
-    let mut bytes = Vec::new();
-    let tree = match tree::read(blobs, folder) {
-        Ok(tree) => Some(tree),
+    match tree::read(blobs, folder) {
+        Ok(tree) => Ok(tree.blobs().collect()),
         Err(StoreError::Missing(_) | StoreError::Damaged { .. }) => {
-            remote.read(&names::blob(folder), &mut bytes)?.then(|| tree::parse(&bytes, folder).ok()).flatten()
+            Ok(closure::inside_remote(remote, folder)?.unwrap_or_default())
         }
-        Err(error) => return Err(error),
-    };
-    Ok(tree.iter().flat_map(|tree| tree.blobs()).collect())
+        Err(error) => Err(error),
+    }
 }
 
 /// Does something with each of many, several at a time. The first failure ends it.

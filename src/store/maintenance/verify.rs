@@ -11,16 +11,17 @@ use rayon::prelude::*;
 use crate::digest::{Digest, Key};
 use crate::mutex::lock;
 use crate::record::{Form, Produced, Record};
-use crate::store::closure::{artifacts, record};
+use crate::store::closure::{Readers, artifacts, record};
 use crate::store::error::StoreError;
 use crate::store::local::attributes::BLOB_MODE;
 use crate::store::local::hashing::hash_file_telling;
 use crate::store::local::index::RecordSummary;
 use crate::store::local::inventory::{self, Item};
 use crate::store::local::pins;
-use crate::store::local::{heads, index, lines, records, tree};
+use crate::store::local::{heads, index, records, tree};
 use crate::store::maintenance::fault::{Fault, User, Verified};
 use crate::store::maintenance::room::Maintenance;
+use crate::store::remote::sent::Sent;
 use crate::store::working::temporary::{self, is_temporary};
 
 /// How far the reading of content is: bytes done, and bytes in all.
@@ -30,7 +31,7 @@ pub type Progress<'a> = dyn Fn(u64, u64) + Sync + 'a;
 #[derive(Default)]
 struct Wanted {
     whole: Vec<RecordSummary>,
-    content: HashMap<Digest, Vec<User>>,
+    content: Readers<User>,
     folders: BTreeSet<Digest>,
     names: HashMap<Key, BTreeSet<String>>,
 }
@@ -55,7 +56,7 @@ impl Maintenance<'_> {
         let there: HashSet<Digest> = blobs.items.iter().map(|item| item.name).collect();
         self.verify_folders(&mut wanted, &there, &damaged, &mut verified);
         for item in blobs.items.iter().filter(|item| item.mode != BLOB_MODE && !damaged.contains(&item.name)) {
-            let users = wanted.content.get(&item.name).cloned().unwrap_or_default();
+            let users = wanted.content.of(&item.name).to_vec();
             verified.faults.push(Fault::WrongMode { content: item.name, users, mode: item.mode });
         }
         self.verify_content(&mut wanted, &there, damaged, &mut verified)?;
@@ -114,7 +115,7 @@ impl Maintenance<'_> {
             if !there.contains(&folder) || damaged.contains(&folder) {
                 continue;
             }
-            let users = wanted.content.get(&folder).cloned().unwrap_or_default();
+            let users = wanted.content.of(&folder).to_vec();
             match fs_err::read(self.tiers.blobs.path(&folder))
                 .map_err(StoreError::io("read a folder"))
                 .and_then(|b| tree::parse(&b, &folder))
@@ -135,17 +136,17 @@ impl Maintenance<'_> {
         damaged: BTreeSet<Digest>,
         verified: &mut Verified,
     ) -> Result<(), StoreError> {
-        let sent = self.sent()?;
+        let sent = Sent::anywhere(&self.tiers.root.join("index/v1"))?;
         let elsewhere = |users: &[User]| users.iter().any(|user| sent.contains(&user.key));
-        for content in damaged {
-            let users = wanted.content.remove(&content).unwrap_or_default();
+        for content in &damaged {
+            let users = wanted.content.of(content).to_vec();
             let elsewhere = elsewhere(&users);
-            verified.faults.push(Fault::DamagedContent { content, users, elsewhere });
+            verified.faults.push(Fault::DamagedContent { content: *content, users, elsewhere });
         }
         let mut far = HashSet::new();
-        for (content, mut users) in wanted.content.drain() {
+        for (content, mut users) in std::mem::take(&mut wanted.content).into_all() {
             // A run may have put it, or removed the record, since all was listed.
-            if there.contains(&content) || self.tiers.blobs.path(&content).exists() {
+            if damaged.contains(&content) || there.contains(&content) || self.tiers.blobs.path(&content).exists() {
                 continue;
             }
             if elsewhere(&users) {
@@ -199,18 +200,6 @@ impl Maintenance<'_> {
         }
         names
     }
-
-    /// Keys whose content a remote tier is known to have.
-    pub(crate) fn sent(&self) -> Result<HashSet<Key>, StoreError> {
-        let folder = self.tiers.root.join("index/v1");
-        let names = inventory::names(&folder).map_err(StoreError::io("list the store"))?;
-        let mut keys = HashSet::new();
-        for name in names.iter().filter(|name| name.starts_with("sent-")) {
-            let text = fs_err::read(folder.join(name)).unwrap_or_default();
-            keys.extend(lines::checked_lines(&text).filter_map(|line| serde_json::from_slice::<Key>(line).ok()));
-        }
-        Ok(keys)
-    }
 }
 
 impl Wanted {
@@ -223,7 +212,7 @@ impl Wanted {
         let stages = stages.clone();
         let mut want = |digest, output| {
             let user = User { key: record.key, output, stages: stages.clone() };
-            self.content.entry(digest).or_default().push(user);
+            self.content.add(digest, [user]);
         };
         for (name, produced) in &record.outputs {
             if let Produced::Artifact(artifact) = produced {
@@ -250,7 +239,7 @@ impl Wanted {
                 output: user.output.as_ref().map(|name| format!("{name}/{path}")),
                 ..user.clone()
             };
-            self.content.entry(digest).or_default().extend(users.iter().map(inside));
+            self.content.add(digest, users.iter().map(inside));
         }
     }
 }

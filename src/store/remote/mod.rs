@@ -6,7 +6,6 @@
 pub(super) mod lease;
 pub(super) mod names;
 pub(super) mod objects;
-pub(super) mod pending_upload;
 pub(super) mod remote_head;
 pub(super) mod remote_record;
 pub(super) mod room;

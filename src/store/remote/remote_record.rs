@@ -9,23 +9,24 @@ use crate::store::remote::objects::Remote;
 
 /// What stands under a key.
 pub(crate) enum RemoteRecord {
-    /// Nothing, or what is damaged.
-    None,
+    Absent,
+    /// What is no record of this key.
+    Damaged,
     /// A record that a newer version of this program wrote.
     Newer,
-    Record(Box<Record>),
+    Whole(Box<Record>),
 }
 
 impl RemoteRecord {
     pub(crate) fn of(remote: &dyn Remote, key: &Key) -> Result<Self, StoreError> {
         let mut bytes = Vec::new();
         if !remote.read(&names::record(key), &mut bytes)? {
-            return Ok(RemoteRecord::None);
+            return Ok(RemoteRecord::Absent);
         }
         Ok(match records::parse(&bytes, key) {
-            Some(record) => RemoteRecord::Record(Box::new(record)),
+            Some(record) => RemoteRecord::Whole(Box::new(record)),
             None if records::is_newer(&bytes) => RemoteRecord::Newer,
-            None => RemoteRecord::None,
+            None => RemoteRecord::Damaged,
         })
     }
 }

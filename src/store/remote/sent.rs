@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::{Digest, Key};
 use crate::store::StoreError;
-use crate::store::local::lines;
 use crate::store::local::writing::write_atomically;
+use crate::store::local::{inventory, lines};
 use crate::store::remote::objects::public;
 
 /// How the names of the files begin.
@@ -53,15 +53,24 @@ impl Sent {
 
     /// Forgets a key in the files of all remote tiers.
     pub(crate) fn forget_everywhere(notes: &Path, key: &Key) -> Result<(), StoreError> {
-        for entry in fs_err::read_dir(notes).into_iter().flatten().flatten() {
-            if entry.file_name().to_string_lossy().starts_with(PREFIX) {
-                let mut sent = Sent::open(entry.path());
-                if sent.has(key) {
-                    sent.forget(key)?;
-                }
+        for file in Self::files(notes)? {
+            let mut sent = Sent::open(file);
+            if sent.has(key) {
+                sent.forget(key)?;
             }
         }
         Ok(())
+    }
+
+    /// Keys whose record and content any remote tier is known to have.
+    pub(crate) fn anywhere(notes: &Path) -> Result<HashSet<Key>, StoreError> {
+        Ok(Self::files(notes)?.into_iter().flat_map(|file| Sent::open(file).keys).collect())
+    }
+
+    /// The files of all remote tiers.
+    fn files(notes: &Path) -> Result<Vec<PathBuf>, StoreError> {
+        let names = inventory::names(notes).map_err(StoreError::io("look up what remote stores have"))?;
+        Ok(names.into_iter().filter(|name| name.starts_with(PREFIX)).map(|name| notes.join(name)).collect())
     }
 
     fn keep(&mut self, keep: impl Fn(&Key) -> bool) -> Result<(), StoreError> {

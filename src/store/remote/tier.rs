@@ -11,11 +11,11 @@ use crate::digest::{Digest, Key};
 use crate::mutex::lock;
 use crate::record::Record;
 use crate::store::local::blob::Blobs;
-use crate::store::local::records;
 use crate::store::remote::lease::{Claim, Leases, Watch};
 use crate::store::remote::names;
 use crate::store::remote::objects::{ObjectRemote, Remote, RemoteOptions};
 use crate::store::remote::remote_head::RemoteHead;
+use crate::store::remote::remote_record::RemoteRecord;
 use crate::store::remote::sent::Sent;
 use crate::store::remote::upload::Uploader;
 use crate::store::{StoreError, TransferStats};
@@ -60,19 +60,17 @@ impl Tier {
             lock(&self.sent).add(*key);
             return Ok(Some(record));
         }
-        let mut bytes = Vec::new();
-        if !self.remote.read(&names::record(key), &mut bytes)? {
-            return Ok(None);
+        match RemoteRecord::of(&*self.remote, key)? {
+            RemoteRecord::Whole(record) => {
+                lock(&self.sent).add(*key);
+                lock(&self.head).lacks_something();
+                return Ok(Some(*record));
+            }
+            // It would stand in the way of every other under its name.
+            RemoteRecord::Damaged => self.remote.delete(&names::record(key))?,
+            RemoteRecord::Newer | RemoteRecord::Absent => {}
         }
-        let record = records::parse(&bytes, key);
-        if record.is_some() {
-            lock(&self.sent).add(*key);
-            lock(&self.head).lacks_something();
-        } else if !records::is_newer(&bytes) {
-            // A damaged one would stand in the way of every other under its name.
-            self.remote.delete(&names::record(key))?;
-        }
-        Ok(record)
+        Ok(None)
     }
 
     /// Whether the tier is known to have a record and its content.

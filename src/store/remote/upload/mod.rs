@@ -3,6 +3,7 @@
 //! What waits is a list of keys, so that it stays small however far the remote tier lags behind; records and lists of
 //! folders are read again when their turn comes.
 
+mod pending;
 mod sender;
 
 use std::collections::{HashSet, VecDeque};
@@ -14,9 +15,10 @@ use crate::mutex::lock;
 use crate::store::local::blob::Blobs;
 use crate::store::remote::lease::Leases;
 use crate::store::remote::objects::Remote;
-use crate::store::remote::pending_upload::PendingUpload;
 use crate::store::remote::sent::Sent;
 use crate::store::{StoreError, TransferStats};
+
+use pending::PendingUpload;
 
 /// Uploads to a remote tier at a time.
 pub const UPLOADS: usize = 32;
@@ -36,17 +38,17 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    /// Keys whose record was not looked at yet.
-    keys: VecDeque<Waiting>,
+    /// Content and leases first, so that few records are open at a time; then keys whose record was not looked at yet.
     tasks: VecDeque<Task>,
     /// Keys and leases that are not over.
     pending: usize,
     threads: bool,
     closing: bool,
+    /// What went wrong first; a failure of the remote tier before all others.
     error: Option<StoreError>,
-    /// After a failure of the remote tier the rest is not tried: each would wait as long in vain.
-    broken: bool,
+    /// Records that are not sent because something failed.
     unsent: usize,
+    /// Content that is known to be in the remote tier.
     there: HashSet<Digest>,
     moved: TransferStats,
     /// Keys under which the remote tier has had a record before.
@@ -66,6 +68,49 @@ enum Task {
     Release(Key),
 }
 
+/// How the upload of a record ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The remote tier lacked it, or content of it, and has all of it now.
+    Sent,
+    /// All of it was there.
+    There,
+    /// A record with other outputs was there.
+    Refused,
+    /// Content of it is in no tier.
+    Lost,
+    /// Something failed.
+    Unsent,
+}
+
+impl Queue {
+    /// Whether the remote tier failed. Then the rest is not tried: each would wait as long in vain.
+    fn is_broken(&self) -> bool {
+        matches!(self.error, Some(StoreError::Remote(_)))
+    }
+
+    /// Notes what went wrong.
+    fn note(&mut self, error: StoreError) {
+        if self.error.is_none() || matches!(error, StoreError::Remote(_)) && !self.is_broken() {
+            self.error = Some(error);
+        }
+    }
+
+    /// The only place where the end of a record's upload is counted.
+    fn end(&mut self, key: Key, end: End) {
+        match end {
+            End::Sent => self.moved.results += 1,
+            End::There => self.moved.there += 1,
+            End::Refused => {
+                self.moved.there += 1;
+                self.refused.push(key);
+            }
+            End::Lost => self.moved.lost += 1,
+            End::Unsent => self.unsent += 1,
+        }
+    }
+}
+
 impl Uploader {
     pub(crate) fn new(remote: Arc<dyn Remote>, sent: Arc<Mutex<Sent>>, leases: Arc<Leases>) -> Self {
         Uploader(Arc::new(Shared { remote, sent, leases, queue: Mutex::default(), changed: Condvar::new() }))
@@ -73,12 +118,12 @@ impl Uploader {
 
     /// Sends what lies under a key, when there is time. With `ask` what is noted as sent is asked for instead.
     pub(crate) fn send(&self, key: Key, blobs: &Blobs, ask: bool) {
-        self.add(|queue| queue.keys.push_back(Waiting { key, blobs: blobs.clone(), ask }));
+        self.add(|queue| queue.tasks.push_back(Task::Open(Waiting { key, blobs: blobs.clone(), ask })));
     }
 
     /// Gives a lease back, when there is time.
     pub(crate) fn release(&self, key: Key) {
-        self.add(|queue| queue.tasks.push_back(Task::Release(key)));
+        self.add(|queue| queue.tasks.push_front(Task::Release(key)));
     }
 
     fn add(&self, add: impl FnOnce(&mut Queue)) {
@@ -103,7 +148,6 @@ impl Uploader {
             tell(&queue.moved);
         }
         let (moved, unsent) = (std::mem::take(&mut queue.moved), std::mem::take(&mut queue.unsent));
-        queue.broken = false;
         match queue.error.take() {
             Some(StoreError::Remote(what)) if unsent > 0 => {
                 let results = if unsent == 1 { "result is" } else { "results are" };
@@ -131,5 +175,26 @@ impl Drop for Uploader {
     fn drop(&mut self) {
         lock(&self.0.queue).closing = true;
         self.0.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_end_is_counted_once_and_a_failure_of_the_remote_tier_counts_most() {
+        let (mut queue, key) = (Queue::default(), Key::of_document(b"1"));
+        for end in [End::Sent, End::There, End::Refused, End::Lost, End::Unsent] {
+            queue.end(key, end);
+        }
+        let TransferStats { results, there, lost, .. } = queue.moved;
+        assert_eq!((results, there, lost, queue.unsent, queue.refused.as_slice()), (1, 2, 1, 1, &[key][..]));
+        queue.note(StoreError::Missing(Digest::of(b"1")));
+        assert!(!queue.is_broken());
+        queue.note(StoreError::Remote("first".into()));
+        queue.note(StoreError::Remote("second".into()));
+        queue.note(StoreError::Missing(Digest::of(b"1")));
+        assert!(matches!(&queue.error, Some(StoreError::Remote(what)) if what == "first") && queue.is_broken());
     }
 }

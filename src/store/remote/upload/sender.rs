@@ -7,26 +7,16 @@ use crate::digest::{Digest, Key};
 use crate::mutex::lock;
 use crate::record::{Form, Record};
 use crate::store::StoreError;
-use crate::store::closure::{outputs, whole_content};
-use crate::store::local::{records, tree};
+use crate::store::closure::{self, outputs, whole_content};
+use crate::store::local::records;
 use crate::store::remote::names;
-use crate::store::remote::pending_upload::PendingUpload;
 use crate::store::remote::remote_record::RemoteRecord;
 
-use super::{Queue, Shared, Task, Waiting};
+use super::pending::PendingUpload;
+use super::{End, Queue, Shared, Task, Waiting};
 
 /// Digests of content that is known to be there, so that a record's neighbours do not send it again.
 const REMEMBERED: usize = 100_000;
-
-/// What became of a record that was sent.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Arrival {
-    Sent,
-    /// One with the same outputs was there.
-    There,
-    /// One with other outputs was there.
-    Refused,
-}
 
 impl Shared {
     pub(super) fn work(&self) {
@@ -39,7 +29,7 @@ impl Shared {
                         self.leases.release(&*self.remote, &key);
                         Ok(())
                     });
-                    self.over(|queue| queue.error = queue.error.take().or(released.err()));
+                    self.over(|queue| released.unwrap_or_else(|error| queue.note(error)));
                 }
             }
         }
@@ -51,12 +41,8 @@ impl Shared {
             if queue.closing {
                 return None;
             }
-            // Content goes first, so that few records are open at a time.
             if let Some(task) = queue.tasks.pop_front() {
                 return Some(task);
-            }
-            if let Some(waiting) = queue.keys.pop_front() {
-                return Some(Task::Open(waiting));
             }
             queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
@@ -82,8 +68,8 @@ impl Shared {
         let (there, (record, mut digests)) = match found {
             Ok((there, Some(found))) => (there, found),
             // What is in its folders is known there alone.
-            Ok((true, None)) => return self.close(&key, |queue| queue.moved.there += 1),
-            Ok((false, None)) => return self.lost(&key),
+            Ok((true, None)) => return self.end(&key, End::There),
+            Ok((false, None)) => return self.end(&key, End::Lost),
             Err(error) => return self.fail(&key, error),
         };
         digests.retain({
@@ -91,8 +77,10 @@ impl Shared {
             move |digest| !queue.there.contains(digest)
         });
         let upload = Arc::new(PendingUpload::new(record, waiting.blobs.clone(), digests.len(), there));
-        let tasks = digests.into_iter().map(|digest| Task::Blob(Arc::clone(&upload), digest));
-        lock(&self.queue).tasks.extend(tasks);
+        {
+            let mut queue = lock(&self.queue);
+            digests.into_iter().for_each(|digest| queue.tasks.push_front(Task::Blob(Arc::clone(&upload), digest)));
+        }
         self.changed.notify_all();
         self.one_less(&upload);
     }
@@ -103,23 +91,20 @@ impl Shared {
             return Ok(false);
         }
         Ok(match RemoteRecord::of(&*self.remote, &waiting.key)? {
-            RemoteRecord::Record(first) => {
-                own.is_none_or(|own| own.outputs == first.outputs && !own.stands_for(&first))
-            }
+            RemoteRecord::Whole(first) => own.is_none_or(|own| own.outputs == first.outputs && !own.stands_for(&first)),
             RemoteRecord::Newer => true,
-            RemoteRecord::None => false,
+            RemoteRecord::Absent | RemoteRecord::Damaged => false,
         })
     }
 
     fn blob(&self, upload: &Arc<PendingUpload>, digest: &Digest) {
-        let broken = lock(&self.queue).broken;
-        let done = if broken { None } else { Some(guarded(|| self.send_blob(digest, upload))) };
-        match done {
-            Some(Ok(true)) => {}
-            Some(Ok(false)) | None => upload.is_incomplete(),
-            Some(Err(error)) => {
+        let broken = lock(&self.queue).is_broken();
+        match guarded(|| Ok(!broken && self.send_blob(digest, upload)?)) {
+            Ok(true) => {}
+            Ok(false) => upload.is_incomplete(),
+            Err(error) => {
                 upload.is_incomplete();
-                self.note(error);
+                lock(&self.queue).note(error);
             }
         }
         self.one_less(upload);
@@ -159,59 +144,39 @@ impl Shared {
     fn one_less(&self, upload: &PendingUpload) {
         let Some(complete) = upload.one_less() else { return };
         let key = upload.record.key;
-        if !complete {
-            return self.lost(&key);
-        }
-        let arrival = guarded(|| if upload.there { Ok(Arrival::There) } else { self.send_record(&upload.record) });
-        let arrival = match arrival {
-            Ok(arrival) => arrival,
-            Err(error) => return self.fail(&key, error),
+        let end = match (complete, upload.there) {
+            (false, _) => Ok(End::Lost),
+            (true, false) => guarded(|| self.send_record(&upload.record)),
+            (true, true) => Ok(if upload.moved() { End::Sent } else { End::There }),
         };
-        // A refused one is noted once the first one is here, too.
-        if arrival != Arrival::Refused {
-            lock(&self.sent).add(key);
-        }
-        let sent = arrival == Arrival::Sent || upload.there && upload.moved();
-        self.close(&key, |queue| {
-            queue.moved.results += usize::from(sent);
-            queue.moved.there += usize::from(!sent);
-            if arrival == Arrival::Refused {
-                queue.refused.push(key);
-            }
-        });
+        end.map_or_else(|error| self.fail(&key, error), |end| self.end(&key, end));
     }
 
     /// The first record of a key stays, unless nobody can use it any more, or this one was made to take its place. Where
     /// another has taken its place meanwhile, that one stays.
-    fn send_record(&self, record: &Record) -> Result<Arrival, StoreError> {
+    fn send_record(&self, record: &Record) -> Result<End, StoreError> {
         let (name, bytes) = (names::record(&record.key), records::to_bytes(record));
         if self.remote.create(&name, &bytes)? {
-            return Ok(Arrival::Sent);
+            return Ok(End::Sent);
         }
         match RemoteRecord::of(&*self.remote, &record.key)? {
-            RemoteRecord::Record(first) if record.stands_for(&first) => self.remote.delete(&name)?,
-            RemoteRecord::Record(first) if first.outputs == record.outputs => return Ok(Arrival::There),
-            RemoteRecord::Record(first) if self.is_whole(&first)? => return Ok(Arrival::Refused),
-            RemoteRecord::Newer => return Ok(Arrival::Refused),
-            RemoteRecord::Record(_) | RemoteRecord::None => self.remote.delete(&name)?,
+            RemoteRecord::Whole(first) if record.stands_for(&first) => self.remote.delete(&name)?,
+            RemoteRecord::Whole(first) if first.outputs == record.outputs => return Ok(End::There),
+            RemoteRecord::Whole(first) if self.is_whole(&first)? => return Ok(End::Refused),
+            RemoteRecord::Newer => return Ok(End::Refused),
+            RemoteRecord::Whole(_) | RemoteRecord::Absent | RemoteRecord::Damaged => self.remote.delete(&name)?,
         }
-        Ok(if self.remote.create(&name, &bytes)? { Arrival::Sent } else { Arrival::Refused })
+        Ok(if self.remote.create(&name, &bytes)? { End::Sent } else { End::Refused })
     }
 
     /// Whether all that a record in the remote tier has put out is there.
     fn is_whole(&self, record: &Record) -> Result<bool, StoreError> {
         for artifact in outputs(record) {
-            let mut within = Vec::new();
-            if artifact.form == Form::Folder {
-                let mut list = Vec::new();
-                let there = self.remote.read(&names::blob(&artifact.digest), &mut list)?;
-                if !there || Digest::of(&list) != artifact.digest {
-                    return Ok(false);
-                }
-                within.extend(tree::parse(&list, &artifact.digest)?.blobs());
-            } else {
-                within.push(artifact.digest);
-            }
+            let within = match artifact.form {
+                Form::Folder => closure::inside_remote(&*self.remote, &artifact.digest)?,
+                Form::File | Form::Executable => Some(vec![artifact.digest]),
+            };
+            let Some(within) = within else { return Ok(false) };
             for digest in within {
                 if !self.remote.exists(&names::blob(&digest))? {
                     return Ok(false);
@@ -221,35 +186,27 @@ impl Shared {
         Ok(true)
     }
 
-    fn note(&self, error: StoreError) {
-        let mut queue = lock(&self.queue);
-        queue.broken |= matches!(error, StoreError::Remote(_));
-        queue.error.get_or_insert(error);
-    }
-
     fn fail(&self, key: &Key, error: StoreError) {
-        self.note(error);
-        self.close(key, |queue| queue.unsent += 1);
+        lock(&self.queue).note(error);
+        self.end(key, End::Unsent);
     }
 
-    /// Content of it is gone here and there, or the remote tier does not answer any more.
-    fn lost(&self, key: &Key) {
-        let broken = lock(&self.queue).broken;
-        if !broken {
-            tracing::warn!("{} was not sent: content of it is gone", key.short());
+    /// The upload of a record is over, well or not: others may do its work now.
+    fn end(&self, key: &Key, end: End) {
+        // A refused one is noted once the first one is here, too.
+        if matches!(end, End::Sent | End::There) {
+            lock(&self.sent).add(*key);
         }
-        self.close(key, |queue| {
-            queue.unsent += usize::from(broken);
-            queue.moved.lost += usize::from(!broken);
-        });
-    }
-
-    /// A key is over, well or not: others may do its work now.
-    fn close(&self, key: &Key, note: impl FnOnce(&mut Queue)) {
-        if !lock(&self.queue).broken {
+        let broken = lock(&self.queue).is_broken();
+        if !broken {
             self.leases.release(&*self.remote, key);
         }
-        self.over(note);
+        // Whether content is lost, only a remote tier tells that answers.
+        let end = if broken && end == End::Lost { End::Unsent } else { end };
+        if end == End::Lost {
+            tracing::warn!("{} was not sent: content of it is gone", key.short());
+        }
+        self.over(|queue| queue.end(*key, end));
     }
 }
 

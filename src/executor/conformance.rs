@@ -4,15 +4,18 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
+use std::process;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use nnf_contract::Event;
 
 use crate::executor::{
-    Command, Ended, Executor, ExecutorError, Handle, Local, LocalOptions, Offer, Request, Reservation, Slurm,
-    SlurmSetup, Stop, Watcher, serve, tail,
+    Command, Ended, Executor, ExecutorError, Handle, Local, LocalOptions, Offer, Recovered, Request, Reservation,
+    Scripted, Slurm, SlurmSetup, Stop, Watcher, serve, tail,
 };
 use crate::gpus::Gpus;
 use crate::graph::{CpuNeed, Needs};
@@ -82,9 +85,7 @@ impl Suite<'_> {
     }
 
     fn room(&self) -> Reservation {
-        let request =
-            Request { stage: "suite", needs: &NEEDS, alone: false, timeout: None, executor: None, slurm: None };
-        match self.executor.reserve(&request) {
+        match self.executor.reserve(&self.request(&NEEDS, false)) {
             Ok(Offer::Room(room)) => room,
             other => panic!("{other:?}"),
         }
@@ -103,16 +104,73 @@ impl Suite<'_> {
         self.execute(self.command(script), &Stop::default(), &mut Heard::default())
     }
 
-    fn run(&self) {
+    /// What everything does, also what cannot end a command before its time.
+    fn run_to_the_end(&self) {
         assert_eq!(self.simply("exit 0"), WELL);
         assert_eq!(self.simply("exit 7"), Ended::Exit { code: 7 });
         assert_eq!(self.simply("kill -9 $$"), Ended::Signal { signal: 9 });
         self.the_environment_is_its_own();
         self.all_events_in_order();
+        self.not_there();
+        self.room_is_given_back();
+        self.what_never_fits_is_refused();
+        self.the_machine_is_known_once_it_was_asked();
+        self.what_nobody_knows_is_gone();
+    }
+
+    fn run(&self) {
+        self.run_to_the_end();
         self.too_long();
         self.stopped();
         self.cancelled();
-        self.not_there();
+    }
+
+    fn request<'r>(&self, needs: &'r Needs, alone: bool) -> Request<'r> {
+        Request { stage: "suite", needs, alone, timeout: None, executor: None, slurm: None }
+    }
+
+    /// There is room for some commands at a time, and for as many again when these are over.
+    fn room_is_given_back(&self) {
+        let all = || -> Vec<Reservation> {
+            let next = || match self.executor.reserve(&self.request(&NEEDS, false)) {
+                Ok(Offer::Room(room)) => Some(room),
+                Ok(Offer::NotNow | Offer::Full) => None,
+                Err(refusal) => panic!("{refusal}"),
+            };
+            std::iter::from_fn(next).take(100).collect()
+        };
+        let rooms = all();
+        let most = rooms.len();
+        assert!((1..100).contains(&most), "{most}");
+        // What a command computed with is free while its results are stored; and once only.
+        rooms[0].computed();
+        let one = all();
+        assert_eq!(one.len(), 1);
+        drop((rooms, one));
+        assert_eq!(all().len(), most);
+    }
+
+    fn what_never_fits_is_refused(&self) {
+        assert_eq!(self.executor.could_hold(&self.request(&NEEDS, false)), Ok(()));
+        for needs in [Needs { memory: 1 << 60, ..NEEDS }, Needs { gpus: 1000, ..NEEDS }] {
+            let refusal = self.executor.could_hold(&self.request(&needs, false)).unwrap_err().to_string();
+            assert!(refusal.starts_with("it needs 1"), "{refusal}");
+        }
+    }
+
+    fn the_machine_is_known_once_it_was_asked(&self) {
+        let request = self.request(&NEEDS, true);
+        self.executor.ask_machine(&request, &Stop::default()).unwrap();
+        let machine = self.executor.machine(&request).unwrap().unwrap();
+        assert!(machine.cores > 0 && !machine.platform.is_empty(), "{machine:?}");
+    }
+
+    fn what_nobody_knows_is_gone(&self) {
+        for id in ["", "4000000 1", "e-none/0/00000001", "../../etc/passwd", "no such thing"] {
+            let handle = Handle { executor: self.executor.name().into(), id: id.into() };
+            assert_eq!(self.executor.recover(&handle).unwrap(), Recovered::Gone, "{id}");
+            self.executor.abandon(&handle).unwrap();
+        }
     }
 
     fn the_environment_is_its_own(&self) {
@@ -184,6 +242,31 @@ fn processes_of_this_machine_conform() {
     Suite { executor: &executor, folder: tempfile::tempdir().unwrap() }.run();
 }
 
+/// A script that has the system run the command, and waits for its end.
+#[test]
+fn what_a_script_says_conforms() {
+    let script = |command: &Command| {
+        let log = || File::options().append(true).open(&command.log).unwrap();
+        let status = process::Command::new(&command.argv[0])
+            .args(&command.argv[1..])
+            .env_clear()
+            .envs(&command.env)
+            .current_dir(&command.folder)
+            .stdin(process::Stdio::null())
+            .stdout(log())
+            .stderr(log())
+            .status();
+        let program = command.argv[0].to_string_lossy().into_owned();
+        let status = status.map_err(|error| ExecutorError::NotStarted { program, why: error.to_string() })?;
+        Ok(match status.code() {
+            Some(code) => Ended::Exit { code },
+            None => Ended::Signal { signal: status.signal().unwrap() },
+        })
+    };
+    let unknown = Scripted::new(2, script).with_unknown_machine(|_| Ok(()));
+    Suite { executor: &unknown, folder: tempfile::tempdir().unwrap() }.run_to_the_end();
+}
+
 #[test]
 fn jobs_of_slurm_conform() {
     let Some(cluster) = cluster::Cluster::shared() else { return };
@@ -199,7 +282,8 @@ fn jobs_of_slurm_conform() {
     });
     Suite { executor: &executor, folder: tempfile::tempdir().unwrap() }.run();
     drop(executor);
-    assert!(!spool.path().exists(), "it leaves nothing behind");
+    let left: Vec<_> = fs_err::read_dir(spool.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["machines"], "it leaves nothing behind but what it was told of a node");
 }
 
 #[test]

@@ -5,29 +5,29 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use nnf_contract::Machine;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal};
 
-use crate::executor::budget::{Budget, Taken};
+use crate::executor::budget::Budget;
+use crate::executor::ending::Ending;
 use crate::executor::events::Tail;
 use crate::executor::logs::Trim;
 use crate::executor::machine_locks::MachineLocks;
-use crate::executor::pause::Watched as Session;
+use crate::executor::part::Part;
 use crate::executor::sandbox::{SandboxError, can_sandbox};
 use crate::executor::wait::Waiter;
 use crate::executor::{
-    Capacity, Command, Ended, Execution, Executor, ExecutorError, Handle, Held, Offer, Pauser, Recovered, Refusal,
-    Request, Reservation, Share, Stop, Watcher,
+    Capacity, Command, Ended, Execution, Executor, ExecutorError, Handle, Offer, Pauser, Recovered, Refusal, Request,
+    Reservation, Share, Stop, Watcher,
 };
 use crate::gpus::Gpus;
 use crate::machine::this_machine;
+use crate::mutex::lock;
 use crate::processes::spawn::spawn;
 use crate::processes::{culprit, identity, orphans};
 
@@ -66,32 +66,6 @@ pub struct Local {
     pauser: Pauser,
     budget: Arc<Mutex<Budget>>,
     machine: OnceLock<Machine>,
-}
-
-/// A share of the budget, until it is dropped.
-struct Part {
-    budget: Arc<Mutex<Budget>>,
-    taken: Mutex<Taken>,
-    /// Whether nothing else may run.
-    alone: bool,
-    /// What no other engine of this machine has, once it was waited for.
-    locks: Mutex<Option<Vec<File>>>,
-}
-
-impl Held for Part {
-    fn computed(&self) {
-        lock(&self.budget).give_back_early(&mut lock(&self.taken));
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        lock(&self.budget).give_back(&lock(&self.taken));
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Local {
@@ -170,8 +144,7 @@ impl Local {
         let mut trim = Trim::default();
         let mut waiter = Waiter::new(group);
         let session = self.pauser.watch(group);
-        let mut ending =
-            Ending { executor: self, command, group, session: &session, phase: Phase::Running, began: started };
+        let mut ending = Ending::new(command, group, &session, (self.cancel_grace, self.signal_grace));
         // One that can be watched no more is ended as well: it must not outlive its stage.
         let watched = loop {
             match waiter.has_ended_within(TICK) {
@@ -306,79 +279,4 @@ impl Executor for Local {
 
 fn number(group: Pid) -> u32 {
     group.as_raw_nonzero().get().unsigned_abs()
-}
-
-/// How far the ending of a process group has come.
-enum Phase {
-    Running,
-    /// The cancel file is there.
-    Cancelled(Instant),
-    /// The signal to end was sent.
-    Signalled(Instant),
-    Killed,
-}
-
-struct Ending<'a> {
-    executor: &'a Local,
-    command: &'a Command,
-    group: Pid,
-    session: &'a Session,
-    phase: Phase,
-    began: Instant,
-}
-
-impl Ending<'_> {
-    fn timed_out(&self) -> bool {
-        self.command.timeout.is_some_and(|limit| self.began.elapsed().saturating_sub(self.session.paused()) > limit)
-    }
-
-    fn tick(&mut self, stop: &Stop) {
-        if stop.killing() && !matches!(self.phase, Phase::Killed) {
-            self.signal(Signal::KILL);
-            self.phase = Phase::Killed;
-            return;
-        }
-        match self.phase {
-            Phase::Running if stop.asked() || self.timed_out() => {
-                let told = self.command.cancel.as_ref().is_some_and(|file| fs_err::write(file, "").is_ok());
-                if told {
-                    self.phase = Phase::Cancelled(Instant::now());
-                } else {
-                    self.signal(Signal::TERM);
-                    self.phase = Phase::Signalled(Instant::now());
-                }
-            }
-            Phase::Cancelled(since) if since.elapsed() > self.executor.cancel_grace => {
-                self.signal(Signal::TERM);
-                self.phase = Phase::Signalled(Instant::now());
-            }
-            Phase::Signalled(since) if since.elapsed() > self.executor.signal_grace => {
-                self.signal(Signal::KILL);
-                self.phase = Phase::Killed;
-            }
-            _ => {}
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        // The group may have ended by itself.
-        let _ = kill_process_group(self.group, signal);
-    }
-
-    fn verdict(&self, status: io::Result<ExitStatus>, stop: &Stop) -> Ended {
-        // Many programs end with status 0 when they are told to end by a signal; what they leave is half a result. The
-        // cancel file is another matter: a stage that heeds it ends well only when its work is done.
-        let ended_by_itself = matches!(self.phase, Phase::Running | Phase::Cancelled(_));
-        match status {
-            Ok(status) if status.success() && ended_by_itself => Ended::Exit { code: 0 },
-            _ if !matches!(self.phase, Phase::Running) && stop.asked() => Ended::Stopped,
-            _ if !matches!(self.phase, Phase::Running) => Ended::TimedOut { limit: self.command.timeout },
-            Ok(status) => match (status.code(), status.signal()) {
-                (Some(code), _) => Ended::Exit { code },
-                (None, Some(signal)) => Ended::Signal { signal },
-                (None, None) => Ended::Unknown { why: "the system gives no status".into() },
-            },
-            Err(error) => Ended::Unknown { why: error.to_string() },
-        }
-    }
 }

@@ -8,6 +8,7 @@ mod command;
 #[cfg(test)]
 mod conformance;
 mod ended;
+mod ending;
 mod error;
 mod events;
 mod handle;
@@ -15,6 +16,7 @@ mod lines;
 mod local;
 mod logs;
 mod machine_locks;
+mod part;
 mod pause;
 mod room;
 mod sandbox;

@@ -55,6 +55,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What a command has said.
+fn pass_on(events: &Path, watcher: &mut dyn Watcher) {
+    let mut tail = Tail::new(events);
+    let said = tail.read().0.into_iter().chain(tail.finish());
+    said.for_each(|event| watcher.said(event));
+}
+
 impl Scripted {
     pub(crate) fn new(
         cores: u32,
@@ -131,7 +138,9 @@ impl Executor for Scripted {
     ) -> Result<Execution, ExecutorError> {
         watcher.began(&Handle { executor: "scripted".into(), id: command.name.clone() });
         let began = Timestamp::now();
-        Ok(Execution { ended: (self.script)(command)?, began, seconds: 0.0, machine: self.machine.clone() })
+        let ended = (self.script)(command)?;
+        pass_on(&command.events, watcher);
+        Ok(Execution { ended, began, seconds: 0.0, machine: self.machine.clone() })
     }
 
     fn recover(&self, handle: &Handle) -> Result<Recovered, ExecutorError> {
@@ -147,9 +156,7 @@ impl Executor for Scripted {
         watcher: &mut dyn Watcher,
     ) -> Result<Execution, ExecutorError> {
         let ended = (self.left)(handle).ok_or_else(|| ExecutorError::Lost { why: "it is not known".into() })?;
-        let mut tail = Tail::new(events);
-        let said = tail.read().0.into_iter().chain(tail.finish());
-        said.for_each(|event| watcher.said(event));
+        pass_on(events, watcher);
         Ok(Execution { ended, began: Timestamp::now(), seconds: 0.0, machine: self.machine.clone() })
     }
 

@@ -11,21 +11,22 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use nnf_contract::Machine;
 
 use crate::executor::events::Tail;
+use crate::executor::slurm::desk::Served;
 use crate::executor::slurm::fleet::Fleet;
 use crate::executor::slurm::follow::{Following, Grace};
 use crate::executor::slurm::journal::Stage;
-use crate::executor::slurm::keeper::{Keeper, Pace, Served};
+use crate::executor::slurm::keeper::{Keeper, Pace};
 use crate::executor::slurm::lane::Lines;
-use crate::executor::slurm::machines::{Known, Machines};
+use crate::executor::slurm::machines::Machines;
 use crate::executor::slurm::node::Unheard;
 use crate::executor::slurm::nodes::{NodeFacts, fits};
+use crate::executor::slurm::place::Place;
 use crate::executor::slurm::programs::Programs;
 use crate::executor::slurm::spool::{NAME, Spool, Ticket};
-use crate::executor::slurm::state::JobId;
 use crate::executor::slurm::submission::{Resources, script};
 use crate::executor::{
-    Capacity, Command, Ended, Execution, Executor, ExecutorError, Handle, Held, Offer, Recovered, Refusal, Request,
-    Reservation, Share, Stop, Watcher,
+    Capacity, Command, Execution, Executor, ExecutorError, Handle, Offer, Recovered, Refusal, Request, Reservation,
+    Share, Stop, Watcher,
 };
 use crate::graph::{CpuNeed, Needs};
 
@@ -44,9 +45,9 @@ pub struct SlurmSetup {
 
 /// Jobs of Slurm.
 pub struct Slurm {
-    keeper: Keeper,
-    spool: Spool,
-    machines: Machines,
+    pub(super) keeper: Keeper,
+    pub(super) spool: Spool,
+    pub(super) machines: Machines,
     programs: Programs,
     node: Vec<OsString>,
     most: usize,
@@ -57,34 +58,6 @@ pub struct Slurm {
     /// One at a time asks for a machine.
     asking: Mutex<()>,
     nodes: OnceLock<Vec<NodeFacts>>,
-}
-
-/// What a stage was given: a place among those that wait or run, and what its job is to have.
-struct Place {
-    used: Arc<AtomicUsize>,
-    given_back: AtomicBool,
-    resources: Resources,
-    /// Stages that have ended, and the jobs that had them.
-    ended: Mutex<Vec<(Ticket, JobId)>>,
-    /// Why its job cannot be described.
-    trouble: Option<ExecutorError>,
-}
-
-impl Held for Place {
-    fn computed(&self) {
-        if !self.given_back.swap(true, Ordering::SeqCst) {
-            self.used.fetch_sub(1, Ordering::SeqCst);
-        }
-    }
-}
-
-impl Drop for Place {
-    /// By now what they left is in the store, or not wanted: nobody is to go on with it.
-    fn drop(&mut self) {
-        self.computed();
-        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        ended.drain(..).for_each(|(ticket, job)| ticket.lane.give_up(&ticket.stage, &job));
-    }
 }
 
 impl Slurm {
@@ -150,49 +123,8 @@ impl Slurm {
         Ok(self.nodes.get_or_init(|| nodes))
     }
 
-    /// Has a job look at the node that it gets.
-    fn ask(&self, resources: &Resources, stop: &Stop) -> Result<(), ExecutorError> {
-        let folder = self.spool.folder().join("machines").join("asked");
-        let unusable = |error: std::io::Error| file("the folder for jobs", &error);
-        fs_err::create_dir_all(&folder).map_err(unusable)?;
-        let room = tempfile::tempdir_in(&folder).map_err(unusable)?;
-        let path = |name: &str| room.path().join(name);
-        fs_err::File::create(path("log")).map_err(unusable)?;
-        let command = Command {
-            name: "the machine".into(),
-            argv: ["/bin/sh", "-c", ":"].map(OsString::from).into(),
-            env: BTreeMap::new(),
-            secret: Default::default(),
-            folder: "/".into(),
-            log: path("log"),
-            events: path("events"),
-            cancel: None,
-            scratch: path("scratch"),
-            attempt: room.path().to_owned(),
-            timeout: Some(std::time::Duration::from_secs(60)),
-            needs: resources.needs,
-            bounds: None,
-        };
-        let resources = Resources { timeout: command.timeout, ..resources.clone() };
-        let ticket = self.spool.place(&resources).map_err(unusable)?;
-        self.put(&ticket, &command, 1, true)?;
-        let mut following = self.following(&ticket, &command.events, stop);
-        let execution = following.follow(&mut Unheard)?;
-        if let Some(job) = following.job() {
-            ticket.lane.give_up(&ticket.stage, &job);
-        }
-        let (true, Some(node)) = (execution.ended.well(), following.node()) else {
-            let why = match execution.ended {
-                Ended::Stopped => "it was to stop before a node was asked what it is".into(),
-                ended => format!("no node could be asked what it is ({ended:?})"),
-            };
-            return Err(service("Slurm", why));
-        };
-        self.machines.keep(&resources, &Known { node, machine: execution.machine }).map_err(unusable)
-    }
-
     /// Puts a stage into its lane.
-    fn put(&self, ticket: &Ticket, command: &Command, cores: u32, alone: bool) -> Result<(), ExecutorError> {
+    pub(super) fn put(&self, ticket: &Ticket, command: &Command, cores: u32, alone: bool) -> Result<(), ExecutorError> {
         let unusable = |error: std::io::Error| file("the folder for jobs", &error);
         let stage = Stage { command: command.clone(), cores, alone };
         ticket.lane.add(&ticket.stage, &stage).map_err(unusable)?;
@@ -233,7 +165,7 @@ impl Slurm {
         execution
     }
 
-    fn following<'a>(&'a self, ticket: &'a Ticket, events: &Path, stop: &'a Stop) -> Following<'a> {
+    pub(super) fn following<'a>(&'a self, ticket: &'a Ticket, events: &Path, stop: &'a Stop) -> Following<'a> {
         Following {
             keeper: &self.keeper,
             ticket,
@@ -368,10 +300,10 @@ impl Executor for Slurm {
     }
 }
 
-fn service(service: &str, why: String) -> ExecutorError {
+pub(super) fn service(service: &str, why: String) -> ExecutorError {
     ExecutorError::Service { service: service.to_owned(), why }
 }
 
-fn file(file: &str, error: &std::io::Error) -> ExecutorError {
+pub(super) fn file(file: &str, error: &std::io::Error) -> ExecutorError {
     ExecutorError::File { file: file.to_owned(), why: error.to_string() }
 }

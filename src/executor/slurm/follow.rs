@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use nnf_contract::Machine;
 
 use crate::executor::events::Tail;
+use crate::executor::slurm::desk::Waiting;
 use crate::executor::slurm::fleet::Fate;
 use crate::executor::slurm::journal::Line;
-use crate::executor::slurm::keeper::{Keeper, Waiting};
+use crate::executor::slurm::keeper::Keeper;
 use crate::executor::slurm::lane::{Lines, Order};
 use crate::executor::slurm::spool::Ticket;
 use crate::executor::slurm::state::{JobEnd, JobId};

@@ -1,14 +1,14 @@
 //! The one thread that speaks with Slurm: it submits the jobs that lanes are short of, asks for all jobs at once, and
 //! cancels those that are too many. Whoever waits for a stage looks at what it has found out.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::executor::slurm::cluster::{Cluster, SlurmError};
+use crate::executor::slurm::desk::{Desk, Served, Waiting, barren};
 use crate::executor::slurm::fleet::{Fate, Fleet};
 use crate::executor::slurm::lane::Lane;
-use crate::executor::slurm::state::{Job, JobId};
+use crate::executor::slurm::state::JobId;
 
 /// How the keeper goes about it.
 #[derive(Clone, Copy, Debug)]
@@ -37,62 +37,6 @@ impl Default for Pace {
     }
 }
 
-/// Most jobs of one array.
-const MOST_TASKS: usize = 200;
-
-/// One lane, with what is needed to submit jobs for it.
-pub(crate) struct Served {
-    lane: Lane,
-    arguments: Vec<String>,
-    script: Vec<u8>,
-    fleet: Fleet,
-    /// It takes arrays of jobs, as far as is known.
-    arrays: bool,
-    /// When a stage came that has no job yet.
-    since: Instant,
-    /// Nothing will ever run in it, for this reason.
-    broken: Option<String>,
-    /// Jobs that a person cancelled, for each of which a stage is to end.
-    cancelled: Vec<JobId>,
-    /// What was told of its waiting, and when.
-    told: Option<(String, Instant)>,
-}
-
-impl Served {
-    /// A lane that is new, or one that another run left.
-    pub(crate) fn new(lane: &Lane, arguments: Vec<String>, script: Vec<u8>, fleet: Fleet) -> Self {
-        Served {
-            lane: lane.clone(),
-            arguments,
-            script,
-            fleet,
-            arrays: true,
-            since: Instant::now(),
-            broken: None,
-            cancelled: Vec::new(),
-            told: None,
-        }
-    }
-}
-
-/// Slurm's silence.
-struct Trouble {
-    since: Instant,
-    said: String,
-    pause: Duration,
-    until: Instant,
-}
-
-struct Desk {
-    lanes: BTreeMap<String, Served>,
-    /// Jobs that are to be cancelled at once.
-    cancel: Vec<JobId>,
-    poll_at: Instant,
-    look_at: Instant,
-    trouble: Option<Trouble>,
-    closing: bool,
-}
-
 /// Speaks with Slurm until it is dropped.
 pub(crate) struct Keeper {
     shared: Arc<Shared>,
@@ -108,31 +52,10 @@ struct Shared {
     most: usize,
 }
 
-/// What a stage that waits is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Waiting {
-    /// Nothing new.
-    Quiet,
-    /// What it waits for, for a person.
-    For(String),
-    /// It is not going to run.
-    Never(String),
-    /// A person cancelled a job for which it waited.
-    Cancelled(JobId),
-}
-
 impl Keeper {
     pub(crate) fn new(cluster: Box<dyn Cluster>, pace: Pace, most: usize) -> Self {
-        let now = Instant::now();
-        let desk = Desk {
-            lanes: BTreeMap::new(),
-            cancel: Vec::new(),
-            poll_at: now,
-            look_at: now,
-            trouble: None,
-            closing: false,
-        };
-        let shared = Shared { desk: Mutex::new(desk), changed: Condvar::new(), cluster, pace, most: most.max(1) };
+        let shared =
+            Shared { desk: Mutex::new(Desk::new()), changed: Condvar::new(), cluster, pace, most: most.max(1) };
         let shared = Arc::new(shared);
         let working = Arc::clone(&shared);
         let thread = std::thread::spawn(move || working.work());
@@ -204,46 +127,6 @@ impl Drop for Keeper {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-    }
-}
-
-impl Desk {
-    fn trouble(&self, patience: Duration) -> Option<String> {
-        let trouble = self.trouble.as_ref()?;
-        (trouble.since.elapsed() >= patience).then(|| trouble.said.clone())
-    }
-
-    fn out(&self) -> usize {
-        self.lanes.values().map(|served| served.fleet.out()).sum()
-    }
-
-    /// The lane that has waited longest for jobs, if its time has come; else when that will be.
-    fn next(&self, most: usize, gather: Duration) -> Result<(&String, usize), Option<Instant>> {
-        let room = most.saturating_sub(self.out());
-        let short = self.lanes.iter().filter(|(_, served)| served.broken.is_none() && served.fleet.short_of() > 0);
-        let Some((name, served)) = short.min_by_key(|(_, served)| served.since).filter(|_| room > 0) else {
-            return Err(None);
-        };
-        let due = served.since + gather;
-        if due > Instant::now() {
-            return Err(Some(due));
-        }
-        let tasks = if served.arrays { served.fleet.short_of().min(room).min(MOST_TASKS) } else { 1 };
-        Ok((name, tasks))
-    }
-
-    fn answered(&mut self) {
-        self.trouble = None;
-    }
-
-    /// Slurm did not do what it was asked for, which may pass.
-    fn silent(&mut self, error: &SlurmError, pause: (Duration, Duration)) {
-        let (since, pause) = match &self.trouble {
-            Some(trouble) => (trouble.since, (trouble.pause * 2).min(pause.1)),
-            None => (Instant::now(), pause.0),
-        };
-        tracing::debug!("{error}");
-        self.trouble = Some(Trouble { since, said: error.to_string(), pause, until: Instant::now() + pause });
     }
 }
 
@@ -413,254 +296,5 @@ impl Shared {
     }
 }
 
-/// Why jobs end before they take a stage: their own words, else what is most likely.
-fn barren(lane: &Lane, id: &str, seen: &BTreeMap<JobId, Job>) -> String {
-    let node = seen.get(id).map(|job| job.node.as_str()).filter(|node| !node.is_empty());
-    let whom = node.map_or(format!("job {id}"), |node| format!("job {id} on {node}"));
-    let said = crate::executor::tail(&lane.output(id), 3);
-    match said.is_empty() {
-        false => format!("{whom} ended before it took a stage; it said: {}", said.join("; ")),
-        true => format!(
-            "{whom} ended before it took a stage, and said nothing: a node has to see {} under the same path",
-            lane.folder().display()
-        ),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-    use super::*;
-    use crate::executor::slurm::lane::Terms;
-    use crate::executor::slurm::state::{JobEnd, JobState};
-
-    /// Takes all jobs, unless it is told to fail first, and keeps what it was asked for.
-    #[derive(Clone, Default)]
-    struct Scripted(Arc<Mutex<Script>>);
-
-    #[derive(Default)]
-    struct Script {
-        jobs: BTreeMap<JobId, Job>,
-        submissions: Vec<String>,
-        queries: usize,
-        cancelled: Vec<JobId>,
-        fail: Vec<SlurmError>,
-    }
-
-    impl Scripted {
-        fn script(&self) -> MutexGuard<'_, Script> {
-            self.0.lock().unwrap()
-        }
-
-        fn all(&self, state: &JobState) {
-            self.script().jobs.values_mut().for_each(|job| job.state = state.clone());
-        }
-    }
-
-    impl Cluster for Scripted {
-        fn submit(&self, arguments: &[String], _: &[u8], _: &std::path::Path) -> Result<JobId, SlurmError> {
-            let mut script = self.script();
-            if let Some(error) = script.fail.pop() {
-                return Err(error);
-            }
-            let last = arguments.last().cloned().unwrap_or_default();
-            script.submissions.push(last.clone());
-            let id = script.submissions.len().to_string();
-            let job = Job { state: JobState::Pending("Resources".into()), node: String::new() };
-            match last.strip_prefix("--array=0-").and_then(|last| last.parse::<usize>().ok()) {
-                Some(last) => script.jobs.extend((0..=last).map(|task| (format!("{id}_{task}"), job.clone()))),
-                None => drop(script.jobs.insert(id.clone(), job)),
-            }
-            Ok(id)
-        }
-
-        fn queue(&self, _: &[String]) -> Result<BTreeMap<JobId, Job>, SlurmError> {
-            let mut script = self.script();
-            script.queries += 1;
-            script.fail.pop().map_or_else(|| Ok(script.jobs.clone()), Err)
-        }
-
-        fn accounts(&self, _: &[JobId]) -> Result<BTreeMap<JobId, Job>, SlurmError> {
-            Ok(BTreeMap::new())
-        }
-
-        fn cancel(&self, ids: &[JobId]) -> Result<(), SlurmError> {
-            self.script().cancelled.extend_from_slice(ids);
-            Ok(())
-        }
-    }
-
-    const PACE: Pace = Pace {
-        poll: Duration::from_millis(10),
-        look: Duration::from_millis(5),
-        gather: Duration::from_millis(100),
-        pause: (Duration::from_millis(1), Duration::from_millis(4)),
-        patience: Duration::ZERO,
-    };
-
-    fn silent() -> SlurmError {
-        SlurmError::Silent("`sbatch`: Socket timed out".into())
-    }
-
-    struct Case {
-        _folder: tempfile::TempDir,
-        lane: Lane,
-        cluster: Scripted,
-        keeper: Keeper,
-    }
-
-    fn case(most: usize, fail: Vec<SlurmError>) -> Case {
-        let folder = tempfile::tempdir().unwrap();
-        let terms = Terms { arguments: Vec::new(), shared_for: Duration::ZERO };
-        let lane = Lane::create(folder.path(), &terms).unwrap();
-        let cluster = Scripted::default();
-        cluster.script().fail = fail;
-        let keeper = Keeper::new(Box::new(cluster.clone()), PACE, most);
-        Case { _folder: folder, lane, cluster, keeper }
-    }
-
-    impl Case {
-        fn wait(&self, stages: std::ops::Range<usize>) {
-            for stage in stages {
-                let served = || Served::new(&self.lane, vec!["--one".into()], Vec::new(), Fleet::default());
-                self.keeper.wait("lane", served, &stage.to_string());
-            }
-        }
-
-        /// Until it holds. A test that waits in vain is ended by whoever runs the tests.
-        fn until(&self, holds: impl Fn(&Self) -> bool) {
-            while !holds(self) {
-                std::thread::sleep(Duration::from_millis(2));
-            }
-        }
-
-        fn told(&self) -> Waiting {
-            loop {
-                match self.keeper.waiting("lane") {
-                    Waiting::Quiet => std::thread::sleep(Duration::from_millis(2)),
-                    told => return told,
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn stages_that_come_together_share_an_array() {
-        let case = case(100, Vec::new());
-        case.wait(0..50);
-        case.until(|case| case.cluster.script().jobs.len() == 50);
-        assert_eq!(case.cluster.script().submissions, ["--array=0-49"]);
-        case.wait(50..51);
-        case.until(|case| case.cluster.script().jobs.len() == 51);
-        assert_eq!(case.cluster.script().submissions, ["--array=0-49", "--output=output/%j"]);
-    }
-
-    #[test]
-    fn no_more_jobs_are_out_than_may_be() {
-        let case = case(3, Vec::new());
-        case.wait(0..10);
-        case.until(|case| case.cluster.script().queries > 2);
-        assert_eq!(case.cluster.script().jobs.len(), 3);
-        case.cluster.all(&JobState::Running);
-        for stage in ["0", "1", "2"] {
-            case.keeper.tell("lane", |fleet| fleet.taken(stage, &format!("1_{stage}"))).unwrap();
-        }
-        case.cluster.all(&JobState::Ended(JobEnd::Completed));
-        case.until(|case| case.cluster.script().jobs.len() == 6);
-    }
-
-    #[test]
-    fn silence_is_waited_out_and_told() {
-        let case = case(5, vec![silent(); 4]);
-        case.wait(0..1);
-        assert_eq!(case.told(), Waiting::For("Slurm does not answer: `sbatch`: Socket timed out".into()));
-        assert_eq!(case.told(), Waiting::For("job 1 of Slurm, which is pending: Resources".into()));
-        assert_eq!(case.keeper.waiting("lane"), Waiting::Quiet, "it is said once");
-        case.cluster.script().fail = vec![silent(); 3];
-        case.until(|case| case.cluster.script().fail.is_empty());
-        let answered = case.cluster.script().queries;
-        case.until(|case| case.cluster.script().queries > answered + 1);
-        assert_eq!(case.keeper.fate("lane", "1"), None, "nothing has become of the job meanwhile");
-    }
-
-    #[test]
-    fn a_job_that_has_left_is_made_up_for_at_once() {
-        let case = case(5, Vec::new());
-        case.wait(0..1);
-        case.until(|case| case.cluster.script().jobs.len() == 1);
-        case.keeper.tell("lane", |fleet| (fleet.taken("0", "1"), fleet.over("0", "1"))).unwrap();
-        case.cluster.all(&JobState::Running);
-        case.lane.leave("1").unwrap();
-        case.wait(1..2);
-        case.until(|case| case.cluster.script().jobs.len() == 2);
-    }
-
-    #[test]
-    fn a_refusal_is_for_good() {
-        let refused = SlurmError::Refused { program: "sbatch", said: "invalid partition specified: x".into() };
-        let case = case(5, vec![refused]);
-        case.wait(0..1);
-        assert_eq!(case.told(), Waiting::Never("`sbatch` refused: invalid partition specified: x".into()));
-    }
-
-    #[test]
-    fn where_arrays_are_refused_jobs_come_one_by_one() {
-        let refused = SlurmError::Refused { program: "sbatch", said: "Invalid job array specification".into() };
-        let case = case(5, vec![refused]);
-        case.wait(0..3);
-        case.until(|case| case.cluster.script().jobs.len() == 3);
-        assert_eq!(case.cluster.script().submissions, ["--output=output/%j"; 3]);
-    }
-
-    #[test]
-    fn a_limit_on_jobs_is_waited_for_while_some_are_out() {
-        let full = || SlurmError::Full("QOSMaxSubmitJobPerUserLimit".into());
-        let first = case(5, vec![full()]);
-        first.wait(0..1);
-        assert!(matches!(first.told(), Waiting::Never(_)), "none of ours will make room");
-        let second = case(5, Vec::new());
-        second.wait(0..1);
-        second.until(|case| case.cluster.script().jobs.len() == 1);
-        second.cluster.script().fail = vec![full(); 3];
-        second.wait(1..2);
-        second.until(|case| case.cluster.script().jobs.len() == 2);
-    }
-
-    #[test]
-    fn what_is_spare_is_cancelled() {
-        let case = case(5, Vec::new());
-        case.wait(0..4);
-        case.until(|case| case.cluster.script().jobs.len() == 4);
-        for stage in ["0", "1", "2"] {
-            case.keeper.tell("lane", |fleet| (fleet.taken(stage, "1_0"), fleet.over(stage, "1_0"))).unwrap();
-        }
-        case.until(|case| case.cluster.script().cancelled.len() == 3);
-        assert_eq!(case.cluster.script().cancelled, ["1_3", "1_2", "1_1"]);
-        let Case { keeper, cluster, .. } = case;
-        drop(keeper);
-        assert_eq!(cluster.script().cancelled.len(), 3, "one that runs without a stage ends by itself");
-    }
-
-    #[test]
-    fn a_person_may_cancel_a_job() {
-        let case = case(5, Vec::new());
-        case.wait(0..2);
-        case.until(|case| case.cluster.script().jobs.len() == 2);
-        case.cluster.script().jobs.get_mut("1_0").unwrap().state = JobState::Ended(JobEnd::Cancelled);
-        case.until(|case| case.keeper.fate("lane", "1_0").is_some());
-        let cancelled = std::iter::repeat_with(|| case.told()).find(|told| matches!(told, Waiting::Cancelled(_)));
-        assert_eq!(cancelled, Some(Waiting::Cancelled("1_0".into())));
-    }
-
-    #[test]
-    fn jobs_that_take_nothing_are_explained() {
-        let case = case(5, Vec::new());
-        fs_err::write(case.lane.output("1_2"), "line 1: /opt/nnf: not found\n").unwrap();
-        case.wait(0..3);
-        case.until(|case| case.cluster.script().jobs.len() == 3);
-        case.cluster.all(&JobState::Ended(JobEnd::Failed));
-        let never = std::iter::repeat_with(|| case.told()).find(|told| matches!(told, Waiting::Never(_)));
-        let expected = "job 1_2 ended before it took a stage; it said: line 1: /opt/nnf: not found";
-        assert_eq!(never, Some(Waiting::Never(expected.into())));
-    }
-}
+mod tests;

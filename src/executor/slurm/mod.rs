@@ -1,6 +1,8 @@
 //! Jobs of Slurm, on nodes that see the store, the project and this program where this machine does.
 
+mod asking;
 mod cluster;
+mod desk;
 mod executor;
 mod fleet;
 mod follow;
@@ -10,6 +12,7 @@ mod lane;
 mod machines;
 mod node;
 mod nodes;
+mod place;
 mod programs;
 mod spool;
 mod state;

@@ -71,7 +71,7 @@ pub struct ComputedKey {
     pub files: Vec<FileInput>,
 }
 
-/// What look-ups need to know besides the instance.
+/// What the key of an instance rests on besides the instance.
 pub struct KeyContext<'a> {
     /// The store.
     pub store: &'a Store,
@@ -88,7 +88,7 @@ pub struct KeyContext<'a> {
 }
 
 impl<'a> KeyContext<'a> {
-    /// The surroundings of one command of the engine.
+    /// The context of one command of the engine.
     #[must_use]
     pub fn new(store: &'a Store, root: &'a Path, executor: &'a dyn Executor, path: &'a OsString) -> Self {
         KeyContext { store, root, executor, path, found: Mutex::default(), led: Mutex::default() }

@@ -11,9 +11,9 @@ use crate::cli::bound;
 use crate::cli::common::Common;
 use crate::cli::context::no_remote;
 use crate::cli::failure::Failure;
-use crate::cli::keeper::Place;
 use crate::cli::moving::refuse_offline;
 use crate::cli::render;
+use crate::cli::store_args::StoreArgs;
 
 /// Ages that serve unless others are asked for, and such that nobody needs to choose: what is that old was given up.
 const GRACE: Duration = Duration::from_secs(7 * 86_400);
@@ -24,7 +24,7 @@ const QUARANTINE_AGE: Duration = Duration::from_secs(30 * 86_400);
 #[derive(Debug, Args)]
 pub(crate) struct GcCommand {
     #[command(flatten)]
-    place: Place,
+    place: StoreArgs,
     /// Only tell what would be removed
     #[arg(long)]
     dry_run: bool,

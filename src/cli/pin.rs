@@ -12,8 +12,8 @@ use crate::cli::amounts::counted;
 use crate::cli::common::{Common, split};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::keeper::Place;
 use crate::cli::render;
+use crate::cli::store_args::StoreArgs;
 
 #[derive(Debug, Args)]
 pub(crate) struct PinCommand {
@@ -31,13 +31,13 @@ pub(crate) struct UnpinCommand {
     #[arg(value_name = "NAME")]
     name: String,
     #[command(flatten)]
-    place: Place,
+    place: StoreArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct PinsCommand {
     #[command(flatten)]
-    place: Place,
+    place: StoreArgs,
 }
 
 pub(crate) fn pin(command: &PinCommand, common: &Common) -> Result<(), Failure> {

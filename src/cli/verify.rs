@@ -11,13 +11,13 @@ use serde_json::json;
 use crate::cli::amounts::{bytes, counted};
 use crate::cli::common::Common;
 use crate::cli::failure::Failure;
-use crate::cli::keeper::Place;
 use crate::cli::render;
+use crate::cli::store_args::StoreArgs;
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyCommand {
     #[command(flatten)]
-    place: Place,
+    place: StoreArgs,
     /// Put damaged files aside and forget lost results, so that the next run makes again what is needed
     #[arg(long)]
     repair: bool,

@@ -14,7 +14,7 @@ use super::cause::Cause;
 use super::message::Message;
 use super::programs::Programs;
 
-/// All that a worker needs.
+/// All that a worker needs to make attempts at the work of an instance.
 pub(crate) struct Attempts<'a> {
     pub(crate) id: InstanceId,
     pub(crate) instance: &'a Instance,

@@ -9,8 +9,6 @@ use crate::record::{Artifact, Form, Produced, Record};
 use crate::store::error::StoreError;
 use crate::store::local::blob::Blobs;
 use crate::store::local::{inventory, records, tree};
-use crate::store::remote::names;
-use crate::store::remote::objects::Remote;
 
 /// The record under a key. One of a newer program names content that this one may not know of, so it is an error.
 pub(crate) fn record(root: &Path, key: &Key) -> Result<Option<Record>, StoreError> {
@@ -93,12 +91,10 @@ pub(crate) fn lacking_inside(blobs: &Blobs, artifacts: &[&Artifact]) -> Result<V
     lacking(blobs, inside)
 }
 
-/// What is in a folder by its list of entries in the remote tier. None if that is gone, damaged, or means nothing.
-pub(crate) fn inside_remote(remote: &dyn Remote, folder: &Digest) -> Result<Option<Vec<Digest>>, StoreError> {
-    let mut list = Vec::new();
-    let whole = remote.read(&names::blob(folder), &mut list)? && Digest::of(&list) == *folder;
-    let tree = if whole { tree::parse(&list, folder).ok() } else { None };
-    Ok(tree.map(|tree| tree.blobs().collect()))
+/// What is in a folder by its list of entries, wherever that was read. None if it is damaged, or means nothing.
+pub(crate) fn listed(list: &[u8], folder: &Digest) -> Option<Vec<Digest>> {
+    let tree = (Digest::of(list) == *folder).then(|| tree::parse(list, folder).ok()).flatten();
+    tree.map(|tree| tree.blobs().collect())
 }
 
 /// Who reaches which content: the way back from a digest to records.

@@ -9,7 +9,7 @@ use crate::store::maintenance::room::Maintenance;
 use crate::store::pipelines::Pipelines;
 use crate::store::records::Records;
 use crate::store::remote::objects::RemoteOptions;
-use crate::store::remote::room::RemoteTier;
+use crate::store::remote_tier::RemoteTier;
 use crate::store::runs::Runs;
 use crate::store::tiers::Tiers;
 use crate::store::working::workplace::AttemptFolder;

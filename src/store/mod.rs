@@ -44,6 +44,7 @@ mod owners;
 mod pipelines;
 mod records;
 mod remote;
+mod remote_tier;
 mod runs;
 #[cfg(test)]
 mod tests;
@@ -73,9 +74,9 @@ pub use owners::{Name, Owner};
 pub use pipelines::Pipelines;
 pub use records::Records;
 pub use remote::objects::{ObjectRemote, Remote, RemoteObject, RemoteOptions, public as public_url};
-pub use remote::room::{Claimed, Lease, RemoteTier, Waiting};
 pub use remote::transfer_stats::TransferStats;
 pub use remote::upload::UPLOADS;
+pub use remote_tier::{Claimed, Lease, RemoteTier, Waiting};
 pub use runs::Runs;
 pub use up_to_date::{Circumstances, UpToDate};
 pub use working::checkpoint::Checkpoint;

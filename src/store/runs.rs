@@ -6,7 +6,7 @@ use crate::store::local::gc_barrier::Hold;
 use crate::store::tiers::Tiers;
 use crate::store::working::adoption;
 use crate::store::working::checkpoint::Checkpoint;
-use crate::store::working::keylock::{self, KeyLock};
+use crate::store::working::keylock::KeyLock;
 use crate::store::working::note::AttemptNote;
 use crate::store::working::past::PastRun;
 use crate::store::working::runs::{self, RunFolder, RunSummary};
@@ -78,7 +78,7 @@ impl<'a> Runs<'a> {
     /// # Errors
     /// When the disk fails.
     pub fn try_lock(&self, key: &Key) -> Result<Option<KeyLock>, StoreError> {
-        keylock::try_lock(self.tiers, key)
+        self.tiers.try_lock(key)
     }
 
     /// Until this is dropped, nothing is removed from the store: for whoever finds something and notes that it is needed.

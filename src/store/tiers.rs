@@ -15,6 +15,7 @@ use crate::store::local::stamps::Stamps;
 use crate::store::local::writing::{make_folder, sync};
 use crate::store::remote::objects::RemoteOptions;
 use crate::store::remote::tier::Tier;
+use crate::store::working::keylock::{self, KeyLock};
 use crate::store::working::workplace::Workplace;
 
 /// The folders that every store has.
@@ -77,6 +78,11 @@ impl Tiers {
         }
         let new = Arc::new(Workplace::new(&self.root.join("attempts"), self.kept.clone())?);
         Ok(self.workplace.get_or_init(|| new))
+    }
+
+    /// A lock that only one program holds for a key at a time. None while another holds it.
+    pub(crate) fn try_lock(&self, key: &Key) -> Result<Option<KeyLock>, StoreError> {
+        keylock::try_lock(&self.root, &self.kept, &self.workplace()?.owner(), key)
     }
 
     /// Whether the remote tier, if there is one, is known to have what is under a key.

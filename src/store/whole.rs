@@ -1,6 +1,6 @@
 //! Whether all content of results is here and whole: looked at together, and fetched where the remote tier has it.
 //!
-//! It makes nothing again, and it does not know whose results they are.
+//! Nothing is made again here; a run does that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;

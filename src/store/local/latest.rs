@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::store::StoreError;
 use crate::store::local::blob::Blobs;
 use crate::store::local::index::RecordSummary;
-use crate::store::local::links::Place;
+use crate::store::local::links::LinkBase;
 use crate::store::local::writing::write_atomically;
 
 /// The file that says what a folder shows.
@@ -53,10 +53,10 @@ pub(crate) fn publish(
     let stays = |name: &String| untouched.contains(name) && there.contains(name);
     wanted.extend(shown.iter().filter(|(name, _)| stays(name)).map(|(name, state)| (name.clone(), state.clone())));
     // Links may have been removed, replaced or led elsewhere since they were made.
-    let place = Place::new(root, folder.clone());
+    let base = LinkBase::new(root, folder.clone());
     let right = |(name, known): (&String, &RecordSummary)| {
         let same = there.contains(name) && wanted.get(name) == shown.get(name);
-        (same && place.shows(blobs, name, known)).then(|| name.clone())
+        (same && base.shows(blobs, name, known)).then(|| name.clone())
     };
     let mut right: BTreeSet<String> = outputs.par_iter().filter_map(right).collect();
     right.extend(wanted.keys().filter(|name| !outputs.contains_key(*name)).cloned());
@@ -88,7 +88,7 @@ fn show(
     fs_err::create_dir_all(&folder).map_err(&doing)?;
     // A file system takes its time over links and folders, so what stays as it is is left alone. Until all is done the
     // note lists only that.
-    let place = Place::new(root, folder.clone());
+    let base = LinkBase::new(root, folder.clone());
     let same: BTreeMap<_, _> =
         wanted.iter().filter(|(name, _)| right.contains(*name)).map(|(n, s)| (n.clone(), s.clone())).collect();
     let write = |shown: &BTreeMap<String, String>| {
@@ -96,7 +96,7 @@ fn show(
     };
     write(&same)?;
     let others: Vec<_> = outputs.iter().filter(|(name, _)| !same.contains_key(*name)).collect();
-    let partly = make(blobs, &place, &others, there, published)?;
+    let partly = make(blobs, &base, &others, there, published)?;
     for entry in fs_err::read_dir(&folder).map_err(&doing)?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.starts_with(NEW) {
@@ -113,7 +113,7 @@ fn show(
 /// Makes the folders of instances anew. Returns those of which only a part is here.
 fn make<'a>(
     blobs: &Blobs,
-    place: &Place,
+    base: &LinkBase,
     instances: &[(&'a String, &RecordSummary)],
     there: &BTreeSet<String>,
     published: &mut Published,
@@ -121,7 +121,7 @@ fn make<'a>(
     let doing = StoreError::io("link the latest results");
     let folder = published.folder.clone();
     let made = instances.par_iter().map(|(instance, known)| {
-        let layout = place.layout(blobs, known);
+        let layout = base.layout(blobs, known);
         // Where nothing is that could be seen half replaced, the links are made in their place.
         let new = !there.contains(*instance) && layout.make(&folder.join(instance)).is_ok();
         (*instance, layout, new)
@@ -143,10 +143,10 @@ pub(crate) fn parts(
     pipeline: &str,
     outputs: &BTreeMap<String, RecordSummary>,
 ) -> Option<(Vec<PathBuf>, BTreeSet<Digest>)> {
-    let place = Place::new(root, folder(root, pipeline));
+    let base = LinkBase::new(root, folder(root, pipeline));
     let (mut folders, mut content) = (Vec::new(), BTreeSet::new());
     for (instance, known) in outputs {
-        let layout = place.layout(blobs, known);
+        let layout = base.layout(blobs, known);
         layout.whole.then_some(())?;
         folders.push(PathBuf::from(instance));
         folders.extend(layout.folders().map(|path| Path::new(instance).join(path)));
@@ -157,8 +157,8 @@ pub(crate) fn parts(
 
 /// Whether these outputs are shown, all and as they should be.
 pub(crate) fn shows(root: &Path, blobs: &Blobs, pipeline: &str, outputs: &BTreeMap<String, RecordSummary>) -> bool {
-    let (place, shown) = (Place::new(root, folder(root, pipeline)), Shown::read(root, pipeline));
-    outputs.par_iter().all(|(instance, known)| shown.has(instance, known) && place.shows(blobs, instance, known))
+    let (base, shown) = (LinkBase::new(root, folder(root, pipeline)), Shown::read(root, pipeline));
+    outputs.par_iter().all(|(instance, known)| shown.has(instance, known) && base.shows(blobs, instance, known))
 }
 
 /// What is shown of each instance, as a digest.

@@ -44,7 +44,7 @@ pub(crate) struct Layout {
 }
 
 /// The folder of a pipeline, as its links have to know it.
-pub(crate) struct Place {
+pub(crate) struct LinkBase {
     root: PathBuf,
     folder: PathBuf,
     /// Folders from here up to the store. None where the folder lies elsewhere behind a link: then links are absolute,
@@ -52,12 +52,12 @@ pub(crate) struct Place {
     depth: Option<usize>,
 }
 
-impl Place {
+impl LinkBase {
     /// The folder of a pipeline in the store at `root`.
     pub(crate) fn new(root: &Path, folder: PathBuf) -> Self {
         let here = fs_err::canonicalize(&folder).map_or(true, |real| real == folder);
         let depth = folder.strip_prefix(root).map_or(2, |rest| rest.components().count());
-        Place { root: root.to_owned(), folder, depth: here.then_some(depth) }
+        LinkBase { root: root.to_owned(), folder, depth: here.then_some(depth) }
     }
 
     /// What is to lie in the folder of an instance.

@@ -1,6 +1,6 @@
 //! The local tier: content by its digest, records by their keys, and what is noted so that neither is read again.
 //!
-//! It knows one folder of plain files.
+//! All of it lies in one folder of plain files.
 
 pub(super) mod attributes;
 pub(super) mod blob;

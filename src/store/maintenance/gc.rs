@@ -16,7 +16,7 @@ use crate::store::local::records;
 use crate::store::local::writing::sync;
 use crate::store::maintenance::live_set::LiveSet;
 use crate::store::maintenance::room::Maintenance;
-use crate::store::working::{checkpoint, keylock, removal, temporary};
+use crate::store::working::{checkpoint, removal, temporary};
 
 /// Files that are removed at a time; runs wait that long.
 const AT_A_TIME: usize = 64;
@@ -232,7 +232,7 @@ impl Collection<'_> {
             let path = folder.join(&name);
             let (bytes, changed) = inventory::weigh(&path);
             let finished = records::path(&self.store.tiers.root, &key).exists();
-            let lock = keylock::try_lock(self.store.tiers, &key)?;
+            let lock = self.store.tiers.try_lock(&key)?;
             let old = self.is_older(changed, self.options.checkpoint_age);
             if lock.is_some() && (old || finished && !self.is_young(changed)) {
                 self.remove_folder(&path)?;
@@ -275,7 +275,7 @@ impl Collection<'_> {
         for name in inventory::names(&root.join("locks")).map_err(&doing)? {
             // A lock that can be taken is removed when it is let go of.
             if let (false, Ok(key)) = (self.options.dry_run, name.parse::<Key>()) {
-                drop(keylock::try_lock(self.store.tiers, &key)?);
+                drop(self.store.tiers.try_lock(&key)?);
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! What of a store is needed: by pins, by runs that go on or ended lately, by what is shown, by checkpoints.
 //!
-//! It removes nothing, and it does not know why somebody asks.
+//! It only ever grows while a collection goes on: what becomes needed meanwhile is found by `refresh`, under the barrier.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;

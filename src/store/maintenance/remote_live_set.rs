@@ -1,6 +1,6 @@
 //! What of a remote tier is needed, as far as this store and the tier itself can tell.
 //!
-//! Of other stores' pins and runs it knows nothing. It removes nothing.
+//! Pins and runs of other stores that share it are not seen from here.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Mutex;
@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use crate::digest::{Digest, Key};
 use crate::mutex::lock;
 use crate::record::{Form, Record};
-use crate::store::closure::{self, artifacts};
+use crate::store::closure::artifacts;
 use crate::store::error::StoreError;
 use crate::store::local::blob::Blobs;
 use crate::store::local::tree;
@@ -16,7 +16,7 @@ use crate::store::maintenance::live_set::LiveSet;
 use crate::store::maintenance::room::Maintenance;
 use crate::store::remote::objects::Remote;
 use crate::store::remote::remote_head::RemoteHead;
-use crate::store::remote::remote_record::RemoteRecord;
+use crate::store::remote::remote_record::{self, RemoteRecord};
 
 /// Requests at a time.
 const REQUESTS: usize = 16;
@@ -76,7 +76,7 @@ fn listed(remote: &dyn Remote, blobs: &Blobs, folder: &Digest) -> Result<Vec<Dig
     match tree::read(blobs, folder) {
         Ok(tree) => Ok(tree.blobs().collect()),
         Err(StoreError::Missing(_) | StoreError::Damaged { .. }) => {
-            Ok(closure::inside_remote(remote, folder)?.unwrap_or_default())
+            Ok(remote_record::inside(remote, folder)?.unwrap_or_default())
         }
         Err(error) => Err(error),
     }

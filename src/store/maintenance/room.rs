@@ -1,4 +1,5 @@
-//! The room of those who look after a store.
+//! The room of those who look after a store: what killed programs left, and the lock of collections. The other files of
+//! this folder add their methods to it.
 
 use crate::lock_file;
 use crate::store::error::StoreError;
@@ -34,7 +35,7 @@ impl Maintenance<'_> {
         // Also where no folder was left: whoever removed it may have been killed before it came to these.
         keylock::clear(&root.join("locks")).map_err(StoreError::io("look for leftover locks"))?;
         let time = |key: &_| fs_err::metadata(records::path(root, key)).and_then(|meta| meta.modified()).ok();
-        Checkpoint::clear_finished(&root.join("checkpoints/v1"), |key| keylock::try_lock(self.tiers, key), time)?;
+        Checkpoint::clear_finished(&root.join("checkpoints/v1"), |key| self.tiers.try_lock(key), time)?;
         Ok(cleared)
     }
 

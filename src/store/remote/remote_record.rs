@@ -1,8 +1,9 @@
-//! What stands under a key in the remote tier itself, whatever a pipeline's head says.
+//! What stands under a key in the remote tier itself, whatever a pipeline's head says, and what is in its folders.
 
-use crate::digest::Key;
+use crate::digest::{Digest, Key};
 use crate::record::Record;
 use crate::store::StoreError;
+use crate::store::closure;
 use crate::store::local::records;
 use crate::store::remote::names;
 use crate::store::remote::objects::Remote;
@@ -29,4 +30,11 @@ impl RemoteRecord {
             None => RemoteRecord::Damaged,
         })
     }
+}
+
+/// What is in a folder by its list of entries in the remote tier. None if that is gone, damaged, or means nothing.
+pub(crate) fn inside(remote: &dyn Remote, folder: &Digest) -> Result<Option<Vec<Digest>>, StoreError> {
+    let mut list = Vec::new();
+    let there = remote.read(&names::blob(folder), &mut list)?;
+    Ok(if there { closure::listed(&list, folder) } else { None })
 }

@@ -1,6 +1,6 @@
 //! What the store does with its remote tier: look-ups when they are needed, uploads in the background, leases.
 //!
-//! It knows the order in which objects may appear, not which service keeps them.
+//! Objects appear in an order here that leaves no record without its content, whatever service keeps them.
 
 use std::collections::HashSet;
 use std::io::Write;

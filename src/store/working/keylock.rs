@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use crate::digest::Key;
 use crate::lock_file;
 use crate::store::error::StoreError;
-use crate::store::tiers::Tiers;
 use crate::store::working::leftovers;
 use crate::store::working::turn::{TURN, turn};
 
@@ -23,13 +22,17 @@ pub struct KeyLock {
 }
 
 /// A lock that only one program holds for a key at a time, and that dies with it. None while another holds it.
-pub(crate) fn try_lock(tiers: &Tiers, key: &Key) -> Result<Option<KeyLock>, StoreError> {
-    let owner = tiers.workplace()?.owner();
-    lock_by(tiers, key, &|path| fs_err::hard_link(&owner, path))
+/// `owner` is the file that this engine keeps locked; what another one's stages may have taken of a person's goes to `kept`.
+pub(crate) fn try_lock(root: &Path, kept: &Path, owner: &Path, key: &Key) -> Result<Option<KeyLock>, StoreError> {
+    lock_by((root, kept), key, &|path| fs_err::hard_link(owner, path))
 }
 
-fn lock_by(tiers: &Tiers, key: &Key, link: &dyn Fn(&Path) -> io::Result<()>) -> Result<Option<KeyLock>, StoreError> {
-    let locks = tiers.root.join("locks");
+fn lock_by(
+    (root, kept): (&Path, &Path),
+    key: &Key,
+    link: &dyn Fn(&Path) -> io::Result<()>,
+) -> Result<Option<KeyLock>, StoreError> {
+    let locks = root.join("locks");
     let path = locks.join(key.to_string());
     loop {
         match link(&path) {
@@ -48,7 +51,7 @@ fn lock_by(tiers: &Tiers, key: &Key, link: &dyn Fn(&Path) -> io::Result<()>) -> 
         }
         // A process that a dead engine was about to start held its lock until it had become the stage. Now it can be
         // told from others, and must end before its work is done again.
-        leftovers::clear(&tiers.root.join("attempts"), &tiers.kept, &leftovers::here)?;
+        leftovers::clear(&root.join("attempts"), kept, &leftovers::here)?;
     }
 }
 
@@ -128,7 +131,8 @@ mod tests {
         let open = || Store::open(&StoreOptions { local: folder.path().into(), remote: None }).unwrap();
         let (one, two, key) = (open(), open(), Key::of_document(b"1"));
         for kind in [ErrorKind::PermissionDenied, ErrorKind::Unsupported, ErrorKind::CrossesDevices] {
-            let without = |store: &Store| lock_by(&store.tiers, &key, &|_| Err(kind.into())).unwrap();
+            let without =
+                |store: &Store| lock_by((&store.tiers.root, &store.tiers.kept), &key, &|_| Err(kind.into())).unwrap();
             let lock = without(&one).unwrap();
             assert!(without(&one).is_none() && without(&two).is_none() && two.runs().try_lock(&key).unwrap().is_none());
             drop(lock);
@@ -140,7 +144,9 @@ mod tests {
             assert!(without(&two).is_some());
             assert_eq!(fs_err::read_dir(one.root().join("locks")).unwrap().count(), 1, "only whose turn it is");
         }
-        let refused = lock_by(&one.tiers, &key, &|_| Err(ErrorKind::StorageFull.into())).unwrap_err().to_string();
+        let refused = lock_by((&one.tiers.root, &one.tiers.kept), &key, &|_| Err(ErrorKind::StorageFull.into()))
+            .unwrap_err()
+            .to_string();
         assert!(refused.contains("cannot lock a key") && refused.contains("make room"), "{refused}");
     }
 }

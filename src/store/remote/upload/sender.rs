@@ -7,10 +7,10 @@ use crate::digest::{Digest, Key};
 use crate::mutex::lock;
 use crate::record::{Form, Record};
 use crate::store::StoreError;
-use crate::store::closure::{self, outputs, whole_content};
+use crate::store::closure::{outputs, whole_content};
 use crate::store::local::records;
 use crate::store::remote::names;
-use crate::store::remote::remote_record::RemoteRecord;
+use crate::store::remote::remote_record::{self, RemoteRecord};
 
 use super::pending::PendingUpload;
 use super::{End, Queue, Shared, Task, Waiting};
@@ -173,7 +173,7 @@ impl Shared {
     fn is_whole(&self, record: &Record) -> Result<bool, StoreError> {
         for artifact in outputs(record) {
             let within = match artifact.form {
-                Form::Folder => closure::inside_remote(&*self.remote, &artifact.digest)?,
+                Form::Folder => remote_record::inside(&*self.remote, &artifact.digest)?,
                 Form::File | Form::Executable => Some(vec![artifact.digest]),
             };
             let Some(within) = within else { return Ok(false) };

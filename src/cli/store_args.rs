@@ -12,7 +12,7 @@ use crate::cli::failure::Failure;
 
 /// Which store is meant.
 #[derive(Debug, Args)]
-pub(crate) struct Place {
+pub(crate) struct StoreArgs {
     /// The pipeline whose store is meant (default pipeline.yaml); what else is wrong in it does not matter
     #[arg(value_name = "PIPELINE")]
     pipeline: Option<PathBuf>,
@@ -21,7 +21,7 @@ pub(crate) struct Place {
     root: Option<PathBuf>,
 }
 
-impl Place {
+impl StoreArgs {
     /// Opens the store, which must be there.
     pub(crate) fn open(&self, common: &Common) -> Result<Store, Failure> {
         let (root, url) = self.find(common)?;

@@ -45,7 +45,7 @@ pub struct Waiting(Watch);
 /// Results moved between the tiers, and leases; see [`Store::remote`](crate::store::Store::remote).
 #[derive(Clone, Copy)]
 pub struct RemoteTier<'a> {
-    pub(in crate::store) tiers: &'a Tiers,
+    pub(super) tiers: &'a Tiers,
 }
 
 impl<'a> RemoteTier<'a> {

@@ -82,7 +82,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("programs", &["diagnostic", "digest", "processes"]),
     ("key", &["digest", "graph", "record"]),
     ("why", &["key"]),
-    ("executor", &["digest", "gpus", "graph", "lock_file", "machine", "processes"]),
+    ("executor", &["digest", "gpus", "graph", "lock_file", "machine", "mutex", "processes"]),
     ("pipeline", &["diagnostic", "digest", "gpus", "graph", "programs", "shell", "yaml"]),
     ("store", &["digest", "key", "lock_file", "mutex", "processes", "record", "shell"]),
     ("plan", &["digest", "executor", "graph", "key", "programs", "record", "store", "why"]),

@@ -65,8 +65,22 @@ fn assert_all_end(project: &Project) {
     assert_eq!(left, 0, "a folder of an attempt is left");
 }
 
+/// A run that heeds signals, though whoever runs the tests may ignore some: a shell does for what it starts in the
+/// background.
 fn spawn(project: &Project, arguments: &[&str]) -> Child {
+    if cfg!(target_os = "linux") {
+        return spawn_by(project, "--default-signal", arguments);
+    }
     project.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// A run that begins with signals as an option of `env` sets them.
+fn spawn_by(project: &Project, signals: &str, arguments: &[&str]) -> Child {
+    let own = project.command(arguments);
+    let mut command = std::process::Command::new("env");
+    command.arg(signals).arg(own.get_program()).args(own.get_args()).current_dir(project.path(""));
+    command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 fn signal(child: &Child, signal: Signal) {
@@ -157,11 +171,7 @@ fn the_loss_of_the_terminal_interrupts_unless_it_is_to_be_ignored() {
     for (with, expected) in [("--default-signal=HUP", 130), ("--ignore-signal=HUP", 0)] {
         let _ = fs_err::remove_dir_all(mark(&project, ""));
         fs_err::create_dir(mark(&project, "")).unwrap();
-        let own = project.command(&["run"]);
-        let mut command = std::process::Command::new("env");
-        command.arg(with).arg(own.get_program()).args(own.get_args()).current_dir(project.path(""));
-        command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        let run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let run = spawn_by(&project, with, &["run"]);
         process(&project, "grandchild");
         process(&project, "child");
         signal(&run, Signal::HUP);
@@ -259,11 +269,7 @@ fn what_stops_nnf_stops_its_stages_and_lets_them_go_on_with_it() {
 #[test]
 fn what_was_to_be_ignored_is_ignored() {
     let project = project("while ! test -e ${params.marks}/go; do sleep 0.02; done; echo > {out.x}", "");
-    let own = project.command(&["run"]);
-    let mut command = std::process::Command::new("env");
-    command.arg("--ignore-signal=QUIT,USR1,TSTP").arg(own.get_program()).args(own.get_args());
-    command.current_dir(project.path("")).envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let run = spawn_by(&project, "--ignore-signal=QUIT,USR1,TSTP", &["run"]);
     process(&project, "grandchild");
     process(&project, "child");
     for with in [Signal::QUIT, Signal::USR1, Signal::TSTP] {

@@ -1,6 +1,6 @@
 //! The bound on the local store's size: where it comes from, and what is said when something had to go.
 
-use nnf::store::{Bound, Bounded, Store, half_of_disk};
+use nnf::store::{Bound, Bounded, Store};
 use serde_json::json;
 
 use crate::cli::amounts::{Size, bytes, counted, size};
@@ -18,7 +18,7 @@ pub(crate) fn bound_of(asked: Option<Size>, store: &Store) -> Result<Option<u64>
             Ok(Size(bytes)) => Ok(bytes),
             Err(why) => Err(Failure::wrong_with_hint("the variable NNF_MAX_SIZE is no size", why)),
         },
-        None => Ok(half_of_disk(&store.root().join("blobs/v1"))),
+        None => Ok(store.maintenance().half_of_disk()),
     }
 }
 

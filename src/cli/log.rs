@@ -1,6 +1,5 @@
 //! `nnf log`: what a stage wrote, in the attempt that is of its present key.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 
@@ -127,11 +126,10 @@ impl Asked<'_> {
             if run.pipeline != self.context.loaded.name || !asked {
                 continue;
             }
-            let mut attempts = attempts(&self.context.store.root().join("runs/v1").join(&run.id), self.name);
+            let past = self.context.store.runs().past(&run);
+            let mut attempts = past.logs(self.name);
             let last = attempts.keys().next_back().copied();
-            if last.is_none()
-                || key.is_some_and(|key| ran_under(&self.context.store.runs().past(&run), self.name) != Some(*key))
-            {
+            if last.is_none() || key.is_some_and(|key| ran_under(&past, self.name) != Some(*key)) {
                 continue;
             }
             let found = self.command.attempt.or(last).and_then(|attempt| attempts.remove_entry(&attempt));
@@ -162,17 +160,6 @@ impl Asked<'_> {
             format!("{show} shows that of attempt {}, which was of other work", other.attempt),
         ))
     }
-}
-
-/// The logs of a stage in the folder of a run, by attempt.
-fn attempts(run: &Path, name: &str) -> BTreeMap<u32, PathBuf> {
-    let logs = fs_err::read_dir(run.join("logs")).into_iter().flatten().flatten();
-    logs.filter_map(|entry| {
-        let file = entry.file_name().to_string_lossy().into_owned();
-        let number = file.strip_prefix(name)?.strip_prefix('.')?.strip_suffix(".log")?.parse().ok()?;
-        Some((number, entry.path()))
-    })
-    .collect()
 }
 
 /// The key under which a run started a stage last.

@@ -27,7 +27,7 @@ impl StoreArgs {
         let (root, url) = self.find(common)?;
         // A store may have been moved and have another name now.
         let inside = root.join("artifacts");
-        let local = if !inside.exists() && root.join("records/v1").is_dir() { root } else { inside };
+        let local = if !inside.exists() && Store::is_at(&root) { root } else { inside };
         Ok(Store::open_existing(&StoreOptions {
             local,
             remote: common.store.clone().or(url).map(remote).transpose()?,

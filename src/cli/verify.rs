@@ -145,7 +145,7 @@ fn summary(verified: &Verified, repaired: Option<&Repaired>, store: &Store) {
     };
     if done.put_aside > 0 {
         let files = counted(done.put_aside, "damaged file was", "damaged files were");
-        render::out(&format!("  {files} put into {}", store.root().join("quarantine").display()));
+        render::out(&format!("  {files} put into {}", store.maintenance().quarantine().display()));
     }
     if done.modes > 0 {
         render::out(&format!("  {} put back", counted(done.modes, "mode was", "modes were")));

@@ -42,10 +42,16 @@ impl Store {
     /// # Errors
     /// As for [`Store::open`], and when there is no store.
     pub fn open_existing(options: &StoreOptions) -> Result<Self, StoreError> {
-        if !options.local.join("records/v1").is_dir() {
+        if !Self::is_at(&options.local) {
             return Err(StoreError::NoStore(options.local.clone()));
         }
         Self::open(options)
+    }
+
+    /// Whether a folder is the local tier of a store.
+    #[must_use]
+    pub fn is_at(folder: &Path) -> bool {
+        folder.join("records/v1").is_dir()
     }
 
     /// Opens a store that is removed when an audit of this one ends. It lies in a stage's scratch folder; what must not be

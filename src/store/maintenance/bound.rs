@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -18,7 +17,7 @@ use crate::store::error::StoreError;
 use crate::store::local::inventory::{self, Item};
 use crate::store::local::lines;
 use crate::store::local::writing::write_atomically;
-use crate::store::maintenance::gc::Amount;
+use crate::store::maintenance::amount::Amount;
 use crate::store::maintenance::live_set::LiveSet;
 use crate::store::maintenance::room::Maintenance;
 use crate::store::working::{live, runs};
@@ -115,6 +114,13 @@ impl Maintenance<'_> {
             self.measured(bounded.after);
         }
         Ok(Some(bounded))
+    }
+
+    /// Half of what the disk of the content holds in all, in bytes; nothing where the system does not tell.
+    #[must_use]
+    pub fn half_of_disk(&self) -> Option<u64> {
+        let disk = rustix::fs::statvfs(self.tiers.root.join("blobs/v1")).ok()?;
+        disk.f_blocks.checked_mul(disk.f_frsize).map(|bytes| bytes / 2).filter(|bytes| *bytes > 0)
     }
 
     /// Whether the local tier is known to be within a bound of so many bytes, without a look at its files.
@@ -226,11 +232,4 @@ fn sum<N>(items: &[Item<N>]) -> u64 {
 
 fn stays<N>(items: &[Item<N>], needed: impl Fn(&N) -> bool) -> u64 {
     items.iter().filter(|item| needed(&item.name)).map(|item| item.size).sum()
-}
-
-/// Half of what the disk of a folder holds in all, in bytes; nothing where the system does not tell.
-#[must_use]
-pub fn half_of_disk(folder: &Path) -> Option<u64> {
-    let disk = rustix::fs::statvfs(folder).ok()?;
-    disk.f_blocks.checked_mul(disk.f_frsize).map(|bytes| bytes / 2).filter(|bytes| *bytes > 0)
 }

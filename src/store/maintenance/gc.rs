@@ -14,6 +14,7 @@ use crate::store::error::StoreError;
 use crate::store::local::inventory::{self, Item};
 use crate::store::local::records;
 use crate::store::local::writing::sync;
+use crate::store::maintenance::amount::Amount;
 use crate::store::maintenance::live_set::LiveSet;
 use crate::store::maintenance::room::Maintenance;
 use crate::store::working::{checkpoint, removal, temporary};
@@ -34,22 +35,6 @@ pub struct CollectOptions {
     pub quarantine_age: Duration,
     /// Only tell what would be removed.
     pub dry_run: bool,
-}
-
-/// A number of things, and their bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Amount {
-    /// How many.
-    pub count: u64,
-    /// Bytes of content.
-    pub bytes: u64,
-}
-
-impl Amount {
-    pub(crate) fn add(&mut self, bytes: u64) {
-        self.count += 1;
-        self.bytes += bytes;
-    }
 }
 
 /// What a collection removed, or would remove.

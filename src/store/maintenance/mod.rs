@@ -1,5 +1,6 @@
 //! Looking after a store: what is in it, what is needed, what is damaged; and removing or mending what is not as it should be.
 
+pub(super) mod amount;
 pub(super) mod bound;
 pub(super) mod fault;
 pub(super) mod gc;

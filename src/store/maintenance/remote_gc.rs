@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::digest::{Digest, Key};
 use crate::store::error::StoreError;
-use crate::store::maintenance::gc::Amount;
+use crate::store::maintenance::amount::Amount;
 use crate::store::maintenance::gc::remove_all;
 use crate::store::maintenance::remote_live_set::{content, each};
 use crate::store::maintenance::room::Maintenance;

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::digest::{Digest, Key};
 use crate::mutex::lock;
@@ -58,6 +58,12 @@ impl Maintenance<'_> {
         self.stamps_anew()?;
         self.index_anew()?;
         Ok(repaired)
+    }
+
+    /// Where what was found damaged is put.
+    #[must_use]
+    pub fn quarantine(&self) -> PathBuf {
+        self.tiers.root.join("quarantine")
     }
 
     fn mend(&self, fault: &Fault, repaired: &mut Repaired) -> Result<(), StoreError> {
@@ -119,7 +125,7 @@ impl Maintenance<'_> {
 
     fn put_aside(&self, path: &Path, name: &str, repaired: &mut Repaired) -> Result<(), StoreError> {
         let doing = StoreError::io("put a damaged file aside");
-        let folder = self.tiers.root.join("quarantine");
+        let folder = self.quarantine();
         fs_err::create_dir_all(&folder).map_err(&doing)?;
         if inventory::look(path).map_err(&doing)?.is_some() {
             move_file(path, &folder.join(name)).map_err(doing)?;

@@ -1,5 +1,6 @@
 //! A run as its folder tells of it afterwards, or while it goes on.
 
+use std::collections::BTreeMap;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
@@ -40,6 +41,18 @@ impl PastRun {
     #[must_use]
     pub fn results(&self) -> Vec<(Key, String)> {
         live::uses(&self.folder)
+    }
+
+    /// The logs of a stage, by attempt; also those in which nothing is.
+    #[must_use]
+    pub fn logs(&self, stage: &str) -> BTreeMap<u32, PathBuf> {
+        let logs = fs_err::read_dir(self.folder.join("logs")).into_iter().flatten().flatten();
+        logs.filter_map(|entry| {
+            let file = entry.file_name().to_string_lossy().into_owned();
+            let number = file.strip_prefix(stage)?.strip_prefix('.')?.strip_suffix(".log")?.parse().ok()?;
+            Some((number, entry.path()))
+        })
+        .collect()
     }
 
     /// The log of an attempt of a stage; none if it wrote nothing.

@@ -6,6 +6,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::SystemTime;
 
+use crate::store::working::layout::{FILES, GUARD, PARTS, PROCESS};
+
 /// Removes a folder with all that is in it.
 pub(crate) fn remove(folder: &Path) -> io::Result<()> {
     fs_err::remove_dir_all(folder).or_else(|_| {
@@ -27,6 +29,35 @@ pub(crate) fn make_removable(path: &Path) {
     for entry in fs_err::read_dir(path).into_iter().flatten().flatten() {
         make_removable(&entry.path());
     }
+}
+
+/// Empties the folder of an attempt that began at this moment, for the next one. False if the stage left anything that could
+/// reach that one: files beside those of every stage, something in a folder that is to be empty, another mode.
+pub(crate) fn empty(attempt: &Path, mode: u32, began: SystemTime) -> io::Result<bool> {
+    for entry in fs_err::read_dir(attempt)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if FILES.iter().any(|file| name == *file) {
+            fs_err::remove_file(entry.path())?;
+        } else if !PARTS.iter().chain(&[PROCESS, GUARD]).any(|known| name == *known) {
+            return Ok(false);
+        }
+    }
+    for part in PARTS {
+        let folder = attempt.join(part);
+        let meta = fs_err::symlink_metadata(&folder)?;
+        if !meta.is_dir() || meta.permissions().mode() & 0o7777 != mode {
+            return Ok(false);
+        }
+        for entry in fs_err::read_dir(&folder)? {
+            let input = entry?.path();
+            if part != "in" || is_older(&fs_err::symlink_metadata(&input)?, began) {
+                return Ok(false);
+            }
+            fs_err::remove_file(input)?;
+        }
+    }
+    Ok(true)
 }
 
 /// Whether a folder holds a file that was there before its stage began and has no other name: the stage moved it here

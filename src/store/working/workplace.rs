@@ -19,7 +19,7 @@ use crate::store::local::files::FileInput;
 use crate::store::local::inventory;
 use crate::store::working::adoption::Adopted;
 use crate::store::working::guard::{self, Guard};
-use crate::store::working::layout::{FILES, GUARD, NEW, OWNED, OWNER, PARTS, PROCESS};
+use crate::store::working::layout::{NEW, OWNED, OWNER, PARTS, PROCESS};
 use crate::store::working::note::{self, AttemptNote};
 use crate::store::working::{leftovers, removal, rescue};
 
@@ -264,31 +264,7 @@ impl AttemptFolder {
         if self.elsewhere.load(Ordering::SeqCst) {
             fs_err::remove_file(self.path.join(PROCESS))?;
         }
-        for entry in fs_err::read_dir(&self.path)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            if FILES.iter().any(|file| name == *file) {
-                fs_err::remove_file(entry.path())?;
-            } else if !PARTS.iter().chain(&[PROCESS, GUARD]).any(|known| name == *known) {
-                // What a stage writes beside its folders is not to be found by the next one.
-                return Ok(false);
-            }
-        }
-        for part in PARTS {
-            let folder = self.path.join(part);
-            let meta = fs_err::symlink_metadata(&folder)?;
-            if !meta.is_dir() || meta.permissions().mode() & 0o7777 != MODE {
-                return Ok(false);
-            }
-            for entry in fs_err::read_dir(&folder)? {
-                let input = entry?.path();
-                if part != "in" || removal::is_older(&fs_err::symlink_metadata(&input)?, self.began) {
-                    return Ok(false);
-                }
-                fs_err::remove_file(input)?;
-            }
-        }
-        Ok(true)
+        removal::empty(&self.path, MODE, self.began)
     }
 }
 

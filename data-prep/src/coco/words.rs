@@ -1,10 +1,10 @@
 //! Tables of words that people or models said of objects. Three forms of JSON are read:
 //!
 //! - a list of `{"annotation_id": 7, "words": ["red"]}` or `{"image_id": 1, "category": "car", "words": "red and white"}`
-//! (`category` by name or id), also as `{"words": [...]}`;
+//!   (`category` by name or id), also as `{"words": [...]}`;
 //! - colours in captions, `{"mentions": [{"image_id", "category_id", "colours", "only_instance_id"}]}`;
 //! - answers to questions, `{"questions": [{"image_id", "about", "answer", "answers"}]}`, where `about` holds names of
-//! categories.
+//!   categories.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -13,7 +13,7 @@ pub struct ProgramError {
     pub hint: Option<String>,
 }
 
-/// Answers for programs. The real one is [`Describer`]; tests have tables.
+/// Answers for programs. The real one is [`Describer`](crate::programs::Describer); tests have tables.
 pub trait ProgramResolver: Sync {
     /// Finds a program and has it describe itself.
     ///

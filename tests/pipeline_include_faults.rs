@@ -817,6 +817,20 @@ fn files_that_grow_without_bound_are_refused() {
 }
 
 #[test]
+fn parameters_of_namespaces_in_namespaces_are_bounded() {
+    let nested =
+        Project::new("include: [{ file: 0.yaml, as: a }]\nstages: { s: { run: [touch, '{out.o}'], out: { o: } } }\n");
+    (0..20).for_each(|i| nested.write(&format!("{i}.yaml"), format!("include: [{{ file: {}.yaml, as: a }}]\n", i + 1)));
+    let (long, references) = ("x".repeat(1 << 20), "${params.x}".repeat(40));
+    nested.write("20.yaml", format!("params: {{ x: {long}, y: '{references}' }}\n"));
+    let told = faults_of(&nested, &["run"]);
+    assert!(
+        told.starts_with("error: with those of `a` all parameters grow beyond 512 MiB\n --> 8.yaml:1:31\n"),
+        "{told:.400}"
+    );
+}
+
+#[test]
 fn names_that_namespaces_make_too_long() {
     let name = "n".repeat(100);
     let project = Project::new(&format!("include: [{{ file: 0.yaml, as: {name} }}]\n"));

@@ -177,50 +177,56 @@ impl Memory {
         facts: &FsFacts,
     ) -> std::io::Result<Digest> {
         let instances = loaded.graph.instances();
-        let texts = sources.iter().map(|file| Arc::as_ptr(&file.text));
-        let position: HashMap<_, usize> = texts.zip(0..).collect();
-        let mut body = Vec::new();
-        for instance in instances {
-            let place = &instance.place;
-            let source = position.get(&Arc::as_ptr(&place.source));
-            let source = source.ok_or_else(|| std::io::Error::other("a stage stands in no file"))?;
-            let line = (instance, (source, place.start, place.end));
-            rmp_serde::encode::write(&mut body, &line).map_err(std::io::Error::other)?;
-        }
-        let (name, root, allow, store) = (&loaded.name, &loaded.root, &loaded.allow, &loaded.store);
-        let (file, varies) = (&loaded.file, loaded.varies);
-        let measures = instances.iter().any(|instance| instance.measures);
+        let body = body(instances, sources)?;
         // A tuple is written as a structure with the same fields is.
-        let (params, report) = (&loaded.params, &loaded.report);
         let header = (
             sources.iter().map(|file| &file.below).collect::<Vec<_>>(),
             self.digest(sources.iter().map(|file| &file.text)),
-            name,
-            file,
-            varies,
-            root,
-            allow,
-            store,
-            params,
-            report,
+            &loaded.name,
+            &loaded.file,
+            loaded.varies,
+            &loaded.root,
+            &loaded.allow,
+            &loaded.store,
+            &loaded.params,
+            &loaded.report,
             loaded.executor,
-            measures,
+            instances.iter().any(|instance| instance.measures),
             asked,
             facts,
             (instances.len(), Digest::of(&body)),
         );
         let header = rmp_serde::to_vec(&header).map_err(std::io::Error::other)?;
+        self.put(slot, &header, &body)?;
+        Ok(Digest::of(&header))
+    }
+
+    /// Writes a memory, whole or not at all.
+    fn put(&self, slot: &str, header: &[u8], body: &[u8]) -> std::io::Result<()> {
         fs_err::create_dir_all(&self.folder)?;
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
         let length = u64::try_from(header.len()).unwrap_or(u64::MAX).to_le_bytes();
-        let version = Digest::of(&header);
-        for part in [version.as_bytes().as_slice(), &length, &header, &body] {
+        for part in [Digest::of(header).as_bytes().as_slice(), &length, header, body] {
             std::io::Write::write_all(&mut file, part)?;
         }
         file.persist(self.folder.join(slot)).map_err(|e| e.error)?;
-        forget_oldest(&self.folder)?;
-        Ok(version)
+        forget_oldest(&self.folder)
     }
+}
+
+/// The instances as they are remembered, with their places in the files.
+fn body(instances: &[Instance], sources: &[SourceFile]) -> std::io::Result<Vec<u8>> {
+    let texts = sources.iter().map(|file| Arc::as_ptr(&file.text));
+    let position: HashMap<_, usize> = texts.zip(0..).collect();
+    let mut body = Vec::new();
+    for instance in instances {
+        let place = &instance.place;
+        let source = position.get(&Arc::as_ptr(&place.source));
+        let source = source.ok_or_else(|| std::io::Error::other("a stage stands in no file"))?;
+        let line = (instance, (source, place.start, place.end));
+        rmp_serde::encode::write(&mut body, &line).map_err(std::io::Error::other)?;
+    }
+    Ok(body)
 }
 
 /// The name of the memory of a pipeline file with these overrides.

@@ -83,7 +83,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("key", &["digest", "graph", "record"]),
     ("why", &["key"]),
     ("executor", &["digest", "gpus", "graph", "lock_file", "machine", "mutex", "processes"]),
-    ("pipeline", &["diagnostic", "digest", "gpus", "graph", "programs", "shell", "yaml"]),
+    ("pipeline", &["diagnostic", "digest", "gpus", "graph", "mutex", "programs", "shell", "yaml"]),
     ("store", &["digest", "key", "lock_file", "mutex", "processes", "record", "shell"]),
     ("plan", &["digest", "executor", "graph", "key", "programs", "record", "store", "why"]),
     ("run", &["digest", "executor", "graph", "pipeline", "plan", "programs", "record", "shell", "store", "why"]),

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::mem::ManuallyDrop;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,7 +29,8 @@ const MOST_JOBS: u32 = 100;
 
 /// A loaded pipeline with its store.
 pub(crate) struct Context {
-    pub(crate) loaded: Loaded,
+    /// Never freed: the program ends when a command does, and a hundred thousand stages take their time.
+    pub(crate) loaded: ManuallyDrop<Loaded>,
     pub(crate) store: Store,
     pub(crate) environment: BTreeMap<OsString, OsString>,
     /// The remote tier that the pipeline or the command line names, even if it is not asked.
@@ -69,6 +71,7 @@ impl Context {
         loaded.name = store.pipelines().name_of(&own_name, &owner).name;
         store.remote().expect(&loaded.name, &owner);
         let path = search_path();
+        let loaded = ManuallyDrop::new(loaded);
         Ok(Context { loaded, store, environment, url, path, own_name, owner, places: OnceCell::new() })
     }
 

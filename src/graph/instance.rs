@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::diagnostic::Place;
+use crate::graph::ByName;
 
 /// Index of an instance in its [`Graph`](crate::graph::Graph); instances stand in topological order, ties in the order
 /// of the file.
@@ -31,9 +32,9 @@ pub struct Instance {
     /// Names of the parameters in `with` that stay out of the key.
     pub unkeyed: Vec<String>,
     /// Inputs by name.
-    pub inputs: BTreeMap<String, Source>,
+    pub inputs: ByName<Source>,
     /// Outputs by name.
-    pub outputs: BTreeMap<String, OutputSpec>,
+    pub outputs: ByName<OutputSpec>,
     /// Files of code: part of the key. Absolute, by the path relative to the root.
     pub code: BTreeMap<String, PathBuf>,
     /// Environment variables that are set, and keyed.

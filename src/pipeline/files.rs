@@ -3,22 +3,23 @@
 //! It looks at names and links only; contents are read when a stage's key is made. What it saw is kept, so that a
 //! pipeline that was checked before needs no check while all of it still looks the same.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{Diagnostic, Place};
+use crate::mutex::lock;
 
 /// All that was asked of the file system about names.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct FsFacts {
     /// Where paths lead, links resolved; none if nowhere.
-    real: RefCell<BTreeMap<PathBuf, Option<PathBuf>>>,
+    real: Mutex<BTreeMap<PathBuf, Option<PathBuf>>>,
     /// What paths are, links resolved.
-    kinds: RefCell<BTreeMap<PathBuf, Option<Kind>>>,
+    kinds: Mutex<BTreeMap<PathBuf, Option<Kind>>>,
 }
 
 /// What there is at a path.
@@ -49,23 +50,23 @@ impl Kind {
 impl FsFacts {
     /// Where a path leads, links resolved.
     pub(crate) fn real(&self, path: &Path) -> io::Result<PathBuf> {
-        if let Some(Some(real)) = self.real.borrow().get(path) {
+        if let Some(Some(real)) = lock(&self.real).get(path) {
             return Ok(real.clone());
         }
         let real = fs_err::canonicalize(path);
-        self.real.borrow_mut().insert(path.to_owned(), real.as_ref().ok().cloned());
+        lock(&self.real).insert(path.to_owned(), real.as_ref().ok().cloned());
         real
     }
 
     /// What there is at a path, if it is a file or a folder.
     pub(crate) fn kind(&self, path: &Path) -> Option<Kind> {
-        *self.kinds.borrow_mut().entry(path.to_owned()).or_insert_with(|| Kind::of(path))
+        *lock(&self.kinds).entry(path.to_owned()).or_insert_with(|| Kind::of(path))
     }
 
     /// Whether all would be seen again.
     pub(crate) fn hold(&self) -> bool {
-        self.real.borrow().iter().all(|(path, real)| std::fs::canonicalize(path).ok() == *real)
-            && self.kinds.borrow().iter().all(|(path, kind)| Kind::of(path) == *kind)
+        lock(&self.real).iter().all(|(path, real)| std::fs::canonicalize(path).ok() == *real)
+            && lock(&self.kinds).iter().all(|(path, kind)| Kind::of(path) == *kind)
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct TopKey {
     /// An example, in Markdown.
     #[cfg_attr(not(test), expect(dead_code, reason = "the page of the format shows it, and a test compares"))]
     example: &'static str,
-    read: fn(&mut Definition, &Entry, &mut Faults),
+    read: fn(&mut Definition, Entry, &mut Faults),
     /// The schema of its value.
     shape: fn() -> Json,
 }
@@ -41,7 +41,7 @@ pub(crate) const TOP_KEYS: [TopKey; 14] = [
         shared: false,
         doc: "names the pipeline's [results](#names) under `artifacts/latest/`; the file's name if left out",
         example: "`name: numvqa`",
-        read: |file, entry, _| file.name = Some(entry.value.clone()),
+        read: |file, entry, _| file.name = Some(entry.value),
         shape: shapes::text,
     },
     TopKey {
@@ -49,7 +49,7 @@ pub(crate) const TOP_KEYS: [TopKey; 14] = [
         shared: false,
         doc: "folder that relative paths start from, and where `artifacts/` lies; the file's own folder if left out",
         example: "`root: ..`",
-        read: |file, entry, _| file.root = Some(entry.value.clone()),
+        read: |file, entry, _| file.root = Some(entry.value),
         shape: shapes::text,
     },
     TopKey {
@@ -57,7 +57,7 @@ pub(crate) const TOP_KEYS: [TopKey; 14] = [
         shared: false,
         doc: "a remote tier behind the local store",
         example: "`store: s3://bucket/prefix`",
-        read: |file, entry, _| file.store = Some(entry.value.clone()),
+        read: |file, entry, _| file.store = Some(entry.value),
         shape: shapes::text,
     },
     TopKey {
@@ -83,8 +83,8 @@ pub(crate) const TOP_KEYS: [TopKey; 14] = [
         example: "`programs: { mine: { run: [python3, kinds.py], code: [kinds.py] } }`",
         read: |file, entry, faults| {
             // Where it is no map, the usual programs stand in, so that the stages are checked all the same.
-            let listed = map(entry, faults);
-            file.programs = matches!(entry.value.value, Value::Map(_)).then_some(listed);
+            let is_map = matches!(entry.value.value, Value::Map(_));
+            file.programs = Some(map(entry, faults)).filter(|_| is_map);
         },
         shape: shapes::programs,
     },
@@ -101,7 +101,7 @@ pub(crate) const TOP_KEYS: [TopKey; 14] = [
         shared: false,
         doc: "whether stages see nothing but what they declare (below); a stage may say otherwise",
         example: "`strict: true`",
-        read: |file, entry, _| file.strict = Some(entry.value.clone()),
+        read: |file, entry, _| file.strict = Some(entry.value),
         shape: shapes::flag,
     },
     TopKey {
@@ -117,7 +117,7 @@ pub(crate) const TOP_KEYS: [TopKey; 14] = [
         shared: false,
         doc: "where stages run: `local` (this machine, the default) or `slurm`; not in any key",
         example: "`executor: slurm`",
-        read: |file, entry, _| file.executor = Some(entry.value.clone()),
+        read: |file, entry, _| file.executor = Some(entry.value),
         shape: shapes::executor,
     },
     TopKey {
@@ -184,15 +184,15 @@ impl Role {
     }
 }
 
-/// Reads the tree of a file. What is faulty is left out, and named in `faults`.
-pub(crate) fn read(root: &Node, role: Role, faults: &mut Faults) -> Definition {
+/// Takes the tree of a file apart. What is faulty is left out, and named in `faults`.
+pub(crate) fn read(root: Node, role: Role, faults: &mut Faults) -> Definition {
     let mut file = Definition::default();
-    let Value::Map(entries) = &root.value else {
+    let Value::Map(entries) = root.value else {
         let message = format!("{} is a map, but here stands {}", role.words(), root.value.what());
         faults.push(Diagnostic::new(message).at(&root.place).hint("begin with `stages:`"));
         return file;
     };
-    let start = Place { end: root.place.start, ..root.place.clone() };
+    let start = Place { end: root.place.start, ..root.place };
     file.no_stage = Some(Diagnostic::new("a pipeline needs `stages`").at(&start));
     let known = names(role);
     for entry in entries {
@@ -205,7 +205,7 @@ pub(crate) fn read(root: &Node, role: Role, faults: &mut Faults) -> Definition {
                 let message = format!("an included file has no `{}`; only the pipeline itself has", entry.key);
                 faults.push(Diagnostic::new(message).at(&entry.place).hint(format!("it may have {}", shared())));
             }
-            None => faults.push(unknown_key(entry, role.words(), &known)),
+            None => faults.push(unknown_key(&entry, role.words(), &known)),
         }
     }
     file
@@ -230,11 +230,11 @@ fn check_version(node: &Node, faults: &mut Faults) {
     }
 }
 
-fn stages(file: &mut Definition, entry: &Entry, faults: &mut Faults) {
-    let entries = map(entry, faults);
+fn stages(file: &mut Definition, entry: Entry, faults: &mut Faults) {
     let nothing = matches!(entry.value.value, Value::Map(_) | Value::Null);
     file.no_stage = nothing.then(|| Diagnostic::new("a pipeline needs at least one stage").at(&entry.place));
-    file.stages = entries.iter().map(|entry| stage::stage(entry, faults)).collect();
+    let entries = map(entry, faults);
+    file.stages = entries.into_iter().map(|entry| stage::stage(entry, faults)).collect();
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! Bounds on a pipeline as a whole. They are looked at before anything is made of it, and blamed on what stands in the
 //! file, so that nothing breaks them in the middle of a run.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 
 use rustix::process::{Resource, getrlimit};
 use serde_json::{Map, Value as Json};
 
 use crate::diagnostic::{Diagnostic, Place};
-use crate::graph::{Instance, Piece, Source};
+use crate::graph::{ByName, Instance, Piece, Source};
 use crate::pipeline::reading::Faults;
 use crate::pipeline::stage::StageDefinition;
 use crate::yaml::Entry;
@@ -134,7 +134,7 @@ pub(crate) fn variable(name: &str, value: &str, place: &Place, faults: &mut Faul
 /// Whether a command and each of its words are short enough, as far as that is known before paths are put in.
 pub(crate) fn command<'w>(
     words: impl Iterator<Item = (&'w Vec<Piece>, &'w Place)>,
-    (inputs, with): (&BTreeMap<String, Source>, &Map<String, Json>),
+    (inputs, with): (&ByName<Source>, &Map<String, Json>),
     root: &Path,
     run: &Place,
     faults: &mut Faults,
@@ -161,11 +161,7 @@ pub(crate) fn command<'w>(
 }
 
 /// How many words one becomes, and the bytes of all: at least so many where paths are put in later.
-fn size(
-    word: &[Piece],
-    (inputs, with): (&BTreeMap<String, Source>, &Map<String, Json>),
-    root: &Path,
-) -> (usize, usize) {
+fn size(word: &[Piece], (inputs, with): (&ByName<Source>, &Map<String, Json>), root: &Path) -> (usize, usize) {
     let path = |name: &str, label: &str, source: &Source| match source {
         Source::File { path, .. } => path.as_os_str().len(),
         _ => root.as_os_str().len() + IN_PATH + name.len() + label.len(),

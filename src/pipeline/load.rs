@@ -33,12 +33,12 @@ pub fn load(request: &LoadRequest<'_>) -> Result<Loaded, Vec<Diagnostic>> {
         return Err(in_order(faults, &pipeline.sources));
     }
     overrides::apply(&mut pipeline.spaces, request.overrides, &mut faults);
-    let loaded = check(request, &pipeline, &mut faults);
+    let loaded = check(request, &mut pipeline, &mut faults);
     loaded.filter(|_| faults.is_empty()).ok_or_else(|| in_order(faults, &pipeline.sources))
 }
 
 /// Checks a pipeline that was read, and remembers it. What is wrong is added to `faults`.
-fn check(request: &LoadRequest<'_>, pipeline: &Pipeline, faults: &mut Faults) -> Option<Loaded> {
+fn check(request: &LoadRequest<'_>, pipeline: &mut Pipeline, faults: &mut Faults) -> Option<Loaded> {
     let own = &pipeline.own;
     let scopes = params::resolve(&pipeline.spaces, faults);
     let scope = &scopes[0];
@@ -68,6 +68,8 @@ fn check(request: &LoadRequest<'_>, pipeline: &Pipeline, faults: &mut Faults) ->
         executor,
         identity: None,
     };
+    // Of many stages it takes much memory, which what follows needs for itself.
+    pipeline.stages = Vec::new();
     if let Some(memory) = request.memory {
         let all = asked.iter().zip(&catalogues).flat_map(|(list, answers)| answers.asked(list));
         let mut known = HashSet::new();

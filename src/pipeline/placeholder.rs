@@ -99,8 +99,7 @@ fn up_to_placeholder(text: &str) -> (String, Option<(Space, &str)>) {
     let mut before = String::new();
     let mut rest = text;
     loop {
-        let first = Space::ALL.iter().filter_map(|space| rest.find(space.begins()).map(|at| (at, *space)));
-        let Some((at, space)) = first.min_by_key(|(at, _)| *at) else {
+        let Some((at, space)) = first_beginning(rest) else {
             before.push_str(rest);
             return (before, None);
         };
@@ -112,6 +111,14 @@ fn up_to_placeholder(text: &str) -> (String, Option<(Space, &str)>) {
             return (before, Some((space, &rest[space.begins().len() - 1..])));
         }
     }
+}
+
+/// Where the first placeholder begins, whatever braces stand before it.
+fn first_beginning(text: &str) -> Option<(usize, Space)> {
+    text.match_indices('{').find_map(|(at, _)| {
+        let space = Space::ALL.into_iter().find(|space| text[at..].starts_with(space.begins()))?;
+        Some((at, space))
+    })
 }
 
 #[cfg(test)]

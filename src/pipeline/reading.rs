@@ -8,9 +8,9 @@ use crate::yaml::{Entry, Node, Value};
 pub(crate) type Faults = Vec<Diagnostic>;
 
 /// The entries of a map; an empty value is an empty map.
-pub(crate) fn map(entry: &Entry, faults: &mut Faults) -> Vec<Entry> {
-    match &entry.value.value {
-        Value::Map(entries) => entries.clone(),
+pub(crate) fn map(entry: Entry, faults: &mut Faults) -> Vec<Entry> {
+    match entry.value.value {
+        Value::Map(entries) => entries,
         Value::Null => Vec::new(),
         other => {
             let message = format!("`{}` is a map, but here stands {}", entry.key, other.what());
@@ -21,9 +21,9 @@ pub(crate) fn map(entry: &Entry, faults: &mut Faults) -> Vec<Entry> {
 }
 
 /// The items of a list; an empty value is an empty list.
-pub(crate) fn list(entry: &Entry, faults: &mut Faults) -> Vec<Node> {
-    match &entry.value.value {
-        Value::List(items) => items.clone(),
+pub(crate) fn list(entry: Entry, faults: &mut Faults) -> Vec<Node> {
+    match entry.value.value {
+        Value::List(items) => items,
         Value::Null => Vec::new(),
         other => {
             let message = format!("`{}` is a list, but here stands {}", entry.key, other.what());

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use crate::diagnostic::{Diagnostic, Place};
 use crate::gpus::VARIABLES;
-use crate::graph::{CpuNeed, Needs, OutputSpec};
+use crate::graph::{ByName, CpuNeed, Needs, OutputSpec};
 use crate::pipeline::check::shown;
 use crate::pipeline::interpolate::{Scope, what};
 use crate::pipeline::limits;
@@ -175,7 +175,7 @@ fn reserved(name: &str, place: &Place) -> Option<Diagnostic> {
 }
 
 /// `out` of a stage with `run`: name → media type, or a map with `media` and `optional`.
-pub(crate) fn outputs(entries: &[Entry], faults: &mut Faults) -> BTreeMap<String, OutputSpec> {
+pub(crate) fn outputs(entries: &[Entry], faults: &mut Faults) -> ByName<OutputSpec> {
     let mut outputs = BTreeMap::new();
     for entry in entries {
         if !is_label(&entry.key) || entry.key == "record" {
@@ -205,7 +205,7 @@ pub(crate) fn outputs(entries: &[Entry], faults: &mut Faults) -> BTreeMap<String
         }
         outputs.insert(entry.key.clone(), spec);
     }
-    outputs
+    outputs.into()
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ pub(crate) struct SourceFile {
 pub(crate) fn read(path: &Path, faults: &mut Faults) -> Result<Pipeline, Vec<Diagnostic>> {
     let text = yaml::text(path)?;
     let tree = yaml::parse(Arc::clone(&text))?;
-    let own = keys::read(&tree, Role::Pipeline, faults);
+    let own = keys::read(tree, Role::Pipeline, faults);
     let mut reader = Reader {
         folder: path.parent().unwrap_or(Path::new("")),
         roots: if own.include.is_empty() { None } else { root::fixed(&own, path) },
@@ -165,7 +165,7 @@ impl Reader<'_> {
             self.pipeline.is_whole = false;
             return;
         };
-        let file = keys::read(&tree, Role::Included, self.faults);
+        let file = keys::read(Node::clone(&tree), Role::Included, self.faults);
         let space = match &include.name {
             Some((name, place)) => self.namespace(space, name, place),
             None => Some(space),

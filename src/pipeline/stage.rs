@@ -4,7 +4,7 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::pipeline::reading::{Faults, bad_label, is_label, list, map, unknown_key};
 use crate::yaml::{Entry, Node};
 
-/// One stage.
+/// One stage. What few stages say is in a box, since there may be very many of them.
 #[derive(Debug)]
 pub(crate) struct StageDefinition {
     /// Its name in the whole pipeline: behind those of the namespaces that it lies in.
@@ -12,7 +12,7 @@ pub(crate) struct StageDefinition {
     /// The namespace whose names it uses.
     pub(crate) space: usize,
     pub(crate) place: Place,
-    pub(crate) kind: Option<Node>,
+    pub(crate) kind: Option<Box<Node>>,
     pub(crate) run: Option<Node>,
     pub(crate) inputs: Vec<Entry>,
     pub(crate) with: Vec<Entry>,
@@ -22,11 +22,11 @@ pub(crate) struct StageDefinition {
     pub(crate) pass: Vec<Node>,
     pub(crate) each: Vec<Entry>,
     pub(crate) needs: Vec<Entry>,
-    pub(crate) timeout: Option<Node>,
-    pub(crate) retries: Option<Node>,
-    pub(crate) resumes: Option<Node>,
-    pub(crate) strict: Option<Node>,
-    pub(crate) executor: Option<Node>,
+    pub(crate) timeout: Option<Box<Node>>,
+    pub(crate) retries: Option<Box<Node>>,
+    pub(crate) resumes: Option<Box<Node>>,
+    pub(crate) strict: Option<Box<Node>>,
+    pub(crate) executor: Option<Box<Node>>,
     pub(crate) slurm: Vec<Entry>,
 }
 
@@ -63,7 +63,7 @@ impl StageDefinition {
 }
 
 /// Reads a stage. What is faulty is left out, and named in `faults`.
-pub(crate) fn stage(entry: &Entry, faults: &mut Faults) -> StageDefinition {
+pub(crate) fn stage(entry: Entry, faults: &mut Faults) -> StageDefinition {
     let mut stage = StageDefinition::new(&entry.key, entry.place.clone());
     // A dot ends the stage's name in `stage.output`.
     if !is_label(&entry.key) || entry.key.contains('.') {
@@ -71,22 +71,22 @@ pub(crate) fn stage(entry: &Entry, faults: &mut Faults) -> StageDefinition {
     }
     for part in map(entry, faults) {
         match part.key.as_str() {
-            "use" => stage.kind = Some(part.value),
+            "use" => stage.kind = Some(Box::new(part.value)),
             "run" => stage.run = Some(part.value),
-            "in" => stage.inputs = map(&part, faults),
-            "with" => stage.with = map(&part, faults),
-            "out" => stage.outputs = Some((part.place.clone(), map(&part, faults))),
-            "code" => stage.code = list(&part, faults),
-            "env" => stage.env = map(&part, faults),
-            "pass" => stage.pass = list(&part, faults),
-            "each" => stage.each = map(&part, faults),
-            "needs" => stage.needs = map(&part, faults),
-            "timeout" => stage.timeout = Some(part.value),
-            "retries" => stage.retries = Some(part.value),
-            "resumes" => stage.resumes = Some(part.value),
-            "strict" => stage.strict = Some(part.value),
-            "executor" => stage.executor = Some(part.value),
-            "slurm" => stage.slurm = map(&part, faults),
+            "in" => stage.inputs = map(part, faults),
+            "with" => stage.with = map(part, faults),
+            "out" => stage.outputs = Some((part.place.clone(), map(part, faults))),
+            "code" => stage.code = list(part, faults),
+            "env" => stage.env = map(part, faults),
+            "pass" => stage.pass = list(part, faults),
+            "each" => stage.each = map(part, faults),
+            "needs" => stage.needs = map(part, faults),
+            "timeout" => stage.timeout = Some(Box::new(part.value)),
+            "retries" => stage.retries = Some(Box::new(part.value)),
+            "resumes" => stage.resumes = Some(Box::new(part.value)),
+            "strict" => stage.strict = Some(Box::new(part.value)),
+            "executor" => stage.executor = Some(Box::new(part.value)),
+            "slurm" => stage.slurm = map(part, faults),
             _ => faults.push(unknown_key(&part, "a stage", &STAGE_KEYS)),
         }
     }

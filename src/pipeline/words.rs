@@ -1,17 +1,15 @@
 //! The parts of a command's words, and what placeholders in them may name.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value as Json};
 
-use crate::graph::{OutputSpec, Piece, Source};
+use crate::graph::{ByName, OutputSpec, Piece, Source};
 
 /// What placeholders may name.
 pub(crate) struct Known<'a> {
-    pub(crate) inputs: &'a BTreeMap<String, Source>,
+    pub(crate) inputs: &'a ByName<Source>,
     /// Names of all inputs that the stage has, the faulty ones among them.
     pub(crate) input_names: &'a [&'a str],
-    pub(crate) outputs: Option<&'a BTreeMap<String, OutputSpec>>,
+    pub(crate) outputs: Option<&'a ByName<OutputSpec>>,
     pub(crate) with: &'a Map<String, Json>,
 }
 

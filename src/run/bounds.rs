@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nnf_contract::TaskInput;
 
 use crate::executor::Bounds;
-use crate::graph::{Source, Strict};
+use crate::graph::{ByName, Source, Strict};
 use crate::store::{AttemptFolder, Checkpoint, FileInput, StoreError};
 
 use super::attempts::{Attempts, Failure};
@@ -66,7 +66,7 @@ impl Attempts<'_> {
 
 /// The inputs that are read where they lie, not handed out.
 fn in_place<'a>(
-    sources: &'a BTreeMap<String, Source>,
+    sources: &'a ByName<Source>,
     inputs: &BTreeMap<String, TaskInput>,
 ) -> impl Iterator<Item = &'a PathBuf> {
     let given: BTreeSet<&String> = inputs.keys().collect();

@@ -199,7 +199,10 @@ impl Reader<'_> {
         let (mut items, mut size) = (Vec::new(), 1);
         loop {
             match self.next(events)? {
-                (Event::SequenceEnd, span) => return Ok((items, size, self.place(span).end)),
+                (Event::SequenceEnd, span) => {
+                    items.shrink_to_fit();
+                    return Ok((items, size, self.place(span).end));
+                }
                 (event, span) => {
                     let (item, item_size) = self.node(event, span, events, depth + 1)?;
                     size += item_size;
@@ -211,7 +214,7 @@ impl Reader<'_> {
 
     fn map<'e>(&mut self, events: &mut Events<'e>, depth: usize) -> Result<(Vec<Entry>, usize), Fault> {
         let (mut entries, mut size) = (Vec::<Entry>::new(), 1);
-        let mut seen: HashMap<String, usize> = HashMap::new();
+        let mut seen = Seen::default();
         let mut merged: Option<Entry> = None;
         loop {
             let (event, span) = self.next(events)?;
@@ -233,7 +236,7 @@ impl Reader<'_> {
             let (event, span) = self.next(events)?;
             let (value, value_size) = self.node(event, span, events, depth + 1)?;
             size += value_size + 1;
-            let first = if merges { merged.as_ref() } else { seen.get(&key).map(|&first| &entries[first]) };
+            let first = if merges { merged.as_ref() } else { seen.find(&key, &entries) };
             if let Some(first) = first {
                 let mut fault = Diagnostic::new(format!("the key `{key}` stands twice")).at(&place);
                 if merges {
@@ -243,16 +246,15 @@ impl Reader<'_> {
             } else if merges {
                 merged = Some(Entry { key, place, value });
             } else {
-                seen.insert(key.clone(), entries.len());
                 entries.push(Entry { key, place, value });
             }
         }
         for entry in merged.map_or_else(Vec::new, |merged| self.entries(merged.value)) {
-            if !seen.contains_key(&entry.key) {
-                seen.insert(entry.key.clone(), entries.len());
+            if seen.find(&entry.key, &entries).is_none() {
                 entries.push(entry);
             }
         }
+        entries.shrink_to_fit();
         Ok((entries, size))
     }
 
@@ -273,6 +275,26 @@ impl Reader<'_> {
             }
         }
         entries
+    }
+}
+
+/// Which keys a map has so far. Most maps are so small that a look through them is all it takes.
+#[derive(Default)]
+struct Seen {
+    positions: HashMap<String, usize>,
+}
+
+impl Seen {
+    /// The entry of a key, if there is one.
+    fn find<'e>(&mut self, key: &str, entries: &'e [Entry]) -> Option<&'e Entry> {
+        const FEW: usize = 16;
+        if entries.len() <= FEW {
+            return entries.iter().find(|entry| entry.key == key);
+        }
+        for (position, entry) in entries.iter().enumerate().skip(self.positions.len()) {
+            self.positions.insert(entry.key.clone(), position);
+        }
+        self.positions.get(key).map(|&position| &entries[position])
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use nnf_contract::{Kind, ParameterType};
 
 use crate::diagnostic::Diagnostic;
-use crate::graph::Source;
+use crate::graph::{ByName, Source};
 use crate::pipeline::expand::maker::Maker;
 use crate::pipeline::interpolate::what;
 use crate::pipeline::reading::{bad_label, is_label};
@@ -15,7 +15,7 @@ use crate::pipeline::suggest;
 use crate::yaml::{Entry, Value};
 
 impl Maker<'_, '_> {
-    pub(super) fn inputs(&mut self) -> BTreeMap<String, Source> {
+    pub(super) fn inputs(&mut self) -> ByName<Source> {
         let definition = self.stage.definition;
         let mut inputs = BTreeMap::new();
         for entry in &definition.inputs {
@@ -41,7 +41,7 @@ impl Maker<'_, '_> {
             }
             inputs.insert(entry.key.clone(), source);
         }
-        let Some((_, kind)) = self.stage.offered else { return inputs };
+        let Some((_, kind)) = self.stage.offered else { return inputs.into() };
         for input in kind.inputs.iter().filter(|input| !input.optional) {
             if !definition.inputs.iter().any(|entry| entry.key == input.name) {
                 let message = format!("stage `{}` lacks input `{}`: {}", definition.name, input.name, input.doc);
@@ -49,7 +49,7 @@ impl Maker<'_, '_> {
                 self.faults.push(Diagnostic::new(message).at(&definition.place).hint(hint));
             }
         }
-        inputs
+        inputs.into()
     }
 
     fn unknown_input(&mut self, entry: &Entry, kind: &Kind) {

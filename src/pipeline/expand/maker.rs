@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 
 use crate::diagnostic::Place;
-use crate::graph::{Instance, Needs, SlurmOptions, Source, Strict, Work};
+use crate::graph::{ByName, Instance, Needs, SlurmOptions, Source, Strict, Work};
 use crate::pipeline::expand::around::Around;
 use crate::pipeline::expand::stage::Stage;
 use crate::pipeline::interpolate::Scope;
@@ -61,7 +61,7 @@ impl Maker<'_, '_> {
             measures: kind.is_some_and(|kind| kind.measures),
             resumes: resumes.unwrap_or_else(|| kind.is_some_and(|kind| kind.resumes)),
             strict: self.strict(),
-            executor: executor::name(definition.executor.as_ref(), &self.scope, self.faults),
+            executor: executor::name(definition.executor.as_deref(), &self.scope, self.faults),
             slurm: self.slurm(),
             place: self.place(),
         }
@@ -74,15 +74,10 @@ impl Maker<'_, '_> {
             yaml::Value::List(words) => words.first().unwrap_or(run),
             _ => run,
         });
-        program.or(definition.kind.as_ref()).map_or(&definition.place, |node| &node.place).clone()
+        program.or(definition.kind.as_deref()).map_or(&definition.place, |node| &node.place).clone()
     }
 
-    fn work(
-        &mut self,
-        inputs: &BTreeMap<String, Source>,
-        with: &Map<String, Value>,
-        code: &BTreeMap<String, PathBuf>,
-    ) -> Work {
+    fn work(&mut self, inputs: &ByName<Source>, with: &Map<String, Value>, code: &BTreeMap<String, PathBuf>) -> Work {
         if let Some((offered, kind)) = self.stage.offered {
             return Work::Kind {
                 program: offered.argv.clone(),
@@ -97,7 +92,9 @@ impl Maker<'_, '_> {
         let known = words::Known { inputs, input_names: &names, outputs: self.stage.outputs.as_ref(), with };
         let files = command::Files { code, roots: self.around.roots };
         let words = |run| command::words(run, &self.scope, &known, &files, self.faults);
-        Work::Argv { words: definition.run.as_ref().map_or_else(Vec::new, words) }
+        let mut words = definition.run.as_ref().map_or_else(Vec::new, words);
+        words.iter_mut().for_each(Vec::shrink_to_fit);
+        Work::Argv { words }
     }
 
     fn parameters(&mut self) -> (Map<String, Value>, Vec<String>) {

@@ -11,6 +11,7 @@ mod stage;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use serde_json::Value as Json;
 
 use crate::diagnostic::Diagnostic;
@@ -25,6 +26,10 @@ pub(crate) use around::Around;
 use maker::Maker;
 use stage::Stage;
 
+/// Most instances that are made at once, on all cores, and most bytes of their texts.
+const AT_ONCE: usize = 128;
+const TEXT_AT_ONCE: usize = 16 << 20;
+
 /// All instances; sources refer to positions in the list. Faulty ones are in it too, so that what reads them is checked.
 pub(crate) fn instances(stages: &[StageDefinition], around: &Around<'_>, faults: &mut Faults) -> Vec<Instance> {
     let sizes: Vec<_> = stages.iter().map(|stage| (stage, axes::size(stage, around.scope(stage)))).collect();
@@ -38,20 +43,16 @@ pub(crate) fn instances(stages: &[StageDefinition], around: &Around<'_>, faults:
         index.insert(stage.definition.name.as_str(), (first, stage));
         first += stage.axes.count();
     }
+    let all: Vec<_> = stages.iter().flat_map(|stage| (0..stage.axes.count()).map(move |at| (stage, at))).collect();
     let mut instances = Vec::with_capacity(first);
-    let mut told = Told::new(faults);
-    let mut sum = Sum::default();
-    for stage in &stages {
-        for at in 0..stage.axes.count() {
-            let positions = stage.axes.positions(at);
-            let scope = Scope {
-                params: Arc::clone(&around.scope(stage.definition).params),
-                each: stage.axes.values(&positions),
-            };
-            let mut found = Vec::new();
-            let maker = Maker { stage, positions: &positions, scope, around, index: &index, faults: &mut found };
-            let instance = maker.make();
-            found.extend(sum.add(stage.definition, inputs(&instance), text(&instance)));
+    let (mut told, mut sum, mut some, mut rest) = (Told::new(faults), Sum::default(), 1, all.as_slice());
+    while let Some((now, later)) = rest.split_at_checked(some.min(rest.len())).filter(|(now, _)| !now.is_empty()) {
+        let made: Vec<_> = now.par_iter().map(|(stage, at)| make(stage, *at, around, &index)).collect();
+        let mut longest = 1;
+        for ((stage, _), (instance, mut found)) in now.iter().zip(made) {
+            let text = text(&instance);
+            longest = longest.max(text);
+            found.extend(sum.add(stage.definition, inputs(&instance), text));
             instances.push(instance);
             told.add(found, faults);
             if faults.len() > limits::FAULTS || sum.is_exceeded() {
@@ -59,11 +60,29 @@ pub(crate) fn instances(stages: &[StageDefinition], around: &Around<'_>, faults:
                 return Vec::new();
             }
         }
+        // Few enough at once that the limits are met before the memory is used up.
+        some = (2 * some).min(AT_ONCE).min((TEXT_AT_ONCE / longest).max(1));
+        rest = later;
     }
     if around.roots.folds_case() {
         limits::cases(&instances, faults);
     }
     instances
+}
+
+/// An instance of a stage, and what is wrong with it.
+fn make<'a>(
+    stage: &Stage<'a>,
+    at: usize,
+    around: &Around<'a>,
+    index: &BTreeMap<&'a str, (usize, &Stage<'a>)>,
+) -> (Instance, Faults) {
+    let positions = stage.axes.positions(at);
+    let params = Arc::clone(&around.scope(stage.definition).params);
+    let scope = Scope { params, each: stage.axes.values(&positions) };
+    let mut faults = Vec::new();
+    let maker = Maker { stage, positions: &positions, scope, around, index, faults: &mut faults };
+    (maker.make(), faults)
 }
 
 /// The faults that were told: the instances of a stage share most of theirs.

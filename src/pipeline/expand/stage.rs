@@ -1,11 +1,9 @@
 //! A stage with its axes and what is known of its outputs, before any instance of it is made.
 
-use std::collections::BTreeMap;
-
 use nnf_contract::Kind;
 
 use crate::diagnostic::Diagnostic;
-use crate::graph::OutputSpec;
+use crate::graph::{ByName, OutputSpec};
 use crate::pipeline::axes::Axes;
 use crate::pipeline::expand::around::Around;
 use crate::pipeline::reading::Faults;
@@ -21,7 +19,7 @@ pub(super) struct Stage<'a> {
     /// The kind, for a stage with `use`.
     pub(super) offered: Option<(&'a Offered, &'a Kind)>,
     /// Outputs by name; none if they cannot be known because of another fault.
-    pub(super) outputs: Option<BTreeMap<String, OutputSpec>>,
+    pub(super) outputs: Option<ByName<OutputSpec>>,
 }
 
 impl<'a> Stage<'a> {

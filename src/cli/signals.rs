@@ -55,12 +55,13 @@ pub(crate) fn listen(interrupter: Interrupter, pauser: Pauser) -> Result<(), Fai
 
 /// Stops all stages and this program, until somebody lets it go on.
 fn stop(pauser: &Pauser) {
-    pauser.stop();
-    render::clear_view();
-    if let Err(error) = signal_hook::low_level::emulate_default_handler(SIGTSTP) {
+    let stopped = pauser.stop_while(|| {
+        render::clear_view();
+        signal_hook::low_level::emulate_default_handler(SIGTSTP)
+    });
+    if let Err(error) = stopped {
         tracing::warn!("nnf cannot be stopped for a while: {error}");
     }
-    pauser.go_on();
 }
 
 /// The signals that `nohup`, a shell that starts this program in the background, or another wants ignored, as a mask; all

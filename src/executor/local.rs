@@ -19,6 +19,7 @@ use crate::executor::events::Tail;
 use crate::executor::logs::Trim;
 use crate::executor::machine_locks::MachineLocks;
 use crate::executor::part::Part;
+use crate::executor::pause;
 use crate::executor::sandbox::{SandboxError, can_sandbox};
 use crate::executor::wait::Waiter;
 use crate::executor::{
@@ -118,33 +119,37 @@ impl Local {
         Ok(self.sandbox.iter().cloned().chain([file.into_os_string()]).chain(command.argv.iter().cloned()).collect())
     }
 
-    fn start(&self, command: &Command, share: &Share) -> Result<(Pid, File), ExecutorError> {
+    fn start(&self, command: &Command, share: &Share) -> Result<Started, ExecutorError> {
         let program = command.argv.first().ok_or(ExecutorError::Empty)?;
         let file = |error: io::Error| ExecutorError::File { file: "its log".into(), why: error.to_string() };
         let log = File::options().append(true).open(&command.log).map_err(file)?;
         let words = self.words(command, !share.gpus.is_empty())?;
         let mut env = command.env.clone();
         env.extend(share.variables.iter().map(|(name, value)| (name.into(), value.clone())));
+        let starting = self.pauser.starting();
         let started = spawn(&words, &env, &command.folder, &log).map_err(|error| ExecutorError::NotStarted {
             program: program.to_string_lossy().into_owned(),
             why: culprit::of_start(&command.argv, &command.folder, &error),
         });
-        Ok((started?, log))
+        let group = started?;
+        let session = self.pauser.watch(group);
+        drop(starting);
+        Ok(Started { group, log, session })
     }
 
     fn watch(
         &self,
         command: &Command,
-        (group, log, alone): (Pid, &File, bool),
+        Started { group, log, session }: &Started,
+        alone: bool,
         stop: &Stop,
         watcher: &mut dyn Watcher,
     ) -> Watched {
         let mut tail = Tail::new(&command.events);
         let (began, started) = (Timestamp::now(), Instant::now());
         let mut trim = Trim::default();
-        let mut waiter = Waiter::new(group);
-        let session = self.pauser.watch(group);
-        let mut ending = Ending::new(command, group, &session, (self.cancel_grace, self.signal_grace));
+        let mut waiter = Waiter::new(*group);
+        let mut ending = Ending::new(command, *group, session, (self.cancel_grace, self.signal_grace));
         // One that can be watched no more is ended as well: it must not outlive its stage.
         let watched = loop {
             match waiter.has_ended_within(TICK) {
@@ -161,7 +166,7 @@ impl Local {
         // What the stage left running has no business beyond it.
         ending.signal(Signal::KILL);
         let status = waiter.status();
-        orphans::end_children(number(group), command.env.get(OsStr::new(orphans::MARK)).map(Path::new));
+        orphans::end_children(number(*group), command.env.get(OsStr::new(orphans::MARK)).map(Path::new));
         loop {
             let (events, more) = tail.read();
             events.into_iter().for_each(|event| watcher.said(event));
@@ -177,6 +182,13 @@ impl Local {
         });
         (ended.map_err(|error| ExecutorError::Lost { why: error.to_string() }), began, seconds)
     }
+}
+
+/// A command that was started.
+struct Started {
+    group: Pid,
+    log: File,
+    session: pause::Watched,
 }
 
 type Watched = (Result<Ended, ExecutorError>, Timestamp, f64);
@@ -240,12 +252,12 @@ impl Executor for Local {
             return Ok(Execution { ended: Ended::Stopped, began: Timestamp::now(), seconds: 0.0, machine });
         }
         orphans::adopt();
-        let (group, log) = self.start(command, &reservation.share)?;
-        let id = number(group);
-        let started = identity::start_time(id).unwrap_or_default();
-        watcher.began(&Handle { executor: NAME.into(), id: format!("{id} {started}") });
+        let started = self.start(command, &reservation.share)?;
+        let id = number(started.group);
+        let since = identity::start_time(id).unwrap_or_default();
+        watcher.began(&Handle { executor: NAME.into(), id: format!("{id} {since}") });
         let alone = part.is_some_and(|part| part.alone);
-        let (ended, began, seconds) = self.watch(command, (group, &log, alone), stop, watcher);
+        let (ended, began, seconds) = self.watch(command, &started, alone, stop, watcher);
         // To look takes a while, and only what measures rests on it.
         let machine = if alone { this_machine() } else { self.machine.get_or_init(this_machine).clone() };
         Ok(Execution { ended: ended?, began, seconds, machine })

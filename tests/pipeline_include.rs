@@ -221,6 +221,27 @@ fn an_included_link_that_leads_elsewhere_is_noticed() {
 }
 
 #[test]
+fn a_link_to_what_another_file_includes_already_is_noticed_when_it_leads_elsewhere() {
+    let project = Project::new(&format!("include: [a.yaml, b.yaml]\nstages:\n{}", says("z", "${params.p}")));
+    project.write("a.yaml", "include: [x.yaml]\n");
+    project.write("b.yaml", "include: [y.yaml]\n");
+    project.write("common.yaml", "params: { p: 1 }\n");
+    project.write("other.yaml", "params: { p: 2 }\n");
+    let link = |from: &str, to: &str| {
+        let _ = fs_err::remove_file(project.path(from));
+        fs_err::os::unix::fs::symlink(to, project.path(from)).unwrap();
+    };
+    link("x.yaml", "common.yaml");
+    link("y.yaml", "common.yaml");
+    ok(&project, &["run"]);
+    // Only the second way to the file that both included leads to another one now.
+    link("y.yaml", "other.yaml");
+    let outcome = project.nnf(&["run"]);
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert!(outcome.err.contains("parameter `p` stands in two files"), "{}", outcome.err);
+}
+
+#[test]
 fn a_pipeline_that_is_remembered_points_into_its_files() {
     let project = Project::new("include: [{ file: sub/b.yaml, as: b }]\n");
     project.write("sub/b.yaml", "# a line\nstages:\n  b: { run: [no-such-program, '{out.o}'], out: { o: } }\n");

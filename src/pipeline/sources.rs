@@ -157,8 +157,10 @@ impl Reader<'_> {
             self.pipeline.is_whole = false;
             return;
         }
-        // Several files may include one that they share.
+        let absolute = std::path::absolute(&shown).unwrap_or_else(|_| shown.clone());
+        // Several files may include one that they share. The way that each names may come to lead elsewhere.
         if include.name.is_none() && !self.taken.insert((space, path.clone())) {
+            self.pipeline.included.push((absolute, include));
             return;
         }
         let Some(tree) = self.tree(&include, &below, &path, &shown) else {
@@ -170,7 +172,6 @@ impl Reader<'_> {
             Some((name, place)) => self.namespace(space, name, place),
             None => Some(space),
         };
-        let absolute = std::path::absolute(&shown).unwrap_or_else(|_| shown.clone());
         self.pipeline.included.push((absolute, include));
         let Some(space) = space else { return };
         self.open.push((path, shown));

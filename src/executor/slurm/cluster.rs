@@ -13,8 +13,9 @@ pub(crate) trait Cluster: Send + Sync {
     fn queue(&self, names: &[String]) -> Result<BTreeMap<JobId, Job>, SlurmError>;
     /// Jobs that have left the queue, as far as there are accounts.
     fn accounts(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, Job>, SlurmError>;
-    /// Cancels jobs.
-    fn cancel(&self, ids: &[JobId]) -> Result<(), SlurmError>;
+    /// Cancels those of some jobs that have this name: another cluster, and this one after it was set up anew, give the
+    /// same ids to the jobs of others.
+    fn cancel(&self, name: &str, ids: &[JobId]) -> Result<(), SlurmError>;
 }
 
 /// Why Slurm did not do what it was asked for.

@@ -57,8 +57,8 @@ pub(crate) struct Trouble {
 /// All that is known, and all that is to be done.
 pub(crate) struct Desk {
     pub(crate) lanes: BTreeMap<String, Served>,
-    /// Jobs that are to be cancelled at once.
-    pub(crate) cancel: Vec<JobId>,
+    /// Jobs that are to be cancelled at once, by the names of their lanes.
+    pub(crate) cancel: BTreeMap<String, Vec<JobId>>,
     pub(crate) poll_at: Instant,
     pub(crate) look_at: Instant,
     pub(crate) trouble: Option<Trouble>,
@@ -82,7 +82,14 @@ impl Desk {
     /// An empty one.
     pub(crate) fn new() -> Self {
         let now = Instant::now();
-        Desk { lanes: BTreeMap::new(), cancel: Vec::new(), poll_at: now, look_at: now, trouble: None, closing: false }
+        Desk {
+            lanes: BTreeMap::new(),
+            cancel: BTreeMap::new(),
+            poll_at: now,
+            look_at: now,
+            trouble: None,
+            closing: false,
+        }
     }
 
     /// What Slurm's silence is about, once it has lasted.

@@ -92,7 +92,7 @@ impl Keeper {
         if let Some(served) = desk.lanes.get_mut(name) {
             served.fleet.dismissed(&[id.to_owned()]);
         }
-        desk.cancel.push(id.to_owned());
+        desk.cancel.entry(name.to_owned()).or_default().push(id.to_owned());
         self.shared.changed.notify_all();
     }
 
@@ -247,7 +247,9 @@ impl Shared {
             let still = served.fleet.spare();
             let spare: Vec<JobId> = still.into_iter().filter(|id| spare.contains(id)).collect();
             served.fleet.dismissed(&spare);
-            desk.cancel.extend(spare);
+            if !spare.is_empty() {
+                desk.cancel.entry(name.clone()).or_default().extend(spare);
+            }
         }
     }
 
@@ -267,12 +269,14 @@ impl Shared {
     }
 
     fn cancel(&self, mut desk: MutexGuard<'_, Desk>) {
-        let ids = std::mem::take(&mut desk.cancel);
+        let all = std::mem::take(&mut desk.cancel);
         drop(desk);
-        if let Err(error) = self.cluster.cancel(&ids) {
-            let mut desk = self.lock();
-            desk.cancel.extend(ids);
-            desk.silent(&error, self.pace.pause);
+        for (name, ids) in all {
+            if let Err(error) = self.cluster.cancel(&name, &ids) {
+                let mut desk = self.lock();
+                desk.cancel.entry(name).or_default().extend(ids);
+                desk.silent(&error, self.pace.pause);
+            }
         }
     }
 
@@ -283,15 +287,15 @@ impl Shared {
             // Where that fails, jobs without a stage end a little later.
             let _ = served.lane.close();
         }
-        let mut ids = std::mem::take(&mut desk.cancel);
-        for served in desk.lanes.values() {
-            ids.extend(served.fleet.to_cancel());
+        let mut all = std::mem::take(&mut desk.cancel);
+        for (name, served) in &desk.lanes {
+            all.entry(name.clone()).or_default().extend(served.fleet.to_cancel());
         }
         drop(desk);
-        if !ids.is_empty()
-            && let Err(error) = self.cluster.cancel(&ids)
-        {
-            tracing::warn!("jobs {} may still be in the queue: {error}", ids.join(" "));
+        for (name, ids) in all.into_iter().filter(|(_, ids)| !ids.is_empty()) {
+            if let Err(error) = self.cluster.cancel(&name, &ids) {
+                tracing::warn!("jobs {} may still be in the queue: {error}", ids.join(" "));
+            }
         }
     }
 }

@@ -132,10 +132,10 @@ impl Cluster for Programs {
         Ok(found)
     }
 
-    fn cancel(&self, ids: &[JobId]) -> Result<(), SlurmError> {
+    fn cancel(&self, name: &str, ids: &[JobId]) -> Result<(), SlurmError> {
         for ids in ids.chunks(MOST_IDS) {
-            let quiet = [OsString::from("--quiet")];
-            let arguments: Vec<OsString> = quiet.into_iter().chain(ids.iter().map(OsString::from)).collect();
+            let own = ["--quiet".into(), OsString::from(format!("--name={name}"))];
+            let arguments: Vec<OsString> = own.into_iter().chain(ids.iter().map(OsString::from)).collect();
             match self.run("scancel", &arguments, b"", Path::new("/")) {
                 Ok(_) => {}
                 Err(error @ (SlurmError::Silent(_) | SlurmError::NotInstalled { .. })) => return Err(error),

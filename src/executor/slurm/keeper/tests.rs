@@ -58,7 +58,8 @@ impl Cluster for Scripted {
         Ok(BTreeMap::new())
     }
 
-    fn cancel(&self, ids: &[JobId]) -> Result<(), SlurmError> {
+    fn cancel(&self, name: &str, ids: &[JobId]) -> Result<(), SlurmError> {
+        assert_eq!(name, "lane");
         self.script().cancelled.extend_from_slice(ids);
         Ok(())
     }

@@ -62,8 +62,10 @@ impl Attempts<'_> {
             Ok(Recovered::Gone) => return Ok(None),
             Err(error) => return Err(unknown(folder, error)),
         }
-        // It may have begun with a checkpoint that is not to be heeded.
-        if self.instance.resumes && !self.context.resume {
+        // What is forced is made now, and not taken from before; and it may have begun with a checkpoint that is not to be
+        // heeded.
+        let forced = self.again.ignores_record && !self.again.mends;
+        if forced || (self.instance.resumes && !self.context.resume) {
             return executor.abandon(&handle).map(|()| None).map_err(|error| unknown(folder, error));
         }
         let (run, earlier) = (self.context.run, self.context.store.root().join(&log));

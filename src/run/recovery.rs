@@ -107,11 +107,16 @@ mod tests {
         }
 
         fn run(&self, executor: Scripted) -> (Summary, Vec<String>, Vec<String>) {
+            self.run_forced(executor, "")
+        }
+
+        fn run_forced(&self, executor: Scripted, forced: &str) -> (Summary, Vec<String>, Vec<String>) {
+            let graph = &self.loaded.graph;
             let local = self.folder.path().join("artifacts");
             let store = Store::open(&StoreOptions { local, remote: None }).unwrap();
             let options = RunOptions {
                 targets: Vec::new(),
-                forced: Default::default(),
+                forced: graph.ids().filter(|id| graph.get(*id).name == forced).collect(),
                 keep_going: false,
                 resume: true,
                 environment: std::env::vars_os().collect(),
@@ -168,6 +173,16 @@ mod tests {
         let (summary, ..) = killed.run(executor.with_left(|_| None));
         assert_eq!((summary.ran.len(), begun.load(Ordering::SeqCst)), (2, 2));
         assert_eq!(killed.shown("a/x"), "made anew");
+        assert!(!killed.attempt.parent().unwrap().exists());
+    }
+
+    #[test]
+    fn what_is_forced_is_made_now_and_not_taken_from_before() {
+        let killed = Killed::new();
+        let (executor, begun) = killed.fresh();
+        let (summary, _, abandoned) = killed.run_forced(executor.with_left(|_| Some(WELL)), "a");
+        assert_eq!((summary.ran.len(), begun.load(Ordering::SeqCst)), (2, 2), "{:?}", summary.failed);
+        assert_eq!((killed.shown("a/x"), abandoned), ("made anew".into(), vec!["a".to_owned()]));
         assert!(!killed.attempt.parent().unwrap().exists());
     }
 

@@ -264,3 +264,19 @@ fn stages_that_are_not_in_the_pipeline() {
     hint: it has: y
     ");
 }
+
+#[test]
+fn a_path_that_leads_nowhere_is_told_as_it_was_typed() {
+    let project = Project::new("include: [b.yaml/]\nstages: { a: { run: ['true'] } }\n");
+    project.write("b.yaml", "params: {}\n");
+    fs_err::os::unix::fs::symlink("loop.yaml", project.path("loop.yaml")).unwrap();
+    for (words, said) in [
+        (&["plan", "b.yaml/"][..], "error: `b.yaml/` cannot be read: not a directory\n"),
+        (&["plan", "loop.yaml"], "error: `loop.yaml` cannot be read: too many levels of symbolic links\n"),
+        (&["plan"], "error: `b.yaml/` cannot be read: not a directory\n --> pipeline.yaml:1:11\n"),
+    ] {
+        let outcome = project.nnf(words);
+        assert_eq!(outcome.code, Some(2), "{outcome:?}");
+        assert!(outcome.err.starts_with(said), "{}", outcome.err);
+    }
+}

@@ -195,7 +195,7 @@ fn explain(event: &RunEvent, summary: &Summary, pipeline: &Path, graph: &Graph) 
     }
     let mut fault = Diagnostic::new(message);
     if let Some(key) = key {
-        fault = fault.detail(format!("  key   {} (nothing was stored under it)", key.short()));
+        fault = fault.detail(format!("  key   {} (this run stored nothing under it)", key.short()));
     }
     let shown = named(pipeline);
     if !log_end.is_empty() {

@@ -9,7 +9,7 @@ use crate::graph::Source;
 use crate::record::{Produced, Record};
 use crate::store::{AttemptFolder, AttemptNote, Checkpoint, FileInput, Materialized, StoreError};
 
-use super::attempts::{Attempts, Failure};
+use super::attempts::{Again, Attempts, Failure};
 use super::cause::{Cause, Fault};
 use super::listener::Listener;
 use super::message::Message;
@@ -64,8 +64,7 @@ impl Attempts<'_> {
         }
         // What is forced is made now, and not taken from before; and it may have begun with a checkpoint that is not to be
         // heeded.
-        let forced = self.again.ignores_record && !self.again.mends;
-        if forced || (self.instance.resumes && !self.context.resume) {
+        if self.again == Again::Forced || (self.instance.resumes && !self.context.resume) {
             return executor.abandon(&handle).map(|()| None).map_err(|error| unknown(folder, error));
         }
         let (run, earlier) = (self.context.run, self.context.store.root().join(&log));

@@ -29,13 +29,15 @@ pub(crate) struct Attempts<'a> {
     pub(crate) waited: Cell<bool>,
 }
 
-/// How work is done that has a result.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Again {
-    /// Whether a record under the key is to be ignored.
-    pub(crate) ignores_record: bool,
-    /// Whether that is because content of it was missing, which another run may make meanwhile.
-    pub(crate) mends: bool,
+/// Whether work is done though there is a record of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// It is not: a record that another run writes meanwhile is taken.
+    No,
+    /// It was asked for: the new result takes the place of the former one.
+    Forced,
+    /// Content of it was missing, which another run may make meanwhile.
+    Mends,
 }
 
 /// What all workers of a run share.

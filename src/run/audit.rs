@@ -193,8 +193,7 @@ impl<'a> Going<'a> {
         let running = Stage::Running(computed.key, reason.cause());
         let Stage::Queued(computed, _) = self.states.set(id, running) else { return None };
         let known = |from| self.stored.get(&from).cloned();
-        let again = Again { ignores_record: true, mends: false };
-        Some(Attempts::new((self.context, self.graph), (id, *computed), reservation, again, &known, messages))
+        Some(Attempts::new((self.context, self.graph), (id, *computed), reservation, Again::Forced, &known, messages))
     }
 
     /// A stage cannot be run again.

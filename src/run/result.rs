@@ -12,7 +12,7 @@ use crate::record::{Artifact, Produced, Record};
 use crate::store::{AttemptFolder, FileInput, Rescued, StoreError};
 
 use super::attempt::Given;
-use super::attempts::{Attempts, Failure};
+use super::attempts::{Again, Attempts, Failure};
 use super::cause::Cause;
 use super::message::Message;
 
@@ -185,8 +185,7 @@ impl Attempts<'_> {
     /// also where this run made it before.
     pub(super) fn commit(&self, mut record: Record) -> Result<Record, Failure> {
         let store = self.context.store;
-        if self.again.ignores_record
-            && !self.again.mends
+        if self.again == Again::Forced
             && let Some(before) = store.records().get(&record.key)?
         {
             let text = replaced(&before, &record);

@@ -90,9 +90,10 @@ impl<'a> State<'a> {
             expected_milliseconds: expected.map(|known| known.milliseconds),
         });
         self.started.insert(id, self.results);
-        let again = Again {
-            ignores_record: self.again.contains_key(&id),
-            mends: matches!(self.again.get(&id), Some(Reason::Missing(_))),
+        let again = match self.again.get(&id) {
+            None => Again::No,
+            Some(Reason::Missing(_)) => Again::Mends,
+            Some(_) => Again::Forced,
         };
         let context = self.context;
         let known = |from| self.known(from);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::executor::tail;
 use crate::store::{Claimed, KeyLock, Lease, RecordSummary, Waiting};
 
-use super::attempts::{Attempts, Failure};
+use super::attempts::{Again, Attempts, Failure};
 use super::cause::{Cause, Fault};
 use super::message::{Message, Outcome};
 
@@ -81,12 +81,12 @@ impl Attempts<'_> {
         loop {
             if let Some(lock) = self.context.store.runs().try_lock(key)? {
                 // Another run may have made it between our look, which found it gone, and this lock.
-                if self.again.mends
+                if self.again == Again::Mends
                     && let Some(known) = self.made_meanwhile()?
                 {
                     return Ok(Err(known));
                 }
-                return if self.again.ignores_record { Ok(Ok((lock, None))) } else { self.lease(lock) };
+                return if self.again == Again::No { self.lease(lock) } else { Ok(Ok((lock, None))) };
             }
             if self.context.stop.asked() {
                 return Err(Failure::Stopped);

@@ -253,9 +253,7 @@ impl Executor for Local {
         }
         orphans::adopt();
         let started = self.start(command, &reservation.share)?;
-        let id = number(started.group);
-        let since = identity::start_time(id).unwrap_or_default();
-        watcher.began(&Handle { executor: NAME.into(), id: format!("{id} {since}") });
+        watcher.began(&Handle { executor: NAME.into(), id: identity::noted(number(started.group)) });
         let alone = part.is_some_and(|part| part.alone);
         let (ended, began, seconds) = self.watch(command, &started, alone, stop, watcher);
         // To look takes a while, and only what measures rests on it.
@@ -264,12 +262,7 @@ impl Executor for Local {
     }
 
     fn recover(&self, handle: &Handle) -> Result<Recovered, ExecutorError> {
-        let mut words = handle.id.split_whitespace();
-        if let Some(leader) = words.next().and_then(|id| id.parse().ok())
-            && identity::end_group(leader, words.next().unwrap_or_default())
-        {
-            tracing::warn!("process {leader}, left by a killed run, was ended");
-        }
+        identity::end_noted(&handle.id);
         Ok(Recovered::Gone)
     }
 

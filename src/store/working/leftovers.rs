@@ -50,12 +50,7 @@ pub(crate) fn here(note: &AttemptNote, _: bool) -> Remains {
     if !note.is_here() {
         return Remains::Stay;
     }
-    let mut words = note.id.split_whitespace();
-    if let Some(id) = words.next().and_then(|id| id.parse::<u32>().ok())
-        && identity::end_group(id, words.next().unwrap_or_default())
-    {
-        tracing::warn!("process {id}, left by a killed run, was ended");
-    }
+    identity::end_noted(&note.id);
     Remains::Gone
 }
 

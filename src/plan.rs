@@ -177,8 +177,8 @@ impl<'a> KeyContext<'a> {
         Ok(record.map(|record| format!("{}\n", serde_json::to_string_pretty(&record).unwrap_or_default())))
     }
 
-    /// The instances whose program is not there or cannot start, and the word that names it. One that lies in the project may be made by
-    /// a stage that runs before.
+    /// The instances whose program is not there or cannot start, and the word that names it. One that lies in the project
+    /// may be made by a stage that runs before.
     #[must_use]
     pub fn without_program<'g>(&self, graph: &'g Graph, needed: &[bool]) -> Vec<(InstanceId, &'g str)> {
         let own = |folder: &Path| !folder.is_absolute() || folder.starts_with(self.root);

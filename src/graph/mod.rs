@@ -32,9 +32,8 @@ impl Graph {
     /// # Errors
     /// One cycle for each group of instances that read each other.
     pub fn new(mut instances: Vec<Instance>) -> Result<Self, Vec<Cycle>> {
-        let before = |position: usize| move |from: InstanceId| from.index() < position;
-        let reads = |instance: &Instance| instance.inputs.values().flat_map(Source::producers).collect::<Vec<_>>();
-        if instances.iter().enumerate().all(|(position, one)| reads(one).into_iter().all(before(position))) {
+        let stands_right = |(at, instance)| direct_producers(instance).last().is_none_or(|last| *last < at);
+        if instances.iter().enumerate().all(stands_right) {
             return Ok(Graph::ordered(instances));
         }
         let producers: Vec<Vec<usize>> = instances.iter().map(direct_producers).collect();

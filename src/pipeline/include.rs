@@ -7,7 +7,7 @@ use crate::yaml::{Node, Value};
 const FORMS: &str = "write `common.yaml`, or `{ file: devices.yaml, as: dev }`";
 
 /// An entry of `include`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Include {
     /// The path, as it is written.
     pub(crate) file: String,

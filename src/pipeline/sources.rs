@@ -157,10 +157,11 @@ impl Reader<'_> {
             self.pipeline.is_whole = false;
             return;
         }
+        // Also of one that is taken already: the way that each names may come to lead elsewhere.
         let absolute = std::path::absolute(&shown).unwrap_or_else(|_| shown.clone());
-        // Several files may include one that they share. The way that each names may come to lead elsewhere.
+        self.pipeline.included.push((absolute, include.clone()));
+        // Several files may include one that they share.
         if include.name.is_none() && !self.taken.insert((space, path.clone())) {
-            self.pipeline.included.push((absolute, include));
             return;
         }
         let Some(tree) = self.tree(&include, &below, &path, &shown) else {
@@ -172,7 +173,6 @@ impl Reader<'_> {
             Some((name, place)) => self.namespace(space, name, place),
             None => Some(space),
         };
-        self.pipeline.included.push((absolute, include));
         let Some(space) = space else { return };
         self.open.push((path, shown));
         self.file(file, below.parent().unwrap_or(Path::new("")), space);
@@ -193,12 +193,14 @@ impl Reader<'_> {
             return Some(roots.outside(file, path, place));
         }
         self.times += 1;
-        let fault = |message: String| Some(Diagnostic::new(message).at(place));
-        match () {
-            () if self.times > MOST_FILES => fault(format!("a pipeline includes {MOST_FILES} files at most")),
-            () if self.open.len() > DEEPEST => fault(format!("files include each other more than {DEEPEST} deep")),
-            () => None,
-        }
+        let message = if self.times > MOST_FILES {
+            format!("a pipeline includes {MOST_FILES} files at most")
+        } else if self.open.len() > DEEPEST {
+            format!("files include each other more than {DEEPEST} deep")
+        } else {
+            return None;
+        };
+        Some(Diagnostic::new(message).at(place))
     }
 
     /// The tree of an included file.

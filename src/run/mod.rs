@@ -1,7 +1,8 @@
 //! A run: one loop that owns all state. Workers do the work on threads of their own and only send messages.
 //!
-//! Read `scheduler` first, then `states` (where each instance stands); `ordinary`, with `resolve_ready`, `start`, `outcome` and `end`
-//! (what happens to it in a run), and `audit`, the two policies; and `worker` and `attempt` (the work of one instance).
+//! Read `scheduler` first, then `states` (where each instance stands); `ordinary`, with `resolve_ready`, `start`, `outcome`
+//! and `end` (what happens to it in a run), and `audit`, the two policies; and `worker` and `attempt` (the work of one
+//! instance).
 //! What happens goes to a reporter; nothing here knows the terminal, or where stages run.
 
 mod asked;

@@ -41,7 +41,9 @@ impl Records<'_> {
     /// As for [`Records::look_up`].
     pub fn get(&self, key: &Key) -> Result<Option<Record>, StoreError> {
         let look = Stamp::of_path(&records::path(&self.tiers.root, key));
-        if let Some(record) = look.and_then(|_| records::read(&self.tiers.root, key).transpose()).transpose()? {
+        if look.is_some()
+            && let Some(record) = records::read(&self.tiers.root, key)?
+        {
             lock(&self.tiers.index).add(&record, look);
             return Ok(Some(record));
         }
@@ -55,7 +57,8 @@ impl Records<'_> {
     /// Writes a record; the first one under a key wins. Returns the one that stands.
     ///
     /// # Errors
-    /// When the local tier cannot be written. The remote tier is written in the background, see [`Store::finish`](crate::store::Store::finish).
+    /// When the local tier cannot be written. The remote tier is written in the background, see
+    /// [`Store::finish`](crate::store::Store::finish).
     pub fn commit(&self, record: &Record) -> Result<Record, StoreError> {
         let standing = records::commit(&self.tiers.root, record)?;
         self.added(&standing);

@@ -1,4 +1,5 @@
-//! The room of the remote tier: results moved between the tiers on demand, leases taken, and what a remote tier is not known to have.
+//! The room of the remote tier: results moved between the tiers on demand, leases taken, and what a remote tier is not
+//! known to have.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
+use crate::mutex::lock;
 use crate::processes::session;
 
 /// Stops and continues the sessions of stages.
@@ -69,7 +70,7 @@ impl Pauser {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use nnf_contract::Machine;
@@ -15,6 +15,7 @@ use crate::executor::{
     Reservation, Share, Stop, Watcher,
 };
 use crate::machine::this_machine;
+use crate::mutex::lock;
 
 /// What comes of a command; it may write the outputs.
 type Script = Box<dyn Fn(&Command) -> Result<Ended, ExecutorError> + Send + Sync>;
@@ -49,10 +50,6 @@ impl Drop for Part {
     fn drop(&mut self) {
         lock(&self.0).give_back(&lock(&self.1));
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a command has said.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use nnf_contract::Machine;
 
@@ -17,7 +17,7 @@ use crate::executor::slurm::follow::{Following, Grace};
 use crate::executor::slurm::journal::Stage;
 use crate::executor::slurm::keeper::{Keeper, Pace};
 use crate::executor::slurm::lane::Lines;
-use crate::executor::slurm::machines::Machines;
+use crate::executor::slurm::machines::{Known, Machines};
 use crate::executor::slurm::node::Unheard;
 use crate::executor::slurm::nodes::{NodeFacts, fits};
 use crate::executor::slurm::place::Place;
@@ -29,6 +29,7 @@ use crate::executor::{
     Share, Stop, Watcher,
 };
 use crate::graph::{CpuNeed, Needs};
+use crate::mutex::lock;
 
 /// What the executor is to know.
 #[derive(Clone, Debug)]
@@ -96,12 +97,12 @@ impl Slurm {
         }
     }
 
-    /// How many cores a stage can count on.
-    fn cores(&self, resources: &Resources) -> Result<u32, ExecutorError> {
+    /// How many cores a stage can count on, on the node that it measures if it does.
+    fn cores(&self, resources: &Resources, measured: Option<&Known>) -> Result<u32, ExecutorError> {
         match resources.needs.cpus {
             _ if resources.alone => {
-                let known = self.machines.find(resources).map(|known| known.machine.cores);
-                known.ok_or_else(|| service("Slurm", "the node that measures is not known any more; run again".into()))
+                let cores = measured.map(|known| known.machine.cores);
+                cores.ok_or_else(|| service("Slurm", "the node that measures is not known any more; run again".into()))
             }
             CpuNeed::Count(count) => Ok(count.max(1)),
             CpuNeed::All => {
@@ -157,7 +158,7 @@ impl Slurm {
         if let Some(job) = following.job() {
             match place {
                 Some(place) => {
-                    place.ended.lock().unwrap_or_else(PoisonError::into_inner).push((ticket.clone(), job));
+                    lock(&place.ended).push((ticket.clone(), job));
                 }
                 None => ticket.lane.give_up(&ticket.stage, &job),
             }
@@ -200,7 +201,7 @@ impl Executor for Slurm {
     fn ask_machine(&self, request: &Request<'_>, stop: &Stop) -> Result<(), ExecutorError> {
         let resources = Self::resources(request);
         // Whoever asked before may have got the answer for both.
-        let _one = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one = lock(&self.asking);
         match self.machines.find(&resources) {
             Some(_) => Ok(()),
             None => self.ask(&resources, stop),
@@ -233,13 +234,12 @@ impl Executor for Slurm {
             ended: Mutex::default(),
             trouble: None,
         };
-        let cores = self.cores(&place.resources).unwrap_or_else(|error| {
+        let measured = if request.alone { self.machines.find(&place.resources) } else { None };
+        let cores = self.cores(&place.resources, measured.as_ref()).unwrap_or_else(|error| {
             place.trouble = Some(error);
             1
         });
-        if place.resources.alone {
-            place.resources.node = self.machines.find(&place.resources).map(|known| known.node);
-        }
+        place.resources.node = measured.map(|known| known.node);
         let Needs { memory, gpus, .. } = *request.needs;
         let share = Share { cores, memory, gpus: (0..gpus).collect(), variables: Vec::new() };
         Ok(Offer::Room(Reservation::new(share, Box::new(place))))

@@ -1,7 +1,7 @@
 //! The one thread that speaks with Slurm: it submits the jobs that lanes are short of, asks for all jobs at once, and
 //! cancels those that are too many. Whoever waits for a stage looks at what it has found out.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::executor::slurm::cluster::{Cluster, SlurmError};
@@ -9,6 +9,7 @@ use crate::executor::slurm::desk::{Desk, Served, Waiting, barren};
 use crate::executor::slurm::fleet::{Fate, Fleet};
 use crate::executor::slurm::lane::Lane;
 use crate::executor::slurm::state::JobId;
+use crate::mutex::lock;
 
 /// How the keeper goes about it.
 #[derive(Clone, Copy, Debug)]
@@ -132,7 +133,7 @@ impl Drop for Keeper {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.desk)
     }
 
     fn work(&self) {

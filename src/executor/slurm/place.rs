@@ -1,12 +1,13 @@
 //! What a stage was given: a place among those that wait or run, and what its job is to have.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::executor::slurm::spool::Ticket;
 use crate::executor::slurm::state::JobId;
 use crate::executor::slurm::submission::Resources;
 use crate::executor::{ExecutorError, Held};
+use crate::mutex::lock;
 
 /// What a stage was given: a place among those that wait or run, and what its job is to have.
 pub(crate) struct Place {
@@ -31,7 +32,7 @@ impl Drop for Place {
     /// By now what they left is in the store, or not wanted: nobody is to go on with it.
     fn drop(&mut self) {
         self.computed();
-        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ended = lock(&self.ended);
         ended.drain(..).for_each(|(ticket, job)| ticket.lane.give_up(&ticket.stage, &job));
     }
 }

@@ -5,13 +5,14 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use crate::executor::Handle;
 use crate::executor::slurm::journal::Line;
 use crate::executor::slurm::lane::{Lane, Lines, Terms};
 use crate::executor::slurm::submission::Resources;
+use crate::mutex::lock;
 
 /// The executor's name in handles.
 pub(crate) const NAME: &str = "slurm";
@@ -63,7 +64,7 @@ impl Spool {
     /// A place for a stage in the lane of such jobs, which is made where there is none.
     pub(crate) fn place(&self, resources: &Resources) -> std::io::Result<Ticket> {
         let engine = self.own()?;
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lanes = lock(&self.lanes);
         let lane = match lanes.get(resources) {
             Some(name) => name.clone(),
             None => {

@@ -228,12 +228,7 @@ impl Executor for Local {
             gpus: self.gpus.indices(&taken.gpus),
             variables: variables.map(|(name, value)| (name.to_owned(), value)).collect(),
         };
-        let part = Part {
-            budget: Arc::clone(&self.budget),
-            taken: Mutex::new(taken),
-            alone: request.alone,
-            locks: Mutex::new(None),
-        };
+        let part = Part::new(&self.budget, taken, request.alone);
         Ok(Offer::Room(Reservation::new(share, Box::new(part))))
     }
 

@@ -9,12 +9,19 @@ use crate::mutex::lock;
 
 /// A share of the budget, until it is dropped.
 pub(crate) struct Part {
-    pub(crate) budget: Arc<Mutex<Budget>>,
+    budget: Arc<Mutex<Budget>>,
     pub(crate) taken: Mutex<Taken>,
     /// Whether nothing else may run.
     pub(crate) alone: bool,
     /// What no other engine of this machine has, once it was waited for.
     pub(crate) locks: Mutex<Option<Vec<File>>>,
+}
+
+impl Part {
+    /// What was taken of a budget.
+    pub(crate) fn new(budget: &Arc<Mutex<Budget>>, taken: Taken, alone: bool) -> Self {
+        Part { budget: Arc::clone(budget), taken: Mutex::new(taken), alone, locks: Mutex::default() }
+    }
 }
 
 impl Held for Part {

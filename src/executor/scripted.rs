@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 use nnf_contract::Machine;
 
-use crate::executor::budget::{Budget, Taken};
+use crate::executor::budget::Budget;
 use crate::executor::events::Tail;
+use crate::executor::part::Part;
 use crate::executor::{
-    Capacity, Command, Ended, Execution, Executor, ExecutorError, Handle, Held, Offer, Recovered, Refusal, Request,
+    Capacity, Command, Ended, Execution, Executor, ExecutorError, Handle, Offer, Recovered, Refusal, Request,
     Reservation, Share, Stop, Watcher,
 };
 use crate::machine::this_machine;
@@ -36,20 +37,6 @@ pub(crate) struct Scripted {
     script: Script,
     left: Left,
     abandoned: Mutex<Vec<String>>,
-}
-
-struct Part(Arc<Mutex<Budget>>, Mutex<Taken>);
-
-impl Held for Part {
-    fn computed(&self) {
-        lock(&self.0).give_back_early(&mut lock(&self.1));
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        lock(&self.0).give_back(&lock(&self.1));
-    }
 }
 
 /// What a command has said.
@@ -122,7 +109,7 @@ impl Executor for Scripted {
         self.could_hold(request)?;
         let Some(taken) = lock(&self.budget).take(request.needs, request.alone) else { return Ok(Offer::NotNow) };
         let share = Share { cores: taken.cores, memory: taken.memory, ..Share::default() };
-        let part = Part(Arc::clone(&self.budget), Mutex::new(taken));
+        let part = Part::new(&self.budget, taken, request.alone);
         Ok(Offer::Room(Reservation::new(share, Box::new(part))))
     }
 

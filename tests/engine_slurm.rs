@@ -157,11 +157,10 @@ fn failures_and_timeouts_are_those_of_the_stage() {
     }
 }
 
-#[test]
-fn a_job_that_somebody_cancels_is_told() {
-    let Some(cluster) = Cluster::shared() else { return };
+/// A stage with this beginning runs when somebody cancels its job: it fails, and that is told.
+fn is_told_when_somebody_cancels(cluster: &Cluster, beginning: &str) -> Project {
     let project = Project::new(&format!(
-        "stages: {{ a: {{ run: [sh, -c, 'touch begun; {}'], out: {{}} }} }}\n",
+        "stages: {{ a: {{ run: [sh, -c, '{beginning}touch begun; {}'], out: {{}} }} }}\n",
         waiting::until("never")
     ));
     let run = cluster.command(&project, &["run", "--executor", "slurm"]).stderr(Stdio::piped()).spawn().unwrap();
@@ -172,6 +171,13 @@ fn a_job_that_somebody_cancels_is_told() {
     let err = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{err}");
     assert!(err.contains("somebody ended it"), "{err}");
+    project
+}
+
+#[test]
+fn a_job_that_somebody_cancels_is_told() {
+    let Some(cluster) = Cluster::shared() else { return };
+    is_told_when_somebody_cancels(&cluster, "");
 }
 
 #[test]
@@ -399,17 +405,6 @@ stages:
 #[test]
 fn a_stage_that_takes_no_notice_of_being_told_to_end_is_ended() {
     let Some(cluster) = Cluster::shared() else { return };
-    let project = Project::new(&format!(
-        "stages: {{ a: {{ run: [sh, -c, 'trap \"\" TERM; touch begun; {}'], out: {{}} }} }}\n",
-        waiting::until("never")
-    ));
-    let run = cluster.command(&project, &["run", "--executor", "slurm"]).stderr(Stdio::piped()).spawn().unwrap();
-    until("the stage to begin", || project.path("begun").exists());
-    let ids = cluster.jobs(&project, "RUNNING");
-    cluster.say("scancel", &ids.iter().map(String::as_str).collect::<Vec<_>>());
-    let output = run.wait_with_output().unwrap();
-    let err = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{err}");
-    assert!(err.contains("somebody ended it"), "{err}");
+    let project = is_told_when_somebody_cancels(&cluster, "trap \"\" TERM; ");
     until("all jobs to be gone", || cluster.jobs(&project, "PENDING,RUNNING,COMPLETING").is_empty());
 }

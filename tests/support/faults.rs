@@ -1,18 +1,13 @@
 //! What a person reads whose pipeline is wrong.
 
+#[path = "told.rs"]
+mod told;
+
 use crate::support::Project;
+
+pub(crate) use told::faults_of;
 
 /// The faults of a pipeline. Nothing may have been run, and the exit code must say so.
 pub(crate) fn faults(pipeline: &str) -> String {
     faults_of(&Project::new(pipeline), &["run"])
-}
-
-/// The faults that a command names.
-pub(crate) fn faults_of(project: &Project, arguments: &[&str]) -> String {
-    let outcome = project.nnf(arguments);
-    assert_eq!(outcome.code, Some(2), "{outcome:?}");
-    assert_eq!(outcome.out, "");
-    let runs = fs_err::read_dir(project.path("artifacts/runs/v1"));
-    assert_eq!(runs.map_or(0, Iterator::count), 0, "something was run");
-    outcome.err
 }

@@ -25,6 +25,7 @@ pub mod key;
 mod lock_file;
 pub mod machine;
 mod mutex;
+mod os_error;
 pub mod page;
 pub mod pipeline;
 pub mod plan;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
+use crate::os_error::words;
 use crate::shell::word;
 
 /// Longest word that a command or a variable may be: 32 pages, on Linux.
@@ -123,12 +124,6 @@ fn too_big(argv: &[OsString]) -> String {
             argv.iter().map(|word| word.len()).sum::<usize>()
         ),
     }
-}
-
-/// What the system said, without its number.
-fn words(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use fs_err::os::unix::fs::OpenOptionsExt;
 
 use crate::diagnostic::{Diagnostic, Source};
+use crate::os_error;
 use crate::yaml::node::Node;
 use crate::yaml::reader::parse;
 
@@ -34,7 +35,7 @@ pub fn text(path: &Path) -> Result<Arc<Source>, Vec<Diagnostic>> {
             Diagnostic::new(format!("there is no file `{shown}`"))
                 .hint("name the pipeline's file, or go to the folder that has `pipeline.yaml`"),
         ],
-        _ => fault(format!("`{shown}` cannot be read: {}", why(&error))),
+        _ => fault(format!("`{shown}` cannot be read: {}", os_error::words(&error))),
     };
     // To open a pipe waits for somebody who writes into it, unless it is said not to.
     let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
@@ -61,13 +62,6 @@ pub fn text(path: &Path) -> Result<Arc<Source>, Vec<Diagnostic>> {
         vec![Diagnostic::new(format!("`{shown}` is not UTF-8: line {line} has other bytes")).hint("save it as UTF-8")]
     })?;
     Ok(Arc::new(Source { name: path.to_owned(), text }))
-}
-
-/// What the system said, without its number and what was tried.
-fn why(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    let why = text.rsplit("`: ").next().unwrap_or(&text);
-    why.split(" (os error").next().unwrap_or(why).to_lowercase()
 }
 
 fn what_kind(kind: std::fs::FileType) -> &'static str {

@@ -1,9 +1,10 @@
-//! Content digests and stage keys: 32 bytes of BLAKE3, written as 64 hexadecimal digits.
+//! Content digests and stage keys: 32 bytes of BLAKE3, written as 64 hexadecimal digits, or as bytes where no person
+//! reads.
 
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// BLAKE3 digest of some content.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,18 +112,43 @@ impl FromStr for Key {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match serializer.is_human_readable() {
+            true => serializer.collect_str(self),
+            false => serializer.serialize_bytes(&self.0),
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        match deserializer.is_human_readable() {
+            true => deserializer.deserialize_str(Visitor),
+            false => deserializer.deserialize_bytes(Visitor),
+        }
+    }
+}
+
+struct Visitor;
+
+impl de::Visitor<'_> for Visitor {
+    type Value = Digest;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a digest of 64 hexadecimal digits")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Digest, E> {
+        text.parse().map_err(E::custom)
+    }
+
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Digest, E> {
+        bytes.try_into().map(Digest).map_err(|_| E::invalid_length(bytes.len(), &"32 bytes"))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]
@@ -131,6 +157,20 @@ mod tests {
         assert_eq!(digest.to_string().parse(), Ok(digest));
         assert!("12".parse::<Digest>().is_err());
         assert!(digest.to_string().to_uppercase().parse::<Digest>().is_err());
+    }
+
+    #[test]
+    fn where_nobody_reads_it_is_bytes() {
+        let digest = Digest::of(b"nnf");
+        let bytes = rmp_serde::to_vec(&digest).unwrap();
+        assert_eq!(bytes[2..], *digest.as_bytes());
+        assert_eq!(rmp_serde::from_slice::<Digest>(&bytes).unwrap(), digest);
+        let earlier = rmp_serde::to_vec(&digest.to_string()).unwrap();
+        assert_eq!(rmp_serde::from_slice::<Digest>(&earlier).unwrap(), digest, "as text, as it once was");
+        assert!(rmp_serde::from_slice::<Digest>(&rmp_serde::to_vec("12").unwrap()).is_err());
+        let text = serde_json::to_string(&digest).unwrap();
+        assert_eq!(text, format!("\"{digest}\""));
+        assert_eq!(serde_json::from_str::<Digest>(&text).unwrap(), digest);
     }
 
     #[test]

@@ -4,19 +4,21 @@
 //! It is a memory of what plan and run found out, and decides nothing that they would not decide. A note is written only
 //! if every file in it had rested when it was hashed (see `stamps`); losing it costs time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread::available_parallelism;
+use std::time::SystemTime;
 
 use nnf_contract::Machine;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Key};
 use crate::store::local::files::FileInput;
+use crate::store::local::look::Folder;
 use crate::store::local::stamps::Stamp;
 use crate::store::local::writing::write_atomically;
-use crate::store::local::{files, heads, latest, records};
+use crate::store::local::{blob, files, heads, latest, records};
 use crate::store::pipelines::Pipelines;
 use crate::store::records::Records;
 
@@ -51,6 +53,9 @@ pub struct UpToDate {
     /// The run that wrote the note.
     pub run: String,
     records: Vec<Stamp>,
+    /// The folders of these records that had rested, by the first byte of their keys: while one looks the same, no record
+    /// in it was put in the place of another, or taken away.
+    record_folders: BTreeMap<u8, Stamp>,
     files: Vec<FileInput>,
     shown: Vec<(PathBuf, Stamp)>,
     /// Folders of links, below that of the pipeline's latest results. A link cannot change without its folder.
@@ -74,6 +79,7 @@ impl Pipelines<'_> {
         let record = |(_, key): &(String, Key)| Stamp::of_path(&records::path(&self.tiers.root, key));
         let shared = stages.iter().all(|(_, key)| self.tiers.is_shared(key));
         let rested = files.values().all(FileInput::had_rested);
+        let record_folders = self.record_folders(&stages);
         let records: Option<Vec<Stamp>> = stages.iter().map(record).collect();
         let shown: Option<Vec<_>> = self.shown(pipeline).into_iter().map(stamp).collect();
         let (Some(records), Some(shown), true) = (records, shown, shared && rested) else { return };
@@ -85,12 +91,18 @@ impl Pipelines<'_> {
             stages,
             run: run.into(),
             records,
+            record_folders,
             files,
             shown,
             folders,
             content,
         };
-        let written = rmp_serde::to_vec(&note).map_err(std::io::Error::other).and_then(|body| {
+        self.write(slot, &note);
+    }
+
+    /// Losing it costs time.
+    fn write(&self, slot: &str, note: &UpToDate) {
+        let written = rmp_serde::to_vec(note).map_err(std::io::Error::other).and_then(|body| {
             fs_err::create_dir_all(self.tiers.root.join("index/v1/settled"))?;
             write_atomically(&self.note(slot), &[blake3::hash(&body).as_bytes().as_slice(), &body].concat())
         });
@@ -102,31 +114,50 @@ impl Pipelines<'_> {
     /// The note of an earlier run, if it still holds.
     #[must_use]
     pub fn up_to_date(&self, slot: &str, circumstances: &Circumstances) -> Option<UpToDate> {
+        let mut note = self.read(slot)?;
+        let run = self.tiers.root.join("runs/v1").join(&note.run);
+        let same = |(path, stamp): &(PathBuf, Stamp)| Stamp::of_path(path).as_ref() == Some(stamp);
+        let holds = note.circumstances == *circumstances
+            && run.join("pipeline.json").exists()
+            && note.shown.iter().all(same)
+            && note.files.iter().all(|file| files::looks_the_same(file, &self.tiers.root));
+        // Looked at before the records in them are.
+        let record_folders = self.record_folders(&note.stages);
+        (holds && self.has_results(&note, &record_folders)?).then_some(())?;
+        if record_folders.iter().any(|(first, stamp)| note.record_folders.get(first) != Some(stamp)) {
+            note.record_folders = record_folders;
+            self.write(slot, &note);
+        }
+        Some(note)
+    }
+
+    fn read(&self, slot: &str) -> Option<UpToDate> {
         let bytes = fs_err::read(self.note(slot)).ok()?;
         let (sum, body) = bytes.split_at_checked(32)?;
         (blake3::hash(body).as_bytes() == sum).then_some(())?;
         let note: UpToDate = rmp_serde::from_slice(body).ok()?;
-        let same = |path: &Path, stamp: &Stamp| Stamp::of_path(path).as_ref() == Some(stamp);
-        let latest = latest::folder(&self.tiers.root, &note.pipeline);
-        let record = |at: usize| same(&records::path(&self.tiers.root, &note.stages[at].1), &note.records[at]);
+        (note.records.len() == note.stages.len()).then_some(note)
+    }
+
+    /// Whether the records, what is shown of them, and its content look as they did.
+    fn has_results(&self, note: &UpToDate, record_folders: &BTreeMap<u8, Stamp>) -> Option<bool> {
+        let (records, blobs) = (self.folder(records::FOLDER)?, self.folder(blob::FOLDER)?);
+        let latest = Folder::open(&latest::folder(&self.tiers.root, &note.pipeline))?;
+        let same = |(first, stamp): (&u8, &Stamp)| (note.record_folders.get(first) == Some(stamp)).then_some(*first);
+        let same_folders: BTreeSet<u8> = record_folders.iter().filter_map(same).collect();
+        let record = |at: usize| {
+            let key = &note.stages[at].1;
+            same_folders.contains(&first_byte(key)) || records.path(&records::below(key)) == Some(note.records[at])
+        };
         let folder = |at: usize| {
             let (path, stamp) = &note.folders[at];
-            Stamp::of_folder(&latest.join(path)).as_ref() == Some(stamp)
+            latest.folder(path).as_ref() == Some(stamp)
         };
         let blob = |at: usize| {
             let (digest, stamp) = &note.content[at];
-            self.tiers.blobs.look(digest).as_ref() == Some(stamp)
+            blobs.blob(&blob::below(digest)).as_ref() == Some(stamp)
         };
-        let run = self.tiers.root.join("runs/v1").join(&note.run);
-        let holds = note.circumstances == *circumstances
-            && run.join("pipeline.json").exists()
-            && note.shown.iter().all(|(path, stamp)| same(path, stamp))
-            && note.files.iter().all(|file| files::looks_the_same(file, &self.tiers.root))
-            && note.records.len() == note.stages.len()
-            && all(note.records.len(), &record)
-            && all(note.folders.len(), &folder)
-            && all(note.content.len(), &blob);
-        holds.then_some(note)
+        Some(all(note.records.len(), &record) && all(note.folders.len(), &folder) && all(note.content.len(), &blob))
     }
 
     /// What is to be looked at to see that these results are shown, whole. None if another run, which ended at the same
@@ -148,6 +179,17 @@ impl Pipelines<'_> {
         latest::shows(&self.tiers.root, &self.tiers.blobs, pipeline, &outputs).then_some((folders, content))
     }
 
+    fn record_folders(&self, stages: &[(String, Key)]) -> BTreeMap<u8, Stamp> {
+        let (now, folder) = (SystemTime::now(), self.folder(records::FOLDER));
+        let look = |first: u8| folder.as_ref()?.folder(&folder_of(first)).map(|stamp| (first, stamp));
+        let used: BTreeSet<u8> = stages.iter().map(|(_, key)| first_byte(key)).collect();
+        used.into_iter().filter_map(look).filter(|(_, stamp)| stamp.had_rested(now)).collect()
+    }
+
+    fn folder(&self, below: &str) -> Option<Folder> {
+        Folder::open(&self.tiers.root.join(below))
+    }
+
     fn note(&self, slot: &str) -> PathBuf {
         self.tiers.root.join("index/v1/settled").join(slot)
     }
@@ -159,6 +201,15 @@ impl Pipelines<'_> {
         let owner = Some(self.note_of_owner(pipeline)).filter(|note| note.exists());
         [latest.join(latest::STATE), latest, heads].into_iter().chain(owner).collect()
     }
+}
+
+fn first_byte(key: &Key) -> u8 {
+    key.digest().as_bytes()[0]
+}
+
+/// The folder of all records whose keys begin so.
+fn folder_of(first: u8) -> PathBuf {
+    PathBuf::from(format!("{first:02x}"))
 }
 
 /// Whether something holds of so many things. A look at a file is mostly the system's work, which several cores share.

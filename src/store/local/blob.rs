@@ -19,6 +19,15 @@ use crate::store::local::hashing::hash_file;
 use crate::store::local::stamps::{Stamp, Stamps};
 use crate::store::local::writing::{in_folder, make_folder, move_file, temporary_in};
 
+/// The folder of blobs, below the store's.
+pub(crate) const FOLDER: &str = "blobs/v1";
+
+/// Where a blob lies below that folder.
+pub(crate) fn below(digest: &Digest) -> String {
+    let hex = digest.to_string();
+    format!("{}/{}", &hex[..2], &hex[2..])
+}
+
 /// The blobs of one local store.
 #[derive(Clone, Debug)]
 pub(crate) struct Blobs {
@@ -54,8 +63,7 @@ impl Blobs {
 
     /// Where a blob lies, or would lie.
     pub(crate) fn path(&self, digest: &Digest) -> PathBuf {
-        let hex = digest.to_string();
-        self.root.join("blobs/v1").join(&hex[..2]).join(&hex[2..])
+        self.root.join(FOLDER).join(below(digest))
     }
 
     /// The path of a blob whose content was checked, now or before.

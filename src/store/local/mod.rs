@@ -13,6 +13,7 @@ pub(super) mod inventory;
 pub(super) mod latest;
 pub(super) mod lines;
 pub(super) mod links;
+pub(super) mod look;
 pub(super) mod materialize;
 pub(super) mod pins;
 pub(super) mod records;

@@ -12,9 +12,17 @@ use crate::store::local::writing::{in_folder, temporary_in, write_atomically};
 /// Version of record documents.
 pub(crate) const RECORD_VERSION: u32 = 1;
 
+/// The folder of records, below the store's.
+pub(crate) const FOLDER: &str = "records/v1";
+
 pub(crate) fn path(root: &Path, key: &Key) -> PathBuf {
+    root.join(FOLDER).join(below(key))
+}
+
+/// Its path below that folder.
+pub(crate) fn below(key: &Key) -> String {
     let hex = key.to_string();
-    root.join("records/v1").join(&hex[..2]).join(format!("{}.json", &hex[2..]))
+    format!("{}/{}.json", &hex[..2], &hex[2..])
 }
 
 /// The record under a key. A damaged one counts as none.

@@ -42,6 +42,18 @@ impl Stamp {
         }
     }
 
+    /// The same of what was looked at from an open folder.
+    pub(crate) fn of_stat(stat: &rustix::fs::Stat) -> Self {
+        let nanoseconds = |seconds: i64, rest: u64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+        Stamp {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            size: stat.st_size.cast_unsigned(),
+            modified: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
+            changed: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
+        }
+    }
+
     /// What a path looks like, if it can be looked at.
     pub(crate) fn of_path(path: &Path) -> Option<Self> {
         std::fs::metadata(path).ok().map(|meta| Stamp::of(&meta))
@@ -58,7 +70,7 @@ impl Stamp {
     }
 
     /// Whether the file had rested when it was looked at.
-    fn had_rested(&self, looked: SystemTime) -> bool {
+    pub(crate) fn had_rested(&self, looked: SystemTime) -> bool {
         let looked = looked.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let last = self.modified.max(self.changed);
         // A time in the future is a clock that went backwards: not to be trusted either.

@@ -10,6 +10,7 @@ mod mnist;
 mod numvqa;
 mod outside;
 mod parquet;
+mod pytorch;
 mod random;
 
 pub use contact_sheet::contact_sheet;
@@ -19,5 +20,5 @@ pub use random::Random;
 /// The kinds of stage that this package offers.
 #[must_use]
 pub fn offers() -> Vec<nnf_contract::Offer> {
-    vec![mnist::offer(), numvqa::offer(), coco::offer()]
+    vec![mnist::offer(), numvqa::offer(), coco::offer(), pytorch::offer()]
 }

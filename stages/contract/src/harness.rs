@@ -144,6 +144,11 @@ impl Stage {
             .ok_or_else(|| StageError::BadTask(format!("output `{name}` is missing")))
     }
 
+    /// An empty folder for temporary files, which goes when the attempt ends.
+    pub fn scratch(&self) -> &Path {
+        &self.task.scratch
+    }
+
     /// The folder that survives this attempt, for kinds that resume.
     pub fn checkpoint(&self) -> Option<&Path> {
         self.task.checkpoint.as_deref()

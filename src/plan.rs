@@ -2,6 +2,7 @@
 //!
 //! It reads the store and runs nothing. The run loop asks the same questions, one instance at a time, as inputs land.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
@@ -71,6 +72,11 @@ pub struct ComputedKey {
     pub files: Vec<FileInput>,
 }
 
+/// What is known of the producers of an instance.
+type Known<'a> = dyn Fn(InstanceId) -> Option<RecordSummary> + 'a;
+/// Looks at a file or folder that lies outside the store.
+type Look<'a> = dyn Fn(&Path) -> Result<FileInput, StoreError> + 'a;
+
 /// What the key of an instance rests on besides the instance.
 pub struct KeyContext<'a> {
     /// The store.
@@ -98,28 +104,28 @@ impl<'a> KeyContext<'a> {
     ///
     /// # Errors
     /// When a file cannot be read.
-    pub fn compute_key(
-        &self,
-        instance: &Instance,
-        known: &dyn Fn(InstanceId) -> Option<RecordSummary>,
-    ) -> Result<Option<ComputedKey>, KeyError> {
+    pub fn compute_key(&self, instance: &Instance, known: &Known<'_>) -> Result<Option<ComputedKey>, KeyError> {
+        self.key_of(instance, known, &|path| self.store.content().of_file(path))
+    }
+
+    fn key_of(&self, instance: &Instance, known: &Known<'_>, look: &Look<'_>) -> Result<Option<ComputedKey>, KeyError> {
         let mut files = Vec::new();
         let mut inputs = BTreeMap::new();
         for (name, source) in &instance.inputs {
-            match self.input(source, known, &mut files).map_err(|error| error.of_input(name))? {
+            match self.input(source, (known, look), &mut files).map_err(|error| error.of_input(name))? {
                 Some(input) => inputs.insert(name.clone(), input),
                 None => return Ok(None),
             };
         }
         let mut code = BTreeMap::new();
         for (name, path) in &instance.code {
-            let file = self.store.content().of_file(path)?;
+            let file = look(path)?;
             code.insert(name.clone(), file.digest);
             files.push(file);
         }
         let program = match self.program(instance).and_then(|program| self.own(&program)) {
             Some(path) => {
-                let file = self.store.content().of_file(&path)?;
+                let file = look(&path)?;
                 let digest = file.digest;
                 files.push(file);
                 Some(digest)
@@ -137,7 +143,7 @@ impl<'a> KeyContext<'a> {
     fn input(
         &self,
         source: &Source,
-        known: &dyn Fn(InstanceId) -> Option<RecordSummary>,
+        (known, look): (&Known<'_>, &Look<'_>),
         files: &mut Vec<FileInput>,
     ) -> Result<Option<KeyInput>, StoreError> {
         match source {
@@ -150,7 +156,7 @@ impl<'a> KeyContext<'a> {
                 Ok(Some(KeyInput::Content { digest: Digest::of(text.as_bytes()), form: Form::File }))
             }
             Source::File { path, .. } => {
-                let file = self.store.content().of_file(path)?;
+                let file = look(path)?;
                 let input = KeyInput::Content { digest: file.digest, form: file.form };
                 files.push(file);
                 Ok(Some(input))
@@ -158,7 +164,7 @@ impl<'a> KeyContext<'a> {
             Source::Many(members) => {
                 let mut many = BTreeMap::new();
                 for (label, member) in members {
-                    match self.input(member, known, files)? {
+                    match self.input(member, (known, look), files)? {
                         Some(input) => many.insert(label.clone(), input),
                         None => return Ok(None),
                     };
@@ -253,6 +259,16 @@ impl<'a> KeyContext<'a> {
         forced: &dyn Fn(InstanceId) -> bool,
         last: &BTreeMap<String, Key>,
     ) -> Result<Vec<Option<Status>>, PlanError> {
+        // Many instances may read one file; a plan is of one moment, so it is looked at once.
+        let seen = RefCell::new(HashMap::new());
+        let look = |path: &Path| {
+            if let Some(file) = seen.borrow().get(path) {
+                return Ok(FileInput::clone(file));
+            }
+            let file = self.store.content().of_file(path)?;
+            seen.borrow_mut().insert(path.to_owned(), file.clone());
+            Ok(file)
+        };
         let mut states: Vec<Option<Status>> = Vec::with_capacity(graph.instances().len());
         for id in graph.ids() {
             let instance = graph.get(id);
@@ -264,7 +280,7 @@ impl<'a> KeyContext<'a> {
                 Some(Some(Status::Fresh(known))) => Some(known.clone()),
                 _ => None,
             };
-            let state = self.state(instance, &known, forced(id), last.get(&instance.name));
+            let state = self.state(instance, (&known, &look), forced(id), last.get(&instance.name));
             let state = state.map_err(|source| PlanError { instance: instance.name.clone(), source })?;
             states.push(Some(state));
         }
@@ -274,11 +290,11 @@ impl<'a> KeyContext<'a> {
     fn state(
         &self,
         instance: &Instance,
-        known: &dyn Fn(InstanceId) -> Option<RecordSummary>,
+        (known, look): (&Known<'_>, &Look<'_>),
         forced: bool,
         last: Option<&Key>,
     ) -> Result<Status, KeyError> {
-        let computed = match self.compute_key(instance, known) {
+        let computed = match self.key_of(instance, known, look) {
             Ok(Some(computed)) => computed,
             Ok(None) => return Ok(Status::Pending),
             Err(KeyError::Unasked) => return Ok(Status::Unasked),

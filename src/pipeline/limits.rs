@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use rustix::process::{Resource, getrlimit};
 use serde_json::{Map, Value as Json};
@@ -198,10 +199,11 @@ fn arguments() -> usize {
     if cfg!(not(target_os = "linux")) {
         return 1 << 20;
     }
-    // Linux: a quarter of the stack, and three quarters of 8 MiB at most.
-    let stack =
-        getrlimit(Resource::Stack).current.map_or(usize::MAX, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
-    (stack / 4).clamp(LEAST, 6 << 20)
+    // Linux: a quarter of the stack, and three quarters of 8 MiB at most. Asked once, not for each of many stages.
+    static STACK: LazyLock<usize> = LazyLock::new(|| {
+        getrlimit(Resource::Stack).current.map_or(usize::MAX, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+    });
+    (*STACK / 4).clamp(LEAST, 6 << 20)
 }
 
 #[cfg(test)]

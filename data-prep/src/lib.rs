@@ -4,8 +4,11 @@
 
 mod coco;
 mod contact_sheet;
+mod csv;
+mod decode;
 mod digits;
 mod drawn;
+mod markdown;
 mod mnist;
 mod numvqa;
 mod outside;

@@ -4,7 +4,7 @@
 
 use crate::coco::agreement::{Group, Pair, People};
 use crate::coco::attribute::name_of;
-use crate::coco::markdown::table;
+use crate::markdown::table;
 
 pub(crate) fn text(pairs: &[Pair], people: &[People]) -> String {
     let mut text = String::from(

@@ -3,10 +3,8 @@
 mod agreement;
 mod agreement_report;
 mod attribute;
-mod csv;
 mod find;
 mod instances;
-mod markdown;
 mod merge;
 mod named;
 mod photo;

@@ -9,8 +9,8 @@ use palette::color_difference::Ciede2000;
 use palette::white_point::D65;
 use palette::{FromColor, Lab, Srgb};
 
-use crate::coco::csv::{CsvError, columns};
 use crate::coco::synonyms::Synonyms;
+use crate::csv::{CsvError, columns};
 
 /// A colour in CIELAB under daylight.
 pub(crate) type Colour = Lab<D65, f64>;

@@ -3,18 +3,12 @@
 //! A camera that was held sideways notes in EXIF how the picture is to be turned. Some tools heed that and some do not, so
 //! boxes lie on the one or the other; the size in the instances tells which, or else the photo is refused.
 
-use std::io::Cursor;
 use std::path::{Component, Path};
 
-use image::codecs::png::PngDecoder;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, RgbImage};
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::colorspace::ColorSpace;
-use zune_jpeg::zune_core::options::DecoderOptions;
+use image::{DynamicImage, RgbImage};
 
-use nnf_contract::unusable;
+use crate::decode::{Decoded, decode, is_greyscale};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PhotoError {
@@ -53,7 +47,9 @@ impl Photo {
             std::io::ErrorKind::NotFound => PhotoError::Missing(name.to_owned()),
             _ => PhotoError::Read(name.to_owned(), error),
         })?;
-        let (pixels, orientation) = decode(&bytes).map_err(|why| PhotoError::Damaged(name.to_owned(), why))?;
+        let decoded = decode(&bytes).map_err(|why| PhotoError::Damaged(name.to_owned(), why.to_string()))?;
+        let Decoded { picture, orientation, .. } = decoded;
+        let pixels = picture.into_rgb8();
         let pixels = match fit(pixels.dimensions(), (width, height), orientation) {
             Fit::AsStored => pixels,
             Fit::AsShown => turn(pixels, orientation),
@@ -95,55 +91,6 @@ fn turn(pixels: RgbImage, orientation: Orientation) -> RgbImage {
     let mut photo = DynamicImage::ImageRgb8(pixels);
     photo.apply_orientation(orientation);
     photo.into_rgb8()
-}
-
-fn decode(bytes: &[u8]) -> Result<(RgbImage, Orientation), String> {
-    if let Some(why) = unusable(bytes) {
-        return Err(why.to_owned());
-    }
-    if bytes.starts_with(&[0xff, 0xd8]) {
-        return jpeg(bytes);
-    }
-    let format = image::guess_format(bytes).map_err(|e| e.to_string())?;
-    if format != ImageFormat::Png {
-        return Err("neither JPEG nor PNG".to_owned());
-    }
-    let mut decoder = PngDecoder::new(Cursor::new(bytes)).map_err(|e| e.to_string())?;
-    let orientation = decoder.orientation().map_err(|e| e.to_string())?;
-    let photo = DynamicImage::from_decoder(decoder).map_err(|e| e.to_string())?;
-    Ok((photo.to_rgb8(), orientation))
-}
-
-/// Decodes in strict mode: a file that ends early is an error, not a picture with a grey bottom.
-fn jpeg(bytes: &[u8]) -> Result<(RgbImage, Orientation), String> {
-    let options = DecoderOptions::default().set_strict_mode(true).jpeg_set_out_colorspace(ColorSpace::RGB);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    let pixels = decoder.decode().map_err(|e| format!("{e:?}"))?;
-    let (width, height) = decoder.dimensions().ok_or("no size")?;
-    let size = |side: usize| u32::try_from(side).map_err(|e| e.to_string());
-    let pixels = RgbImage::from_raw(size(width)?, size(height)?, pixels).ok_or_else(|| "too few pixels".to_owned())?;
-    let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
-    Ok((pixels, orientation.unwrap_or(Orientation::NoTransforms)))
-}
-
-/// Whether all but one pixel of a hundred have one weak tint: a photo in grey or in sepia.
-fn is_greyscale(pixels: &RgbImage) -> bool {
-    const SPREAD: i16 = 12;
-    const WEAK: i16 = 40;
-    let tint = |pixel: &image::Rgb<u8>| {
-        let [r, g, b] = pixel.0.map(i16::from);
-        [r - g, g - b]
-    };
-    let middle = [0, 1].map(|channel| {
-        let mut values: Vec<i16> = pixels.pixels().map(|pixel| tint(pixel)[channel]).collect();
-        let half = values.len() / 2;
-        if values.is_empty() { 0 } else { *values.select_nth_unstable(half).1 }
-    });
-    let other = pixels.pixels().filter(|pixel| {
-        let [first, second] = tint(pixel);
-        (first - middle[0]).abs() > SPREAD || (second - middle[1]).abs() > SPREAD
-    });
-    middle.iter().all(|tint| tint.abs() <= WEAK) && other.count() * 100 <= pixels.as_raw().len() / 3
 }
 
 #[cfg(test)]

@@ -9,11 +9,11 @@ use polars::prelude::*;
 use crate::coco::attribute::{ATTRIBUTES, Attribute, NONE, name_of};
 use crate::coco::find::Miss;
 use crate::coco::instances::Instances;
-use crate::coco::markdown::{counted, table};
 use crate::coco::merge::Merged;
 use crate::coco::photo::PhotoError;
 use crate::coco::reason::Reason;
 use crate::coco::words::Table;
+use crate::markdown::{counted, table};
 
 /// Photos named in the summary; the others are counted.
 const PHOTOS: usize = 20;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::coco::attribute::{ATTRIBUTES, Attribute, NONE, name_of};
-use crate::coco::csv::{CsvError, columns};
+use crate::csv::{CsvError, columns};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SynonymsError {

@@ -1,4 +1,5 @@
-//! Data stages: MNIST and digits drawn by our own code, the NumVQA tasks made of them, and the colours of COCO objects.
+//! Data stages: MNIST and digits drawn by our own code, the NumVQA tasks made of them, the colours of COCO objects, a
+//! person's own photos, and weights from PyTorch.
 //!
 //! It knows nothing of networks or of the engine.
 
@@ -8,6 +9,7 @@ mod csv;
 mod decode;
 mod digits;
 mod drawn;
+mod images;
 mod markdown;
 mod mnist;
 mod numvqa;
@@ -23,5 +25,7 @@ pub use random::Random;
 /// The kinds of stage that this package offers.
 #[must_use]
 pub fn offers() -> Vec<nnf_contract::Offer> {
-    vec![mnist::offer(), numvqa::offer(), coco::offer(), pytorch::offer()]
+    let mut offers = vec![mnist::offer(), numvqa::offer(), coco::offer(), pytorch::offer()];
+    offers.extend(images::offers());
+    offers
 }

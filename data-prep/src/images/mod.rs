@@ -1,0 +1,9 @@
+//! A person's own photos: `images.import` packs them with their attributes, `images.tasks` asks about them.
+
+mod import;
+mod split;
+
+/// The kinds.
+pub(crate) fn offers() -> [nnf_contract::Offer; 1] {
+    [import::offer()]
+}

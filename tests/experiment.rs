@@ -249,7 +249,7 @@ stages:
 fn shipped_pipelines_can_be_planned() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let project = Project::new("stages: {}");
-    for folder in ["pipelines", "pipelines/paper", "pipelines/attrod"] {
+    for folder in ["pipelines", "pipelines/paper", "pipelines/attrod", "pipelines/photos"] {
         for entry in fs_err::read_dir(here.join(folder)).unwrap().map(Result::unwrap) {
             if entry.file_type().unwrap().is_file() {
                 let name = format!("{folder}/{}", entry.file_name().to_str().unwrap());
@@ -260,19 +260,22 @@ fn shipped_pipelines_can_be_planned() {
     for name in ["instances.json", "images/1.jpg", "vqa_colour_questions.json", "colour_mentions.json"] {
         project.write(&format!("coco/{name}"), "planned, not read");
     }
+    project.write("photos/1.jpg", "planned, not read");
     let mut planned = 0;
     for entry in fs_err::read_dir(here.join("pipelines")).unwrap().map(Result::unwrap) {
         let name = entry.file_name().to_str().unwrap().to_owned();
         if name.ends_with(".yaml") {
             let file = format!("pipelines/{name}");
             let mut arguments = vec!["plan", file.as_str()];
-            if name == "attrod.yaml" {
-                arguments.extend(["--set", "params.coco=coco"]);
+            match name.as_str() {
+                "attrod.yaml" => arguments.extend(["--set", "params.coco=coco"]),
+                "photos.yaml" => arguments.extend(["--set", "params.photos=photos"]),
+                _ => {}
             }
             let outcome = project.nnf(&arguments);
             assert_eq!(outcome.code, Some(0), "{name}: {}", outcome.err);
             planned += 1;
         }
     }
-    assert!(planned >= 4, "{planned}");
+    assert!(planned >= 5, "{planned}");
 }

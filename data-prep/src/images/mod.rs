@@ -2,8 +2,9 @@
 
 mod import;
 mod split;
+mod tasks;
 
 /// The kinds.
-pub(crate) fn offers() -> [nnf_contract::Offer; 1] {
-    [import::offer()]
+pub(crate) fn offers() -> [nnf_contract::Offer; 2] {
+    [import::offer(), tasks::offer()]
 }

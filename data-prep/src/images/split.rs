@@ -86,12 +86,16 @@ impl Shares {
     }
 }
 
-/// A number in `[0, 1)` that texts stand for, the same for all time.
-pub(crate) fn unit(texts: &[&str]) -> f64 {
+/// A number that texts stand for, the same for all time.
+pub(crate) fn number(texts: &[&str]) -> u64 {
     let mut hash = Sha256::new();
     texts.iter().for_each(|text| hash.update([text.as_bytes(), b"\0"].concat()));
-    let first = hash.finalize().iter().take(8).fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
-    (first >> 11) as f64 / (1_u64 << 53) as f64
+    hash.finalize().iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte))
+}
+
+/// The same in `[0, 1)`.
+pub(crate) fn unit(texts: &[&str]) -> f64 {
+    (number(texts) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 #[cfg(test)]

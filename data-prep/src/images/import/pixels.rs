@@ -59,14 +59,15 @@ pub(crate) fn load(path: &Path, shape: Shape) -> Result<Loaded, String> {
     }
     let Decoded { picture, orientation, converted } = decode(&bytes).map_err(|error| error.to_string())?;
     let transparent = picture.color().has_alpha();
-    let mut picture = DynamicImage::ImageRgb8(opaque(picture));
-    picture.apply_orientation(orientation);
-    let picture = picture.into_rgb8();
-    let (width, height) = picture.dimensions();
+    let picture = opaque(picture);
+    let (width, height) = shown(picture.dimensions(), orientation);
     if width == 0 || height == 0 {
         return Err("it has no pixels".into());
     }
-    let square = square(&picture, shape);
+    // Turned when it is small, which takes less time and shows the same.
+    let mut square = DynamicImage::ImageRgb8(square(&picture, shape));
+    square.apply_orientation(orientation);
+    let square = square.into_rgb8();
     Ok(Loaded {
         greyscale: is_greyscale(&square),
         file_hash: Sha256::digest(&bytes).into(),
@@ -78,6 +79,19 @@ pub(crate) fn load(path: &Path, shape: Shape) -> Result<Loaded, String> {
         transparent,
         converted,
     })
+}
+
+/// Width and height as a photo is shown.
+fn shown((width, height): (u32, u32), orientation: Orientation) -> (u32, u32) {
+    match orientation {
+        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH => {
+            (height, width)
+        }
+        Orientation::NoTransforms
+        | Orientation::Rotate180
+        | Orientation::FlipHorizontal
+        | Orientation::FlipVertical => (width, height),
+    }
 }
 
 /// On white, as a browser shows what can be seen through.

@@ -97,6 +97,13 @@ fn tensors_that_do_not_fit_their_storage() {
 }
 
 #[test]
+fn tensors_without_numbers_lie_anywhere() {
+    let view = View { offset: i64::MAX, shape: &[0, 2], strides: &[i64::MAX, 1], ..View::default() };
+    let one = Try::new(&checkpoint(&dict(&[entry("w", &view)])));
+    assert_eq!(one.tensors()["w"], ("F32".into(), vec![0, 2], Vec::new()));
+}
+
+#[test]
 fn pickles_that_are_damaged() {
     for (pickle, said) in [
         (&b""[..], "it ends in the middle"),

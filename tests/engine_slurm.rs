@@ -201,6 +201,32 @@ fn ctrl_c_takes_back_what_waits_and_ends_what_runs() {
     until("all jobs to be gone", || cluster.jobs(&project, "PENDING,RUNNING,COMPLETING").is_empty());
 }
 
+/// What was spare for a while is cancelled, and no more: stages that come later need the other tasks of the array.
+#[test]
+fn a_run_that_stood_still_for_a_while_goes_on() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let numbers: Vec<String> = (0..60).map(|number| number.to_string()).collect();
+    let project = Project::new(&format!(
+        "stages:
+  s:
+    run: [sh, -c, 'sleep 0.5; echo done > {{out.o}}', '{{with.i}}']
+    out: {{ o: text/plain }}
+    with: {{ i: '${{each.i}}' }}
+    each: {{ i: [{}] }}
+",
+        numbers.join(", ")
+    ));
+    let arguments = ["run", "--executor", "slurm", "--jobs", "24"];
+    let mut run = cluster.command(&project, &arguments).stderr(Stdio::null()).spawn().unwrap();
+    let records = project.path("artifacts/records/v1");
+    until("a stage to be done", || records.read_dir().is_ok_and(|mut folders| folders.next().is_some()));
+    let pid = i32::try_from(run.id()).ok().and_then(Pid::from_raw).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    kill_process(pid, Signal::CONT).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(0));
+}
+
 #[test]
 fn a_controller_that_is_down_is_waited_for() {
     let Some(cluster) = Cluster::own() else { return };

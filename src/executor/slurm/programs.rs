@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::executor::slurm::cluster::{Cluster, SlurmError};
 use crate::executor::slurm::nodes::{FORMAT, NodeFacts, nodes};
-use crate::executor::slurm::state::{ACCOUNTING_FORMAT, Job, JobId, QUEUE_FORMAT, jobs};
+use crate::executor::slurm::state::{ACCOUNTING_FORMAT, Job, JobId, JobState, QUEUE_FORMAT, jobs};
 
 /// Longest time that one of them may take. They have timeouts of their own, which a site can make longer.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -133,9 +133,14 @@ impl Cluster for Programs {
     }
 
     fn cancel(&self, name: &str, ids: &[JobId]) -> Result<(), SlurmError> {
+        // Another cluster may know the same number as somebody else's job. `scancel --name` would tell them apart, but
+        // takes all tasks of an array that have not begun, where some of them are meant.
+        let own = self.queue(&[name.to_owned()])?;
+        let there = |id: &&JobId| own.get(*id).is_some_and(|job| !matches!(job.state, JobState::Ended(_)));
+        let ids: Vec<&JobId> = ids.iter().filter(there).collect();
         for ids in ids.chunks(MOST_IDS) {
-            let own = ["--quiet".into(), OsString::from(format!("--name={name}"))];
-            let arguments: Vec<OsString> = own.into_iter().chain(ids.iter().map(OsString::from)).collect();
+            let arguments: Vec<OsString> =
+                std::iter::once("--quiet".into()).chain(ids.iter().map(OsString::from)).collect();
             match self.run("scancel", &arguments, b"", Path::new("/")) {
                 Ok(_) => {}
                 Err(error @ (SlurmError::Silent(_) | SlurmError::NotInstalled { .. })) => return Err(error),
@@ -264,5 +269,28 @@ mod tests {
         assert_eq!(id_in("81;cluster\n"), Some("81"));
         assert_eq!(id_in("Welcome to 3 nodes\n4711\n\n"), Some("4711"));
         assert_eq!(id_in("nothing\n"), None);
+    }
+
+    /// A person's own job may have the number of one of ours, on another cluster; and `scancel --name 5_7` ends all tasks
+    /// of array 5 that have not begun.
+    #[test]
+    fn only_the_own_jobs_that_are_there_are_cancelled_and_of_arrays_only_the_tasks_meant() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs_err::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+            fs_err::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        };
+        let said = folder.path().join("said");
+        script(
+            "squeue",
+            "case \"$*\" in *--name\\ own*) printf '5_7|PENDING||\\n5_8|PENDING||\\n6|COMPLETED|n1|\\n';; esac",
+        );
+        script("scancel", &format!("echo \"$@\" >> {}", said.display()));
+        let path = std::env::join_paths([folder.path(), Path::new("/usr/bin"), Path::new("/bin")]).unwrap();
+        let programs = Programs { environment: [("PATH".into(), path)].into() };
+        programs.cancel("own", &["5_7".into(), "6".into(), "81".into()]).unwrap();
+        programs.cancel("other", &["5_7".into()]).unwrap();
+        assert_eq!(fs_err::read_to_string(said).unwrap(), "--quiet 5_7\n");
     }
 }

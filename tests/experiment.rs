@@ -268,7 +268,7 @@ fn shipped_pipelines_can_be_planned() {
             let file = format!("pipelines/{name}");
             let mut arguments = vec!["plan", file.as_str()];
             match name.as_str() {
-                "attrod.yaml" => arguments.extend(["--set", "params.coco=coco"]),
+                "attrod.yaml" | "crops.yaml" => arguments.extend(["--set", "params.coco=coco"]),
                 "photos.yaml" => arguments.extend(["--set", "params.photos=photos"]),
                 _ => {}
             }
@@ -277,5 +277,5 @@ fn shipped_pipelines_can_be_planned() {
             planned += 1;
         }
     }
-    assert!(planned >= 5, "{planned}");
+    assert!(planned >= 6, "{planned}");
 }

@@ -48,13 +48,18 @@ fn inputs() -> [Input; 5] {
     ]
 }
 
-fn outputs() -> [Output; 6] {
+fn outputs() -> [Output; 7] {
     [
         Output::new("annotations", "application/json", "the instances, with `colours` (numbers 1–5) for each object"),
         Output::new(
             "table",
             "application/vnd.apache.parquet",
             "objects: image, annotation, category, words, source, colour, conflicts, reason, split",
+        ),
+        Output::new(
+            "crops",
+            "text/csv",
+            "objects with a colour, as a table for `images.import`: file, box, category, colour; of two with one box the first",
         ),
         Output::new("summary", "text/markdown", "objects by category, colour and split; sources, reasons, words"),
         Output::new("agreement", "text/markdown", "how far sources agree on objects of which both speak"),

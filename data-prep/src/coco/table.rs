@@ -47,3 +47,21 @@ pub(crate) fn fields(merged: &Merged) -> Vec<String> {
     };
     merged.verdicts.iter().map(field).collect()
 }
+
+/// Objects that have a colour, as `images.import` reads them.
+pub(crate) fn crops(instances: &Instances, merged: &Merged) -> String {
+    let cell = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let mut seen = std::collections::BTreeSet::new();
+    let mut text = "file,box,category,colour\n".to_owned();
+    for (object, verdict) in instances.objects.iter().zip(&merged.verdicts) {
+        let Ok([left, top, width, height]) = object.place else { continue };
+        let (file, part) = (&instances.image(object).file_name, format!("{left} {top} {width} {height}"));
+        if verdict.colours.is_empty() || !seen.insert((file, part.clone())) {
+            continue;
+        }
+        let colours = names_of(&verdict.colours).replace('+', ";");
+        let cells = [cell(file), cell(&part), cell(&instances.category(object).name), cell(&colours)];
+        text.push_str(&format!("{}\n", cells.join(",")));
+    }
+    text
+}

@@ -163,6 +163,7 @@ fn write_agreement(
 fn write_objects(stage: &Stage, instances: &Instances, merged: &Merged, objects: DataFrame) -> Result<(), StageError> {
     let text = splice::splice(&instances.text, &table::fields(merged)).map_err(StageError::failed)?;
     fs_err::write(stage.output("annotations")?, text).map_err(StageError::failed)?;
+    fs_err::write(stage.output("crops")?, table::crops(instances, merged)).map_err(StageError::failed)?;
     parquet::write(objects, stage.output("table")?).map_err(StageError::failed)
 }
 

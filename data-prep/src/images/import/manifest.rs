@@ -28,6 +28,8 @@ pub(crate) enum ManifestError {
     Twice { line: usize, path: String, first: usize },
     #[error("line {line}: the split `{found}` is none of `train`, `validation` and `test`{hint}")]
     Split { line: usize, found: String, hint: &'static str },
+    #[error("line {line}: `{found}` is no box; write left, top, width and height in pixels, with spaces between them")]
+    Part { line: usize, found: String },
     #[error("line {line}: the {what} `{text}` {why}")]
     Text { line: usize, what: String, text: String, why: &'static str },
 }
@@ -38,6 +40,7 @@ pub(crate) struct Columns<'a> {
     pub(crate) file: &'a str,
     pub(crate) split: &'a str,
     pub(crate) group: &'a str,
+    pub(crate) part: &'a str,
     /// All others if empty.
     pub(crate) attributes: &'a [String],
     pub(crate) separator: &'a str,
@@ -60,6 +63,19 @@ pub(crate) struct Row {
     pub(crate) values: Vec<Vec<String>>,
     pub(crate) split: Option<Split>,
     pub(crate) group: Option<String>,
+    /// The part of the photo that is meant; else all of it.
+    pub(crate) part: Option<Part>,
+}
+
+/// Left, top, width and height in pixels of a photo as it is shown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Part(pub(crate) [f64; 4]);
+
+impl std::fmt::Display for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Part([left, top, width, height]) = self;
+        write!(f, "{left} {top} {width} {height}")
+    }
 }
 
 impl Manifest {
@@ -67,11 +83,11 @@ impl Manifest {
         let table = Table::read(path)?;
         let file = table.column(columns.file)?;
         let own = |name: &str| table.header.iter().position(|column| column == name && column != columns.file);
-        let (split, group) = (own(columns.split), own(columns.group));
+        let (split, group, part) = (own(columns.split), own(columns.group), own(columns.part));
         let attributes = attributes(&table, columns)?;
         let names = attributes.iter().map(|at| table.header[*at].clone()).collect();
         let mut rows = Vec::with_capacity(table.rows.len());
-        let mut first: BTreeMap<String, usize> = BTreeMap::new();
+        let mut first: BTreeMap<(String, Option<String>), usize> = BTreeMap::new();
         for line in &table.rows {
             let row = Row {
                 line: line.line,
@@ -85,9 +101,11 @@ impl Manifest {
                     .map(|at| values(line, *at, &table, columns.separator))
                     .collect::<Result<_, _>>()?,
                 split: split.map_or(Ok(None), |at| split_of(line, at))?,
+                part: part.map_or(Ok(None), |at| part_of(line, at))?,
                 group: group.and_then(|at| Some(line.cells[at].trim().to_owned()).filter(|group| !group.is_empty())),
             };
-            if let Some(first) = first.insert(row.path.clone(), row.line) {
+            let what = (row.path.clone(), row.part.map(|part| part.to_string()));
+            if let Some(first) = first.insert(what, row.line) {
                 return Err(ManifestError::Twice { line: row.line, path: line.cells[file].clone(), first });
             }
             rows.push(row);
@@ -98,7 +116,8 @@ impl Manifest {
 
 /// Places of the columns of attributes.
 fn attributes(table: &Table, columns: &Columns<'_>) -> Result<Vec<usize>, ManifestError> {
-    let special = [(columns.file, "files"), (columns.split, "splits"), (columns.group, "groups")];
+    let special =
+        [(columns.file, "files"), (columns.split, "splits"), (columns.group, "groups"), (columns.part, "boxes")];
     let taken = |name: &str| special.iter().find(|(own, _)| *own == name).map(|(_, what)| *what);
     let mut places = Vec::new();
     if columns.attributes.is_empty() {
@@ -168,6 +187,20 @@ fn split_of(line: &Line, at: usize) -> Result<Option<Split>, ManifestError> {
     };
     let unknown = || ManifestError::Split { line: line.line, found: word.to_owned(), hint };
     Split::named(word).ok_or_else(unknown).map(Some)
+}
+
+fn part_of(line: &Line, at: usize) -> Result<Option<Part>, ManifestError> {
+    let text = line.cells[at].trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let numbers: Option<Vec<f64>> =
+        text.split_whitespace().map(|number| number.parse().ok().filter(|number: &f64| number.is_finite())).collect();
+    let numbers = numbers.and_then(|numbers| <[f64; 4]>::try_from(numbers).ok());
+    match numbers.filter(|[_, _, width, height]| *width > 0.0 && *height > 0.0) {
+        Some(numbers) => Ok(Some(Part(numbers))),
+        None => Err(ManifestError::Part { line: line.line, found: text.to_owned() }),
+    }
 }
 
 /// A path in one form, if it stays within its folder.

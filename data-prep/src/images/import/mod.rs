@@ -28,6 +28,9 @@ struct Parameters {
     file: String,
     split: String,
     group: String,
+    #[serde(rename = "box")]
+    part: String,
+    least_side: u32,
     attributes: Vec<String>,
     separator: String,
     validation_share: f64,
@@ -46,7 +49,7 @@ pub(crate) fn offer() -> Offer {
                 "table",
                 "text/csv",
                 "a row for a photo, or for a folder with all photos below it that have no row of their own: its path, its \
-                 attributes, perhaps its split and its group",
+                 attributes, perhaps its split, its group, and a box within it",
             ),
         ])
         .outputs([
@@ -54,7 +57,7 @@ pub(crate) fn offer() -> Offer {
             Output::new(
                 "table",
                 "application/vnd.apache.parquet",
-                "row by row of `images`: file, split, group, and `attribute.NAME` for each attribute",
+                "row by row of `images`: file, split, group, box, and `attribute.NAME` for each attribute",
             ),
             Output::new("summary", "text/markdown", "photos by split and attribute; what was left out, and why"),
             Output::new("sheet", "image/png", "a contact sheet: photos of each value of the first attribute"),
@@ -64,7 +67,7 @@ pub(crate) fn offer() -> Offer {
     Offer { kind, run }
 }
 
-fn parameters() -> [Parameter; 12] {
+fn parameters() -> [Parameter; 14] {
     [
         Parameter::int("size", 16, 1024, "width and height that photos get").unit("pixels").default(128),
         Parameter::choice(
@@ -80,6 +83,15 @@ fn parameters() -> [Parameter; 12] {
             "column of what belongs together, such as a person or a place, and is never in two splits; there may be none",
         )
         .default("group"),
+        Parameter::string(
+            "box",
+            "column of the part of a photo that a row is of: left, top, width and height in pixels of the photo as it is shown, \
+             with spaces between them; there may be none. Several rows may then name one photo",
+        )
+        .default("box"),
+        Parameter::int("least_side", 1, 1024, "photos, and parts of them, whose shorter side is shorter are left out")
+            .unit("pixels")
+            .default(1),
         Parameter::list("attributes", ParameterType::String, "columns of attributes; all others if empty")
             .default(serde_json::json!([])),
         Parameter::string("separator", "stands between values of a cell that has several").default(";"),
@@ -105,15 +117,22 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         return Err(StageError::failed("`validation_share` and `test_share` leave nothing to train on; lower one"));
     }
     let table = stage.input("table")?;
-    let columns =
-        Columns { file: &p.file, split: &p.split, group: &p.group, attributes: &p.attributes, separator: &p.separator };
+    let columns = Columns {
+        file: &p.file,
+        split: &p.split,
+        group: &p.group,
+        part: &p.part,
+        attributes: &p.attributes,
+        separator: &p.separator,
+    };
     let fault = |why: &dyn std::fmt::Display| StageError::failed(format!("{}: {why}", table.display()));
     let manifest = Manifest::read(table, &columns).map_err(|e| fault(&e))?;
     let folder = stage.input("photos")?;
     let listing = folder::list(folder).map_err(StageError::failed)?;
     let selection = select::select(&manifest, &listing).map_err(|e| fault(&e))?;
     let splits = assign(&members(&manifest, &selection), shares).map_err(|e| fault(&e))?;
-    let shape = Shape { size: p.size, fit: if p.fit == "crop" { Fit::Crop } else { Fit::Letterbox } };
+    let fit = if p.fit == "crop" { Fit::Crop } else { Fit::Letterbox };
+    let shape = Shape { size: p.size, fit, least_side: p.least_side };
     let (done, total) = (AtomicU64::new(0), selection.photos.len() as u64);
     let progress = || stage.progress(done.fetch_add(1, Ordering::Relaxed) + 1, total, "photos");
     let job =
@@ -128,7 +147,9 @@ fn run(stage: &Stage) -> Result<(), StageError> {
 fn members<'a>(manifest: &'a Manifest, selection: &'a Selection) -> Vec<Member<'a>> {
     let member = |photo: &'a select::Photo| {
         let row = &manifest.rows[photo.row];
-        Member { name: &photo.path, group: row.group.as_deref(), split: row.split, line: row.line }
+        // Parts of a photo belong together.
+        let group = row.group.as_deref().or_else(|| row.part.map(|_| photo.path.as_str()));
+        Member { name: &photo.path, group, split: row.split, line: row.line }
     };
     selection.photos.iter().map(member).collect()
 }

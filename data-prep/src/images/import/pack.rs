@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::decode::Converted;
 use crate::images::import::manifest::Manifest;
-use crate::images::import::pixels::{Loaded, Shape, load};
+use crate::images::import::pixels::{Loaded, Shape, Unfit, load};
 use crate::images::import::select::Selection;
 use crate::images::split::Split;
 
@@ -24,6 +24,17 @@ pub(crate) struct Job<'a> {
     pub(crate) splits: &'a [Split],
     pub(crate) shape: Shape,
     pub(crate) progress: &'a (dyn Fn() + Sync),
+}
+
+impl Job<'_> {
+    /// A photo of the selection as people are told of it.
+    fn name(&self, at: usize) -> String {
+        let photo = &self.selection.photos[at];
+        match self.manifest.rows[photo.row].part {
+            Some(part) => format!("{} ({part})", photo.path),
+            None => photo.path.clone(),
+        }
+    }
 }
 
 /// How many photos may be unusable.
@@ -61,6 +72,8 @@ pub(crate) struct Packed {
     /// Names of what is missing, damaged or contradicted, and why.
     pub(crate) unusable: Vec<(String, String)>,
     pub(crate) doubles: Vec<Double>,
+    /// Names of what is smaller than it may be.
+    pub(crate) small: Vec<String>,
 }
 
 /// Bytes of pixels that are in memory at a time.
@@ -85,11 +98,12 @@ pub(crate) fn pack(stage: &Stage, job: &Job<'_>, limit: Limit, to: &Path) -> Res
         let end = (begin + at_a_time).min(job.selection.photos.len());
         let photos = &job.selection.photos[begin..end];
         let one = |photo: &crate::images::import::select::Photo| {
-            let loaded = load(&job.folder.join(&photo.path), job.shape);
+            let part = job.manifest.rows[photo.row].part;
+            let loaded = load(&job.folder.join(&photo.path), part, job.shape);
             (job.progress)();
             loaded
         };
-        let loaded: Vec<Result<Loaded, String>> = photos.par_iter().map(one).collect();
+        let loaded: Vec<Result<Loaded, Unfit>> = photos.par_iter().map(one).collect();
         for (position, loaded) in (begin..end).zip(loaded) {
             let Some(loaded) = seen.look(job, position, loaded, &mut packed) else { continue };
             file.add(&loaded.pixels).map_err(StageError::failed)?;
@@ -124,18 +138,16 @@ struct Seen {
 
 impl Seen {
     /// Notes what a photo is; gives it back if it is to be packed.
-    fn look(
-        &mut self,
-        job: &Job<'_>,
-        at: usize,
-        loaded: Result<Loaded, String>,
-        packed: &mut Packed,
-    ) -> Option<Loaded> {
+    fn look(&mut self, job: &Job<'_>, at: usize, loaded: Result<Loaded, Unfit>, packed: &mut Packed) -> Option<Loaded> {
         let (photo, split) = (&job.selection.photos[at], job.splits[at]);
         let loaded = match loaded {
             Ok(loaded) => loaded,
-            Err(why) => {
-                packed.unusable.push((photo.path.clone(), why));
+            Err(Unfit::Broken(why)) => {
+                packed.unusable.push((job.name(at), why));
+                return None;
+            }
+            Err(Unfit::Small(width, height)) => {
+                packed.small.push(format!("`{}`: {width}×{height} pixels", job.name(at)));
                 return None;
             }
         };
@@ -144,14 +156,14 @@ impl Seen {
             let first = &packed.photos[*first];
             if job.manifest.rows[first.row].values == job.manifest.rows[photo.row].values {
                 packed.doubles.push(Double {
-                    path: photo.path.clone(),
+                    path: job.name(at),
                     of: first.path.clone(),
                     same_bytes,
                     other_split: first.split != split,
                 });
             } else {
                 let why = format!("it is the same photo as `{}`, with other attributes", first.path);
-                packed.unusable.push((photo.path.clone(), why));
+                packed.unusable.push((job.name(at), why));
             }
             return None;
         }

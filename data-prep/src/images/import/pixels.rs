@@ -9,6 +9,7 @@ use image::{DynamicImage, Rgb, RgbImage};
 use sha2::{Digest, Sha256};
 
 use crate::decode::{Converted, Decoded, decode, is_greyscale};
+use crate::images::import::manifest::Part;
 
 /// Longer files are not read.
 const LONGEST: u64 = 256 << 20;
@@ -26,6 +27,8 @@ pub(crate) enum Fit {
 pub(crate) struct Shape {
     pub(crate) size: u32,
     pub(crate) fit: Fit,
+    /// Photos, and parts of them, whose shorter side has fewer pixels are left out.
+    pub(crate) least_side: u32,
 }
 
 impl Shape {
@@ -49,28 +52,48 @@ pub(crate) struct Loaded {
     pub(crate) converted: Option<Converted>,
 }
 
-/// Reads a photo. That it lies within the folder was checked when the folder was listed.
-pub(crate) fn load(path: &Path, shape: Shape) -> Result<Loaded, String> {
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
-    file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > LONGEST {
-        return Err(format!("it has more than {LONGEST} bytes"));
+/// Why a photo is not packed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    Broken(String),
+    /// Width and height.
+    Small(u32, u32),
+}
+
+impl From<std::io::Error> for Unfit {
+    fn from(error: std::io::Error) -> Self {
+        Unfit::Broken(error.to_string())
     }
-    let Decoded { picture, orientation, converted } = decode(&bytes).map_err(|error| error.to_string())?;
+}
+
+/// Reads a photo, or a part of it. That it lies within the folder was checked when the folder was listed.
+pub(crate) fn load(path: &Path, part: Option<Part>, shape: Shape) -> Result<Loaded, Unfit> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LONGEST {
+        return Err(Unfit::Broken(format!("it has more than {LONGEST} bytes")));
+    }
+    let decoded = decode(&bytes).map_err(|error| Unfit::Broken(error.to_string()))?;
+    let Decoded { picture, orientation, converted } = decoded;
     let transparent = picture.color().has_alpha();
-    let picture = opaque(picture);
-    let (width, height) = shown(picture.dimensions(), orientation);
-    if width == 0 || height == 0 {
-        return Err("it has no pixels".into());
+    let mut picture = opaque(picture);
+    let mut to_turn = orientation;
+    if let Some(part) = part {
+        picture = cut(turned(picture, orientation), part)?;
+        to_turn = Orientation::NoTransforms;
+    }
+    let (width, height) = shown(picture.dimensions(), to_turn);
+    if width.min(height) < shape.least_side.max(1) {
+        return Err(Unfit::Small(width, height));
     }
     // Turned when it is small, which takes less time and shows the same.
-    let mut square = DynamicImage::ImageRgb8(square(&picture, shape));
-    square.apply_orientation(orientation);
-    let square = square.into_rgb8();
+    let square = turned(square(&picture, shape), to_turn);
+    let mut file_hash = Sha256::new();
+    file_hash.update(&bytes);
+    file_hash.update(part.map(|part| part.to_string()).unwrap_or_default());
     Ok(Loaded {
         greyscale: is_greyscale(&square),
-        file_hash: Sha256::digest(&bytes).into(),
+        file_hash: file_hash.finalize().into(),
         pixel_hash: Sha256::digest(square.as_raw()).into(),
         pixels: square.into_raw(),
         width,
@@ -79,6 +102,27 @@ pub(crate) fn load(path: &Path, shape: Shape) -> Result<Loaded, String> {
         transparent,
         converted,
     })
+}
+
+fn turned(picture: RgbImage, orientation: Orientation) -> RgbImage {
+    let mut picture = DynamicImage::ImageRgb8(picture);
+    picture.apply_orientation(orientation);
+    picture.into_rgb8()
+}
+
+/// A part of a photo, as far as it lies within; boxes that people draw end a little outside now and then.
+fn cut(picture: RgbImage, Part([left, top, width, height]): Part) -> Result<RgbImage, Unfit> {
+    let span = |begin: f64, length: f64, most: u32| {
+        let whole = |place: f64| place.round().clamp(0.0, f64::from(most)) as u32;
+        (whole(begin), whole(begin + length) - whole(begin))
+    };
+    let (x, width) = span(left, width, picture.width());
+    let (y, height) = span(top, height, picture.height());
+    if width == 0 || height == 0 {
+        let (wide, high) = picture.dimensions();
+        return Err(Unfit::Broken(format!("its box lies outside of its {wide}×{high} pixels, or has none of them")));
+    }
+    Ok(imageops::crop_imm(&picture, x, y, width, height).to_image())
 }
 
 /// Width and height as a photo is shown.
@@ -108,7 +152,7 @@ fn opaque(picture: DynamicImage) -> RgbImage {
 }
 
 /// Bilinear with antialiasing, as torchvision's transforms do it by default.
-fn square(picture: &RgbImage, Shape { size, fit }: Shape) -> RgbImage {
+fn square(picture: &RgbImage, Shape { size, fit, .. }: Shape) -> RgbImage {
     let (width, height) = picture.dimensions();
     match fit {
         Fit::Crop => {
@@ -142,15 +186,15 @@ mod tests {
     fn crops_keep_the_middle_and_letterboxes_all() {
         // Red, green and blue from left to right.
         let wide = RgbImage::from_fn(90, 30, |x, _| Rgb([[200, 0, 0], [0, 200, 0], [0, 0, 200]][(x / 30) as usize]));
-        let crop = square(&wide, Shape { size: 16, fit: Fit::Crop });
+        let crop = square(&wide, Shape { size: 16, fit: Fit::Crop, least_side: 1 });
         assert!(crop.pixels().all(|pixel| pixel.0 == [0, 200, 0]));
-        let letterbox = square(&wide, Shape { size: 18, fit: Fit::Letterbox });
+        let letterbox = square(&wide, Shape { size: 18, fit: Fit::Letterbox, least_side: 1 });
         let at = |x, y| letterbox.get_pixel(x, y).0;
         assert_eq!(
             [at(2, 5), at(2, 6), at(9, 9), at(15, 11), at(15, 12)],
             [[114; 3], [200, 0, 0], [0, 200, 0], [0, 0, 200], [114; 3]]
         );
-        let thin = square(&RgbImage::new(1, 5000), Shape { size: 16, fit: Fit::Letterbox });
+        let thin = square(&RgbImage::new(1, 5000), Shape { size: 16, fit: Fit::Letterbox, least_side: 1 });
         assert_eq!(thin.dimensions(), (16, 16));
     }
 }

@@ -33,16 +33,21 @@ pub(crate) struct Selection {
 }
 
 pub(crate) fn select(manifest: &Manifest, listing: &Listing) -> Result<Selection, SelectError> {
-    let rows: BTreeMap<&str, usize> =
-        manifest.rows.iter().enumerate().map(|(at, row)| (row.path.as_str(), at)).collect();
+    // Several rows of one photo speak of parts of it.
+    let mut rows: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, row) in manifest.rows.iter().enumerate() {
+        rows.entry(&row.path).or_default().push(at);
+    }
     let mut selection = Selection { nameless: listing.nameless.clone(), ..Selection::default() };
     let mut used = vec![false; manifest.rows.len()];
     for file in &listing.files {
-        let row = rows.get(file.as_str()).copied().or_else(|| around(&rows, file).filter(|_| is_photo(file)));
-        match row {
-            Some(row) => {
-                used[row] = true;
-                selection.photos.push(Photo { path: file.clone(), row });
+        let own = rows.get(file.as_str()).or_else(|| around(&rows, file).filter(|_| is_photo(file)));
+        match own {
+            Some(own) => {
+                for row in own {
+                    used[*row] = true;
+                    selection.photos.push(Photo { path: file.clone(), row: *row });
+                }
             }
             None if is_photo(file) => selection.without_row.push(file.clone()),
             None => {}
@@ -81,16 +86,16 @@ pub(crate) fn select(manifest: &Manifest, listing: &Listing) -> Result<Selection
     }
 }
 
-/// The row of the nearest folder around a file.
-fn around(rows: &BTreeMap<&str, usize>, file: &str) -> Option<usize> {
+/// The rows of the nearest folder around a file.
+fn around<'a>(rows: &'a BTreeMap<&str, Vec<usize>>, file: &str) -> Option<&'a Vec<usize>> {
     let mut folder = file;
     while let Some((above, _)) = folder.rsplit_once('/') {
         if let Some(row) = rows.get(above) {
-            return Some(*row);
+            return Some(row);
         }
         folder = above;
     }
-    rows.get("").copied()
+    rows.get("")
 }
 
 fn is_inside(path: &str, folder: &str) -> bool {

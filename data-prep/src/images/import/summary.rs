@@ -42,6 +42,7 @@ impl Report<'_> {
         for (title, items) in [
             ("Left out, since they cannot be used", unusable.collect()),
             ("Left out, since they are there already", doubles.collect()),
+            ("Left out, since they are too small", packed.small.clone()),
             ("Left out, since no row speaks of them", named(&selection.without_row)),
             ("Left out, since their names are no UTF-8 and no table can name them", named(&selection.nameless)),
             ("Turned upright, as EXIF says", found(&|photo| photo.turned)),
@@ -114,6 +115,7 @@ impl Report<'_> {
             ("photos", packed.photos.len() as f64),
             ("unusable", packed.unusable.len() as f64),
             ("twice", packed.doubles.len() as f64),
+            ("too small", packed.small.len() as f64),
             ("without a row", selection.without_row.len() as f64),
             ("turned", count(&|photo| photo.turned)),
             ("greyscale", count(&|photo| photo.greyscale)),

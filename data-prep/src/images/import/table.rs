@@ -1,7 +1,7 @@
 //! The photos as a table, row by row of the packed images.
 //!
-//! `photo` u32, `file`, `split`, `group` (empty where there is none), `width` and `height` u32 (as it was shown before it was
-//! made square), `greyscale`, and `attribute.NAME` for each attribute: its values, joined by `;`, empty where there are none.
+//! `photo` u32, `file`, `split`, `group` and `box` (empty where there is none), `width` and `height` u32 (as it was shown
+//! before it was made square), `greyscale`, and `attribute.NAME` for each attribute: its values, joined by `;`, empty where there are none.
 
 use polars::prelude::*;
 
@@ -17,6 +17,7 @@ pub(crate) fn frame(manifest: &Manifest, packed: &Packed) -> PolarsResult<DataFr
         "file" => texts(&|photo| photo.path.clone()),
         "split" => texts(&|photo| photo.split.name().to_owned()),
         "group" => texts(&|photo| manifest.rows[photo.row].group.clone().unwrap_or_default()),
+        "box" => texts(&|photo| manifest.rows[photo.row].part.map(|part| part.to_string()).unwrap_or_default()),
         "width" => numbers(&|photo| photo.width),
         "height" => numbers(&|photo| photo.height),
         "greyscale" => photos.iter().map(|photo| photo.greyscale).collect::<Vec<bool>>(),

@@ -275,6 +275,34 @@ fn links_hidden_files_and_photos_without_a_row() {
 }
 
 #[test]
+fn parts_of_a_photo_are_cut_out_and_stay_together() {
+    let table = "file,class,box\na.png,red,0 0 20 30\na.png,blue,20 -4 50 60.4\na.png,dot,3 3 2 2\nb.png,all,\n";
+    let one = Try::new(table).with("least_side", json!(8)).with("test_share", json!(0.5)).with("seed", json!(3));
+    let halves =
+        |left: [u8; 3], right: [u8; 3]| RgbImage::from_fn(40, 30, |x, _| Rgb(if x < 20 { left } else { right }));
+    save(&one.photo("a.png"), &halves([200, 0, 0], [0, 0, 200]));
+    save(&one.photo("b.png"), &halves([9; 3], [99; 3]));
+    let one = one.done();
+    assert_eq!(one.column("attribute.class"), ["red", "blue", "all"]);
+    assert_eq!(one.column("box"), ["0 0 20 30", "20 -4 50 60.4", ""]);
+    assert_eq!(one.column("width"), ["20", "20", "40"]);
+    assert_eq!((one.middle(0), one.middle(1)), ([200, 0, 0], [0, 0, 200]));
+    let splits = one.column("split");
+    assert!(splits[0] == splits[1] && splits[0] != splits[2], "{splits:?}");
+    assert!(one.summary().contains("too small: 1\n\n- `a.png (3 3 2 2)`: 2×2 pixels"), "{}", one.summary());
+    for (row, said) in [
+        ("a.png,x,1 2 3", "line 2: `1 2 3` is no box"),
+        ("a.png,x,0 0 0 5", "is no box"),
+        ("a.png,x,0 0 NaN 5", "is no box"),
+        ("a.png,x,50 0 5 5", "`a.png (50 0 5 5)`: its box lies outside of its 24×20 pixels"),
+        ("a.png,x,0 0 9 9\na.png,x,0 0 9 9.0", "line 3: `a.png` stands in line 2 too"),
+    ] {
+        let error = Try::new(format!("file,class,box\n{row}\n")).photos(&["a.png"]).fault();
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
 fn tables_that_are_wrong() {
     for (table, said) in [
         ("file,class\n../a.png,x\n", "line 2: the path `../a.png` leads out of the folder by `..`"),

@@ -363,3 +363,26 @@ fn a_picture_that_would_fill_the_memory_is_not_decoded() {
     let error = crate::decode::decode(&header).err().unwrap().to_string();
     assert_eq!(error, "60000×60000 pixels are more than 150000000: make it smaller");
 }
+
+/// The table that `pipelines/photos.yaml` ships with; and that it fits the photos, where they are. They are not decoded.
+#[test]
+#[expect(clippy::print_stderr, reason = "says that it was skipped")]
+fn the_table_of_twenty_classes_fits_its_photos_if_they_are_here() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let columns =
+        Columns { file: "file", split: "split", group: "group", part: "box", attributes: &[], separator: ";" };
+    let manifest = Manifest::read(&project.join("pipelines/photos/imagenet20.csv"), &columns).unwrap();
+    assert_eq!(manifest.attributes, ["class", "realm", "kind", "breed", "coat", "size", "place"]);
+    assert_eq!(manifest.rows.len(), 60);
+    let folder = project.join("../shared/data/imagenet20");
+    if !folder.is_dir() {
+        eprintln!("skipped: no photos in {}", folder.display());
+        return;
+    }
+    let selection = select::select(&manifest, &folder::list(&folder).unwrap()).unwrap();
+    assert!(selection.missing.is_empty() && selection.without_row.is_empty() && selection.unreadable.is_empty());
+    let shares = Shares { validation: 0.0, test: 0.0, seed: 1 };
+    let splits = assign(&members(&manifest, &selection), shares).unwrap();
+    let count = |wanted| splits.iter().filter(|split| **split == wanted).count();
+    assert_eq!(Split::ALL.map(count), [6000, 1000, 1000]);
+}

@@ -10,6 +10,7 @@ mod summary;
 mod table;
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
+use rayon::prelude::*;
 use serde::Deserialize;
 
 use crate::images::split::Split;
@@ -54,7 +55,8 @@ pub(crate) fn offer() -> Offer {
             Output::new("properties", "application/json", "what the property bits and the labels stand for"),
             Output::new("summary", "text/markdown", "tasks with their photos and samples, and what was left out"),
         ])
-        .parameters(parameters());
+        .parameters(parameters())
+        .all_cpus();
     Offer { kind, run }
 }
 
@@ -110,7 +112,8 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         stage.note(format!("task `{name}` is left out: {why}"));
     }
     let states = States::new(&attributes);
-    let near: Vec<Option<(usize, Vec<bool>)>> = chosen.tasks.iter().map(|task| states.nearest(&task.answers)).collect();
+    let near: Vec<Option<(usize, Vec<bool>)>> =
+        chosen.tasks.par_iter().map(|task| states.nearest(&task.answers)).collect();
     let hard: Vec<Option<Vec<bool>>> = near.iter().map(|near| near.as_ref().map(|(_, hard)| hard.clone())).collect();
     let plans =
         [(Split::Train, p.train_samples), (Split::Validation, p.validation_samples), (Split::Test, p.test_samples)];

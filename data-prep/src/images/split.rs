@@ -32,11 +32,13 @@ impl Split {
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "group `{group}` is in two splits, {} (line {}) and {} (line {}), so that what is learnt of it is asked again; put it into \
+    "{what} `{name}` is in two splits, {} (line {}) and {} (line {}), so that what is learnt of it is asked again; put it into \
      one", .first.0.name(), .first.1, .second.0.name(), .second.1
 )]
 pub(crate) struct SplitError {
-    pub(crate) group: String,
+    /// A group, or a photo of which there are parts.
+    pub(crate) what: &'static str,
+    pub(crate) name: String,
     pub(crate) first: (Split, usize),
     pub(crate) second: (Split, usize),
 }
@@ -65,14 +67,23 @@ pub(crate) fn assign(members: &[Member<'_>], shares: Shares) -> Result<Vec<Split
         let (Some(group), Some(split)) = (group, split) else { continue };
         let first = *told.entry(group).or_insert((*split, *line));
         if first.0 != *split {
-            return Err(SplitError { group: (*group).to_owned(), first, second: (*split, *line) });
+            return Err(SplitError { what: "group", name: (*group).to_owned(), first, second: (*split, *line) });
         }
     }
     let of = |member: &Member<'_>| match member.group {
         Some(group) => told.get(group).map_or_else(|| shares.by_hash("group", group), |(split, _)| *split),
         None => member.split.unwrap_or_else(|| shares.by_hash("photo", member.name)),
     };
-    Ok(members.iter().map(of).collect())
+    let splits: Vec<Split> = members.iter().map(of).collect();
+    // Parts of a photo may have been put into different groups.
+    let mut photos: BTreeMap<&str, (Split, usize)> = BTreeMap::new();
+    for (Member { name, line, .. }, split) in members.iter().zip(&splits) {
+        let first = *photos.entry(name).or_insert((*split, *line));
+        if first.0 != *split {
+            return Err(SplitError { what: "photo", name: (*name).to_owned(), first, second: (*split, *line) });
+        }
+    }
+    Ok(splits)
 }
 
 impl Shares {
@@ -140,5 +151,7 @@ mod tests {
         let torn = [photo("a", Some("g"), Some(Split::Train)), Member { line: 9, ..told[1] }];
         let error = assign(&torn, SHARES).unwrap_err().to_string();
         assert!(error.starts_with("group `g` is in two splits, train (line 2) and test (line 9)"), "{error}");
+        let parts = [photo("a", Some("g"), Some(Split::Train)), photo("a", Some("h"), Some(Split::Test))];
+        assert!(assign(&parts, SHARES).unwrap_err().to_string().starts_with("photo `a` is in two splits"));
     }
 }

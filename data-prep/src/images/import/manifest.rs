@@ -82,8 +82,13 @@ impl Manifest {
     pub(crate) fn read(path: &Path, columns: &Columns<'_>) -> Result<Self, ManifestError> {
         let table = Table::read(path)?;
         let file = table.column(columns.file)?;
-        let own = |name: &str| table.header.iter().position(|column| column == name && column != columns.file);
-        let (split, group, part) = (own(columns.split), own(columns.group), own(columns.part));
+        // A column that the pipeline names has to be there; one of the usual name may be.
+        let own = |name: &str, usual: &str| match table.column(name) {
+            Err(error) if name != usual => Err(error),
+            found => Ok(found.ok().filter(|at| *at != file)),
+        };
+        let (split, group) = (own(columns.split, "split")?, own(columns.group, "group")?);
+        let part = own(columns.part, "box")?;
         let attributes = attributes(&table, columns)?;
         let names = attributes.iter().map(|at| table.header[*at].clone()).collect();
         let mut rows = Vec::with_capacity(table.rows.len());

@@ -9,6 +9,7 @@ mod sheet;
 mod summary;
 mod table;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
@@ -143,13 +144,14 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     write(stage, &p, &manifest, &selection, &packed)
 }
 
-/// What the splits need to know of each photo.
+/// What the splits need to know of each photo. Parts of one photo belong together.
 fn members<'a>(manifest: &'a Manifest, selection: &'a Selection) -> Vec<Member<'a>> {
+    let parts = selection.photos.iter().filter(|photo| manifest.rows[photo.row].part.is_some());
+    let in_parts: BTreeSet<&str> = parts.map(|photo| photo.path.as_str()).collect();
     let member = |photo: &'a select::Photo| {
-        let row = &manifest.rows[photo.row];
-        // Parts of a photo belong together.
-        let group = row.group.as_deref().or_else(|| row.part.map(|_| photo.path.as_str()));
-        Member { name: &photo.path, group, split: row.split, line: row.line }
+        let (row, name) = (&manifest.rows[photo.row], photo.path.as_str());
+        let group = row.group.as_deref().or_else(|| in_parts.contains(name).then_some(name));
+        Member { name, group, split: row.split, line: row.line }
     };
     selection.photos.iter().map(member).collect()
 }

@@ -345,6 +345,8 @@ fn tables_that_are_wrong() {
     assert!(error.contains("line 2 is no UTF-8; save it as UTF-8"), "{error}");
     let one = Try::new("\u{feff}file,class\r\n\r\na.png, x \r\n,\r\n").photos(&["a.png"]).done();
     assert_eq!(one.column("attribute.class"), ["x"]);
+    let error = Try::new("file,class\na.png,x\n").with("group", json!("person")).photos(&["a.png"]).fault();
+    assert!(error.contains("no column `person`; there are `file`, `class`"), "{error}");
     let error = Try::new("file,class\na.png,x\n").with("attributes", json!(["file"])).photos(&["a.png"]).fault();
     assert!(error.contains("`attributes` names `file`, which is the column of files"), "{error}");
     let error =

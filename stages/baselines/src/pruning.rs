@@ -3,7 +3,7 @@
 //! The order is fixed before the first channel goes, so a budget decides only how many go. Of attention whole heads go:
 //! a head is as important as its channels on average.
 
-use nnf_net::{ChannelGroups, GateVector, Model, Network, Op, Weights, remove_channels, slice, slice_network};
+use nnf_net::{ChannelGroups, GateVector, Model, Network, Weights, remove_channels, slice, slice_network};
 use serde::{Deserialize, Serialize};
 
 use crate::error::BaselineError;
@@ -38,7 +38,7 @@ impl Ranking {
         let groups = ChannelGroups::of(network);
         let mut order: Vec<(f64, usize, i64)> = Vec::new();
         for (number, group) in groups.groups().iter().enumerate() {
-            let gated = group.members.iter().any(|id| network.nodes()[*id].op == Op::Gate);
+            let gated = group.members.iter().any(|id| network.nodes()[*id].op.is_gate());
             if !group.removable || (scope == Scope::Gated && !gated) {
                 continue;
             }
@@ -79,13 +79,13 @@ impl Ranking {
     #[must_use]
     pub fn gates(&self, network: &Network, removed: usize) -> GateVector {
         let (groups, keep) = (ChannelGroups::of(network), self.keep(removed));
-        let layers = (0..network.nodes().len()).filter(|id| network.nodes()[*id].op == Op::Gate);
-        let layer = |id: usize| {
+        let layer = |nodes: Vec<usize>| {
+            let (id, block) = (nodes[0], network.block_of(nodes[0]));
             let kept = &keep[groups.of_node(id)];
             let is_kept = |channel: i64| kept.as_ref().is_none_or(|kept| kept.binary_search(&channel).is_ok());
-            (0..network.channels_of(id)).map(is_kept).collect()
+            (0..network.channels_of(id) / block).map(|gate| is_kept(gate * block)).collect()
         };
-        GateVector(layers.map(layer).collect())
+        GateVector(network.gate_nodes().into_iter().map(layer).collect())
     }
 
     /// The architecture after so many channels are gone, without gates.

@@ -4,6 +4,7 @@ mod error;
 mod graph;
 mod kind;
 mod onnx;
+mod ops;
 mod proto;
 
 pub use error::ExportError;

@@ -12,6 +12,7 @@ pub(crate) const INT64: i32 = 7;
 /// `AttributeProto.AttributeType`.
 const FLOAT_ATTRIBUTE: i32 = 1;
 const INT_ATTRIBUTE: i32 = 2;
+const STRING_ATTRIBUTE: i32 = 3;
 const INTS_ATTRIBUTE: i32 = 7;
 
 /// A file.
@@ -77,6 +78,8 @@ pub(crate) struct AttributeProto {
     pub(crate) f: Option<f32>,
     #[prost(int64, optional, tag = "3")]
     pub(crate) i: Option<i64>,
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub(crate) s: Option<Vec<u8>>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub(crate) ints: Vec<i64>,
     #[prost(int32, tag = "20")]
@@ -90,6 +93,10 @@ impl AttributeProto {
 
     pub(crate) fn int(name: &str, value: i64) -> Self {
         AttributeProto { name: name.into(), i: Some(value), r#type: INT_ATTRIBUTE, ..Self::default() }
+    }
+
+    pub(crate) fn string(name: &str, value: &str) -> Self {
+        AttributeProto { name: name.into(), s: Some(value.into()), r#type: STRING_ATTRIBUTE, ..Self::default() }
     }
 
     pub(crate) fn ints(name: &str, values: &[i64]) -> Self {

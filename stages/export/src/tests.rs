@@ -37,7 +37,8 @@ fn computed(node: &NodeProto, inputs: &[&Tensor]) -> Tensor {
     match node.op_type.as_str() {
         "Conv" => {
             let (step, pad) = (ints("strides"), ints("pads"));
-            x.conv2d(inputs[1], inputs.get(2).copied(), &step[..], &pad[..2], [1, 1], int("group"))
+            let x = x.pad([pad[1], pad[3], pad[0], pad[2]], "constant", 0.0);
+            x.conv2d(inputs[1], inputs.get(2).copied(), &step[..], [0, 0], [1, 1], int("group"))
         }
         "Gemm" => {
             assert_eq!(int("transB"), 1);
@@ -56,7 +57,8 @@ fn computed(node: &NodeProto, inputs: &[&Tensor]) -> Tensor {
         "Clip" => x.clamp_tensor(Some(inputs[1]), Some(inputs[2])),
         "MaxPool" => {
             let (kernel, step, pad) = (ints("kernel_shape"), ints("strides"), ints("pads"));
-            x.max_pool2d(&kernel[..], &step[..], &pad[..2], [1, 1], false)
+            let x = x.pad([pad[1], pad[3], pad[0], pad[2]], "constant", f64::NEG_INFINITY);
+            x.max_pool2d(&kernel[..], &step[..], [0, 0], [1, 1], false)
         }
         "ReduceMean" => x.mean_dim(&ints("axes")[..], int("keepdims") == 1, Kind::Float),
         "Reshape" => {
@@ -71,6 +73,19 @@ fn computed(node: &NodeProto, inputs: &[&Tensor]) -> Tensor {
         "Concat" => Tensor::cat(inputs, int("axis")),
         "Gather" => x.select(int("axis"), inputs[1].int64_value(&[])),
         "Softmax" => x.softmax(int("axis"), Kind::Float),
+        "Resize" => {
+            let string = |name: &str| String::from_utf8(attribute(name, 3).s.clone().unwrap()).unwrap();
+            assert_eq!((string("mode"), string("nearest_mode")), ("nearest".into(), "floor".into()));
+            assert_eq!(string("coordinate_transformation_mode"), "asymmetric");
+            let (sizes, read) = (longs(inputs[3]), x.size());
+            let places = |axis: usize| {
+                let nearest = (0..sizes[axis]).map(|at| at * read[axis] / sizes[axis]);
+                Tensor::from_slice(&nearest.collect::<Vec<i64>>())
+            };
+            assert_eq!(sizes[..2], read[..2]);
+            x.index_select(2, &places(2)).index_select(3, &places(3))
+        }
+        "Sigmoid" => x.sigmoid(),
         "Erf" => x.erf(),
         "Add" => x + inputs[1],
         "Mul" => x * inputs[1],
@@ -91,6 +106,8 @@ fn ran(bytes: &[u8], batch: &Tensor) -> Vec<(String, Tensor)> {
         assert!(values.insert(tensor.name.clone(), constant(tensor)).is_none(), "{} twice", tensor.name);
     }
     values.insert(graph.input[0].name.clone(), batch.shallow_clone());
+    // An input that is left out has no name.
+    values.insert(String::new(), Tensor::new());
     for node in &graph.node {
         let inputs: Vec<&Tensor> = node.input.iter().map(|name| &values[name]).collect();
         let value = computed(node, &inputs);
@@ -188,7 +205,7 @@ fn with_constant() -> Model {
 }
 
 fn node(name: &str, op: Op, inputs: &[&str]) -> Node {
-    Node { name: name.into(), op, inputs: inputs.iter().map(|input| (*input).to_owned()).collect() }
+    Node::new(name, op, inputs.iter().map(|input| (*input).to_owned()).collect())
 }
 
 #[test]

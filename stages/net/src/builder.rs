@@ -30,14 +30,14 @@ impl Builder {
     pub(crate) fn add(&mut self, name: impl Into<String>, op: Op, inputs: &[&str]) -> String {
         let name = name.into();
         let inputs = inputs.iter().map(|input| (*input).to_owned()).collect();
-        self.nodes.push(Node { name: name.clone(), op, inputs });
+        self.nodes.push(Node::new(&name, op, inputs));
         name
     }
 
     /// A convolution and its batch norm.
     pub(crate) fn conv_norm(&mut self, conv: &str, norm: &str, sizes: Conv, input: &str) -> String {
         let Conv { out, kernel, stride, groups } = sizes;
-        let op = Op::Conv2d { out, kernel, stride, padding: kernel / 2, groups, bias: false };
+        let op = Op::Conv2d { out, kernel, stride, padding: (kernel / 2).into(), groups, bias: false };
         let made = self.add(conv, op, &[input]);
         self.add(norm, Op::BatchNorm { eps: 1e-5, momentum: 0.1 }, &[&made])
     }

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::graph::Network;
 use crate::groups::ChannelGroups;
-use crate::op::Op;
 use crate::parameter::Role;
 
 /// Multiply–accumulate operations for one input.
@@ -56,18 +55,7 @@ impl Network {
     /// Multiply–accumulates of one node for one input.
     #[must_use]
     pub fn macs_of(&self, id: usize) -> Macs {
-        let channels = self.in_channels(id);
-        let count = match &self.nodes()[id].op {
-            Op::Conv2d { out, kernel, groups, .. } => {
-                let shape = self.shape_of(id);
-                out * shape[1] * shape[2] * (channels / groups) * kernel * kernel
-            }
-            // Once for each place: a vector is one place, tokens [T, C] are T.
-            Op::Linear { .. } => self.shape_of(id).iter().product::<i64>() * channels,
-            // Queries with keys, and the result with values.
-            Op::Attention { .. } => 2 * self.shape_of(id)[0] * self.shape_of(id)[0] * channels,
-            _ => 0,
-        };
+        let count = self.nodes()[id].op.semantics().macs(&self.read_shapes(id), self.shape_of(id));
         Macs(u64::try_from(count).unwrap_or(0))
     }
 

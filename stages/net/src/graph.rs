@@ -1,14 +1,13 @@
 //! A network: nodes in topological order, checked, with the shape of every value.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::NetError;
-use crate::gates::GateLayer;
-use crate::infer;
 use crate::op::Op;
+use crate::ops::shapes::channel_axis;
+use crate::sharing;
 
 /// One step of a network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +19,18 @@ pub struct Node {
     pub op: Op,
     /// Names of the nodes that it reads, all before it.
     pub inputs: Vec<String>,
+    /// Name of a node of the same op before it whose parameters it uses in place of its own; of a gate, whose gates it
+    /// obeys. That node shares nothing itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shares: Option<String>,
+}
+
+impl Node {
+    /// A node with parameters of its own.
+    #[must_use]
+    pub fn new(name: impl Into<String>, op: Op, inputs: Vec<String>) -> Self {
+        Node { name: name.into(), op, inputs, shares: None }
+    }
 }
 
 /// A checked network.
@@ -30,21 +41,9 @@ pub struct Network {
     outputs: Vec<usize>,
     inputs: Vec<Vec<usize>>,
     shapes: Vec<Vec<i64>>,
+    /// For each node the one whose parameters, or gates, it uses: itself if it shares nothing.
+    owners: Vec<usize>,
 }
-
-/// The network as written to a file.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    format: String,
-    version: u32,
-    name: String,
-    nodes: Vec<Node>,
-    outputs: Vec<String>,
-}
-
-const FORMAT: &str = "nnf.network";
-const VERSION: u32 = 1;
 
 impl Network {
     /// Checks nodes and works out shapes.
@@ -66,7 +65,7 @@ impl Network {
             };
             let read = node.inputs.iter().map(find).collect::<Result<Vec<usize>, NetError>>()?;
             let read_shapes: Vec<&[i64]> = read.iter().map(|id| shapes[*id].as_slice()).collect();
-            let shape = infer::shape(&node.op, &read_shapes).map_err(|why| NetError::node(&node.name, why))?;
+            let shape = node.op.shape(&read_shapes).map_err(|why| NetError::node(&node.name, why))?;
             if ids.insert(&node.name, id).is_some() {
                 return Err(NetError::node(&node.name, "another node has the same name"));
             }
@@ -82,7 +81,48 @@ impl Network {
         let output =
             |name: &String| ids.get(name.as_str()).copied().ok_or_else(|| NetError::node(name, "no such output"));
         let outputs = outputs.iter().map(output).collect::<Result<Vec<usize>, NetError>>()?;
-        Ok(Network { name: name.into(), nodes, outputs, inputs, shapes })
+        let owners = (0..nodes.len()).collect();
+        let mut network = Network { name: name.into(), nodes, outputs, inputs, shapes, owners };
+        for id in 0..network.nodes.len() {
+            network.owners[id] = network.find_owner(id)?;
+        }
+        Ok(network)
+    }
+
+    /// The node that node `id` shares with, checked; itself if it shares nothing.
+    fn find_owner(&self, id: usize) -> Result<usize, NetError> {
+        let node = &self.nodes[id];
+        let Some(name) = &node.shares else { return Ok(id) };
+        let fault = |why: &str| Err(NetError::node(&node.name, format!("it shares with `{name}`, {why}")));
+        let Some(owner) = self.nodes[..id].iter().position(|other| other.name == *name) else {
+            return fault("which is no node before it");
+        };
+        if self.nodes[owner].shares.is_some() {
+            return fault("which shares with another itself: name that one");
+        }
+        if !sharing::alike(&self.nodes[owner].op, &node.op) || self.parts_of(owner) != self.parts_of(id) {
+            return fault("whose parameters are others");
+        }
+        match (&node.op, self.parts_of(id).is_empty()) {
+            (Op::Gate { .. }, _)
+                if node.op != self.nodes[owner].op || self.channels_of(owner) != self.channels_of(id) =>
+            {
+                fault("which has other gates")
+            }
+            (Op::Gate { .. }, _) | (_, false) => Ok(owner),
+            (_, true) => fault("but has no parameters"),
+        }
+    }
+
+    /// The node whose parameters, or gates, node `id` uses: itself if it shares nothing.
+    #[must_use]
+    pub fn owner_of(&self, id: usize) -> usize {
+        self.owners[id]
+    }
+
+    /// Shapes of what node `id` reads.
+    pub(crate) fn read_shapes(&self, id: usize) -> Vec<&[i64]> {
+        self.inputs[id].iter().map(|input| self.shapes[*input].as_slice()).collect()
     }
 
     /// Its name, for people.
@@ -124,7 +164,7 @@ impl Network {
     /// Channels of a node's value: C of `[C, H, W]`, `[T, C]` and `[C]`.
     #[must_use]
     pub fn channels_of(&self, id: usize) -> i64 {
-        self.shapes[id][infer::channel_axis(&self.shapes[id])]
+        self.shapes[id][channel_axis(&self.shapes[id])]
     }
 
     /// Channels that node `id` reads.
@@ -165,84 +205,5 @@ impl Network {
             ending[last].push(id);
         }
         ending
-    }
-
-    /// The gate layers in order; a gate vector names them in this order.
-    #[must_use]
-    pub fn gate_layers(&self) -> Vec<GateLayer> {
-        let gates = self.nodes.iter().enumerate().filter(|(_, node)| node.op == Op::Gate);
-        gates
-            .map(|(id, node)| GateLayer {
-                name: node.name.clone(),
-                width: usize::try_from(self.channels_of(id)).unwrap_or(0),
-            })
-            .collect()
-    }
-
-    /// For each gate layer whether some output depends on the input through it alone: if it kept nothing, that output
-    /// would be a constant.
-    #[must_use]
-    pub fn essential_layers(&self) -> Vec<bool> {
-        let is_essential = |gate: usize| {
-            let mut reached = vec![false; self.nodes.len()];
-            for (id, node) in self.nodes.iter().enumerate().filter(|(id, _)| *id != gate) {
-                reached[id] = matches!(node.op, Op::Input { .. }) || self.inputs[id].iter().any(|from| reached[*from]);
-            }
-            self.outputs.iter().any(|output| !reached[*output])
-        };
-        let gates = self.nodes.iter().enumerate().filter(|(_, node)| node.op == Op::Gate);
-        gates.map(|(id, _)| is_essential(id)).collect()
-    }
-
-    /// Number of modules: gates of all layers (paper §3.2).
-    #[must_use]
-    pub fn modules(&self) -> usize {
-        self.gate_layers().iter().map(|layer| layer.width).sum()
-    }
-
-    /// The network as JSON. Equal networks give equal bytes.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        let document = Document {
-            format: FORMAT.into(),
-            version: VERSION,
-            name: self.name.clone(),
-            nodes: self.nodes.clone(),
-            outputs: self.outputs.iter().map(|id| self.nodes[*id].name.clone()).collect(),
-        };
-        let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
-        text.push('\n');
-        text
-    }
-
-    /// Reads JSON.
-    ///
-    /// # Errors
-    /// When it is no such document or the network in it does not fit together.
-    pub fn from_json(text: &str) -> Result<Self, NetError> {
-        let document: Document = serde_json::from_str(text).map_err(|e| NetError::Config(e.to_string()))?;
-        if document.format != FORMAT || document.version != VERSION {
-            let (format, version) = (document.format, document.version);
-            return Err(NetError::Config(format!(
-                "it is `{format}` version {version}, not `{FORMAT}` version {VERSION}"
-            )));
-        }
-        Network::new(document.name, document.nodes, &document.outputs)
-    }
-
-    /// Writes the JSON file.
-    ///
-    /// # Errors
-    /// When the disk fails.
-    pub fn save(&self, path: &Path) -> Result<(), NetError> {
-        Ok(fs_err::write(path, self.to_json())?)
-    }
-
-    /// Reads the JSON file.
-    ///
-    /// # Errors
-    /// When the file cannot be read or does not hold a network.
-    pub fn load(path: &Path) -> Result<Self, NetError> {
-        Network::from_json(&fs_err::read_to_string(path)?).map_err(|e| NetError::unfit(path, e))
     }
 }

@@ -1,17 +1,20 @@
 //! Coupled channels: channels that can only be removed together (the dependency graph of DepGraph, Fang et al. 2023).
 //!
 //! Found from the graph alone: a channelwise node ties its output's channels to its input's, a sum ties all that it
-//! adds, attention ties queries, keys, values and result, of which whole heads go.
+//! adds, attention ties queries, keys, values and result, of which whole heads go; nodes that share parameters, or gates,
+//! tie what they make and what they read.
 
 use crate::graph::Network;
 use crate::op::Op;
+use crate::ops::Reads;
 
 /// Values whose channels are the same channels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelGroup {
     /// Number of channels.
     pub width: i64,
-    /// Channels go in aligned runs of so many: the width of a head where the group passes through attention, else 1.
+    /// Channels go in aligned runs of so many: the width of a head where the group passes through attention, those of one
+    /// gate where a gate holds for several, else 1.
     pub block: i64,
     /// Nodes whose weights make the channels: removing a channel removes an output of each.
     pub producers: Vec<usize>,
@@ -38,13 +41,9 @@ impl ChannelGroups {
     pub fn of(network: &Network) -> Self {
         let count = network.nodes().len();
         let mut parent: Vec<usize> = (0..count).collect();
-        for (id, node) in network.nodes().iter().enumerate() {
-            if node.op.is_channelwise(network.in_channels(id)) {
-                for input in network.inputs_of(id) {
-                    let (a, b) = (root(&mut parent, id), root(&mut parent, *input));
-                    parent[a.max(b)] = a.min(b);
-                }
-            }
+        for (a, b) in ties(network) {
+            let (a, b) = (root(&mut parent, a), root(&mut parent, b));
+            parent[a.max(b)] = a.min(b);
         }
         let roots: Vec<usize> = (0..count).map(|id| root(&mut parent, id)).collect();
         let mut firsts: Vec<usize> = roots.clone();
@@ -61,20 +60,26 @@ impl ChannelGroups {
         };
         let mut groups: Vec<ChannelGroup> = firsts.iter().map(empty).collect();
         for (id, node) in network.nodes().iter().enumerate() {
-            if let Op::Attention { heads } = node.op {
-                let group = &mut groups[of_node[id]];
-                group.block = least_common_multiple(group.block, group.width / heads);
+            let group = &mut groups[of_node[id]];
+            if let Op::Attention { .. } | Op::Gate { .. } = node.op {
+                let run = node.op.semantics().looks_at(group.width).max(network.block_of(id));
+                group.block = least_common_multiple(group.block, run);
             }
-            if node.op.is_channelwise(network.in_channels(id)) {
-                groups[of_node[id]].members.push(id);
-                continue;
+            let reads = node.op.semantics().reads(network.in_channels(id));
+            match reads {
+                Reads::Tied => {
+                    group.members.push(id);
+                    continue;
+                }
+                Reads::Mixed => group.producers.push(id),
+                Reads::Whole => {
+                    group.producers.push(id);
+                    group.removable = false;
+                }
             }
-            let grouped = matches!(node.op, Op::Conv2d { groups, .. } if groups > 1);
-            groups[of_node[id]].producers.push(id);
-            groups[of_node[id]].removable &= !matches!(node.op, Op::Input { .. }) && !grouped;
             for input in network.inputs_of(id) {
                 groups[of_node[*input]].consumers.push(id);
-                groups[of_node[*input]].removable &= !grouped;
+                groups[of_node[*input]].removable &= reads == Reads::Mixed;
             }
         }
         for output in network.outputs() {
@@ -93,7 +98,7 @@ impl ChannelGroups {
     #[must_use]
     pub fn gated(&self, network: &Network) -> Vec<usize> {
         let mut is_gated = vec![false; self.groups.len()];
-        for (id, _) in network.nodes().iter().enumerate().filter(|(_, node)| node.op == Op::Gate) {
+        for (id, _) in network.nodes().iter().enumerate().filter(|(_, node)| node.op.is_gate()) {
             is_gated[self.of_node[id]] = true;
         }
         let meets = |id: &usize| {
@@ -108,6 +113,29 @@ impl ChannelGroups {
     pub fn groups(&self) -> &[ChannelGroup] {
         &self.groups
     }
+}
+
+/// Pairs of nodes whose values have the same channels: what an op ties, and what nodes with the same parameters, or gates,
+/// make and read.
+fn ties(network: &Network) -> Vec<(usize, usize)> {
+    let mut ties = Vec::new();
+    for (id, node) in network.nodes().iter().enumerate() {
+        if node.op.is_channelwise(network.in_channels(id)) {
+            ties.extend(network.inputs_of(id).iter().map(|input| (id, *input)));
+        }
+        let owner = network.owner_of(id);
+        if owner == id {
+            continue;
+        }
+        let parts = network.parts_of(id);
+        if node.op.is_gate() || parts.iter().any(|part| part.out_axis.is_some()) {
+            ties.push((id, owner));
+        }
+        if parts.iter().any(|part| part.in_axis.is_some()) {
+            ties.extend(network.inputs_of(id).iter().copied().zip(network.inputs_of(owner).iter().copied()));
+        }
+    }
+    ties
 }
 
 fn least_common_multiple(a: i64, b: i64) -> i64 {

@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::graph::Network;
 use crate::op::Op;
-use crate::parameter::Parameter;
+use crate::ops::{First, Part};
 use crate::random::Random;
 use crate::weights::Weights;
 
@@ -24,37 +24,37 @@ impl Weights {
     #[must_use]
     pub fn init(network: &Network, seed: u64) -> Self {
         let mut weights = Weights::default();
-        for id in 0..network.nodes().len() {
-            for parameter in network.parameters_of(id) {
-                let tensor = first(network, id, &parameter, seed);
-                weights.insert(parameter.name, tensor);
+        for id in (0..network.nodes().len()).filter(|id| network.owner_of(*id) == *id) {
+            for (parameter, part) in network.parameters_of(id).into_iter().zip(network.parts_of(id)) {
+                let random = Random::named(seed, &parameter.name);
+                weights.insert(parameter.name, first(network, id, &part, random));
             }
         }
         weights
     }
 }
 
-fn first(network: &Network, id: usize, parameter: &Parameter, seed: u64) -> Tensor {
-    let (shape, inputs) = (&parameter.shape, network.in_channels(id).max(1) as f64);
-    let part = parameter.name.rsplit_once('.').map_or("", |(_, part)| part);
-    let mut random = Random::named(seed, &parameter.name);
+fn first(network: &Network, id: usize, part: &Part, mut random: Random) -> Tensor {
+    let (shape, inputs) = (&part.shape, network.in_channels(id).max(1) as f64);
     let on_tokens = network.shape_of(id).len() == 2;
     let full = |value: f64| Tensor::full(shape.as_slice(), value, (Kind::Float, Device::Cpu));
-    match (&network.nodes()[id].op, part) {
-        (Op::Conv2d { kernel, groups, .. }, "weight") if makes_tokens(network, id) => {
-            let fan_in = inputs / *groups as f64 * (kernel * kernel) as f64;
+    match part.first {
+        First::Zeros => full(0.0),
+        First::Ones => full(1.0),
+        First::Embedding => random.truncated_normal_tensor(shape, EMBEDDING),
+        // `[out, in / groups, kernel, kernel]`.
+        First::Kernel if makes_tokens(network, id) => {
+            let fan_in = shape[1..].iter().product::<i64>() as f64;
             random.truncated_normal_tensor(shape, fan_in.powf(-0.5))
         }
-        (Op::Conv2d { kernel, out, groups, .. }, "weight") => {
-            let fan_out = (out / groups * kernel * kernel) as f64;
+        First::Kernel => {
+            let groups = (inputs / shape[1] as f64).max(1.0);
+            let fan_out = shape[0] as f64 / groups * (shape[2] * shape[3]) as f64;
             random.normal_tensor(shape, (2.0 / fan_out).sqrt())
         }
-        (Op::Linear { .. }, "bias") if on_tokens => full(0.0),
-        (Op::Linear { out, .. }, _) if on_tokens => random.uniform_tensor(shape, (6.0 / (inputs + *out as f64)).sqrt()),
-        (Op::Linear { .. }, _) => random.uniform_tensor(shape, 1.0 / inputs.sqrt()),
-        (Op::ClassToken | Op::PositionEmbedding, _) => random.truncated_normal_tensor(shape, EMBEDDING),
-        (_, "weight" | "running_var") => full(1.0),
-        _ => full(0.0),
+        First::MatrixBias if on_tokens => full(0.0),
+        First::Matrix if on_tokens => random.uniform_tensor(shape, (6.0 / (inputs + shape[0] as f64)).sqrt()),
+        First::Matrix | First::MatrixBias => random.uniform_tensor(shape, 1.0 / inputs.sqrt()),
     }
 }
 

@@ -150,7 +150,7 @@ fn inverted_residual(builder: &mut Builder, name: &str, block: Block, input: &st
     let depthwise = Conv { out: expanded, kernel: 3, stride, groups: expanded };
     at = conv_relu6(builder, &format!("{name}.conv.{number}"), depthwise, &at);
     if expansion != 1 {
-        at = builder.add(format!("{name}.gate"), Op::Gate, &[&at]);
+        at = builder.add(format!("{name}.gate"), Op::GATE, &[&at]);
     }
     let project = Conv { out, kernel: 1, stride: 1, groups: 1 };
     let (conv, norm) = (format!("{name}.conv.{}", number + 1), format!("{name}.conv.{}", number + 2));

@@ -1,8 +1,12 @@
 //! What a node does.
 //!
-//! Shapes here leave out the batch: an image is `[C, H, W]`, a sequence of tokens `[T, C]`, a vector `[C]`.
+//! Shapes here leave out the batch: an image is `[C, H, W]`, a sequence of tokens `[T, C]`, a vector `[C]`. What an op
+//! means stands in `ops/`, a file for each family.
 
 use serde::{Deserialize, Serialize};
+
+use crate::ops::Reads;
+use crate::padding::Padding;
 
 /// What a node computes from its inputs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,8 +25,8 @@ pub enum Op {
         kernel: i64,
         /// Step.
         stride: i64,
-        /// Zeros added on each side.
-        padding: i64,
+        /// Border of zeros.
+        padding: Padding,
         /// 1, or the number of channels (depthwise).
         groups: i64,
         /// Whether there is a bias.
@@ -46,6 +50,10 @@ pub enum Op {
     Relu6,
     /// x · Φ(x), exactly (Hendrycks and Gimpel 2016).
     Gelu,
+    /// 1 / (1 + e⁻ˣ).
+    Sigmoid,
+    /// x / (1 + e⁻ˣ), also called swish (Ramachandran et al. 2017).
+    Silu,
     /// Greatest value of each window.
     MaxPool {
         /// Side of the window.
@@ -53,10 +61,18 @@ pub enum Op {
         /// Step.
         stride: i64,
         /// Border that never wins.
-        padding: i64,
+        padding: Padding,
     },
     /// Mean over all places: `[C, H, W]` or `[T, C]` → `[C]`.
     GlobalAveragePool,
+    /// An image at another size, by nearest neighbours: pixel y of the new height is pixel ⌊y · H / height⌋, and so with
+    /// the width: `[C, H, W]` → `[C, height, width]`.
+    Resize {
+        /// New height.
+        height: i64,
+        /// New width.
+        width: i64,
+    },
     /// The pixels of an image as tokens, row by row: `[C, H, W]` → `[H · W, C]`.
     Tokens,
     /// Puts a learnt token, `token` `[C]`, before the others: `[T, C]` → `[T + 1, C]`.
@@ -85,10 +101,24 @@ pub enum Op {
     },
     /// Sum of inputs of one shape.
     Add,
+    /// Product of two values of one shape, or of a value with a factor for each of its channels, `[C]`: with a pool, two
+    /// fully connected layers and a sigmoid it is squeeze-and-excite (Hu et al., CVPR 2018).
+    Multiply,
+    /// Weighted mean of inputs of one shape, BiFPN's fast normalised fusion (Tan et al., CVPR 2020, §3.3): Σ wᵢ xᵢ / (eps
+    /// + Σ wⱼ) with w = max(0, `weight`), `weight` `[inputs]`.
+    WeightedFusion {
+        /// Added to the sum of weights.
+        eps: f64,
+    },
     /// Mixture of experts: reads E scores `[E]`, then E values of one shape; their sum weighted by the scores' softmax.
     Mixture,
-    /// Multiplies each channel by its gate. Its node's name is the name of the gate layer.
-    Gate,
+    /// Multiplies each channel by its gate. Its node's name is the name of the gate layer, unless the node shares that of
+    /// another.
+    Gate {
+        /// Channels in a row that one gate holds for, such as those of a head.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        block: i64,
+    },
     /// The same values for every input, `value` `[C]` at every place: what is left of a layer that kept no module.
     Constant {
         /// Its shape.
@@ -96,73 +126,34 @@ pub enum Op {
     },
 }
 
+fn one() -> i64 {
+    1
+}
+
+fn is_one(block: &i64) -> bool {
+    *block == 1
+}
+
 impl Op {
+    /// A gate for each channel.
+    pub const GATE: Op = Op::Gate { block: 1 };
+
+    /// Whether it is a gate.
+    #[must_use]
+    pub fn is_gate(&self) -> bool {
+        matches!(self, Op::Gate { .. })
+    }
+
     /// Whether output channel `c` is input channel `c` to a pruner, so that both go together. Of these only
     /// [`Op::LayerNorm`] and [`Op::Attention`] look at other channels too.
     #[must_use]
     pub fn is_channelwise(&self, in_channels: i64) -> bool {
-        match self {
-            Op::Conv2d { .. } => self.is_depthwise(in_channels),
-            Op::Input { .. } | Op::Linear { .. } | Op::Mixture | Op::Constant { .. } => false,
-            Op::BatchNorm { .. }
-            | Op::LayerNorm { .. }
-            | Op::Relu
-            | Op::Relu6
-            | Op::Gelu
-            | Op::MaxPool { .. }
-            | Op::GlobalAveragePool
-            | Op::Tokens
-            | Op::ClassToken
-            | Op::PositionEmbedding
-            | Op::SelectToken { .. }
-            | Op::Attention { .. }
-            | Op::Add
-            | Op::Gate => true,
-        }
+        self.semantics().reads(in_channels) == Reads::Tied
     }
 
     /// Whether it is a convolution of each channel alone.
     #[must_use]
     pub fn is_depthwise(&self, in_channels: i64) -> bool {
-        matches!(self, Op::Conv2d { out, groups, .. } if *groups > 1 && *groups == in_channels && out == groups)
-    }
-
-    /// Whether the other channels change what it makes of one: taking channels away then changes what is left.
-    pub(crate) fn sees_other_channels(&self) -> bool {
-        matches!(self, Op::LayerNorm { .. } | Op::Attention { .. })
-    }
-
-    /// Whether it makes zeros of zeros: a shut channel stays shut behind it.
-    pub(crate) fn keeps_zero(&self) -> bool {
-        match self {
-            Op::Conv2d { bias, .. } | Op::Linear { bias, .. } => !bias,
-            Op::Input { .. }
-            | Op::Constant { .. }
-            | Op::BatchNorm { .. }
-            | Op::LayerNorm { .. }
-            | Op::ClassToken
-            | Op::PositionEmbedding => false,
-            _ => true,
-        }
-    }
-
-    /// Whether it makes the same of all places where its inputs are the same at all places. Zero padding makes the
-    /// border differ.
-    pub(crate) fn keeps_uniform(&self) -> bool {
-        match self {
-            Op::Conv2d { padding, .. } => *padding == 0,
-            Op::Input { .. } | Op::ClassToken | Op::PositionEmbedding => false,
-            _ => true,
-        }
-    }
-
-    /// Number of inputs, if it is fixed.
-    pub(crate) fn arity(&self) -> Option<usize> {
-        match self {
-            Op::Input { .. } | Op::Constant { .. } => Some(0),
-            Op::Attention { .. } => Some(3),
-            Op::Add | Op::Mixture => None,
-            _ => Some(1),
-        }
+        matches!(self, Op::Conv2d { .. }) && self.is_channelwise(in_channels)
     }
 }

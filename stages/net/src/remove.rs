@@ -5,13 +5,14 @@
 
 use tch::Tensor;
 
-use crate::compute::compute;
 use crate::error::NetError;
 use crate::graph::{Network, Node};
 use crate::groups::{ChannelGroup, ChannelGroups};
-use crate::infer::channel_axis;
 use crate::op::Op;
+use crate::ops::Given;
+use crate::ops::shapes::channel_axis;
 use crate::runner::{Precision, Run};
+use crate::sharing;
 use crate::weights::Weights;
 
 /// What has become of a node.
@@ -119,38 +120,35 @@ impl Remover<'_> {
         let reads_nothing = all(|fate| matches!(fate, Fate::Gone));
         let reads_constants = all(|fate| matches!(fate, Fate::Constant));
         self.narrow_weights(id)?;
-        if reads_nothing || (reads_constants && node.op.keeps_uniform()) {
+        if reads_nothing || (reads_constants && node.op.semantics().keeps_uniform()) {
             if self.weights.is_some() {
                 let value = if reads_nothing { self.bias(id)? } else { self.constant(id)? };
                 self.new.insert(format!("{}.value", node.name), value);
             }
-            let mut shape = network.shape_of(id).to_vec();
-            shape[channel_axis(network.shape_of(id))] = self.channels(id);
-            let op = Op::Constant { shape };
-            self.nodes.push((id, Node { name: node.name.clone(), op, inputs: Vec::new() }));
+            let op = Op::Constant { shape: self.shape(id) };
+            self.nodes.push((id, Node::new(&node.name, op, Vec::new())));
             return Ok(Fate::Constant);
         }
-        let op = self.narrowed(id, &node.op);
-        self.nodes.push((id, Node { name: node.name.clone(), op, inputs: node.inputs.clone() }));
+        self.nodes.push((id, Node { op: self.narrowed(id), ..node.clone() }));
         Ok(if matches!(node.op, Op::Constant { .. }) { Fate::Constant } else { Fate::Here })
     }
 
-    fn narrowed(&self, id: usize, op: &Op) -> Op {
-        let out = self.channels(id);
-        match op.clone() {
-            Op::Conv2d { kernel, stride, padding, groups, bias, .. } => {
-                let depthwise = op.is_depthwise(self.network.in_channels(id));
-                Op::Conv2d { out, kernel, stride, padding, groups: if depthwise { out } else { groups }, bias }
-            }
-            Op::Linear { bias, .. } => Op::Linear { out, bias },
-            Op::Attention { heads } => Op::Attention { heads: heads * out / self.network.channels_of(id) },
-            Op::Constant { mut shape } => {
-                let axis = channel_axis(&shape);
-                shape[axis] = out;
-                Op::Constant { shape }
-            }
-            other => other,
-        }
+    /// Shape of what is left of a node's value.
+    fn shape(&self, id: usize) -> Vec<i64> {
+        let mut shape = self.network.shape_of(id).to_vec();
+        let axis = channel_axis(&shape);
+        shape[axis] = self.channels(id);
+        shape
+    }
+
+    fn narrowed(&self, id: usize) -> Op {
+        let (read, made) = (self.network.in_channels(id), self.network.channels_of(id));
+        self.network.nodes()[id].op.semantics().narrowed(read, made, self.channels(id))
+    }
+
+    /// Name of the node whose parameters a node uses.
+    fn owner(&self, id: usize) -> &str {
+        &self.network.nodes()[self.network.owner_of(id)].name
     }
 
     /// Copies a node's parameters, only the kept channels of them.
@@ -163,7 +161,9 @@ impl Remover<'_> {
                 let kept = Tensor::from_slice(kept).to_device(tensor.device());
                 tensor = tensor.index_select(i64::try_from(axis).unwrap_or(0), &kept);
             };
-            select(parameter.out_axis, self.kept(id));
+            if let Some(axis) = parameter.out_axis {
+                select(axis, self.kept(id));
+            }
             if let (Some(axis), Some(input)) = (parameter.in_axis, self.network.inputs_of(id).first()) {
                 select(axis, self.kept(*input));
             }
@@ -174,7 +174,7 @@ impl Remover<'_> {
 
     /// What a layer that reads nothing gives, `[C]`: its bias, or zeros.
     fn bias(&self, id: usize) -> Result<Tensor, NetError> {
-        let name = &self.network.nodes()[id].name;
+        let name = self.owner(id);
         if let Ok(bias) = self.new.get(&format!("{name}.bias")) {
             return Ok(bias.shallow_clone());
         }
@@ -182,30 +182,28 @@ impl Remover<'_> {
         Ok(Tensor::zeros([self.channels(id)], (weight.kind(), weight.device())))
     }
 
-    /// What a node makes of constants, `[C]`: computed for one place, since all places are alike.
+    /// What a node makes of constants, `[C]`: all places of its value are alike, and the first is taken.
     fn constant(&self, id: usize) -> Result<Tensor, NetError> {
-        let node = &self.network.nodes()[id];
-        let parameter = |part: &str| self.new.get(&format!("{}.{part}", node.name));
-        let one_place = |input: &usize| {
+        let owner = self.owner(id);
+        let parameter = |part: &str| self.new.get(&format!("{owner}.{part}"));
+        let mut inputs: Vec<Tensor> = Vec::new();
+        for input in self.network.inputs_of(id) {
             let value = self.new.get(&format!("{}.value", self.network.nodes()[*input].name))?;
-            Ok(match self.network.shape_of(*input).len() {
-                3 => value.view([1, -1, 1, 1]),
-                2 => value.view([1, 1, -1]),
-                _ => value.view([1, -1]),
-            })
-        };
-        let inputs = self.network.inputs_of(id).iter().map(one_place).collect::<Result<Vec<Tensor>, NetError>>()?;
-        let first = inputs.first().ok_or_else(|| NetError::node(&node.name, "it reads nothing"))?;
-        let value = match &node.op {
-            // One place has no neighbours.
-            Op::MaxPool { .. } | Op::SelectToken { .. } => first.shallow_clone(),
-            op => {
-                let double = first.kind() == tch::Kind::Double;
-                let precision = if double { Precision::Float64 } else { Precision::Float32 };
-                let run = Run { precision, ..Run::default() };
-                let (op, inputs) = (self.narrowed(id, op), inputs.iter().collect::<Vec<&Tensor>>());
-                compute(&op, &inputs, &parameter, &run, self.network.shape_of(id))?
-            }
+            let shape = self.shape(*input);
+            let run = run_of(value);
+            let of_value = |_: &str| Ok(value);
+            let given = Given { inputs: &[], parameter: &of_value, run: &run, shape: &shape };
+            inputs.push(Op::Constant { shape: shape.clone() }.compute(&given)?);
+        }
+        let first = inputs.first().ok_or_else(|| NetError::node(owner, "it reads nothing"))?;
+        let (run, shape) = (run_of(first), self.shape(id));
+        let given =
+            Given { inputs: &inputs.iter().collect::<Vec<&Tensor>>(), parameter: &parameter, run: &run, shape: &shape };
+        let value = self.narrowed(id).compute(&given)?;
+        let value = match value.dim() {
+            4 => value.select(3, 0).select(2, 0),
+            3 => value.select(1, 0),
+            _ => value,
         };
         Ok(value.flatten(0, -1).copy())
     }
@@ -226,13 +224,17 @@ impl Remover<'_> {
         }
         kept.reverse();
         let outputs: Vec<String> = old.outputs().iter().map(|id| old.nodes()[*id].name.clone()).collect();
+        let renamed = sharing::settle(&mut kept);
         let network = Network::new(old.name(), kept, &outputs)?;
         let Some(_) = self.weights else { return Ok((network, None)) };
-        let mut weights = Weights::default();
-        for parameter in network.parameters() {
-            weights.insert(parameter.name.clone(), self.new.get(&parameter.name)?.shallow_clone());
-        }
+        let weights = self.new.renamed(&network, &renamed)?;
         weights.check(&network)?;
         Ok((network, Some(weights)))
     }
+}
+
+/// A run in the number format of a tensor.
+fn run_of(tensor: &Tensor) -> Run<'static> {
+    let precision = if tensor.kind() == tch::Kind::Double { Precision::Float64 } else { Precision::Float32 };
+    Run { precision, ..Run::default() }
 }

@@ -121,7 +121,7 @@ impl Config {
         let mut at = builder.conv_norm("conv1", "bn1", stem, &input);
         at = builder.add("relu", Op::Relu, &[&at]);
         if self.stem_pool {
-            at = builder.add("maxpool", Op::MaxPool { kernel: 3, stride: 2, padding: 1 }, &[&at]);
+            at = builder.add("maxpool", Op::MaxPool { kernel: 3, stride: 2, padding: 1.into() }, &[&at]);
         }
         let mut channels = self.stem_channels;
         for (part, (blocks, width)) in self.layout.iter().zip(&self.widths).enumerate() {
@@ -159,7 +159,7 @@ fn block_of(
         at = builder.conv_norm(&format!("{name}.conv{number}"), &format!("{name}.bn{number}"), *conv, &at);
         if number < convs.len() {
             at = builder.add(format!("{name}.relu{number}"), Op::Relu, &[&at]);
-            at = builder.add(format!("{name}.gate{number}"), Op::Gate, &[&at]);
+            at = builder.add(format!("{name}.gate{number}"), Op::GATE, &[&at]);
         }
     }
     let shortcut = if stride != 1 || channels != out {

@@ -4,11 +4,11 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::compute::compute;
 use crate::error::NetError;
 use crate::gates::GateVector;
 use crate::graph::Network;
 use crate::op::Op;
+use crate::ops::Given;
 use crate::weights::Weights;
 
 /// Number format of activations and of the weights that meet them.
@@ -91,19 +91,20 @@ pub fn forward(
     }
     let wanted = if wanted.is_empty() { network.outputs() } else { wanted };
     let gates = factors(network, run, batch.device())?;
-    let mut gates = gates.iter();
+    let layers = network.layer_of_nodes();
     let ending = network.last_reads(wanted);
     let mut values: Vec<Option<Tensor>> = Vec::with_capacity(network.nodes().len());
     for (id, node) in network.nodes().iter().enumerate() {
         let inputs: Vec<&Tensor> = network.inputs_of(id).iter().filter_map(|input| values[*input].as_ref()).collect();
-        let parameter = |part: &str| weights.get(&format!("{}.{part}", node.name));
-        let value = match &node.op {
-            Op::Input { .. } => channels_last(&batch.to_kind(run.precision.kind())),
-            Op::Gate => match gates.next() {
-                Some(Some(factor)) => gated(inputs[0], factor),
-                _ => inputs[0].shallow_clone(),
-            },
-            op => compute(op, &inputs, &parameter, run, network.shape_of(id))?,
+        let owner = &network.nodes()[network.owner_of(id)].name;
+        let parameter = |part: &str| weights.get(&format!("{owner}.{part}"));
+        let factor = layers[id].and_then(|layer| gates[layer].as_ref());
+        let value = match (factor, &node.op) {
+            (Some(factor), _) => gated(inputs[0], factor, network.block_of(id)),
+            (None, op) => {
+                let inputs = if matches!(op, Op::Input { .. }) { &[batch] } else { inputs.as_slice() };
+                op.compute(&Given { inputs, parameter: &parameter, run, shape: network.shape_of(id) })?
+            }
         };
         values.push(Some(value));
         for old in &ending[id] {
@@ -147,8 +148,10 @@ fn factors(network: &Network, run: &Run, device: Device) -> Result<Vec<Option<Te
     }
 }
 
-fn gated(value: &Tensor, factor: &Tensor) -> Tensor {
+/// Multiplies runs of `block` channels by their factors.
+fn gated(value: &Tensor, factor: &Tensor, block: i64) -> Tensor {
     let factor = factor.to_kind(value.kind());
+    let factor = if block > 1 { factor.repeat_interleave_self_int(block, 1, None) } else { factor };
     match value.dim() {
         4 => value * factor.unsqueeze(-1).unsqueeze(-1),
         3 => value * factor.unsqueeze(1),

@@ -6,7 +6,6 @@ use crate::error::NetError;
 use crate::gates::GateVector;
 use crate::graph::{Network, Node};
 use crate::groups::ChannelGroups;
-use crate::op::Op;
 use crate::remove::remove;
 use crate::weights::Weights;
 
@@ -15,8 +14,8 @@ use crate::weights::Weights;
 pub struct Slicer<'a> {
     network: &'a Network,
     groups: ChannelGroups,
-    /// Group of each gate layer's channels.
-    gated: Vec<usize>,
+    /// Group of each gate layer's channels, and how many of them a gate holds for.
+    gated: Vec<(usize, i64)>,
 }
 
 impl<'a> Slicer<'a> {
@@ -26,9 +25,11 @@ impl<'a> Slicer<'a> {
     /// When a gate stands where its channels cannot be removed.
     pub fn of(network: &'a Network) -> Result<Self, NetError> {
         let groups = ChannelGroups::of(network);
-        let gates = (0..network.nodes().len()).filter(|id| network.nodes()[*id].op == Op::Gate);
-        let gated = gates.map(|id| check_gate(network, &groups, id).map(|()| groups.of_node(id)));
-        let gated = gated.collect::<Result<Vec<usize>, NetError>>()?;
+        let mut gated: Vec<(usize, i64)> = Vec::new();
+        for gates in network.gate_nodes() {
+            check_layer(network, &groups, &gates)?;
+            gated.push((groups.of_node(gates[0]), network.block_of(gates[0])));
+        }
         Ok(Slicer { network, groups, gated })
     }
 
@@ -43,8 +44,8 @@ impl<'a> Slicer<'a> {
     fn cut(&self, weights: Option<&Weights>, gates: &GateVector) -> Result<(Network, Option<Weights>), NetError> {
         gates.check(self.network)?;
         let mut keep: Vec<Option<Vec<i64>>> = vec![None; self.groups.groups().len()];
-        for (group, kept) in self.gated.iter().zip(gates.kept_positions()) {
-            keep[*group] = Some(kept);
+        for ((group, block), kept) in self.gated.iter().zip(gates.kept_positions()) {
+            keep[*group] = Some(kept.into_iter().flat_map(|gate| gate * block..(gate + 1) * block).collect());
         }
         let (network, weights) = remove(self.network, weights, &self.groups, &keep)?;
         Ok((without_gates(&network)?, weights))
@@ -68,54 +69,68 @@ pub fn slice_network(network: &Network, gates: &GateVector) -> Result<Network, N
     Slicer::of(network)?.network(gates)
 }
 
-/// A channel may go with its gate if nothing sees it but through the gate, and nothing behind the gate makes something
-/// of its zeros.
-fn check_gate(network: &Network, groups: &ChannelGroups, gate: usize) -> Result<(), NetError> {
-    let name = &network.nodes()[gate].name;
-    let group = &groups.groups()[groups.of_node(gate)];
-    let fault = |why: String| Err(NetError::node(name, why));
-    let mut behind = vec![gate];
+/// Channels may go with their gates if whatever mixes them with others reads zeros where a gate is shut, and nothing that
+/// looks at several of them together is within the group.
+fn check_layer(network: &Network, groups: &ChannelGroups, gates: &[usize]) -> Result<(), NetError> {
+    let at = groups.of_node(gates[0]);
+    let (group, block) = (&groups.groups()[at], network.block_of(gates[0]));
+    let fault = |why: String| Err(NetError::node(&network.nodes()[gates[0]].name, why));
     for id in &group.members {
         let node = &network.nodes()[*id];
-        if node.op == Op::Add {
-            return fault("the gate's channels are added to others, so they cannot be sliced".into());
-        }
-        if node.op == Op::Gate && *id != gate {
+        if node.op.is_gate() && !gates.contains(id) {
             return fault("another gate has the same channels".into());
         }
-        if node.op.sees_other_channels() {
+        if block % node.op.semantics().looks_at(group.width).max(1) != 0 {
             return fault(format!("`{}` looks at all channels of the gate together", node.name));
         }
-        if network.inputs_of(*id).iter().any(|input| behind.contains(input)) {
-            behind.push(*id);
-            if !node.op.keeps_zero() {
-                return fault(format!("`{}` makes something of the zeros behind the gate", node.name));
-            }
-        }
     }
-    check_consumers(network, groups, gate)
-}
-
-fn check_consumers(network: &Network, groups: &ChannelGroups, gate: usize) -> Result<(), NetError> {
-    let name = &network.nodes()[gate].name;
-    let group = &groups.groups()[groups.of_node(gate)];
-    for consumer in &group.consumers {
-        let mut at =
-            network.inputs_of(*consumer).iter().copied().find(|id| groups.of_node(*id) == groups.of_node(gate));
-        while let Some(id) = at.filter(|id| *id != gate) {
-            at = network.inputs_of(id).first().copied().filter(|input| groups.of_node(*input) == groups.of_node(gate));
-        }
-        if at.is_none() {
-            let reader = &network.nodes()[*consumer].name;
-            return Err(NetError::node(name, format!("`{reader}` reads its channels without the gate")));
+    let zero = zeros(network, groups, gates);
+    for reader in &group.consumers {
+        let reads = network.inputs_of(*reader).iter().filter(|input| groups.of_node(**input) == at);
+        if let Some(input) = reads.into_iter().find(|input| !zero[**input]) {
+            let reader = &network.nodes()[*reader].name;
+            return fault(match culprit(network, &zero, *input) {
+                Some(culprit) => {
+                    format!("`{culprit}` makes something of the zeros behind the gate, and `{reader}` reads it")
+                }
+                None => format!("`{reader}` reads its channels without the gate"),
+            });
         }
     }
     Ok(())
 }
 
+/// For each node whether, where a gate is shut, the gate's channels of its value are zero.
+fn zeros(network: &Network, groups: &ChannelGroups, gates: &[usize]) -> Vec<bool> {
+    let group = groups.of_node(gates[0]);
+    let mut zero = vec![false; network.nodes().len()];
+    for (id, node) in network.nodes().iter().enumerate().filter(|(id, _)| groups.of_node(*id) == group) {
+        let tied = node.op.is_channelwise(network.in_channels(id));
+        let reads: Vec<bool> = network.inputs_of(id).iter().map(|input| zero[*input]).collect();
+        zero[id] = gates.contains(&id) || (tied && node.op.semantics().keeps_zero(&reads));
+    }
+    zero
+}
+
+/// The last node up to a value that is not zero though something that it reads is.
+fn culprit<'a>(network: &'a Network, zero: &[bool], value: usize) -> Option<&'a str> {
+    let mut reached = vec![false; network.nodes().len()];
+    reached[value] = true;
+    for id in (0..=value).rev().filter(|id| !zero[*id]) {
+        let inputs = network.inputs_of(id);
+        if reached[id] && inputs.iter().any(|input| zero[*input]) {
+            return Some(&network.nodes()[id].name);
+        }
+        if reached[id] && network.nodes()[id].op.is_channelwise(network.in_channels(id)) {
+            inputs.iter().for_each(|input| reached[*input] = true);
+        }
+    }
+    None
+}
+
 /// The same network with open gates taken out.
 fn without_gates(network: &Network) -> Result<Network, NetError> {
-    let is_gate = |id: usize| network.nodes()[id].op == Op::Gate;
+    let is_gate = |id: usize| network.nodes()[id].op.is_gate();
     let source = |id: &usize| {
         let mut id = *id;
         while let Some(from) = network.inputs_of(id).first().filter(|_| is_gate(id)) {
@@ -124,12 +139,8 @@ fn without_gates(network: &Network) -> Result<Network, NetError> {
         network.nodes()[id].name.clone()
     };
     let rewired = |id: usize| {
-        let node = &network.nodes()[id];
-        Node {
-            name: node.name.clone(),
-            op: node.op.clone(),
-            inputs: network.inputs_of(id).iter().map(source).collect(),
-        }
+        let inputs = network.inputs_of(id).iter().map(source).collect();
+        Node { inputs, ..network.nodes()[id].clone() }
     };
     let nodes = (0..network.nodes().len()).filter(|id| !is_gate(*id)).map(rewired).collect();
     let outputs: Vec<String> = network.outputs().iter().map(source).collect();

@@ -145,7 +145,8 @@ impl Config {
             at = builder.add(format!("{name}.2"), Op::Relu, &[&at]);
         }
         let side = self.patch / step;
-        let patches = Op::Conv2d { out: self.dim, kernel: side, stride: side, padding: 0, groups: 1, bias: true };
+        let patches =
+            Op::Conv2d { out: self.dim, kernel: side, stride: side, padding: 0.into(), groups: 1, bias: true };
         at = builder.add("conv_proj", patches, &[&at]);
         at = builder.add("tokens", Op::Tokens, &[&at]);
         if self.pooling == Pooling::ClassToken {
@@ -165,7 +166,7 @@ impl Config {
         let normed = builder.add(of("ln_2"), NORM, &[&at]);
         let mut hidden = linear(builder, &of("mlp.0"), self.ffn, &normed);
         hidden = builder.add(of("mlp.1"), Op::Gelu, &[&hidden]);
-        hidden = builder.add(of("gate"), Op::Gate, &[&hidden]);
+        hidden = builder.add(of("gate"), Op::GATE, &[&hidden]);
         let out = linear(builder, &of("mlp.3"), self.dim, &hidden);
         builder.add(of("add_2"), Op::Add, &[&out, &at])
     }

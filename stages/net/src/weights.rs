@@ -10,6 +10,7 @@ use tch::{Device, Kind, Tensor};
 use crate::error::NetError;
 use crate::graph::Network;
 use crate::runner::channels_last;
+use crate::sharing::Renamed;
 
 /// Tensors by name.
 #[derive(Debug, Default)]
@@ -59,6 +60,18 @@ impl Weights {
                 .map(|(name, tensor)| (name.clone(), tensor.detach().to_device(device).to_kind(kind)))
                 .collect(),
         )
+    }
+
+    /// What a changed network needs of these, of which some owners of shared parameters had other names before.
+    pub(crate) fn renamed(&self, network: &Network, renamed: &Renamed) -> Result<Self, NetError> {
+        let mut own = Weights::default();
+        for id in (0..network.nodes().len()).filter(|id| network.owner_of(*id) == *id) {
+            let before = renamed.before(&network.nodes()[id].name);
+            for (parameter, part) in network.parameters_of(id).into_iter().zip(network.parts_of(id)) {
+                own.insert(parameter.name, self.get(&format!("{before}.{}", part.name))?.shallow_clone());
+            }
+        }
+        Ok(own)
     }
 
     /// Checks that all parameters of a network are here with the right shapes, none of whole numbers, and nothing else.

@@ -36,7 +36,7 @@ pub fn build_assembler(
     seed: u64,
 ) -> Result<(Network, Weights), NetError> {
     let width = i64::try_from(encoding.width()).unwrap_or(0);
-    let mut nodes = vec![Node { name: "requirement".into(), op: Op::Input { shape: vec![width] }, inputs: Vec::new() }];
+    let mut nodes = vec![Node::new("requirement", Op::Input { shape: vec![width] }, Vec::new())];
     let mut at = "requirement".to_owned();
     for (number, width) in config.encoder.iter().enumerate() {
         at = dense(&mut nodes, &format!("encoder{number}"), *width, &at);
@@ -71,12 +71,12 @@ fn mixed(nodes: &mut Vec<Node>, layer: &GateLayer, gaters: Vec<String>, encoded:
     let scores = linear(nodes, format!("{}.experts", layer.name), experts, vec![encoded.to_owned()]);
     let name = format!("{}.logits", layer.name);
     let inputs = std::iter::once(scores).chain(gaters).collect();
-    nodes.push(Node { name: name.clone(), op: Op::Mixture, inputs });
+    nodes.push(Node::new(&name, Op::Mixture, inputs));
     name
 }
 
 fn linear(nodes: &mut Vec<Node>, name: String, out: i64, inputs: Vec<String>) -> String {
-    nodes.push(Node { name: name.clone(), op: Op::Linear { out, bias: true }, inputs });
+    nodes.push(Node::new(&name, Op::Linear { out, bias: true }, inputs));
     name
 }
 
@@ -84,7 +84,7 @@ fn linear(nodes: &mut Vec<Node>, name: String, out: i64, inputs: Vec<String>) ->
 fn dense(nodes: &mut Vec<Node>, name: &str, out: i64, input: &str) -> String {
     let mut add = |part: &str, op: Op, input: &str| {
         let full = format!("{name}.{part}");
-        nodes.push(Node { name: full.clone(), op, inputs: vec![input.to_owned()] });
+        nodes.push(Node::new(&full, op, vec![input.to_owned()]));
         full
     };
     let at = add("linear", Op::Linear { out, bias: false }, input);

@@ -87,10 +87,8 @@ impl<'a> Counting<'a> {
     ) -> Result<Self, TrainingError> {
         let features = features_of(&network)?;
         let width = network.channels_of(features);
-        let node = |name: &str, op: Op, inputs: &[&str]| Node {
-            name: name.into(),
-            op,
-            inputs: inputs.iter().map(|input| (*input).to_owned()).collect(),
+        let node = |name: &str, op: Op, inputs: &[&str]| {
+            Node::new(name, op, inputs.iter().map(|input| (*input).to_owned()).collect())
         };
         let heads = [
             node("features", Op::Input { shape: vec![width] }, &[]),

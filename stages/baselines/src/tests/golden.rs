@@ -86,7 +86,7 @@ fn same_channels(network: &Network, weights: &Weights, scope: Scope, pruning: &P
     let ranking = Ranking::of(network, weights, scope).unwrap();
     let groups = ChannelGroups::of(network);
     let in_scope = |group: &ChannelGroup| {
-        let gated = group.members.iter().any(|id| network.nodes()[*id].op == Op::Gate);
+        let gated = group.members.iter().any(|id| network.nodes()[*id].op.is_gate());
         group.removable && (gated || scope == Scope::All)
     };
     let channels: i64 = groups.groups().iter().filter(|group| in_scope(group)).map(|group| group.width).sum();

@@ -12,11 +12,11 @@ use crate::budget::{Budget, Fit, Target};
 use crate::{Ranking, Scope, heads, importance, slices};
 
 fn node(name: &str, op: Op, input: &str) -> Node {
-    Node { name: name.into(), op, inputs: if input.is_empty() { Vec::new() } else { vec![input.into()] } }
+    Node::new(name, op, if input.is_empty() { Vec::new() } else { vec![input.into()] })
 }
 
 fn conv(out: i64, kernel: i64) -> Op {
-    Op::Conv2d { out, kernel, stride: 1, padding: 0, groups: 1, bias: true }
+    Op::Conv2d { out, kernel, stride: 1, padding: 0.into(), groups: 1, bias: true }
 }
 
 /// conv → norm → relu → conv → pool → fully connected.

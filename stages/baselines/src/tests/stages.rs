@@ -78,7 +78,7 @@ fn retraining_learns_each_task_and_goes_on_after_a_stop() {
 
     // The stored model is the one whose accuracy stands in the table.
     let model = Model::load(&toy.output("undisturbed", "models").join("all-below")).unwrap();
-    assert!(!model.network.nodes().iter().any(|node| matches!(node.op, Op::Gate | Op::BatchNorm { .. })));
+    assert!(!model.network.nodes().iter().any(|node| matches!(node.op, Op::Gate { .. } | Op::BatchNorm { .. })));
     let (index, digits) = (toy::index(), toy.digits());
     let found = accuracy(&model, &digits, &index, &index.of_task(0)[..100]).unwrap();
     assert_eq!(found.share(), numbers(&results, "accuracy")[0]);

@@ -135,17 +135,17 @@ fn attention_is_counted_with_its_two_products() {
 #[test]
 fn gates_that_cannot_be_sliced_are_told() {
     let why = |middle: &[(&str, Op)]| {
-        let mut nodes = vec![Node { name: "input".into(), op: Op::Input { shape: vec![6, 4] }, inputs: Vec::new() }];
+        let mut nodes = vec![Node::new("input", Op::Input { shape: vec![6, 4] }, Vec::new())];
         for (name, op) in middle.iter().cloned().chain([("out", Op::Linear { out: 2, bias: false })]) {
             let inputs =
                 vec![nodes.last().unwrap().name.clone(); if matches!(op, Op::Attention { .. }) { 3 } else { 1 }];
-            nodes.push(Node { name: name.into(), op, inputs });
+            nodes.push(Node::new(name, op, inputs));
         }
         let network = Network::new("n", nodes, &["out".to_owned()]).unwrap();
         slice_network(&network, &GateVector(vec![vec![true, false, true, false]])).map_err(|fault| fault.to_string())
     };
     let linear = || ("linear", Op::Linear { out: 4, bias: true });
-    let gate = || ("gate", Op::Gate);
+    let gate = || ("gate", Op::GATE);
     assert!(why(&[linear(), ("gelu", Op::Gelu), gate(), ("relu", Op::Relu)]).is_ok());
     let norm = ("norm", Op::LayerNorm { eps: 1e-6 });
     assert!(why(&[linear(), norm, gate()]).unwrap_err().contains("`norm` looks at all channels"));

@@ -136,23 +136,19 @@ fn misfits_are_told() {
     let mut config = Config::preset("resnet-tiny").unwrap();
     config.widths.pop();
     assert!(config.build().unwrap_err().to_string().contains("`layout` has 3 parts, `widths` 2"));
-    let node = |name: &str, op: Op, inputs: &[&str]| Node {
-        name: name.into(),
-        op,
-        inputs: inputs.iter().map(|i| (*i).into()).collect(),
-    };
+    let node = |name: &str, op: Op, inputs: &[&str]| Node::new(name, op, inputs.iter().map(|i| (*i).into()).collect());
     let input = node("input", Op::Input { shape: vec![4, 8, 8] }, &[]);
     let pointless =
         |nodes: Vec<Node>, output: &str| Network::new("n", nodes, &[output.to_owned()]).unwrap_err().to_string();
     assert!(pointless(vec![input.clone(), node("a", Op::Relu, &["b"])], "a").contains("no node before it"));
     assert!(pointless(vec![input.clone(), node("input", Op::Relu, &["input"])], "input").contains("same name"));
-    let conv = Op::Conv2d { out: 4, kernel: 9, stride: 1, padding: 0, groups: 1, bias: false };
+    let conv = Op::Conv2d { out: 4, kernel: 9, stride: 1, padding: 0.into(), groups: 1, bias: false };
     assert!(pointless(vec![input.clone(), node("c", conv, &["input"])], "c").contains("does not fit into 8 pixels"));
     // Numbers that nothing can compute with.
     for (kernel, padding) in [(3, 1 << 62), (i64::MAX, 0), ((1 << 24) - 1, (1 << 24) - 1)] {
-        let conv = Op::Conv2d { out: 4, kernel, stride: 1, padding, groups: 1, bias: false };
+        let conv = Op::Conv2d { out: 4, kernel, stride: 1, padding: padding.into(), groups: 1, bias: false };
         assert!(Network::new("n", vec![input.clone(), node("c", conv, &["input"])], &["c".to_owned()]).is_err());
-        let pool = Op::MaxPool { kernel: 2, stride: 1, padding };
+        let pool = Op::MaxPool { kernel: 2, stride: 1, padding: padding.into() };
         assert!(
             padding == 0
                 || Network::new("n", vec![input.clone(), node("p", pool, &["input"])], &["p".to_owned()]).is_err()
@@ -164,11 +160,11 @@ fn misfits_are_told() {
     let dense = Op::Linear { out: 1 << 20, bias: true };
     assert!(pointless(vec![flat, node("f", dense, &["input"])], "f").contains("too many weights"));
     // A gate on a value that others read beside the gate cannot be sliced.
-    let conv = Op::Conv2d { out: 4, kernel: 3, stride: 1, padding: 1, groups: 1, bias: false };
+    let conv = Op::Conv2d { out: 4, kernel: 3, stride: 1, padding: 1.into(), groups: 1, bias: false };
     let nodes = vec![
         input,
         node("a", conv.clone(), &["input"]),
-        node("g", Op::Gate, &["a"]),
+        node("g", Op::GATE, &["a"]),
         node("b", conv.clone(), &["g"]),
         node("c", conv, &["a"]),
         node("sum", Op::Add, &["b", "c"]),

@@ -1,165 +1,16 @@
 //! What slicing, folding and removing promise, on random small graphs.
 //!
-//! A graph grows by random steps; a gate stands wherever `slice` accepts one. Whatever is accepted must be exact.
+//! A gate stands wherever `slice` accepts one. Whatever is accepted must be exact.
 use std::collections::{BTreeMap, BTreeSet};
 
 use nnf_net::*;
-use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use tch::{Device, Kind, Tensor};
 
+use crate::growing::{gates_of, grown, plans};
 use crate::support::{difference, small, trained_like};
-
-/// One step of growth: what to add, how far back its input lies, and numbers for sizes.
-type Step = (u8, usize, [i64; 2], bool);
-
-/// Whether the input is tokens, not an image, and how the graph grows.
-fn plans() -> impl Strategy<Value = (bool, Vec<Step>)> {
-    (any::<bool>(), vec((0..16_u8, 0..4_usize, [0..4_i64, 0..4_i64], any::<bool>()), 3..14))
-}
-
-struct Growing {
-    nodes: Vec<Node>,
-}
-
-impl Growing {
-    fn new(tokens: bool) -> Self {
-        let shape = if tokens { vec![5, 4] } else { vec![2, 8, 8] };
-        Growing { nodes: vec![Node { name: "n0".into(), op: Op::Input { shape }, inputs: Vec::new() }] }
-    }
-
-    fn network(&self) -> Network {
-        let last = self.nodes.last().unwrap().name.clone();
-        Network::new("random", self.nodes.clone(), &[last]).unwrap()
-    }
-
-    /// Adds a node if it fits, and says where the value is now.
-    fn add(&mut self, op: Op, inputs: &[usize]) -> usize {
-        let name = format!("n{}", self.nodes.len());
-        let inputs_named = inputs.iter().map(|id| self.nodes[*id].name.clone()).collect();
-        self.nodes.push(Node { name: name.clone(), op, inputs: inputs_named });
-        if Network::new("random", self.nodes.clone(), &[name]).is_err() {
-            self.nodes.pop();
-            return inputs[0];
-        }
-        self.nodes.len() - 1
-    }
-
-    fn step(&mut self, (what, back, [a, b], flag): Step) {
-        let at = self.nodes.len() - 1 - back.min(self.nodes.len() - 1);
-        let shape = self.network_shape(at);
-        let conv = |out: i64, kernel: i64, groups: i64| Op::Conv2d {
-            out,
-            kernel,
-            stride: 1 + b % 2,
-            padding: kernel / 2,
-            groups,
-            bias: flag,
-        };
-        match what {
-            0..=2 if shape.len() == 3 => {
-                self.add(conv(2 + a, 1 + 2 * (b / 2), 1), &[at]);
-            }
-            0..=2 => {
-                self.add(Op::Linear { out: 2 + 2 * a, bias: flag }, &[at]);
-            }
-            3 | 4 | 12 if shape.len() == 2 => {
-                let parts = [0; 3].map(|_: i64| self.add(Op::Linear { out: 4, bias: flag }, &[at]));
-                self.add(Op::Attention { heads: 1 + a % 2 }, &parts);
-            }
-            9..=11 if shape.len() == 2 => {
-                self.add(if flag { Op::ClassToken } else { Op::PositionEmbedding }, &[at]);
-            }
-            3 | 4 => {
-                self.add(conv(shape[0], 3, shape[0]), &[at]);
-            }
-            5 | 6 => {
-                let norm = self.add(Op::BatchNorm { eps: 1e-5, momentum: 0.1 }, &[at]);
-                self.add(Op::LayerNorm { eps: 1e-3 }, &[norm]);
-            }
-            7 | 8 => {
-                self.add([Op::Relu, Op::Relu6, Op::Gelu][usize::try_from(a).unwrap() % 3].clone(), &[at]);
-            }
-            9 => {
-                self.add(Op::MaxPool { kernel: 2 + a % 2, stride: 1 + b % 2, padding: a % 2 }, &[at]);
-            }
-            10..=12 => {
-                self.add(Op::Tokens, &[at]);
-            }
-            _ => self.branch(at, &shape, a, flag),
-        }
-    }
-
-    /// A residual branch, which gates can empty.
-    fn branch(&mut self, from: usize, shape: &[i64], width: i64, flag: bool) {
-        let same = |out: i64| match shape.len() {
-            3 => Op::Conv2d { out, kernel: 3, stride: 1, padding: 1, groups: 1, bias: flag },
-            _ => Op::Linear { out, bias: flag },
-        };
-        let channels = if shape.len() == 2 { shape[1] } else { shape[0] };
-        let mut at = self.add(same(2 + width), &[from]);
-        at = self.add(if flag { Op::Gelu } else { Op::BatchNorm { eps: 1e-5, momentum: 0.1 } }, &[at]);
-        at = self.add(Op::Relu, &[at]);
-        at = self.add(same(channels), &[at]);
-        self.add(Op::Add, &[at, from]);
-    }
-
-    fn network_shape(&self, at: usize) -> Vec<i64> {
-        self.network().shape_of(at).to_vec()
-    }
-
-    /// Ends in three logits.
-    fn finish(&mut self) {
-        let mut at = self.nodes.len() - 1;
-        match self.network_shape(at).as_slice() {
-            [_, _, _] => at = self.add(Op::GlobalAveragePool, &[at]),
-            [tokens, _] => at = self.add(Op::SelectToken { index: tokens - 1 }, &[at]),
-            _ => {}
-        }
-        self.add(Op::Linear { out: 3, bias: true }, &[at]);
-    }
-
-    /// Puts a gate behind every node where `slice` takes one beside those that are there.
-    fn gate(&mut self) {
-        let mut at = 1;
-        while at < self.nodes.len() - 1 {
-            let mut nodes = self.nodes.clone();
-            let name = nodes[at].name.clone();
-            let gate = Node { name: format!("{name}.gate"), op: Op::Gate, inputs: vec![name.clone()] };
-            for input in nodes[at + 1..].iter_mut().flat_map(|node| &mut node.inputs).filter(|input| **input == name) {
-                input.clone_from(&gate.name);
-            }
-            nodes.insert(at + 1, gate);
-            let candidate = Growing { nodes };
-            let network = candidate.network();
-            if slice_network(&network, &GateVector::open(&network.gate_layers())).is_ok() {
-                *self = candidate;
-                at += 1;
-            }
-            at += 1;
-        }
-    }
-}
-
-fn grown((tokens, steps): &(bool, Vec<Step>)) -> Network {
-    let mut growing = Growing::new(*tokens);
-    for step in steps {
-        growing.step(*step);
-    }
-    growing.finish();
-    growing.gate();
-    growing.network()
-}
-
-fn gates_of(network: &Network, random: &mut Random) -> GateVector {
-    let layer = |layer: GateLayer| {
-        let share = [0.0, 0.5, 0.5, 1.0][random.below(4)];
-        (0..layer.width).map(|_| random.unit() < share).collect()
-    };
-    GateVector(network.gate_layers().into_iter().map(layer).collect())
-}
 
 fn run_all(network: &Network, weights: &Weights, batch: &Tensor, gates: Gates, precision: Precision) -> Tensor {
     let run = Run { gates, precision, training: false };
@@ -232,41 +83,40 @@ proptest! {
     }
 }
 
+/// Names of all ops, as the reader of files tells them.
+fn all_ops() -> Vec<String> {
+    let error = serde_json::from_str::<Op>(r#"{"kind": "?"}"#).unwrap_err().to_string();
+    let (_, expected) = error.split_once("expected one of ").unwrap();
+    let ops = expected.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<String>>();
+    assert!(ops.len() > 20 && ops.contains(&"conv2d".to_owned()), "{error}");
+    ops
+}
+
 #[test]
 fn random_graphs_meet_every_op_beside_gates() {
     let mut runner = TestRunner::deterministic();
     let mut met: BTreeMap<String, usize> = BTreeMap::new();
-    for _ in 0..200 {
+    for _ in 0..300 {
         let network = grown(&plans().new_tree(&mut runner).unwrap().current());
-        let layers = network.gate_layers().len();
-        let op = |node: &Node| format!("{:?}", node.op).split([' ', '{']).next().unwrap_or_default().to_owned();
-        let ops: BTreeSet<String> = network.nodes().iter().map(op).filter(|_| layers > 1).collect();
-        let depthwise =
-            (0..network.nodes().len()).any(|id| network.nodes()[id].op.is_depthwise(network.in_channels(id)));
-        for op in ops.into_iter().chain((layers > 1 && depthwise).then(|| "depthwise".to_owned())) {
-            *met.entry(op).or_default() += 1;
+        let nodes = network.nodes();
+        let mut found: BTreeSet<String> = BTreeSet::new();
+        for (id, node) in nodes.iter().enumerate() {
+            let op = serde_json::to_value(&node.op).unwrap();
+            let kind = op["kind"].as_str().unwrap().to_owned();
+            let depthwise = node.op.is_depthwise(network.in_channels(id)).then(|| "depthwise".to_owned());
+            let uneven = op.get("padding").filter(|padding| padding.is_array()).map(|_| format!("{kind}, uneven"));
+            let shared = node.shares.is_some().then(|| format!("{kind}, shared"));
+            let block = (network.block_of(id) > 1).then(|| "gate of a head".to_owned());
+            found.extend([Some(kind), depthwise, uneven, shared, block].into_iter().flatten());
+        }
+        if network.gate_layers().len() > 1 {
+            found.into_iter().for_each(|kind| *met.entry(kind).or_default() += 1);
         }
     }
-    for op in [
-        "Conv2d",
-        "depthwise",
-        "BatchNorm",
-        "LayerNorm",
-        "Relu",
-        "Relu6",
-        "Gelu",
-        "MaxPool",
-        "GlobalAveragePool",
-        "SelectToken",
-        "Tokens",
-        "ClassToken",
-        "PositionEmbedding",
-        "Attention",
-        "Linear",
-        "Add",
-        "Gate",
-    ] {
-        assert!(met.get(op).is_some_and(|count| *count >= 5), "{op}: {met:?}");
+    let special = ["depthwise", "conv2d, uneven", "max_pool, uneven", "gate of a head"];
+    let shared = ["conv2d, shared", "linear, shared", "batch_norm, shared", "gate, shared"];
+    for op in all_ops().into_iter().chain(special.into_iter().chain(shared).map(str::to_owned)) {
+        assert!(met.get(&op).is_some_and(|count| *count >= 5), "{op}: {met:?}");
     }
 }
 

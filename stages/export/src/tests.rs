@@ -2,11 +2,15 @@
 //! `tests/peer/onnx_runtime.py` asks ONNX Runtime.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "../../net/tests/networks/growing.rs"]
+mod growing;
+
 use std::collections::BTreeMap;
 
-use nnf_net::{Changes, GateVector, Model, Network, Node, Op, Random, Run, Weights, build, forward};
+use nnf_net::{Changes, GateVector, Model, Network, Node, Op, Precision, Random, Run, Weights, build, forward};
+use proptest::prelude::*;
 use prost::Message;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::onnx;
 use crate::proto::{AttributeProto, FLOAT, ModelProto, NodeProto, TensorProto};
@@ -152,6 +156,37 @@ fn compare(model: &Model) {
         assert_eq!(*name, network.nodes()[*id].name);
         let wrong = (own - exported).abs().max().double_value(&[]) / own.abs().max().double_value(&[]);
         assert!(wrong < 1e-5, "{} {name}: {wrong}", network.name());
+    }
+}
+
+/// How far a file is off, and what float32 itself is off, as shares of the greatest answer.
+fn apart(model: &Model) -> (f64, f64) {
+    let (batch, own) = example(model);
+    let exported = ran(&onnx(model).unwrap(), &batch);
+    let wide = model.weights.to(Kind::Double, Device::Cpu);
+    let run = Run { precision: Precision::Float64, ..Run::default() };
+    let truth = forward(&model.network, &wide, &batch, &run, &[]).unwrap().remove(0);
+    let off = |found: &Tensor| (found - &truth).abs().max().double_value(&[]) / truth.abs().max().double_value(&[]);
+    (off(&exported[0].1), off(&own[0]))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_graphs_and_their_subnets_compute_the_same_from_onnx(plan in growing::plans(), seed in any::<u64>()) {
+        tch::set_num_threads(1);
+        let whole = noisy(growing::grown(&plan), seed);
+        let gates = growing::gates_of(&whole.network, &mut Random::of(seed, &[]));
+        let mixes = |model: &Model| model.network.nodes().iter().any(|node| node.op == Op::Mixture);
+        for model in [whole.deployed(&gates).unwrap(), whole] {
+            if mixes(&model) {
+                prop_assert!(onnx(&model).unwrap_err().to_string().contains("a mixture of experts is not exported"));
+                continue;
+            }
+            let (exported, own) = apart(&model);
+            prop_assert!(exported <= 1e-5_f64.max(8.0 * own), "{exported:e}, float32 {own:e}\n{}", model.network.to_json());
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::error::NetError;
 use crate::graph::Network;
-use crate::{mobilenet_v2, resnet, vit};
+use crate::{efficientnet, mobilenet_v2, resnet, vit};
 
 /// One kind of network.
 pub(crate) struct Backbone {
@@ -23,7 +23,7 @@ pub(crate) struct Backbone {
     pub(crate) build: fn(&str, &Changes) -> Result<Network, NetError>,
 }
 
-const BACKBONES: [Backbone; 3] = [resnet::BACKBONE, mobilenet_v2::BACKBONE, vit::BACKBONE];
+const BACKBONES: [Backbone; 4] = [resnet::BACKBONE, mobilenet_v2::BACKBONE, vit::BACKBONE, efficientnet::BACKBONE];
 
 /// Settings of a preset by name, with their new values.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,6 +1,6 @@
 //! The network as data: a graph of nodes with named parameters and known shapes, and short walks over it.
 //!
-//! Builders ([`resnet`], [`mobilenet_v2`], [`vit`]) make a [`Network`]; everything else ([`forward`], [`Counts`],
+//! Builders ([`resnet`], [`mobilenet_v2`], [`vit`], [`efficientnet`]) make a [`Network`]; everything else ([`forward`], [`Counts`],
 //! [`ChannelGroups`], [`slice()`], [`fold_batch_norms`], [`Model`]) is one transform or walk over the graph and knows
 //! no backbone.
 
@@ -8,6 +8,7 @@ mod builder;
 mod catalogue;
 mod count;
 mod document;
+pub mod efficientnet;
 mod error;
 mod fold;
 mod gates;
@@ -32,6 +33,7 @@ mod slice;
 pub mod vit;
 mod weights;
 
+pub use builder::Border;
 pub use catalogue::{Changes, build, presets};
 pub use count::{Bytes, Counts, Macs};
 pub use error::NetError;

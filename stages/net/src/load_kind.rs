@@ -147,8 +147,9 @@ pub(crate) fn load(network: Network, given: Weights, rename: &[Rename], seed: u6
                 );
                 return Err(NetError::Weights { name: parameter.name, why });
             }
-            Ok(tensor) if tensor.size() == parameter.shape => {
-                weights.insert(parameter.name.clone(), tensor.to_kind(Number::Float));
+            Ok(tensor) if fits(&tensor.size(), &parameter.shape) => {
+                let tensor = tensor.to_kind(Number::Float).reshape(parameter.shape.as_slice());
+                weights.insert(parameter.name.clone(), tensor);
                 found.push(parameter.name);
             }
             Ok(tensor) => {
@@ -160,6 +161,12 @@ pub(crate) fn load(network: Network, given: Weights, rename: &[Rename], seed: u6
     let known = |name: &str| found.iter().any(|own| own == name) || missing.iter().any(|(own, _)| own == name);
     let unused = renamed.iter().map(|(name, _)| name.to_owned()).filter(|name| !known(name)).collect();
     Ok(Loaded { model: Model { network, weights }, found, missing, unused })
+}
+
+/// Whether a tensor is what is needed, but for axes of 1 at the end: a 1×1 convolution on a mean of all places is a fully
+/// connected layer.
+fn fits(found: &[i64], needed: &[i64]) -> bool {
+    found.starts_with(needed) && found[needed.len()..].iter().all(|size| *size == 1)
 }
 
 #[cfg(test)]

@@ -2,19 +2,19 @@
 //!
 //! Expansion and depthwise convolution of an inverted residual have the same channels, which go together; the projection,
 //! the stem, the last 1×1 convolution and the classifier have no gate (paper §3.2). Nor has the first block: it expands
-//! nothing, so its depthwise channels are those of the stem. It knows nothing of gates' values.
+//! nothing, so its depthwise channels are those of the stem. `gate_stem` and `gate_last` change that.
 
 use nnf_contract::Parameter;
 use serde::{Deserialize, Serialize};
 
-use crate::builder::{Builder, Conv};
+use crate::builder::{Border, Builder, Conv, Style, style_parameters};
 use crate::catalogue::{Backbone, sizes, whole};
 use crate::error::NetError;
 use crate::graph::Network;
 use crate::op::Op;
 
 /// A MobileNetV2. The four lists have an item for each part, a run of blocks of one width.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Name of the network.
@@ -37,6 +37,16 @@ pub struct Config {
     pub stem_stride: i64,
     /// Channels of the last 1×1 convolution.
     pub last_channels: i64,
+    /// Whether the depthwise convolution of blocks that expand nothing has a gate, which is the stem's too.
+    pub gate_stem: bool,
+    /// Whether the last 1×1 convolution has a gate.
+    pub gate_last: bool,
+    /// Zeros around images.
+    pub border: Border,
+    /// What batch norms add to the variance.
+    pub norm_eps: f64,
+    /// Weight of the new batch in the statistics of batch norms.
+    pub norm_momentum: f64,
 }
 
 /// Names of the presets.
@@ -51,7 +61,7 @@ pub(crate) const BACKBONE: Backbone = Backbone {
 };
 
 fn parameters() -> Vec<Parameter> {
-    vec![
+    let own = [
         sizes("layout", 200, "blocks of each part"),
         sizes("widths", 8192, "width of the blocks of each part").unit("channels"),
         sizes("expansions", 64, "channels inside a block of each part to those that it reads"),
@@ -59,7 +69,10 @@ fn parameters() -> Vec<Parameter> {
         whole("stem_channels", 8192, "channels of the first convolution").unit("channels"),
         whole("stem_stride", 8, "step of the first convolution").unit("pixels"),
         whole("last_channels", 8192, "channels of the last 1×1 convolution").unit("channels"),
-    ]
+        Parameter::bool("gate_stem", "whether blocks that expand nothing have a gate, which is the stem's too"),
+        Parameter::bool("gate_last", "whether the last 1×1 convolution has a gate"),
+    ];
+    own.into_iter().chain(style_parameters()).collect()
 }
 
 impl Config {
@@ -78,6 +91,11 @@ impl Config {
             stem_channels: 32,
             stem_stride: 2,
             last_channels: 1280,
+            gate_stem: false,
+            gate_last: false,
+            border: Border::Even,
+            norm_eps: 1e-5,
+            norm_momentum: 0.1,
         };
         match name {
             "mobilenet-v2" => Some(published),
@@ -104,20 +122,27 @@ impl Config {
                  least one"
             )));
         }
-        let (mut builder, input) = Builder::new(&self.input);
+        let style = Style { border: self.border, eps: self.norm_eps, momentum: self.norm_momentum };
+        let (mut builder, input) = Builder::new(&self.input, style);
         let stem = Conv { out: self.stem_channels, kernel: 3, stride: self.stem_stride, groups: 1 };
         let mut at = conv_relu6(&mut builder, "features.0", stem, &input);
         let (mut number, mut channels) = (1, self.stem_channels);
         for (part, blocks) in self.layout.iter().enumerate() {
             for block in 0..*blocks {
                 let stride = if block == 0 { self.strides[part] } else { 1 };
-                let sizes = Block { channels, expansion: self.expansions[part], out: self.widths[part], stride };
+                let (expansion, out) = (self.expansions[part], self.widths[part]);
+                let shortcut = stride == 1 && channels == out;
+                let gate = expansion != 1 || (self.gate_stem && !shortcut);
+                let sizes = Block { channels, expansion, out, stride, gate, shortcut };
                 at = inverted_residual(&mut builder, &format!("features.{number}"), sizes, &at);
                 (number, channels) = (number + 1, self.widths[part]);
             }
         }
         let last = Conv { out: self.last_channels, kernel: 1, stride: 1, groups: 1 };
         at = conv_relu6(&mut builder, &format!("features.{number}"), last, &at);
+        if self.gate_last {
+            at = builder.add(format!("features.{number}.gate"), Op::GATE, &[&at]);
+        }
         at = builder.add("avgpool", Op::GlobalAveragePool, &[&at]);
         let output = builder.add("classifier.1", Op::Linear { out: self.classes, bias: true }, &[&at]);
         builder.finish(&self.name, output)
@@ -136,11 +161,13 @@ struct Block {
     expansion: i64,
     out: i64,
     stride: i64,
+    gate: bool,
+    shortcut: bool,
 }
 
 /// 1×1 to more channels, 3×3 depthwise with the step, 1×1 to fewer; with a shortcut where shapes agree.
 fn inverted_residual(builder: &mut Builder, name: &str, block: Block, input: &str) -> String {
-    let Block { channels, expansion, out, stride } = block;
+    let Block { channels, expansion, out, stride, gate, shortcut } = block;
     let (expanded, mut at, mut number) = (channels * expansion, input.to_owned(), 0);
     if expansion != 1 {
         let expand = Conv { out: expanded, kernel: 1, stride: 1, groups: 1 };
@@ -149,11 +176,11 @@ fn inverted_residual(builder: &mut Builder, name: &str, block: Block, input: &st
     }
     let depthwise = Conv { out: expanded, kernel: 3, stride, groups: expanded };
     at = conv_relu6(builder, &format!("{name}.conv.{number}"), depthwise, &at);
-    if expansion != 1 {
+    if gate {
         at = builder.add(format!("{name}.gate"), Op::GATE, &[&at]);
     }
     let project = Conv { out, kernel: 1, stride: 1, groups: 1 };
     let (conv, norm) = (format!("{name}.conv.{}", number + 1), format!("{name}.conv.{}", number + 2));
     at = builder.conv_norm(&conv, &norm, project, &at);
-    if stride == 1 && channels == out { builder.add(format!("{name}.add"), Op::Add, &[&at, input]) } else { at }
+    if shortcut { builder.add(format!("{name}.add"), Op::Add, &[&at, input]) } else { at }
 }

@@ -1,12 +1,13 @@
 //! Residual networks (He et al., CVPR 2016) with a gate after the activation of every convolution of a block but its last.
 //!
 //! The last convolution of a block, stem, shortcuts and classifier have no gates, so that residual shapes agree
-//! (paper §3.2). It knows nothing of gates' values.
+//! (paper §3.2), unless `gate_streams` is set: then the blocks of a part obey one more layer, whose gates stand behind each
+//! of their sums, and the stem another, or that of the first part where a shortcut ties the two.
 
 use nnf_contract::Parameter;
 use serde::{Deserialize, Serialize};
 
-use crate::builder::{Builder, Conv};
+use crate::builder::{Border, Builder, Conv, Style, style_parameters};
 use crate::catalogue::{Backbone, sizes, whole};
 use crate::error::NetError;
 use crate::graph::Network;
@@ -23,7 +24,7 @@ pub enum Block {
 }
 
 /// A residual network.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Name of the network.
@@ -46,6 +47,14 @@ pub struct Config {
     pub stem_stride: i64,
     /// Whether a 3×3 max-pool with step 2 follows it.
     pub stem_pool: bool,
+    /// Whether the residual streams have gates: one layer a part, and one for the stem.
+    pub gate_streams: bool,
+    /// Zeros around images.
+    pub border: Border,
+    /// What batch norms add to the variance.
+    pub norm_eps: f64,
+    /// Weight of the new batch in the statistics of batch norms.
+    pub norm_momentum: f64,
 }
 
 /// Names of the presets.
@@ -60,7 +69,7 @@ pub(crate) const BACKBONE: Backbone = Backbone {
 };
 
 fn parameters() -> Vec<Parameter> {
-    vec![
+    let own = [
         Parameter::choice("block", &["basic", "bottleneck"], "kind of residual block"),
         sizes("layout", 200, "blocks of each part"),
         sizes("widths", 8192, "width of the blocks of each part").unit("channels"),
@@ -68,7 +77,9 @@ fn parameters() -> Vec<Parameter> {
         whole("stem_kernel", 15, "side of the first convolution's kernel").unit("pixels"),
         whole("stem_stride", 8, "step of the first convolution").unit("pixels"),
         Parameter::bool("stem_pool", "whether a max-pool follows the first convolution"),
-    ]
+        Parameter::bool("gate_streams", "whether the residual streams have gates: one layer a part, and the stem's"),
+    ];
+    own.into_iter().chain(style_parameters()).collect()
 }
 
 impl Config {
@@ -87,6 +98,10 @@ impl Config {
             stem_kernel: 7,
             stem_stride: 2,
             stem_pool: true,
+            gate_streams: false,
+            border: Border::Even,
+            norm_eps: 1e-5,
+            norm_momentum: 0.1,
         };
         match name {
             "resnet18" => Some(eighteen),
@@ -116,12 +131,20 @@ impl Config {
                 "`layout` has {parts} parts, `widths` {widths}: they must be as many, and at least one"
             )));
         }
-        let (mut builder, input) = Builder::new(&self.input);
+        let style = Style { border: self.border, eps: self.norm_eps, momentum: self.norm_momentum };
+        let (mut builder, input) = Builder::new(&self.input, style);
         let stem = Conv { out: self.stem_channels, kernel: self.stem_kernel, stride: self.stem_stride, groups: 1 };
         let mut at = builder.conv_norm("conv1", "bn1", stem, &input);
         at = builder.add("relu", Op::Relu, &[&at]);
         if self.stem_pool {
-            at = builder.add("maxpool", Op::MaxPool { kernel: 3, stride: 2, padding: 1.into() }, &[&at]);
+            let padding = builder.padding(3, 2, &at);
+            at = builder.add("maxpool", Op::MaxPool { kernel: 3, stride: 2, padding }, &[&at]);
+        }
+        // The gate layer of the stream that is read, and its channels.
+        let mut stream = None;
+        if self.gate_streams {
+            at = builder.add("gate", Op::GATE, &[&at]);
+            stream = Some(at.clone());
         }
         let mut channels = self.stem_channels;
         for (part, (blocks, width)) in self.layout.iter().zip(&self.widths).enumerate() {
@@ -130,6 +153,12 @@ impl Config {
                 let name = format!("layer{}.{block}", part + 1);
                 let out = if self.block == Block::Basic { *width } else { width * 4 };
                 at = block_of(&mut builder, &name, self.block, (channels, *width, out), stride, &at);
+                if self.gate_streams {
+                    // A shortcut without a convolution ties what a block makes to what it reads.
+                    let layer = stream.filter(|_| stride == 1 && channels == out);
+                    at = builder.gate_with(format!("{name}.gate"), layer.as_deref(), &at);
+                    stream = Some(layer.unwrap_or_else(|| at.clone()));
+                }
                 channels = out;
             }
         }

@@ -1,13 +1,14 @@
 //! Vision Transformers (Dosovitskiy et al., ICLR 2021) with a gate on the hidden channels of each block's FFN.
 //!
-//! Norms stand before attention and before the FFN; the gate after the FFN's GELU; attention has no gate (paper §3.2).
+//! Norms stand before attention and before the FFN; the gate after the FFN's GELU; attention has none (paper §3.2)
+//! unless `gate_heads` is set: then one for each head.
 //! A convolutional stem in place of the patches is a setting (Xiao et al., NeurIPS 2021). It knows nothing of gates'
 //! values.
 
 use nnf_contract::Parameter;
 use serde::{Deserialize, Serialize};
 
-use crate::builder::{Builder, Conv};
+use crate::builder::{Border, Builder, Conv, Style};
 use crate::catalogue::{Backbone, sizes, whole};
 use crate::error::NetError;
 use crate::graph::Network;
@@ -47,6 +48,8 @@ pub struct Config {
     pub pooling: Pooling,
     /// Channels of 3×3 convolutions with step 2 and batch norm that come first; each halves what is left of a patch.
     pub conv_stem: Vec<i64>,
+    /// Whether each head of attention has a gate.
+    pub gate_heads: bool,
 }
 
 /// Names of the presets.
@@ -69,6 +72,7 @@ fn parameters() -> Vec<Parameter> {
         whole("ffn", 65_536, "hidden channels of a block's FFN").unit("channels"),
         Parameter::choice("pooling", &["class_token", "mean"], "what the classifier reads"),
         sizes("conv_stem", 8192, "3×3 convolutions with step 2 before the patches").unit("channels"),
+        Parameter::bool("gate_heads", "whether each head of attention has a gate"),
     ]
 }
 
@@ -88,6 +92,7 @@ impl Config {
             ffn: 3072,
             pooling: Pooling::ClassToken,
             conv_stem: Vec::new(),
+            gate_heads: false,
         };
         match name {
             "vit-b-16" => Some(published),
@@ -121,7 +126,8 @@ impl Config {
                 self.patch
             )));
         }
-        let (mut builder, input) = Builder::new(&self.input);
+        let style = Style { border: Border::Even, eps: 1e-5, momentum: 0.1 };
+        let (mut builder, input) = Builder::new(&self.input, style);
         let mut at = self.embedding(&mut builder, step, &input);
         for number in 0..self.depth {
             at = self.block(&mut builder, &format!("encoder.layers.encoder_layer_{number}"), &at);
@@ -160,7 +166,12 @@ impl Config {
         let normed = builder.add(of("ln_1"), NORM, &[input]);
         let [q, k, v] =
             ["q", "k", "v"].map(|part| linear(builder, &of(&format!("self_attention.{part}")), self.dim, &normed));
-        let mixed = builder.add(of("self_attention"), Op::Attention { heads: self.heads }, &[&q, &k, &v]);
+        let mut mixed = builder.add(of("self_attention"), Op::Attention { heads: self.heads }, &[&q, &k, &v]);
+        if self.gate_heads {
+            // Heads that do not divide the channels are told of by attention.
+            let block = self.dim / self.heads.max(1);
+            mixed = builder.add(of("self_attention.gate"), Op::Gate { block }, &[&mixed]);
+        }
         let mixed = linear(builder, &of("self_attention.out_proj"), self.dim, &mixed);
         let at = builder.add(of("add_1"), Op::Add, &[&mixed, input]);
         let normed = builder.add(of("ln_2"), NORM, &[&at]);

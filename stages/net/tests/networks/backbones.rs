@@ -42,6 +42,63 @@ fn small_presets_have_the_size_that_they_are_for() {
     assert_eq!(vit.shape_of(vit.position("tokens").unwrap()), [64, 128]);
 }
 
+/// Presets with every gate that their builders have, and how little is left of their MACs.
+const ALL_GATES: [&str; 11] = [
+    "resnet18",
+    "resnet50",
+    "resnet-numvqa",
+    "resnet-tiny",
+    "mobilenet-v2",
+    "mobilenet-numvqa",
+    "vit-b-16",
+    "vit-numvqa",
+    "efficientnet-b0",
+    "efficientnet-lite0",
+    "efficientnet-lite4",
+];
+
+fn with_all_gates(preset: &str) -> serde_json::Value {
+    match preset.split('-').next() {
+        Some("vit") => json!({ "gate_heads": true }),
+        Some("mobilenet") => json!({ "gate_stem": true, "gate_last": true }),
+        Some("efficientnet") => json!({}),
+        _ => json!({ "gate_streams": true }),
+    }
+}
+
+/// One module of each layer that has to keep one, and nothing else.
+fn nothing_kept(network: &Network) -> GateVector {
+    let layers = network.gate_layers().into_iter().zip(network.essential_layers());
+    GateVector(layers.map(|(layer, essential)| (0..layer.width).map(|at| essential && at == 0).collect()).collect())
+}
+
+#[test]
+fn with_all_gates_next_to_nothing_is_left() {
+    for preset in ALL_GATES {
+        let network = build(preset, &changes(with_all_gates(preset))).unwrap();
+        let left = Counts::of(&slice_network(&network, &nothing_kept(&network)).unwrap()).macs.0;
+        let share = left as f64 / Counts::of(&network).macs.0 as f64;
+        println!("{preset}: {:.2} % of the MACs", share * 100.0);
+        assert!(share <= 0.04, "{preset}: {share}");
+    }
+}
+
+#[test]
+fn a_residual_stream_obeys_one_layer() {
+    let network = build("resnet18", &changes(json!({ "gate_streams": true }))).unwrap();
+    let (layers, nodes) = (network.gate_layers(), network.gate_nodes());
+    let of =
+        |name: &str| layers.iter().position(|layer| layer.name == name).map(|at| (layers[at].width, nodes[at].len()));
+    // The stem's stream is that of the first part.
+    assert_eq!((of("gate"), of("layer1.0.gate")), (Some((64, 3)), None));
+    assert_eq!((of("layer2.0.gate"), of("layer4.0.gate")), (Some((128, 2)), Some((512, 2))));
+    assert_eq!(layers.len(), 8 + 4);
+    let text = network.to_json();
+    assert_eq!(Network::from_json(&text).unwrap(), network);
+    assert!(text.contains(r#""shares": "layer2.0.gate""#));
+    assert!(!build("resnet18", &Changes::default()).unwrap().to_json().contains("shares"));
+}
+
 #[test]
 fn expansion_and_depthwise_convolution_go_together() {
     let network = small("mobilenet-v2");

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod backbones;
+mod efficientnet;
 mod growing;
 mod peer;
 mod promises;

@@ -53,6 +53,7 @@ fn mobilenet_v2_computes_what_torchvision_computes() {
         stem_channels: 8,
         stem_stride: 2,
         last_channels: 1280,
+        ..mobilenet_v2::Config::preset("mobilenet-v2").unwrap()
     };
     let same = |name: &str, tensor: &Tensor| vec![(name.to_owned(), tensor.shallow_clone())];
     compare("mobilenet_v2.safetensors", &config.build().unwrap(), same);
@@ -71,6 +72,7 @@ fn vit_computes_what_torchvision_computes() {
         ffn: 32,
         pooling: vit::Pooling::ClassToken,
         conv_stem: Vec::new(),
+        gate_heads: true,
     };
     compare("vit.safetensors", &config.build().unwrap(), vit_names);
     let stem =

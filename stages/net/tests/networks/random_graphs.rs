@@ -7,10 +7,11 @@ use nnf_net::*;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+use serde_json::json;
 use tch::{Device, Kind, Tensor};
 
 use crate::growing::{gates_of, grown, plans};
-use crate::support::{difference, small, trained_like};
+use crate::support::{changes, difference, small, trained_like};
 
 fn run_all(network: &Network, weights: &Weights, batch: &Tensor, gates: Gates, precision: Precision) -> Tensor {
     let run = Run { gates, precision, training: false };
@@ -124,5 +125,12 @@ fn random_graphs_meet_every_op_beside_gates() {
 fn slicing_small_networks_of_each_backbone_is_exact() {
     for preset in presets() {
         exact(&small(preset), 1).unwrap_or_else(|fault| panic!("{preset}: {fault}"));
+    }
+    let streams = build("resnet-tiny", &changes(json!({ "gate_streams": true, "layout": [2, 2, 1] }))).unwrap();
+    let all = json!({ "gate_stem": true, "gate_last": true, "input": [3, 32, 32], "border": "same" });
+    let mobile = build("mobilenet-v2", &changes(all)).unwrap();
+    let heads = build("vit-numvqa", &changes(json!({ "depth": 2, "gate_heads": true }))).unwrap();
+    for (seed, network) in (0..9).flat_map(|seed| [(seed, &streams), (seed, &mobile), (seed, &heads)]) {
+        exact(network, seed).unwrap_or_else(|fault| panic!("{}: {fault}", network.name()));
     }
 }

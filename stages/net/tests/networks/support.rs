@@ -32,8 +32,14 @@ pub(crate) fn changes(settings: serde_json::Value) -> Changes {
 /// The same graph with smaller pictures, or less deep, so that float64 takes a second.
 pub(crate) fn small(preset: &str) -> Network {
     let settings = match preset {
-        "resnet18" | "resnet50" | "mobilenet-v2" => json!({ "input": [3, 32, 32] }),
+        "resnet18" | "resnet50" | "mobilenet-v2" | "efficientnet-b0" | "efficientnet-lite0" => {
+            json!({ "input": [3, 32, 32] })
+        }
         "resnet-numvqa" | "mobilenet-numvqa" => json!({ "input": [1, 28, 28] }),
+        // Those are the same but for their sizes.
+        preset if preset.starts_with("efficientnet-lite") => {
+            json!({ "input": [3, 32, 32], "layout": [1, 1, 1, 1, 1, 1, 1] })
+        }
         "vit-b-16" => json!({ "input": [3, 64, 64], "depth": 2, "dim": 48, "heads": 4, "ffn": 96 }),
         "vit-numvqa" => json!({ "depth": 2 }),
         _ => json!({}),

@@ -6,7 +6,7 @@ use tch::Kind;
 
 use crate::error::ExportError;
 use crate::graph::Writer;
-use crate::proto::{AttributeProto, INT64};
+use crate::proto::{AttributeProto, FLOAT, INT64};
 
 impl Writer<'_> {
     /// Adds the operations of a node.
@@ -181,18 +181,25 @@ impl Writer<'_> {
         self.operation("Sum", &parts, &self.value_of(id), Vec::new())
     }
 
-    /// Nearest neighbours. Sizes are told, not factors: 5/3 of 3 pixels are 4 where factors are rounded.
-    fn resize(&mut self, id: usize, size: [i64; 2]) -> Result<(), ExportError> {
-        let node = &self.model.network.nodes()[id];
-        let first = vec![AttributeProto::int("start", 0), AttributeProto::int("end", 2)];
-        let kept = self.part(node, "kept", "Shape", &[&node.inputs[0]], first)?;
-        let size = self.longs(node, "size", &size)?;
-        let axis = vec![AttributeProto::int("axis", 0)];
-        let sizes = self.part(node, "sizes", "Concat", &[&kept, &size], axis)?;
+    /// Nearest neighbours. Where the new size is no multiple, rows and columns are told one by one: runtimes divide
+    /// rounded factors, and ONNX Runtime then takes pixel 2 of 12 for pixel 4 of 16, not 3.
+    fn resize(&mut self, id: usize, [height, width]: [i64; 2]) -> Result<(), ExportError> {
+        let (node, read) = (&self.model.network.nodes()[id], self.read(id));
+        if height % read[1] != 0 || width % read[2] != 0 {
+            let nearest = |from: i64, to: i64| (0..to).map(|at| at * from / to).collect::<Vec<i64>>();
+            let rows = self.longs(node, "rows", &nearest(read[1], height))?;
+            let columns = self.longs(node, "columns", &nearest(read[2], width))?;
+            let axis = |axis| vec![AttributeProto::int("axis", axis)];
+            let tall = self.part(node, "tall", "Gather", &[&node.inputs[0], &rows], axis(2))?;
+            return self.operation("Gather", &[&tall, &columns], &self.value_of(id), axis(3));
+        }
+        let factors = [1.0, 1.0, (height / read[1]) as f32, (width / read[2]) as f32];
+        let bytes = factors.into_iter().flat_map(f32::to_le_bytes).collect();
+        let factors = self.tensor(format!("{}/factors", node.name), &[4], FLOAT, bytes)?;
         let settings =
             [("mode", "nearest"), ("coordinate_transformation_mode", "asymmetric"), ("nearest_mode", "floor")];
         let settings = settings.map(|(name, value)| AttributeProto::string(name, value));
-        self.operation("Resize", &[&node.inputs[0], "", "", &sizes], &self.value_of(id), settings.into())
+        self.operation("Resize", &[&node.inputs[0], "", &factors], &self.value_of(id), settings.into())
     }
 
     /// `value` `[C]` at every place of a shape, for a batch of one.

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use nnf_net::{Changes, GateVector, Model, Network, Node, Op, Precision, Random, Run, Weights, build, forward};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use prost::Message;
 use tch::{Device, Kind, Tensor};
 
@@ -75,19 +76,18 @@ fn computed(node: &NodeProto, inputs: &[&Tensor]) -> Tensor {
         "Expand" => x.expand(longs(inputs[1]).as_slice(), true),
         "Shape" => Tensor::from_slice(&x.size()[int("start") as usize..int("end") as usize]),
         "Concat" => Tensor::cat(inputs, int("axis")),
-        "Gather" => x.select(int("axis"), inputs[1].int64_value(&[])),
+        "Gather" if inputs[1].dim() == 0 => x.select(int("axis"), inputs[1].int64_value(&[])),
+        "Gather" => x.index_select(int("axis"), inputs[1]),
         "Softmax" => x.softmax(int("axis"), Kind::Float),
         "Resize" => {
             let string = |name: &str| String::from_utf8(attribute(name, 3).s.clone().unwrap()).unwrap();
             assert_eq!((string("mode"), string("nearest_mode")), ("nearest".into(), "floor".into()));
             assert_eq!(string("coordinate_transformation_mode"), "asymmetric");
-            let (sizes, read) = (longs(inputs[3]), x.size());
-            let places = |axis: usize| {
-                let nearest = (0..sizes[axis]).map(|at| at * read[axis] / sizes[axis]);
-                Tensor::from_slice(&nearest.collect::<Vec<i64>>())
-            };
-            assert_eq!(sizes[..2], read[..2]);
-            x.index_select(2, &places(2)).index_select(3, &places(3))
+            let factors: Vec<i64> =
+                Vec::<f64>::try_from(inputs[2]).unwrap().iter().map(|factor| *factor as i64).collect();
+            assert_eq!(factors[..2], [1, 1]);
+            let repeat = |x: &Tensor, axis: i64| x.repeat_interleave_self_int(factors[axis as usize], axis, None);
+            repeat(&repeat(x, 2), 3)
         }
         "Sigmoid" => x.sigmoid(),
         "Erf" => x.erf(),
@@ -196,7 +196,15 @@ fn wholes() -> Vec<Model> {
         ("resnet-tiny", serde_json::json!({})),
         ("mobilenet-numvqa", serde_json::json!({ "input": [1, 28, 28] })),
         ("vit-numvqa", serde_json::json!({ "depth": 2 })),
-        ("vit-b-16", serde_json::json!({ "input": [3, 64, 64], "depth": 1, "dim": 48, "heads": 4, "ffn": 96 })),
+        (
+            "efficientnet-b0",
+            serde_json::json!({ "input": [3, 32, 32], "layout": [1, 1], "widths": [8, 12],
+            "expansions": [1, 3], "strides": [1, 2], "kernels": [3, 5], "last_channels": 32 }),
+        ),
+        (
+            "vit-b-16",
+            serde_json::json!({ "gate_heads": true, "input": [3, 64, 64], "depth": 1, "dim": 48, "heads": 4, "ffn": 96 }),
+        ),
     ];
     let model = |(preset, settings): (&str, serde_json::Value)| {
         noisy(build(preset, &Changes(settings.as_object().cloned().unwrap())).unwrap(), 3)
@@ -263,12 +271,21 @@ fn what_depends_on_no_input_is_given_for_each() {
     compare(&with_constant());
 }
 
+/// Some random graphs that ONNX can hold, in which float32 is exact enough to compare.
+fn random_graphs() -> Vec<Model> {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut grown = || growing::grown(&growing::plans().new_tree(&mut runner).unwrap().current());
+    let models = (0..200).map(|seed| noisy(grown(), seed));
+    models.filter(|model| onnx(model).is_ok() && apart(model).1 < 1e-6).collect()
+}
+
 /// Needs a `python3` (or `PYTHON`) that has onnx and onnxruntime.
 #[test]
 #[ignore = "needs ONNX Runtime"]
 fn onnx_runtime_agrees() {
     let folder = tempfile::tempdir().unwrap();
-    for (number, model) in wholes().into_iter().chain(subnets()).chain([with_constant()]).enumerate() {
+    let models = wholes().into_iter().chain(subnets()).chain([with_constant()]).chain(random_graphs());
+    for (number, model) in models.enumerate() {
         let own = folder.path().join(format!("{number} {}", model.network.name()));
         fs_err::create_dir(&own).unwrap();
         let (batch, answers) = example(&model);

@@ -78,7 +78,6 @@ fn with_all_gates_next_to_nothing_is_left() {
         let network = build(preset, &changes(with_all_gates(preset))).unwrap();
         let left = Counts::of(&slice_network(&network, &nothing_kept(&network)).unwrap()).macs.0;
         let share = left as f64 / Counts::of(&network).macs.0 as f64;
-        println!("{preset}: {:.2} % of the MACs", share * 100.0);
         assert!(share <= 0.04, "{preset}: {share}");
     }
 }

@@ -1,4 +1,5 @@
 //! EfficientNet against the literature and against Google's weights.
+#![expect(clippy::print_stdout, reason = "tells why a test was skipped, and what was measured")]
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -53,10 +53,10 @@ impl Growing {
         match self.shape(at)[..] {
             [_, height, width] => self.step_of_image((what, at, [a, b], flag), [height, width]),
             _ => self.step_of_tokens((what, at, [a, b], flag)),
-        }
+        };
     }
 
-    fn step_of_image(&mut self, (what, at, [a, b], flag): Step, size: [i64; 2]) {
+    fn step_of_image(&mut self, (what, at, [a, b], flag): Step, size: [i64; 2]) -> usize {
         let channels = self.shape(at)[0];
         let (kernel, stride) = (1 + 2 * (b / 2), 1 + b % 2);
         let same = Padding::same(size, kernel, stride);
@@ -72,15 +72,16 @@ impl Growing {
                 let padding = if flag { Padding::same(size, kernel, stride) } else { (a % 2).into() };
                 self.add(Op::MaxPool { kernel, stride, padding }, &[at])
             }
+            10 if flag => self.add(Op::Resize { height: size[0] * (1 + a / 2), width: size[1] * (1 + b / 2) }, &[at]),
             10 => self.add(Op::Resize { height: size[0] + a, width: size[1] + 2 * b }, &[at]),
             11 => self.add(Op::Tokens, &[at]),
             12 | 13 => self.excite(at, channels, a, flag),
             14 | 15 => self.levels(at, channels, size, a, flag),
-            _ => return self.step_of_any((what, at, [a, b], flag)),
-        };
+            _ => self.step_of_any((what, at, [a, b], flag)),
+        }
     }
 
-    fn step_of_tokens(&mut self, (what, at, [a, b], flag): Step) {
+    fn step_of_tokens(&mut self, (what, at, [a, b], flag): Step) -> usize {
         match what {
             0..=2 => self.add(Op::Linear { out: 2 + 2 * a, bias: flag }, &[at]),
             3 | 4 | 12 => {
@@ -93,15 +94,15 @@ impl Growing {
                 let act = self.add(Op::Gelu, &[first]);
                 self.add_sharing(Op::Linear { out: self.channels(at), bias: flag }, &[act], Some(first))
             }
-            _ => return self.step_of_any((what, at, [a, b], flag)),
-        };
+            _ => self.step_of_any((what, at, [a, b], flag)),
+        }
     }
 
     fn channels(&self, at: usize) -> i64 {
         self.network().channels_of(at)
     }
 
-    fn step_of_any(&mut self, (what, at, [a, b], flag): Step) {
+    fn step_of_any(&mut self, (what, at, [a, b], flag): Step) -> usize {
         match what {
             5 | 6 => {
                 let norm = self.add(Op::BatchNorm { eps: 1e-5, momentum: 0.1 }, &[at]);
@@ -127,7 +128,7 @@ impl Growing {
                 self.add(Op::Mixture, &[scores, at, other])
             }
             _ => self.branch(at, a, flag),
-        };
+        }
     }
 
     /// A layer that keeps the places.

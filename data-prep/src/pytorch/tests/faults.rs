@@ -246,11 +246,11 @@ fn old_files_that_are_damaged() {
 #[test]
 fn cut_short_anywhere_is_told_and_a_flipped_bit_never_ends_the_program() {
     for (name, checkpoint, _) in GOLDEN {
-        for length in (0..checkpoint.len()).step_by(13) {
+        for length in (0..checkpoint.len()).step_by(37) {
             let error = Try::new(&checkpoint[..length]).run();
             assert!(error.is_err(), "{name} of {length} bytes");
         }
-        for at in (0..checkpoint.len()).step_by(11) {
+        for at in (0..checkpoint.len()).step_by(23) {
             let mut bytes = checkpoint.to_vec();
             bytes[at] ^= 1 << (at % 8);
             let one = Try::new(&bytes);

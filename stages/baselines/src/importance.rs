@@ -19,15 +19,22 @@ pub struct Slice {
     pub axis: usize,
 }
 
-/// The weights that a group couples.
+/// The weights that a group couples, each once, however many nodes share them.
 #[must_use]
 pub fn slices(network: &Network, group: &ChannelGroup) -> Vec<Slice> {
     let layer = |id: &usize| matches!(network.nodes()[*id].op, Op::Conv2d { .. } | Op::Linear { .. });
     let norm = |id: &usize| matches!(network.nodes()[*id].op, Op::BatchNorm { .. } | Op::LayerNorm { .. });
-    let slice = |id: &usize, axis| Slice { parameter: format!("{}.weight", network.nodes()[*id].name), axis };
+    let slice =
+        |id: &usize, axis| Slice { parameter: format!("{}.weight", network.nodes()[network.owner_of(*id)].name), axis };
     let rows = group.producers.iter().filter(|id| layer(id)).chain(group.members.iter().filter(|id| norm(id)));
     let columns = group.consumers.iter().filter(|id| layer(id));
-    rows.map(|id| slice(id, 0)).chain(columns.map(|id| slice(id, 1))).collect()
+    let mut all: Vec<Slice> = Vec::new();
+    for slice in rows.map(|id| slice(id, 0)).chain(columns.map(|id| slice(id, 1))) {
+        if !all.contains(&slice) {
+            all.push(slice);
+        }
+    }
+    all
 }
 
 /// Importance of each channel of a group, with mean 1. `None` if the group couples no weights.

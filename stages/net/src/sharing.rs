@@ -12,7 +12,7 @@ pub(crate) fn alike(a: &Op, b: &Op) -> bool {
 }
 
 /// Under which names the owners of a changed graph stood before.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Renamed(BTreeMap<String, String>);
 
 impl Renamed {

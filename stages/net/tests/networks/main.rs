@@ -3,8 +3,10 @@
 
 mod backbones;
 mod efficientnet;
+mod fragments;
 mod growing;
 mod peer;
 mod promises;
 mod random_graphs;
+mod sharing;
 mod support;

@@ -196,6 +196,15 @@ fn results_are_copied_out() {
     let again = project.nnf(&["get", "sort.sorted", "-o", "mine.txt"]);
     assert_eq!(again.code, Some(2));
     assert!(again.err.starts_with("error: `mine.txt` is there already\n"), "{}", again.err);
+    let nowhere = project.nnf(&["get", "sort.sorted", "-o", "no/folder/mine.txt"]);
+    assert_eq!(
+        (nowhere.code, nowhere.err.as_str()),
+        (
+            Some(2),
+            "error: `no/folder/mine.txt` cannot be written: there is no folder `no/folder`\n\
+             hint: make it, or name another path\n\n"
+        )
+    );
     let record: Json = serde_json::from_str(&ok(&project, &["get", "sort.record"])).unwrap();
     let named = [
         "version",

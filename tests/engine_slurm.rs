@@ -406,6 +406,19 @@ fi
     // The node is asked once more, and what was measured of it is fresh.
     let again = cluster.nnf(&project, &["run"]);
     assert!(again.err.contains(" 0 ran, 1 fresh"), "{}", again.err);
+    // As if that node had been taken out of the cluster: it is told, and another one is asked by the next run.
+    let mut known: serde_json::Value = serde_json::from_str(&text(file.clone())).unwrap();
+    known["node"] = "gone".into();
+    fs_err::write(&file, known.to_string()).unwrap();
+    let gone = cluster.nnf(&project, &["run", "--force", "m"]);
+    assert_eq!(gone.code, Some(1), "{}", gone.err);
+    assert!(
+        gone.err.contains("gone, the node that measured before, is forgotten: run again to ask another"),
+        "{}",
+        gone.err
+    );
+    let again = cluster.nnf(&project, &["run", "--force", "m"]);
+    assert!(again.code == Some(0) && again.err.contains("1 ran"), "{}", again.err);
     // Where this machine is measured, its results are its own; here it is the same make.
     assert!(project.nnf(&["run", "--executor", "local"]).err.contains(" 0 ran, 1 fresh"));
 }

@@ -23,6 +23,7 @@ fn entries_that_are_none() {
   - { as: dev }
   - { file: a.yaml, as: x.y }
   - { file: a.yaml, as: }
+  - { file: a.yaml, as: [x] }
   - { file: a.yaml, sa: x }
   - \" \"
   - ${params.x}.yaml
@@ -52,7 +53,7 @@ stages: { a: { run: [touch, '{out.o}'], out: { o: } } }
       |     ^
     hint: write `common.yaml`, or `{ file: devices.yaml, as: dev }`
 
-    error: an entry of `include` needs the path of a `file`
+    error: `file` of an entry of `include` is a path, but here stands a list
      --> pipeline.yaml:4:5
       |
     4 |   - { file: [a], as: x }
@@ -73,46 +74,53 @@ stages: { a: { run: [touch, '{out.o}'], out: { o: } } }
       |                         ^^^
     hint: it has letters, digits, `_` and `-`, begins with a letter, digit or `_`, and is at most 100 long
 
-    error: `` is no namespace
+    error: the namespace of an included file is a word, but here stands nothing
      --> pipeline.yaml:7:23
       |
     7 |   - { file: a.yaml, as: }
       |                       ^
-    hint: it has letters, digits, `_` and `-`, begins with a letter, digit or `_`, and is at most 100 long
+    hint: write `common.yaml`, or `{ file: devices.yaml, as: dev }`
+
+    error: the namespace of an included file is a word, but here stands a list
+     --> pipeline.yaml:8:25
+      |
+    8 |   - { file: a.yaml, as: [x] }
+      |                         ^^^
+    hint: write `common.yaml`, or `{ file: devices.yaml, as: dev }`
 
     error: an entry of `include` has no key `sa`
-     --> pipeline.yaml:8:21
+     --> pipeline.yaml:9:21
       |
-    8 |   - { file: a.yaml, sa: x }
+    9 |   - { file: a.yaml, sa: x }
       |                     ^^
     hint: did you mean `as`?
 
     error: an entry of `include` names no file
-     --> pipeline.yaml:9:5
-      |
-    9 |   - " "
-      |     ^^^
+      --> pipeline.yaml:10:5
+       |
+    10 |   - " "
+       |     ^^^
     hint: write `common.yaml`, or `{ file: devices.yaml, as: dev }`
 
     error: the path of an included file is text, without references
-      --> pipeline.yaml:10:5
+      --> pipeline.yaml:11:5
        |
-    10 |   - ${params.x}.yaml
+    11 |   - ${params.x}.yaml
        |     ^^^^^^^^^^^^^^^^
     hint: files are read before there are parameters, which they may bring
 
     error: `./a.yaml` is included twice
-      --> pipeline.yaml:12:5
+      --> pipeline.yaml:13:5
        |
-    12 |   - ./a.yaml
+    13 |   - ./a.yaml
        |     ^^^^^^^^
     note: it is included here first
-      --> pipeline.yaml:11:5
+      --> pipeline.yaml:12:5
        |
-    11 |   - a.yaml
+    12 |   - a.yaml
        |     ^^^^^^
 
-    10 faults; nothing was run
+    11 faults; nothing was run
     "#);
 }
 
@@ -186,7 +194,7 @@ param: { x: 1 }
       |
     1 | [1]
       | ^^^
-    hint: begin with `stages:`
+    hint: begin with what it brings: `params:`, `programs:` or `stages:`
 
     5 faults; nothing was run
     ");

@@ -193,7 +193,7 @@ stages:
       |
     5 |     in: { a: own.o, b: profle.o, c: profile.x }
       |                        ^^^^^^^^
-    hint: did you mean `profile.o`?
+    hint: inputs are written `stage.output` or `file:path`
 
     error: stage `profile` has no output `x`
      --> a.yaml:5:37

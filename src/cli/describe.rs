@@ -37,22 +37,36 @@ pub(crate) fn run(command: &DescribeCommand, common: &Common) -> Result<(), Fail
             return Err(Failure::wrong_with_hint(format!("no program offers the kind `{word}`"), hint));
         }
     }
-    for (_, offered) in catalogue.programs() {
-        for kind in offered.program.kinds.iter().filter(|kind| words.is_empty() || words.contains(&kind.name)) {
-            if common.json {
-                render::json(&serde_json::to_string(kind).unwrap_or_default());
-            } else if words.is_empty() {
-                render::out(&format!("{:<24} {}", kind.name, kind.summary));
-            } else {
-                whole(kind);
-            }
+    let asked = |kind: &&Kind| words.is_empty() || words.contains(&kind.name);
+    for (kind, program) in kinds(&catalogue).into_iter().filter(|(kind, _)| asked(kind)) {
+        let of = program.map(|program| format!(" (of `{program}`)")).unwrap_or_default();
+        if common.json {
+            render::json(&serde_json::to_string(kind).unwrap_or_default());
+        } else if words.is_empty() {
+            render::out(&format!("{:<24} {}{of}", kind.name, kind.summary));
+        } else {
+            whole(kind, &of);
         }
     }
     Ok(())
 }
 
-fn whole(kind: &Kind) {
-    render::out(&format!("{}: {}", kind.name, kind.summary));
+/// All kinds, each once; with its program, where those of two namespaces offer others of one name.
+fn kinds(catalogue: &Catalogue) -> Vec<(&Kind, Option<&str>)> {
+    let mut found: Vec<(&Kind, &str)> = Vec::new();
+    for (program, offered) in catalogue.programs() {
+        for kind in &offered.program.kinds {
+            if found.iter().all(|(known, _)| *known != kind) {
+                found.push((kind, program));
+            }
+        }
+    }
+    let is_one = |kind: &Kind| found.iter().filter(|(known, _)| known.name == kind.name).count() == 1;
+    found.iter().map(|(kind, program)| (*kind, (!is_one(kind)).then_some(*program))).collect()
+}
+
+fn whole(kind: &Kind, of: &str) {
+    render::out(&format!("{}: {}{of}", kind.name, kind.summary));
     if kind.measures {
         render::out(
             "  measures this machine: its results are served to machines of the same make only, and it runs alone",

@@ -139,7 +139,8 @@ fn deliver(
 
 /// Copies content to a place: whole or not at all.
 fn copy_out(context: &Context, artifact: &Artifact, to: &Path) -> Result<(), Undelivered> {
-    let cannot = |error: std::io::Error| render::cannot_write(to, &error);
+    // Which file was tried on the way says nothing to whoever named this one.
+    let cannot = |error: std::io::Error| render::cannot_write(to, &std::io::Error::from(error.kind()));
     let aside = tempfile::Builder::new().prefix(".get-").tempdir_in(render::folder_of(to)).map_err(cannot)?;
     let copy = aside.path().join("copy");
     context.store.content().copy_out(artifact, &copy)?;
@@ -152,6 +153,11 @@ fn check_target(to: &Path) -> Result<(), Failure> {
             format!("`{}` is there already", to.display()),
             "name another path, or remove it",
         ));
+    }
+    let folder = render::folder_of(to);
+    if !folder.is_dir() {
+        let message = format!("`{}` cannot be written: there is no folder `{}`", to.display(), folder.display());
+        return Err(Failure::wrong_with_hint(message, "make it, or name another path"));
     }
     Ok(())
 }

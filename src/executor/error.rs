@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::executor::Ended;
+
 /// What failed of the executor's side. It is written into events, so it holds text, not sources.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "error", rename_all = "snake_case")]
@@ -39,6 +41,12 @@ pub enum ExecutorError {
         file: String,
         /// What the system said.
         why: String,
+    },
+    /// The node that is to measure cannot be asked what machine it is.
+    #[error("no node could be asked what machine it is")]
+    NotAsked {
+        /// How the job ended that asked.
+        ended: Box<Ended>,
     },
     /// The service that carries out commands refuses, or is out of order.
     #[error("{service}: {why}")]

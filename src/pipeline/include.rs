@@ -37,7 +37,12 @@ pub(crate) fn read(node: &Node, faults: &mut Faults) -> Option<Include> {
     };
     let Some((node, text)) = file.and_then(|file| Some((file, file.text()?))) else {
         let message = match &node.value {
-            Value::Map(_) => "an entry of `include` needs the path of a `file`".to_owned(),
+            Value::Map(_) => match file {
+                Some(other) => {
+                    format!("`file` of an entry of `include` is a path, but here stands {}", other.value.what())
+                }
+                None => "an entry of `include` needs the path of a `file`".to_owned(),
+            },
             other => format!("an entry of `include` is a path, but here stands {}", other.what()),
         };
         faults.push(Diagnostic::new(message).at(&node.place).hint(FORMS));
@@ -53,7 +58,14 @@ pub(crate) fn read(node: &Node, faults: &mut Faults) -> Option<Include> {
 }
 
 fn namespace(node: &Node, faults: &mut Faults) -> Option<(String, Place)> {
-    let text = node.written().unwrap_or_default();
+    let text = match &node.value {
+        Value::Null | Value::List(_) | Value::Map(_) => {
+            let message = format!("the namespace of an included file is a word, but here stands {}", node.value.what());
+            faults.push(Diagnostic::new(message).at(&node.place).hint(FORMS));
+            return None;
+        }
+        _ => node.written().unwrap_or_default(),
+    };
     // A dot parts namespaces from what is in them.
     if !is_label(&text) || text.contains('.') {
         faults.push(bad_label("namespace", &text, &node.place));

@@ -189,7 +189,11 @@ pub(crate) fn read(root: Node, role: Role, faults: &mut Faults) -> Definition {
     let mut file = Definition::default();
     let Value::Map(entries) = root.value else {
         let message = format!("{} is a map, but here stands {}", role.words(), root.value.what());
-        faults.push(Diagnostic::new(message).at(&root.place).hint("begin with `stages:`"));
+        let hint = match role {
+            Role::Pipeline => "begin with `stages:`",
+            Role::Included => "begin with what it brings: `params:`, `programs:` or `stages:`",
+        };
+        faults.push(Diagnostic::new(message).at(&root.place).hint(hint));
         return file;
     };
     let start = Place { end: root.place.start, ..root.place };

@@ -14,7 +14,7 @@ pub enum Cause {
     #[error("{}", ended(.0))]
     Command(Ended),
     /// Its command could not be carried out.
-    #[error("{0}")]
+    #[error("{}", not_carried_out(.0))]
     Executor(ExecutorError),
     /// There never will be room for it.
     #[error("{0}")]
@@ -189,6 +189,13 @@ impl From<KeyError> for Cause {
             KeyError::Machine(error) => Cause::Executor(error),
             error @ KeyError::Unasked => Cause::Unready { text: error.to_string() },
         }
+    }
+}
+
+fn not_carried_out(why: &ExecutorError) -> String {
+    match why {
+        ExecutorError::NotAsked { ended: how } => format!("{why}: {}", ended(how)),
+        why => why.to_string(),
     }
 }
 

@@ -3,15 +3,33 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use crate::executor::slurm::executor::{Slurm, file, service};
+use crate::executor::slurm::executor::{Slurm, file};
 use crate::executor::slurm::machines::Known;
 use crate::executor::slurm::node::Unheard;
 use crate::executor::slurm::submission::Resources;
 use crate::executor::{Command, Ended, ExecutorError, Stop};
 
+/// How often a node is asked where jobs are ended past us.
+const ATTEMPTS: u32 = 3;
+
 impl Slurm {
-    /// Has a job look at the node that it gets.
+    /// Has a job look at the node that it gets. What the machines' making ended is asked again, as stages are.
     pub(crate) fn ask(&self, resources: &Resources, stop: &Stop) -> Result<(), ExecutorError> {
+        let mut ended = Ended::Stopped;
+        for _ in 0..ATTEMPTS {
+            match self.ask_once(resources, stop)? {
+                Some(found) => ended = found,
+                None => return Ok(()),
+            }
+            if !matches!(ended, Ended::Preempted | Ended::NodeFailed) {
+                break;
+            }
+        }
+        Err(ExecutorError::NotAsked { ended: Box::new(ended) })
+    }
+
+    /// None once the node is known; else how the job ended.
+    fn ask_once(&self, resources: &Resources, stop: &Stop) -> Result<Option<Ended>, ExecutorError> {
         let folder = self.spool.folder().join("machines").join("asked");
         let unusable = |error: std::io::Error| file("the folder for jobs", &error);
         fs_err::create_dir_all(&folder).map_err(unusable)?;
@@ -41,13 +59,8 @@ impl Slurm {
         if let Some(job) = following.job() {
             ticket.lane.give_up(&ticket.stage, &job);
         }
-        let (true, Some(node)) = (execution.ended.well(), following.node()) else {
-            let why = match execution.ended {
-                Ended::Stopped => "it was to stop before a node was asked what it is".into(),
-                ended => format!("no node could be asked what it is ({ended:?})"),
-            };
-            return Err(service("Slurm", why));
-        };
-        self.machines.keep(&resources, &Known { node, machine: execution.machine }).map_err(unusable)
+        let (true, Some(node)) = (execution.ended.well(), following.node()) else { return Ok(Some(execution.ended)) };
+        self.machines.keep(&resources, &Known { node, machine: execution.machine }).map_err(unusable)?;
+        Ok(None)
     }
 }

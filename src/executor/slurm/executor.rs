@@ -166,6 +166,33 @@ impl Slurm {
         execution
     }
 
+    /// What came of a stage. Where it measures, a node that is not what it was, or that Slurm does not let it have, is
+    /// forgotten: the next run asks again which one there is.
+    fn compared(
+        &self,
+        resources: &Resources,
+        execution: Result<Execution, ExecutorError>,
+    ) -> Result<Execution, ExecutorError> {
+        if !resources.alone {
+            return execution;
+        }
+        match (execution, &resources.node) {
+            (Ok(execution), _) => {
+                if self.machines.find(resources).is_some_and(|known| known.machine != execution.machine) {
+                    self.machines.forget(resources);
+                }
+                Ok(execution)
+            }
+            (Err(ExecutorError::Service { service, why }), Some(node)) => {
+                self.machines.forget(resources);
+                let why =
+                    format!("{why}; {node}, the node that measured before, is forgotten: run again to ask another");
+                Err(ExecutorError::Service { service, why })
+            }
+            (error, _) => error,
+        }
+    }
+
     pub(super) fn following<'a>(&'a self, ticket: &'a Ticket, events: &Path, stop: &'a Stop) -> Following<'a> {
         Following {
             keeper: &self.keeper,
@@ -260,12 +287,8 @@ impl Executor for Slurm {
         let ticket = self.spool.place(resources).map_err(|error| file("the folder for jobs", &error))?;
         watcher.began(&ticket.handle);
         self.put(&ticket, command, reservation.share.cores, resources.alone)?;
-        let execution = self.follow((&ticket, &command.events), Some(place), stop, watcher)?;
-        // Another look, in the next run, at the node that is not what it was.
-        if resources.alone && self.machines.find(resources).is_some_and(|known| known.machine != execution.machine) {
-            self.machines.forget(resources);
-        }
-        Ok(execution)
+        let execution = self.follow((&ticket, &command.events), Some(place), stop, watcher);
+        self.compared(resources, execution)
     }
 
     fn recover(&self, handle: &Handle) -> Result<Recovered, ExecutorError> {
@@ -285,7 +308,12 @@ impl Executor for Slurm {
     ) -> Result<Execution, ExecutorError> {
         let ticket = self.find(handle)?.ok_or_else(|| ExecutorError::Lost { why: "its place is gone".into() })?;
         self.wait(&ticket, Fleet::found()).map_err(|error| file("the folder for jobs", &error))?;
-        self.follow((&ticket, events), reservation.held(), stop, watcher)
+        let place: Option<&Place> = reservation.held();
+        let execution = self.follow((&ticket, events), place, stop, watcher);
+        match place {
+            Some(place) => self.compared(&place.resources, execution),
+            None => execution,
+        }
     }
 
     fn abandon(&self, handle: &Handle) -> Result<(), ExecutorError> {

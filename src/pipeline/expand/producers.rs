@@ -59,7 +59,9 @@ impl<'a> Maker<'a, '_> {
         let reader = &self.stage.definition.name;
         let fault = Diagnostic::new(format!("stage `{reader}` needs `{text}`, which nothing produces")).at(place);
         let prefix = self.prefix();
-        let own = self.index.keys().filter_map(|name| name.strip_prefix(prefix));
+        // Nothing is made of its own results.
+        let others = self.index.keys().filter(|name| **name != *reader);
+        let own = others.filter_map(|name| name.strip_prefix(prefix));
         self.faults.push(match suggest::nearest(stage, own) {
             Some(near) => fault.hint(format!("did you mean `{}`?", text.replacen(stage, near, 1))),
             None if !prefix.is_empty() && self.index.contains_key(stage) => {

@@ -17,7 +17,7 @@ use crate::store::local::writing::sync;
 use crate::store::maintenance::amount::Amount;
 use crate::store::maintenance::live_set::LiveSet;
 use crate::store::maintenance::room::Maintenance;
-use crate::store::working::{checkpoint, removal, temporary};
+use crate::store::working::{adoption, checkpoint, removal, temporary};
 
 /// Files that are removed at a time; runs wait that long.
 const AT_A_TIME: usize = 64;
@@ -198,7 +198,10 @@ impl Collection<'_> {
 
     /// Folders of runs that are over, beyond those whose results are kept.
     fn runs(&mut self, old: &[String]) -> Result<(), StoreError> {
-        for id in old.iter().filter(|id| !self.live.is_live(id)) {
+        // A job that outlives the run which submitted it goes on to write its log there.
+        let attempts = self.store.tiers.root.join("attempts");
+        let logs = adoption::runs_with_logs(&attempts).map_err(StoreError::io("list attempts"))?;
+        for id in old.iter().filter(|id| !self.live.is_live(id) && !logs.contains(*id)) {
             let path = self.store.tiers.root.join("runs/v1").join(id);
             let (bytes, changed) = inventory::weigh(&path);
             if self.is_older(changed, self.options.grace) {

@@ -8,6 +8,7 @@ use crate::machine::this_machine;
 use crate::record::{Produced, Record};
 use crate::store::local::inventory::{self, Item};
 use crate::store::maintenance::live_set::LiveSet;
+use crate::store::working::note::{self, AttemptNote};
 use crate::store::{Bound, CollectOptions, Collected, Store, StoreOptions};
 
 pub(super) struct World {
@@ -95,6 +96,32 @@ fn what_nothing_needs_goes_and_what_a_run_uses_stays() {
     let done = world.collect();
     assert_eq!((done.results.count, done.live_runs), (1, 0), "the run that is over is the last one, and used one");
     assert!(world.has("used") && !world.has("made meanwhile"));
+}
+
+#[test]
+fn the_folder_stays_into_which_a_job_that_outlived_its_run_writes_its_log() {
+    let world = World::new();
+    let runs = [(); 3].map(|()| {
+        let run = world.store.runs().begin("p").unwrap();
+        let id = run.id.clone();
+        drop(run);
+        id
+    });
+    let folder = |id: &str| world.store.tiers.root.join("runs/v1").join(id);
+    let attempt = world.store.tiers.root.join("attempts/r-gone/1");
+    fs_err::create_dir_all(&attempt).unwrap();
+    let note = |executor: &str, id: &str| AttemptNote {
+        key: Some(Key::of_document(b"1")),
+        executor: executor.into(),
+        id: "1".into(),
+        log: format!("runs/v1/{id}/logs/stage.1.log"),
+    };
+    note::write(&attempt, &note("slurm", &runs[0])).unwrap();
+    let done = world.collect();
+    assert_eq!((done.runs.count, folder(&runs[0]).exists(), folder(&runs[1]).exists()), (1, true, false));
+    fs_err::remove_dir_all(attempt.parent().unwrap()).unwrap();
+    assert_eq!(world.collect().runs.count, 1);
+    assert!(!folder(&runs[0]).exists() && folder(&runs[2]).exists(), "the last run stays");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! Whoever goes on with one keeps a file in it locked, so that nobody else does, and nobody clears it.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -44,16 +45,30 @@ pub(crate) fn take(attempts: &Path, own: &Path, key: &Key) -> io::Result<Option<
 
 /// Attempts for a key that no process of this machine carries out, with their engines' folders.
 fn noted(attempts: &Path, own: &Path, key: &Key) -> io::Result<Vec<(PathBuf, PathBuf, AttemptNote)>> {
+    let wanted = |engine: &Path, note: &AttemptNote| engine != own && !note.is_here() && note.key == Some(*key);
+    Ok(all(attempts)?.into_iter().filter(|(engine, _, note)| wanted(engine, note)).collect())
+}
+
+/// The folders of runs, below that of all runs, into which attempts may still write their logs.
+pub(crate) fn runs_with_logs(attempts: &Path) -> io::Result<BTreeSet<String>> {
+    let run = |(_, _, note): (PathBuf, PathBuf, AttemptNote)| {
+        let mut parts = note.log.strip_prefix("runs/v1/")?.split('/');
+        parts.next().map(str::to_owned)
+    };
+    Ok(all(attempts)?.into_iter().filter_map(run).collect())
+}
+
+/// All attempts of which a note is there, with their engines' folders.
+fn all(attempts: &Path) -> io::Result<Vec<(PathBuf, PathBuf, AttemptNote)>> {
     let mut found = Vec::new();
     for entry in fs_err::read_dir(attempts)? {
         let entry = entry?;
-        let engine = entry.path();
-        if engine == own || !entry.file_name().to_string_lossy().starts_with(OWNED) {
+        if !entry.file_name().to_string_lossy().starts_with(OWNED) {
             continue;
         }
+        let engine = entry.path();
         for attempt in attempts_of(&engine) {
-            let note = note::read(&attempt).filter(|note| !note.is_here() && note.key == Some(*key));
-            found.extend(note.map(|note| (engine.clone(), attempt, note)));
+            found.extend(note::read(&attempt).map(|note| (engine.clone(), attempt, note)));
         }
     }
     Ok(found)

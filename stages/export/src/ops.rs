@@ -15,8 +15,8 @@ impl Writer<'_> {
         match &node.op {
             Op::Input { .. } => Ok(()),
             Op::Conv2d { kernel, stride, padding, groups, bias, .. } => {
-                let mut settings = window(*kernel, *stride, *padding);
-                settings.push(AttributeProto::int("group", *groups));
+                let group = AttributeProto::int("group", *groups);
+                let settings = [window(*kernel, *stride, *padding), vec![group]].concat();
                 self.layer(id, "Conv", with_bias(*bias), settings)
             }
             Op::Linear { bias, .. } if self.read(id).len() == 1 => {
@@ -40,28 +40,17 @@ impl Writer<'_> {
                 let settings = vec![AttributeProto::ints("axes", &axes), AttributeProto::int("keepdims", 0)];
                 self.end(id, "ReduceMean", &[], settings)
             }
-            Op::Relu6 => {
-                let least = self.number(node, "least", 0.0)?;
-                let most = self.number(node, "most", 6.0)?;
-                self.end(id, "Clip", &[least, most], Vec::new())
-            }
+            Op::Relu6 => self.relu6(id),
             Op::Gelu => self.gelu(id),
             Op::Sigmoid => self.end(id, "Sigmoid", &[], Vec::new()),
-            Op::Silu => {
-                let share = self.part(node, "share", "Sigmoid", &[&node.inputs[0]], Vec::new())?;
-                self.end(id, "Mul", &[share], Vec::new())
-            }
+            Op::Silu => self.silu(id),
             Op::Multiply => self.multiply(id),
             Op::WeightedFusion { eps } => self.fusion(id, *eps),
             Op::Resize { height, width } => self.resize(id, [*height, *width]),
             Op::Tokens => self.tokens(id),
             Op::ClassToken => self.class_token(id),
             Op::PositionEmbedding => self.layer(id, "Add", &["embedding"], Vec::new()),
-            Op::SelectToken { index } => {
-                let name = format!("{}/index", node.name);
-                let index = self.tensor(name, &[], INT64, index.to_le_bytes().to_vec())?;
-                self.end(id, "Gather", &[index], vec![AttributeProto::int("axis", 1)])
-            }
+            Op::SelectToken { index } => self.select(id, *index),
             Op::Attention { heads } => self.attention(id, *heads),
             Op::Constant { shape } => self.constant(id, shape),
             Op::Mixture => Err(ExportError::node(&node.name, "a mixture of experts is not exported to ONNX")),
@@ -91,6 +80,28 @@ impl Writer<'_> {
         let product = self.part(node, "product", "MatMul", &[&node.inputs[0], &weight], Vec::new())?;
         let bias = self.parameter(id, "bias")?;
         self.operation("Add", &[&product, &bias], &self.value_of(id), Vec::new())
+    }
+
+    /// min(max(0, x), 6).
+    fn relu6(&mut self, id: usize) -> Result<(), ExportError> {
+        let node = &self.model.network.nodes()[id];
+        let least = self.number(node, "least", 0.0)?;
+        let most = self.number(node, "most", 6.0)?;
+        self.end(id, "Clip", &[least, most], Vec::new())
+    }
+
+    /// x / (1 + e⁻ˣ).
+    fn silu(&mut self, id: usize) -> Result<(), ExportError> {
+        let node = &self.model.network.nodes()[id];
+        let share = self.part(node, "share", "Sigmoid", &[&node.inputs[0]], Vec::new())?;
+        self.end(id, "Mul", &[share], Vec::new())
+    }
+
+    /// `[T, C]` → `[C]`.
+    fn select(&mut self, id: usize, index: i64) -> Result<(), ExportError> {
+        let name = format!("{}/index", self.model.network.nodes()[id].name);
+        let index = self.tensor(name, &[], INT64, index.to_le_bytes().to_vec())?;
+        self.end(id, "Gather", &[index], vec![AttributeProto::int("axis", 1)])
     }
 
     /// x · (1 + erf(x / √2)) / 2.

@@ -39,17 +39,7 @@ impl ChannelGroups {
     /// Finds the groups.
     #[must_use]
     pub fn of(network: &Network) -> Self {
-        let count = network.nodes().len();
-        let mut parent: Vec<usize> = (0..count).collect();
-        for (a, b) in ties(network) {
-            let (a, b) = (root(&mut parent, a), root(&mut parent, b));
-            parent[a.max(b)] = a.min(b);
-        }
-        let roots: Vec<usize> = (0..count).map(|id| root(&mut parent, id)).collect();
-        let mut firsts: Vec<usize> = roots.clone();
-        firsts.sort_unstable();
-        firsts.dedup();
-        let of_node: Vec<usize> = roots.iter().map(|root| firsts.binary_search(root).unwrap_or(0)).collect();
+        let (of_node, firsts) = tied(network);
         let empty = |first: &usize| ChannelGroup {
             width: network.channels_of(*first),
             block: 1,
@@ -113,6 +103,22 @@ impl ChannelGroups {
     pub fn groups(&self) -> &[ChannelGroup] {
         &self.groups
     }
+}
+
+/// For each node the number of its group, and of each group the first node.
+fn tied(network: &Network) -> (Vec<usize>, Vec<usize>) {
+    let count = network.nodes().len();
+    let mut parent: Vec<usize> = (0..count).collect();
+    for (a, b) in ties(network) {
+        let (a, b) = (root(&mut parent, a), root(&mut parent, b));
+        parent[a.max(b)] = a.min(b);
+    }
+    let roots: Vec<usize> = (0..count).map(|id| root(&mut parent, id)).collect();
+    let mut firsts: Vec<usize> = roots.clone();
+    firsts.sort_unstable();
+    firsts.dedup();
+    let of_node: Vec<usize> = roots.iter().map(|root| firsts.binary_search(root).unwrap_or(0)).collect();
+    (of_node, firsts)
 }
 
 /// Pairs of nodes whose values have the same channels: what an op ties, and what nodes with the same parameters, or gates,

@@ -202,6 +202,17 @@ mod tests {
     }
 
     #[test]
+    fn a_convolution_of_one_pixel_serves_a_fully_connected_layer() {
+        let network = Config::preset("resnet-tiny").unwrap().build().unwrap();
+        let mut given = Weights::init(&network, 5);
+        let weight = given.get("fc.weight").unwrap().copy();
+        given.insert("fc.weight", weight.unsqueeze(-1).unsqueeze(-1));
+        let loaded = load(network, given, &[], 1).unwrap();
+        assert!(loaded.missing.is_empty() && loaded.model.weights.get("fc.weight").unwrap().equal(&weight));
+        assert!(fits(&[2, 3], &[2, 3]) && !fits(&[2, 3], &[2, 3, 1]) && !fits(&[2, 3, 2], &[2, 3]));
+    }
+
+    #[test]
     fn weights_of_whole_numbers_are_refused() {
         let network = Config::preset("resnet-tiny").unwrap().build().unwrap();
         for kind in [Number::Int8, Number::Uint8, Number::Bool, Number::ComplexFloat] {

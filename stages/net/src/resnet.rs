@@ -133,13 +133,7 @@ impl Config {
         }
         let style = Style { border: self.border, eps: self.norm_eps, momentum: self.norm_momentum };
         let (mut builder, input) = Builder::new(&self.input, style);
-        let stem = Conv { out: self.stem_channels, kernel: self.stem_kernel, stride: self.stem_stride, groups: 1 };
-        let mut at = builder.conv_norm("conv1", "bn1", stem, &input);
-        at = builder.add("relu", Op::Relu, &[&at]);
-        if self.stem_pool {
-            let padding = builder.padding(3, 2, &at);
-            at = builder.add("maxpool", Op::MaxPool { kernel: 3, stride: 2, padding }, &[&at]);
-        }
+        let mut at = self.stem(&mut builder, &input);
         // The gate layer of the stream that is read, and its channels.
         let mut stream = None;
         if self.gate_streams {
@@ -165,6 +159,18 @@ impl Config {
         at = builder.add("avgpool", Op::GlobalAveragePool, &[&at]);
         let output = builder.add("fc", Op::Linear { out: self.classes, bias: true }, &[&at]);
         builder.finish(&self.name, output)
+    }
+
+    /// What stands before the first block.
+    fn stem(&self, builder: &mut Builder, input: &str) -> String {
+        let stem = Conv { out: self.stem_channels, kernel: self.stem_kernel, stride: self.stem_stride, groups: 1 };
+        let mut at = builder.conv_norm("conv1", "bn1", stem, input);
+        at = builder.add("relu", Op::Relu, &[&at]);
+        if self.stem_pool {
+            let padding = builder.padding(3, 2, &at);
+            at = builder.add("maxpool", Op::MaxPool { kernel: 3, stride: 2, padding }, &[&at]);
+        }
+        at
     }
 }
 

@@ -419,6 +419,13 @@ fi
     );
     let again = cluster.nnf(&project, &["run", "--force", "m"]);
     assert!(again.code == Some(0) && again.err.contains("1 ran"), "{}", again.err);
+    // What would run is told of where it would: here another node is to be asked first.
+    project.write("other.yaml", text(project.path("pipeline.yaml")).replace("executor: slurm\n", ""));
+    fs_err::remove_file(&file).unwrap();
+    let there = ["plan", "other.yaml", "--executor", "slurm"];
+    assert!(project.nnf(&there).out.contains("not known yet which node is to be measured"));
+    assert!(project.nnf(&["why", "other.yaml", "m", "--executor", "slurm"]).out.contains("is pending"));
+    assert!(!project.nnf(&there[..2]).out.contains("not known yet"));
     // Where this machine is measured, its results are its own; here it is the same make.
     assert!(project.nnf(&["run", "--executor", "local"]).err.contains(" 0 ran, 1 fresh"));
 }

@@ -9,6 +9,7 @@ use crate::cli::gc::GcCommand;
 use crate::cli::get::GetCommand;
 use crate::cli::log::LogCommand;
 use crate::cli::pin::{PinCommand, PinsCommand, UnpinCommand};
+use crate::cli::plan::PlanCommand;
 use crate::cli::report::ReportCommand;
 use crate::cli::run::RunCommand;
 use crate::cli::verify::VerifyCommand;
@@ -37,7 +38,7 @@ pub(crate) enum Command {
     /// Run what is not fresh
     Run(RunCommand),
     /// Show what would run, and why
-    Plan(StagesCommand),
+    Plan(PlanCommand),
     /// Explain why a stage would run, or what differs from its last record
     Why(WhyCommand),
     /// Show the expanded stages, with their inputs and outputs

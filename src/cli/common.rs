@@ -72,12 +72,19 @@ fn is_pipeline(word: &str) -> bool {
 /// Where stages run, and how many at a time.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Places {
-    /// Where stages run that do not say so themselves: local or slurm
-    #[arg(long, value_name = "NAME", value_parser = executor)]
-    pub(crate) executor: Option<ExecutorName>,
+    #[command(flatten)]
+    pub(crate) place: Place,
     /// Cores that all stages together may use, default all; of Slurm, jobs in the queue, default 100
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) jobs: Option<u32>,
+}
+
+/// Where stages run.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct Place {
+    /// Where stages run that do not say so themselves: local or slurm
+    #[arg(long, value_name = "NAME", value_parser = executor)]
+    pub(crate) executor: Option<ExecutorName>,
 }
 
 /// The name of an executor.

@@ -19,7 +19,7 @@ use nnf::programs::Describer;
 use nnf::shell;
 use nnf::store::{Owner, RemoteOptions, Store, StoreOptions};
 
-use crate::cli::common::{Common, Places};
+use crate::cli::common::{Common, Place, Places};
 use crate::cli::failure::Failure;
 use crate::cli::{node, render, sandbox};
 
@@ -37,6 +37,8 @@ pub(crate) struct Context {
     pub(crate) url: Option<String>,
     pub(crate) path: OsString,
     /// Where stages run as the pipeline has it, for the keys of what measures.
+    /// Where stages run, as a person said, and what follows from it.
+    place: Place,
     places: OnceCell<ByStage>,
     /// The name that the pipeline has by itself. In `loaded` stands the one under which the store knows it.
     own_name: String,
@@ -72,7 +74,17 @@ impl Context {
         store.remote().expect(&loaded.name, &owner);
         let path = search_path();
         let loaded = ManuallyDrop::new(loaded);
-        Ok(Context { loaded, store, environment, url, path, own_name, owner, places: OnceCell::new() })
+        Ok(Context {
+            loaded,
+            store,
+            environment,
+            url,
+            path,
+            own_name,
+            owner,
+            place: Place::default(),
+            places: OnceCell::new(),
+        })
     }
 
     /// This machine, with so many cores or all of them.
@@ -112,7 +124,7 @@ impl Context {
             spool: self.store.root().join("slurm/v1"),
             most: places.jobs.unwrap_or(MOST_JOBS),
         };
-        let choice = Choice { said: places.executor, pipeline: self.loaded.executor };
+        let choice = Choice { said: places.place.executor, pipeline: self.loaded.executor };
         ByStage::new(choice, self.local(places.jobs), setup)
     }
 
@@ -135,11 +147,16 @@ impl Context {
         Ok(store)
     }
 
+    /// With stages running where a person says.
+    pub(crate) fn at(self, place: Place) -> Self {
+        Context { place, places: OnceCell::new(), ..self }
+    }
+
     pub(crate) fn key_context(&self) -> KeyContext<'_> {
         KeyContext::new(
             &self.store,
             &self.loaded.root,
-            self.places.get_or_init(|| self.executor(&Places { executor: None, jobs: None })),
+            self.places.get_or_init(|| self.executor(&Places { place: self.place, jobs: None })),
             &self.path,
         )
     }

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
+use clap::Args;
 use nnf::graph::Graph;
 use nnf::plan::Status;
 use nnf::reporter::duration;
 use serde_json::json;
 
-use crate::cli::common::{Common, StagesCommand, split};
+use crate::cli::common::{Common, Place, StagesCommand, split};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::programs::refuse_plan;
@@ -16,9 +17,17 @@ use crate::cli::render;
 /// Why a stage that measures is neither fresh nor stale.
 const UNASKED: &str = "it is not known yet which node is to be measured, a run asks for it";
 
-pub(crate) fn run(command: &StagesCommand, common: &Common) -> Result<(), Failure> {
-    let (pipeline, stages) = split(&command.words);
-    let context = Context::open(&pipeline, common)?;
+#[derive(Debug, Args)]
+pub(crate) struct PlanCommand {
+    #[command(flatten)]
+    stages: StagesCommand,
+    #[command(flatten)]
+    place: Place,
+}
+
+pub(crate) fn run(command: &PlanCommand, common: &Common) -> Result<(), Failure> {
+    let (pipeline, stages) = split(&command.stages.words);
+    let context = Context::open(&pipeline, common)?.at(command.place);
     let graph = &context.loaded.graph;
     let needed = context.needed_for(&context.instances(stages)?);
     let heads = context.store.pipelines().heads(&context.loaded.name);

@@ -17,7 +17,7 @@ use nnf::store::{Store, StoreOptions};
 
 use crate::cli::amounts::{Size, size};
 use crate::cli::bound::{bound_of, keep_within};
-use crate::cli::common::{Common, Places, named, split};
+use crate::cli::common::{Common, Place, Places, named, split};
 use crate::cli::context::{Context, recalled, search_path, url};
 use crate::cli::failure::Failure;
 use crate::cli::moving::tell_what_is_left;
@@ -55,7 +55,7 @@ pub(crate) fn run(command: &RunCommand, common: &Common) -> Result<(), Failure> 
         && command.max_size.is_none()
         && !common.offline
         // The note tells nothing of a machine that only the command line names.
-        && (command.places.executor.is_none() || !recalled.measures)
+        && (command.places.place.executor.is_none() || !recalled.measures)
         && nothing_to_do(recalled, common)?
     {
         return Ok(());
@@ -99,7 +99,7 @@ pub(crate) fn make_again(
         environment: context.environment.clone(),
         remote: url_digest(common, context.loaded.store.as_ref()),
     };
-    let places = Places { executor: None, jobs: None };
+    let places = Places { place: Place::default(), jobs: None };
     let summary = carry_out(context, pipeline, &places, options, false)?;
     keep_within(most, context, &summary.run, false);
     verdict(&summary)

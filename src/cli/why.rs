@@ -5,7 +5,7 @@ use nnf::plan::Status;
 use nnf::why::Reason;
 use serde_json::{Value as Json, json};
 
-use crate::cli::common::{Common, split};
+use crate::cli::common::{Common, Place, split};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::render;
@@ -15,6 +15,8 @@ pub(crate) struct WhyCommand {
     /// The pipeline (a .yaml file; default pipeline.yaml), then the stage
     #[arg(value_name = "PIPELINE|STAGE", required = true)]
     words: Vec<String>,
+    #[command(flatten)]
+    place: Place,
 }
 
 pub(crate) fn run(command: &WhyCommand, common: &Common) -> Result<(), Failure> {
@@ -22,7 +24,7 @@ pub(crate) fn run(command: &WhyCommand, common: &Common) -> Result<(), Failure> 
     if stages.is_empty() {
         return Err(Failure::wrong_with_hint("`nnf why` needs a stage", "`nnf why PIPELINE STAGE`"));
     }
-    let context = Context::open(&pipeline, common)?;
+    let context = Context::open(&pipeline, common)?.at(command.place);
     let asked = context.instances(stages)?;
     let graph = &context.loaded.graph;
     let needed = graph.needed_for(&asked);

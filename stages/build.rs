@@ -7,12 +7,10 @@ use std::io::Write;
 fn main() -> Result<(), Box<dyn Error>> {
     nnf_fingerprint::write_fingerprints(&[
         "nnf-net",
-        "nnf-training",
         "nnf-evaluation",
         "nnf-export",
         "nnf-device",
-        "nnf-baselines",
-        "nnf-search",
+        "nnf-numvqa",
         "nnf-report",
     ])?;
     let mut out = std::io::stdout();

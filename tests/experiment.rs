@@ -33,11 +33,11 @@ stages:
     with: { train_samples: 500, validation_samples: 120, test_samples: 120, validation_digits: 100 }
   network: { use: network.build, with: { preset: resnet-tiny, layout: [1, 1], widths: [8, 16] } }
   pretrain:
-    use: supernet.pretrain
+    use: numvqa.pretrain
     in: { network: network.network, digits: digits.digits }
     with: { steps: 2, batch: 8, validation_digits: 100 }
   train:
-    use: supernet.train
+    use: numvqa.train
     in:
       network: network.network
       digits: digits.digits
@@ -58,7 +58,7 @@ stages:
     in: { network: network.network, gates: gates.gates, profile: profile.profile, conditions: profile.conditions }
   sweep:
     each: { device: "${params.devices}" }
-    use: sweep
+    use: numvqa.sweep
     in:
       supernet: train.supernet
       predictor: predictor.predictor
@@ -84,7 +84,7 @@ if [ "$1" = describe ]; then
 import json, sys
 program = json.load(sys.stdin)
 for kind in program["kinds"]:
-    if kind["name"] in ("supernet.pretrain", "supernet.train"):
+    if kind["name"] in ("numvqa.pretrain", "numvqa.train"):
         kind["fingerprint"] = "0" * 64
 json.dump(program, sys.stdout)'
 else

@@ -10,12 +10,10 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     let rooms = [
         ("nnf-net", nnf_net::offers()),
-        ("nnf-training", nnf_training::offers()),
         ("nnf-evaluation", nnf_evaluation::offers()),
         ("nnf-export", nnf_export::offers()),
         ("nnf-device", nnf_device::offers()),
-        ("nnf-baselines", nnf_baselines::offers()),
-        ("nnf-search", nnf_search::offers()),
+        ("nnf-numvqa", nnf_numvqa::offers()),
         ("nnf-report", nnf_report::offers()),
     ];
     let offers = rooms.into_iter().flat_map(|(package, offers)| offers.into_iter().map(move |o| stamped(o, package)));

@@ -4,7 +4,7 @@
 
 Both train the network of `resnet-numvqa` with its assembler on real MNIST: the same sizes, batch, threads, losses and
 optimiser (AdamW, gradient norm clipped). PyTorch is written as one would write it, once with its default memory format
-and once with channels last; its faster one counts. Ours is measured from outside, as two runs of `supernet.train` of
+and once with channels last; its faster one counts. Ours is measured from outside, as two runs of `numvqa.train` of
 different length, whose difference is that of their steps. Rounds take turns; the ratio is the median of the rounds' own.
 """
 
@@ -138,7 +138,7 @@ stages:
   network: {{ use: network.build, with: {{ preset: resnet-numvqa }} }}
   train:
     each: {{ steps: [{few}, {many}], seed: {seeds} }}
-    use: supernet.train
+    use: numvqa.train
     in:
       network: network.network
       digits: digits.digits

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// Factor of a drop.
 const DROP: f64 = 0.1;
-/// How near to the best validation accuracy counts as converged (a tenth of a point).
+/// How near to the best validation quality counts as converged (a tenth of a point).
 const NEAR: f64 = 0.001;
 
 /// One look at the validation samples.
@@ -19,9 +19,9 @@ pub(crate) struct Evaluation {
     pub(crate) step: u64,
     /// Seconds of training until then, without those of validation.
     pub(crate) seconds: f64,
-    /// Right answers.
-    pub(crate) right: u64,
-    /// Mean cross-entropy.
+    /// Value of the quality of the answers.
+    pub(crate) quality: f64,
+    /// Mean loss.
     pub(crate) loss: f64,
 }
 
@@ -83,13 +83,13 @@ impl Convergence {
     }
 }
 
-/// Most right answers of an evaluation.
-pub(crate) fn best(evaluations: &[Evaluation]) -> u64 {
-    evaluations.iter().map(|one| one.right).max().unwrap_or(0)
+/// The best quality of an evaluation.
+pub(crate) fn best(evaluations: &[Evaluation]) -> f64 {
+    evaluations.iter().map(|one| one.quality).fold(0.0, f64::max)
 }
 
-/// Seconds of training until validation accuracy was within 0.1 points of its best.
-pub(crate) fn seconds_to_best(evaluations: &[Evaluation], samples: u64) -> f64 {
-    let enough = best(evaluations) as f64 - NEAR * samples as f64 - 1e-9;
-    evaluations.iter().find(|one| one.right as f64 >= enough).map_or(f64::NAN, |one| one.seconds)
+/// Seconds of training until the quality on validation samples was within 0.1 points of its best.
+pub(crate) fn seconds_to_best(evaluations: &[Evaluation]) -> f64 {
+    let enough = best(evaluations) - NEAR - 1e-12;
+    evaluations.iter().find(|one| one.quality >= enough).map_or(f64::NAN, |one| one.seconds)
 }

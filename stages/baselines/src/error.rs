@@ -4,6 +4,7 @@ use nnf_contract::StageError;
 use nnf_device::DeviceError;
 use nnf_evaluation::EvaluationError;
 use nnf_net::NetError;
+use nnf_problem::ProblemError;
 use nnf_supernet::SupernetError;
 use nnf_training::TrainingError;
 
@@ -19,6 +20,9 @@ pub enum BaselineError {
     /// The tasks or their samples are at fault.
     #[error("{0}")]
     Supernet(#[from] SupernetError),
+    /// The problem's data are at fault.
+    #[error("{0}")]
+    Problem(#[from] ProblemError),
     /// Training failed, or was asked to stop.
     #[error("{0}")]
     Training(#[from] TrainingError),

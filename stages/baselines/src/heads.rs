@@ -1,14 +1,11 @@
-//! A unified model: one network whose classifier has a pair of answers (no, yes) for every task.
+//! A unified model: one network whose classifier has answers of its own for every task.
 //!
-//! A task's own model is the same network with that task's pair alone.
+//! A task's own model is the same network with that task's answers alone. `each` is how many answers one task has.
 
 use nnf_net::{Model, Network, Node, Op, Weights};
 use tch::Tensor;
 
 use crate::error::BaselineError;
-
-/// Answers of one task.
-pub(crate) const ANSWERS: i64 = 2;
 
 /// The name of the network's classifier, its last fully connected layer.
 fn classifier(network: &Network) -> Result<&Node, BaselineError> {
@@ -38,9 +35,9 @@ pub(crate) fn with_answers(network: &Network, answers: i64) -> Result<Network, B
     Ok(Network::new(network.name(), network.nodes().iter().map(changed).collect(), std::slice::from_ref(&name))?)
 }
 
-/// A model with a pair of answers for each of so many tasks; the pairs' weights are random.
-pub(crate) fn unified(model: &Model, tasks: usize, seed: u64) -> Result<Model, BaselineError> {
-    let network = with_answers(&model.network, ANSWERS * i64::try_from(tasks).unwrap_or(0))?;
+/// A model with answers for each of so many tasks; their weights are random.
+pub(crate) fn unified(model: &Model, (each, tasks): (i64, usize), seed: u64) -> Result<Model, BaselineError> {
+    let network = with_answers(&model.network, each * i64::try_from(tasks).unwrap_or(0))?;
     let mut weights = model.weights.copied();
     let random = Weights::init(&network, seed);
     for name in parameters(&network)? {
@@ -49,19 +46,19 @@ pub(crate) fn unified(model: &Model, tasks: usize, seed: u64) -> Result<Model, B
     Ok(Model { network, weights })
 }
 
-/// The model of one task out of a unified model of so many tasks. A model with two answers is any task's.
-pub(crate) fn of_task(model: &Model, task: usize, tasks: usize) -> Result<Model, BaselineError> {
-    let network = with_answers(&model.network, ANSWERS)?;
+/// The model of one task out of a unified model of so many tasks. A model with the answers of one is any task's.
+pub(crate) fn of_task(model: &Model, task: usize, (each, tasks): (i64, usize)) -> Result<Model, BaselineError> {
+    let network = with_answers(&model.network, each)?;
     let mut weights = model.weights.copied();
     let found = answers(&model.network)?;
-    let first = i64::try_from(task).unwrap_or(0) * ANSWERS;
-    if found != ANSWERS {
-        if found != ANSWERS * i64::try_from(tasks).unwrap_or(0) {
-            let why = format!("the model gives {found} answers, neither 2 nor a pair for each of {tasks} tasks");
+    let first = i64::try_from(task).unwrap_or(0) * each;
+    if found != each {
+        if found != each * i64::try_from(tasks).unwrap_or(0) {
+            let why = format!("the model gives {found} answers, neither {each} nor so many for each of {tasks} tasks");
             return Err(BaselineError::Misfit(why));
         }
         for name in parameters(&network)? {
-            let own: Tensor = weights.get(&name)?.narrow(0, first, ANSWERS).copy();
+            let own: Tensor = weights.get(&name)?.narrow(0, first, each).copy();
             weights.insert(name, own);
         }
     }

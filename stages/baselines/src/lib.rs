@@ -26,10 +26,10 @@ pub use error::BaselineError;
 pub use importance::{Slice, importance, slices};
 pub use pruning::{Ranking, Scope};
 
-/// The kinds of stage that this crate offers.
+/// The kinds of stage that this crate offers for a problem.
 #[must_use]
-pub fn offers() -> Vec<nnf_contract::Offer> {
-    vec![retrain_kind::offer(), unified_kind::offer(), prune_tune_kind::offer()]
+pub fn offers<P: nnf_problem::Problem>() -> Vec<nnf_contract::Offer> {
+    vec![retrain_kind::offer::<P>(), unified_kind::offer::<P>(), prune_tune_kind::offer::<P>()]
 }
 
 #[cfg(test)]

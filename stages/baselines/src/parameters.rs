@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nnf_contract::Parameter;
 use nnf_net::Precision;
-use nnf_supernet::Augmentation;
+use nnf_problem::Problem;
 use nnf_training::{OptimiserParameters, place};
 use serde::Deserialize;
 
@@ -24,8 +24,6 @@ pub(crate) struct TuningParameters {
     patience: u32,
     drops: u32,
     pub(crate) validation_samples: usize,
-    #[serde(flatten)]
-    augmentation: Augmentation,
     pub(crate) seed: u64,
     checkpoint_seconds: u64,
     pub(crate) precision: String,
@@ -49,7 +47,7 @@ pub(crate) const ALL_TASKS: Defaults =
     Defaults { steps: 10_000, evaluate_every: 100, patience: 5, validation_samples: 10_000 };
 
 /// Declares them.
-pub(crate) fn parameters(defaults: &Defaults) -> Vec<Parameter> {
+pub(crate) fn parameters<P: Problem>(defaults: &Defaults) -> Vec<Parameter> {
     let mut all = vec![
         Parameter::int("steps", 1, 10_000_000, "steps of a training at most").unit("steps").default(defaults.steps),
         Parameter::int("batch", 2, 65_536, "samples of a step").default(128),
@@ -74,7 +72,7 @@ pub(crate) fn parameters(defaults: &Defaults) -> Vec<Parameter> {
         Parameter::int("checkpoint_seconds", 1, 86_400, "time between checkpoints").unit("s").default(60).unkeyed(),
     ];
     all.extend(OptimiserParameters::parameters());
-    all.extend(Augmentation::parameters());
+    all.extend(P::augmentation());
     all.extend(place::parameters());
     all
 }
@@ -89,7 +87,7 @@ impl TuningParameters {
     }
 
     /// The constants of a tuning.
-    pub(crate) fn config(&self, precision: Precision, sparsity: f64) -> TuningConfig {
+    pub(crate) fn config<A>(&self, augmentation: A, precision: Precision, sparsity: f64) -> TuningConfig<A> {
         TuningConfig {
             batch: self.batch,
             rate: self.learning_rate,
@@ -97,7 +95,7 @@ impl TuningParameters {
             evaluate_every: self.evaluate_every,
             rule: Rule { patience: self.patience, drops: self.drops },
             sparsity,
-            augmentation: self.augmentation,
+            augmentation,
             seed: self.seed,
             precision,
             optimiser: self.optimiser.config(),

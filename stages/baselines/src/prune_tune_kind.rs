@@ -1,4 +1,4 @@
-//! Kind `baseline.prune_tune`: for every task and budget on one device, the unified network pruned to the budget and
+//! Kind `prune_tune` of a problem: for every task and budget on one device, the unified network pruned to the budget and
 //! fine-tuned on the task's samples (paper §5.1, "Prune&Tune", with DepGraph).
 //!
 //! Pruning is the same for all tasks and done once for each budget.
@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
 use nnf_device::{BudgetParameters, Latency, Meter, Predictor, Testbed, Timing};
 use nnf_net::{Counts, Macs, Model, Network};
+use nnf_problem::{Problem, kind_name};
 use nnf_results::{Cost, table};
 use serde::Deserialize;
 
@@ -29,17 +30,17 @@ struct Parameters {
     macs_shares: Vec<f64>,
 }
 
-pub(crate) fn offer() -> Offer {
+pub(crate) fn offer<P: Problem>() -> Offer {
     let kind = Kind::new(
-        "baseline.prune_tune",
+        &kind_name::<P>("prune_tune"),
         "For every task and budget on a device: the unified network pruned by DepGraph and fine-tuned",
     )
     .inputs([
         Input::new("network", "application/json", "the network of one task, with gates"),
-        Input::new("model", "inode/directory", "a unified model of that network, or one with two answers"),
+        Input::new("model", "inode/directory", "a unified model of that network, or one of the answers of one task"),
         Input::new("predictor", "application/json", "the device's latency predictor"),
     ])
-    .inputs(data_inputs())
+    .inputs(data_inputs::<P>())
     .outputs([
         Output::new(
             "results",
@@ -53,11 +54,11 @@ pub(crate) fn offer() -> Offer {
     .parameters(own_parameters())
     .parameters(BudgetParameters::parameters())
     .parameters(Timing::parameters())
-    .parameters(parameters(&EACH_TASK))
+    .parameters(parameters::<P>(&EACH_TASK))
     .measures()
     .resumes()
     .all_cpus();
-    Offer { kind, run }
+    Offer { kind, run: run::<P> }
 }
 
 fn own_parameters() -> [Parameter; 2] {
@@ -71,16 +72,16 @@ fn own_parameters() -> [Parameter; 2] {
     ]
 }
 
-fn run(stage: &Stage) -> Result<(), StageError> {
-    Ok(prune_tune(stage)?)
+fn run<P: Problem>(stage: &Stage) -> Result<(), StageError> {
+    Ok(prune_tune::<P>(stage)?)
 }
 
-fn prune_tune(stage: &Stage) -> Result<(), BaselineError> {
+fn prune_tune<P: Problem>(stage: &Stage) -> Result<(), BaselineError> {
     let (p, tuning): (Parameters, TuningParameters) = (stage.parameters()?, stage.parameters()?);
     let (device, precision) = place(stage, &tuning)?;
-    let given = Given::read(stage)?;
+    let given = Given::<P>::read(stage)?;
     let tasks = given.tasks(&p.tasks)?;
-    let (network, model, predictor) = device_inputs(stage, given.questions.names.len())?;
+    let (network, model, predictor) = device_inputs(stage, (P::ANSWERS, given.task_table.names.len()))?;
     let (timing, asked): (Timing, BudgetParameters) = (stage.parameters()?, stage.parameters()?);
     let testbed = Testbed::of(stage, &predictor.conditions)?;
     let target = Target { network: &network, predictor: &predictor, testbed, timing, margin: asked.margin };
@@ -97,18 +98,18 @@ fn prune_tune(stage: &Stage) -> Result<(), BaselineError> {
         .iter()
         .flat_map(|task| pruned.iter().zip(&measured).map(move |(pruned, measured)| (*task, pruned, *measured)))
         .map(|(task, pruned, (measured, counts))| {
-            let tuned = &tuned[&pruned.folder(&given.questions.names[task])];
+            let tuned = &tuned[&pruned.folder(&given.task_table.names[task])];
             Row { task, pruned, tuned, measured, counts }
         })
         .collect();
-    table::write(frame(&rows, &given.questions, &predictor.conditions)?, stage.output("results")?)?;
+    table::write(frame(&rows, &given.task_table, &predictor.conditions)?, stage.output("results")?)?;
     let models = stage.output("models")?;
     for folder in tuned.keys() {
         units.publish(&tuned_unit(folder), &models.join(folder))?;
     }
     let pruning: f64 = pruned.iter().map(|one| one.document.seconds).sum();
     let (seconds, steps) = tuned.values().fold((pruning, 0), |(s, n), one| (s + one.seconds, n + one.steps));
-    Cost::new("baseline.prune_tune", seconds, steps, stage.task().cpus)
+    Cost::new(&kind_name::<P>("prune_tune"), seconds, steps, stage.task().cpus)
         .on_gpu(device.is_cuda())
         .in_precision(precision.name())
         .save(stage.output("cost")?)
@@ -130,10 +131,10 @@ fn budgets(device: &[nnf_device::Budget], shares: &[f64], whole: Macs) -> Result
 }
 
 /// The network of one task, the model to prune, and the predictor of that network.
-fn device_inputs(stage: &Stage, tasks: usize) -> Result<(Network, Model, Predictor), BaselineError> {
+fn device_inputs(stage: &Stage, heads: (i64, usize)) -> Result<(Network, Model, Predictor), BaselineError> {
     let network = Network::load(stage.input("network")?)?;
     let model = Model::load(stage.input("model")?)?;
-    if heads::of_task(&model, 0, tasks)?.network != network {
+    if heads::of_task(&model, 0, heads)?.network != network {
         let why = "`model` is not a model of `network`, but for the number of its answers";
         return Err(BaselineError::Misfit(why.into()));
     }
@@ -147,8 +148,12 @@ fn tuned_unit(folder: &str) -> String {
 }
 
 /// Tunes every pruned network for every task; the keys are folders. Budgets that came to one network share it.
-fn tune(tuner: &Tuner, pruned: &[Pruned], tasks: &[usize]) -> Result<BTreeMap<String, Tuned>, BaselineError> {
-    let names = &tuner.given.questions.names;
+fn tune<P: Problem>(
+    tuner: &Tuner<P>,
+    pruned: &[Pruned],
+    tasks: &[usize],
+) -> Result<BTreeMap<String, Tuned>, BaselineError> {
+    let names = &tuner.given.task_table.names;
     let all = pruned.iter().flat_map(|pruned| tasks.iter().map(move |task| (pruned, *task)));
     let wanted: BTreeMap<String, (&Pruned, usize)> =
         all.map(|(pruned, task)| (pruned.folder(&names[task]), (pruned, task))).collect();
@@ -156,26 +161,30 @@ fn tune(tuner: &Tuner, pruned: &[Pruned], tasks: &[usize]) -> Result<BTreeMap<St
     for (done, (folder, (pruned, task))) in (0..).zip(&wanted) {
         tuner.stage.go_on()?;
         let turn = Turn { done, of: wanted.len() as u64 };
-        let model = || heads::of_task(&pruned.model(tuner.units)?, *task, names.len());
+        let model = || heads::of_task(&pruned.model(tuner.units)?, *task, (P::ANSWERS, names.len()));
         let found = tuner.tune(&tuned_unit(folder), *task, &model, turn)?;
-        let values = [("accuracy", found.accuracy().share()), ("steps", found.steps as f64)];
+        let values = [(P::MEASURE, found.quality.value), ("steps", found.steps as f64)];
         tuner.stage.metrics(Some(done + 1), &values);
         tuner.stage.progress(done + 1, turn.of, "networks");
         tuned.insert(folder.clone(), found);
     }
-    let mean = tuned.values().map(|one| one.accuracy().share()).sum::<f64>() / tuned.len().max(1) as f64;
-    tuner.stage.metrics(None, &[("mean accuracy", mean)]);
+    let mean = tuned.values().map(|one| one.quality.value).sum::<f64>() / tuned.len().max(1) as f64;
+    tuner.stage.metrics(None, &[(&format!("mean {}", P::MEASURE), mean)]);
     Ok(tuned)
 }
 
 /// Latency of each pruned architecture on this machine, in turns; and its counts.
-fn measure(tuner: &Tuner, pruned: &[Pruned], meter: Meter) -> Result<Vec<(Latency, Counts)>, BaselineError> {
-    let tasks = tuner.given.questions.names.len();
+fn measure<P: Problem>(
+    tuner: &Tuner<P>,
+    pruned: &[Pruned],
+    meter: Meter,
+) -> Result<Vec<(Latency, Counts)>, BaselineError> {
+    let heads = (P::ANSWERS, tuner.given.task_table.names.len());
     let mut counts = vec![Counts::default(); pruned.len()];
     let measured = meter.measure(|number| -> Result<Model, BaselineError> {
         tuner.stage.go_on()?;
         // Read anew in each round: all at once would fill the memory.
-        let model = pruned[number].as_measured(tuner.units, tasks)?;
+        let model = pruned[number].as_measured(tuner.units, heads)?;
         counts[number] = Counts::of(&model.network);
         Ok(model)
     })?;

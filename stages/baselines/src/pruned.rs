@@ -53,8 +53,8 @@ impl Pruned {
     }
 
     /// The network of one task as it is deployed; which task makes no difference to its latency.
-    pub(crate) fn as_measured(&self, units: &Units, tasks: usize) -> Result<Model, BaselineError> {
-        deployed(&heads::of_task(&self.model(units)?, 0, tasks)?)
+    pub(crate) fn as_measured(&self, units: &Units, heads: (i64, usize)) -> Result<Model, BaselineError> {
+        deployed(&heads::of_task(&self.model(units)?, 0, heads)?)
     }
 }
 

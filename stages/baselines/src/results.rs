@@ -2,7 +2,7 @@
 
 use nnf_device::{Conditions, Latency};
 use nnf_net::Counts;
-use nnf_supernet::Questions;
+use nnf_problem::TaskTable;
 use polars::prelude::*;
 
 use crate::pruned::Pruned;
@@ -18,7 +18,7 @@ pub(crate) struct Row<'a> {
 }
 
 /// The table; latencies in µs, times in seconds.
-pub(crate) fn frame(rows: &[Row], questions: &Questions, device: &Conditions) -> PolarsResult<DataFrame> {
+pub(crate) fn frame(rows: &[Row], task_table: &TaskTable, device: &Conditions) -> PolarsResult<DataFrame> {
     let floats = |f: &dyn Fn(&Row) -> f64| rows.iter().map(f).collect::<Vec<f64>>();
     let options = |f: &dyn Fn(&Row) -> Option<f64>| rows.iter().map(f).collect::<Vec<Option<f64>>>();
     let whole = |f: &dyn Fn(&Row) -> u64| rows.iter().map(f).collect::<Vec<u64>>();
@@ -26,8 +26,8 @@ pub(crate) fn frame(rows: &[Row], questions: &Questions, device: &Conditions) ->
         "method" => rows.iter().map(|row| row.pruned.method).collect::<Vec<&str>>(),
         "device" => vec![device.device.clone(); rows.len()],
         "threads" => vec![device.threads as u64; rows.len()],
-        "task" => rows.iter().map(|row| questions.names[row.task].clone()).collect::<Vec<String>>(),
-        "seen" => rows.iter().map(|row| questions.seen[row.task]).collect::<Vec<bool>>(),
+        "task" => rows.iter().map(|row| task_table.names[row.task].clone()).collect::<Vec<String>>(),
+        "seen" => rows.iter().map(|row| task_table.seen[row.task]).collect::<Vec<bool>>(),
         "latency_budget_us" => options(&|row| row.pruned.budget.device.latency.map(|most| most.0)),
         "memory_budget_bytes" => options(&|row| row.pruned.budget.device.memory.map(|most| most.0 as f64)),
         "macs_budget" => options(&|row| row.pruned.budget.macs.map(|most| most.0 as f64)),
@@ -41,16 +41,16 @@ pub(crate) fn frame(rows: &[Row], questions: &Questions, device: &Conditions) ->
         "macs" => whole(&|row| row.counts.macs.0),
         "parameters" => whole(&|row| row.counts.parameters),
         "weight_bytes" => whole(&|row| row.counts.weight_bytes.0),
-        "accuracy" => floats(&|row| row.tuned.accuracy().share()),
-        "low" => floats(&|row| row.tuned.accuracy().interval().0),
-        "high" => floats(&|row| row.tuned.accuracy().interval().1),
-        "samples" => whole(&|row| row.tuned.samples),
+        "accuracy" => floats(&|row| row.tuned.quality.value),
+        "low" => floats(&|row| row.tuned.quality.low),
+        "high" => floats(&|row| row.tuned.quality.high),
+        "samples" => whole(&|row| row.tuned.quality.samples),
         "best_validation_accuracy" => floats(&|row| row.tuned.best_validation()),
         "steps" => whole(&|row| row.tuned.steps),
         "converged" => rows.iter().map(|row| row.tuned.converged).collect::<Vec<bool>>(),
         "pruning_seconds" => floats(&|row| row.pruned.document.seconds),
         "seconds" => floats(&|row| row.pruned.document.seconds + row.tuned.seconds),
         "seconds_to_best" => floats(&|row| row.pruned.document.seconds + row.tuned.seconds_to_best()),
-        "model" => rows.iter().map(|row| row.pruned.folder(&questions.names[row.task])).collect::<Vec<String>>(),
+        "model" => rows.iter().map(|row| row.pruned.folder(&task_table.names[row.task])).collect::<Vec<String>>(),
     )
 }

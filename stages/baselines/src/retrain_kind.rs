@@ -1,8 +1,9 @@
-//! Kind `baseline.retrain`: the full network, trained for each task on that task's samples (paper §5.1, "Retrain").
+//! Kind `retrain` of a problem: the full network, trained for each task on that task's samples (paper §5.1, "Retrain").
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
 use nnf_evaluation::file_name;
 use nnf_net::{Counts, GateVector, Network, fold_network, slice_network};
+use nnf_problem::{Problem, kind_name};
 use nnf_results::{Cost, table};
 use nnf_training::initial;
 use polars::prelude::*;
@@ -21,14 +22,14 @@ struct Parameters {
 }
 
 /// Inputs that all baselines of single tasks read.
-pub(crate) fn data_inputs() -> [Input; 5] {
-    [
-        Input::new("digits", "application/vnd.safetensors", "images and labels of digits"),
+pub(crate) fn data_inputs<P: Problem>() -> Vec<Input> {
+    let own = [
         Input::new("train", table::PARQUET, "samples to train on, among them some of each task"),
         Input::new("validation", table::PARQUET, "samples to watch the training by"),
         Input::new("samples", table::PARQUET, "samples to answer at the end"),
         Input::new("tasks", table::PARQUET, "the tasks with their property bits"),
-    ]
+    ];
+    P::inputs().into_iter().chain(own).collect()
 }
 
 /// Parameters that all baselines of single tasks understand.
@@ -39,43 +40,44 @@ pub(crate) fn task_parameters() -> [Parameter; 2] {
     ]
 }
 
-pub(crate) fn offer() -> Offer {
-    let kind = Kind::new("baseline.retrain", "The full network, trained for each task until it stops getting better")
-        .inputs([Input::new("network", "application/json", "the network; its gates stay open")])
-        .inputs(data_inputs())
-        .inputs([Input::new(
-            "initial",
-            "inode/directory",
-            "a model of the same network to start from; random weights if it is left out",
-        )
-        .optional()])
-        .outputs([
-            Output::new(
-                "results",
-                table::PARQUET,
-                "a row for each task: accuracy with its 95 % interval, seconds, costs",
-            ),
-            Output::new("history", table::PARQUET, "validation accuracy of each task over steps and seconds"),
-            Output::new("models", "inode/directory", "the trained networks, a folder for each task"),
-            Cost::output(),
-        ])
-        .parameters(task_parameters())
-        .parameters(parameters(&EACH_TASK))
-        .resumes()
-        .all_cpus();
-    Offer { kind, run }
+pub(crate) fn offer<P: Problem>() -> Offer {
+    let kind =
+        Kind::new(&kind_name::<P>("retrain"), "The full network, trained for each task until it stops getting better")
+            .inputs([Input::new("network", "application/json", "the network; its gates stay open")])
+            .inputs(data_inputs::<P>())
+            .inputs([Input::new(
+                "initial",
+                "inode/directory",
+                "a model of the same network to start from; random weights if it is left out",
+            )
+            .optional()])
+            .outputs([
+                Output::new(
+                    "results",
+                    table::PARQUET,
+                    "a row for each task: accuracy with its 95 % interval, seconds, costs",
+                ),
+                Output::new("history", table::PARQUET, "validation accuracy of each task over steps and seconds"),
+                Output::new("models", "inode/directory", "the trained networks, a folder for each task"),
+                Cost::output(),
+            ])
+            .parameters(task_parameters())
+            .parameters(parameters::<P>(&EACH_TASK))
+            .resumes()
+            .all_cpus();
+    Offer { kind, run: run::<P> }
 }
 
-fn run(stage: &Stage) -> Result<(), StageError> {
-    Ok(retrain(stage)?)
+fn run<P: Problem>(stage: &Stage) -> Result<(), StageError> {
+    Ok(retrain::<P>(stage)?)
 }
 
-fn retrain(stage: &Stage) -> Result<(), BaselineError> {
+fn retrain<P: Problem>(stage: &Stage) -> Result<(), BaselineError> {
     let (p, tuning): (Parameters, TuningParameters) = (stage.parameters()?, stage.parameters()?);
     let (device, precision) = place(stage, &tuning)?;
-    let given = Given::read(stage)?;
+    let given = Given::<P>::read(stage)?;
     let tasks = given.tasks(&p.tasks)?;
-    let network = heads::with_answers(&Network::load(stage.input("network")?)?, heads::ANSWERS)?;
+    let network = heads::with_answers(&Network::load(stage.input("network")?)?, P::ANSWERS)?;
     let start = || Ok(initial(stage, &network, tuning.seed)?);
     let units = Units::of(stage);
     let tuner =
@@ -85,39 +87,39 @@ fn retrain(stage: &Stage) -> Result<(), BaselineError> {
     for (done, task) in (0..).zip(&tasks) {
         stage.go_on()?;
         let turn = Turn { done, of: tasks.len() as u64 };
-        let name = file_name(&given.questions.names[*task]);
+        let name = file_name(&given.task_table.names[*task]);
         let tuned = tuner.tune(&name, *task, &start, turn)?;
         units.publish(&name, &models.join(&name))?;
-        stage.metrics(Some(done + 1), &[("accuracy", tuned.accuracy().share()), ("steps", tuned.steps as f64)]);
+        stage.metrics(Some(done + 1), &[(P::MEASURE, tuned.quality.value), ("steps", tuned.steps as f64)]);
         stage.progress(done + 1, turn.of, "networks");
         rows.push((*task, tuned));
     }
-    let shares = rows.iter().map(|(_, tuned)| tuned.accuracy().share());
-    stage.metrics(None, &[("mean accuracy", shares.sum::<f64>() / rows.len().max(1) as f64)]);
+    let shares = rows.iter().map(|(_, tuned)| tuned.quality.value);
+    stage.metrics(None, &[(&format!("mean {}", P::MEASURE), shares.sum::<f64>() / rows.len().max(1) as f64)]);
     let open = GateVector::open(&network.gate_layers());
     let whole = Counts::of(&fold_network(&slice_network(&network, &open)?)?);
     table::write(frame(&rows, &given, &whole)?, stage.output("results")?)?;
     table::write(history(&rows, &given)?, stage.output("history")?)?;
     let (seconds, steps) = rows.iter().fold((0.0, 0), |(s, n), (_, tuned)| (s + tuned.seconds, n + tuned.steps));
-    Cost::new("baseline.retrain", seconds, steps, stage.task().cpus)
+    Cost::new(&kind_name::<P>("retrain"), seconds, steps, stage.task().cpus)
         .on_gpu(device.is_cuda())
         .in_precision(precision.name())
         .save(stage.output("cost")?)
         .map_err(Into::into)
 }
 
-fn frame(rows: &[(usize, Tuned)], given: &Given, counts: &Counts) -> PolarsResult<DataFrame> {
+fn frame(rows: &[(usize, Tuned)], given: &Given<impl Problem>, counts: &Counts) -> PolarsResult<DataFrame> {
     let floats = |f: &dyn Fn(&Tuned) -> f64| rows.iter().map(|(_, tuned)| f(tuned)).collect::<Vec<f64>>();
     let whole = |f: &dyn Fn(&Tuned) -> u64| rows.iter().map(|(_, tuned)| f(tuned)).collect::<Vec<u64>>();
-    let names = rows.iter().map(|(task, _)| given.questions.names[*task].clone()).collect::<Vec<String>>();
+    let names = rows.iter().map(|(task, _)| given.task_table.names[*task].clone()).collect::<Vec<String>>();
     df!(
         "method" => vec!["retrain"; rows.len()],
         "task" => names.clone(),
-        "seen" => rows.iter().map(|(task, _)| given.questions.seen[*task]).collect::<Vec<bool>>(),
-        "accuracy" => floats(&|one| one.accuracy().share()),
-        "low" => floats(&|one| one.accuracy().interval().0),
-        "high" => floats(&|one| one.accuracy().interval().1),
-        "samples" => whole(&|one| one.samples),
+        "seen" => rows.iter().map(|(task, _)| given.task_table.seen[*task]).collect::<Vec<bool>>(),
+        "accuracy" => floats(&|one| one.quality.value),
+        "low" => floats(&|one| one.quality.low),
+        "high" => floats(&|one| one.quality.high),
+        "samples" => whole(&|one| one.quality.samples),
         "best_validation_accuracy" => floats(&Tuned::best_validation),
         "steps" => whole(&|one| one.steps),
         "converged" => rows.iter().map(|(_, tuned)| tuned.converged).collect::<Vec<bool>>(),
@@ -132,14 +134,14 @@ fn frame(rows: &[(usize, Tuned)], given: &Given, counts: &Counts) -> PolarsResul
 }
 
 /// A row for each evaluation of each task.
-fn history(rows: &[(usize, Tuned)], given: &Given) -> PolarsResult<DataFrame> {
+fn history(rows: &[(usize, Tuned)], given: &Given<impl Problem>) -> PolarsResult<DataFrame> {
     let all = || rows.iter().flat_map(|(task, tuned)| tuned.evaluations.iter().map(move |one| (*task, tuned, one)));
     df!(
-        "task" => all().map(|(task, _, _)| given.questions.names[task].clone()).collect::<Vec<String>>(),
+        "task" => all().map(|(task, _, _)| given.task_table.names[task].clone()).collect::<Vec<String>>(),
         "step" => all().map(|(_, _, one)| one.step).collect::<Vec<u64>>(),
         "seconds" => all().map(|(_, _, one)| one.seconds).collect::<Vec<f64>>(),
         "validation_accuracy" =>
-            all().map(|(_, tuned, one)| one.right as f64 / tuned.validation_samples as f64).collect::<Vec<f64>>(),
+            all().map(|(_, _, one)| one.quality).collect::<Vec<f64>>(),
         "validation_loss" => all().map(|(_, _, one)| one.loss).collect::<Vec<f64>>(),
     )
 }

@@ -1,35 +1,27 @@
 //! Samples of some tasks as batches on a device.
 
 use nnf_net::Random;
-use nnf_supernet::{Augmentation, Digits, Index};
+use nnf_problem::{Batch, Problem, Samples as _};
 use tch::{Device, Tensor};
 
 use crate::error::BaselineError;
 
-/// Some rows of an index with the digits that they name.
-#[derive(Clone)]
-pub(crate) struct Samples<'a> {
-    digits: &'a Digits,
-    index: &'a Index,
+/// Some rows of samples with the data that they name.
+pub(crate) struct Samples<'a, P: Problem> {
+    problem: &'a P,
+    samples: &'a P::Samples,
     rows: Vec<usize>,
 }
 
-/// Pictures float32 `[B, 1, 56, 56]`, right answers i64 `[B]` and tasks i64 `[B]`.
-pub(crate) struct Batch {
-    pub(crate) pictures: Tensor,
-    pub(crate) labels: Tensor,
-    pub(crate) tasks: Tensor,
-}
-
-impl<'a> Samples<'a> {
+impl<'a, P: Problem> Samples<'a, P> {
     /// The first samples of a task, or of all tasks; `what` says in a message what they are for.
     pub(crate) fn of(
-        (digits, index): (&'a Digits, &'a Index),
+        (problem, samples): (&'a P, &'a P::Samples),
         task: Option<(usize, &str)>,
         most: usize,
         what: &str,
     ) -> Result<Self, BaselineError> {
-        let mut rows = task.map_or_else(|| (0..index.len()).collect(), |(task, _)| index.of_task(task));
+        let mut rows = task.map_or_else(|| (0..samples.len()).collect(), |(task, _)| samples.of_task(task));
         rows.truncate(most);
         if rows.is_empty() {
             return Err(BaselineError::Misfit(match task {
@@ -40,38 +32,38 @@ impl<'a> Samples<'a> {
                 None => format!("there are no samples to {what} of the tasks that are trained"),
             }));
         }
-        Ok(Samples { digits, index, rows })
+        Ok(Samples { problem, samples, rows })
     }
 
-    pub(crate) fn index(&self) -> &'a Index {
-        self.index
-    }
-
-    /// Their rows in the index.
+    /// Their rows in the table of samples.
     pub(crate) fn rows(&self) -> &[usize] {
         &self.rows
     }
 
-    pub(crate) fn batch(&self, rows: &[usize], device: Device) -> Result<Batch, BaselineError> {
-        self.augmented(rows, (&Augmentation::default(), &mut Random::of(0, &[])), device)
+    /// The greatest number of a task among them.
+    pub(crate) fn last_task(&self) -> i64 {
+        self.rows.iter().map(|row| i64::from(self.samples.tasks()[*row])).max().unwrap_or(0)
     }
 
-    /// A batch of which the digits are changed at random.
-    pub(crate) fn augmented(
+    /// The tasks of some rows, i64 `[B]`.
+    pub(crate) fn tasks(&self, rows: &[usize], device: Device) -> Tensor {
+        let tasks: Vec<i64> = rows.iter().map(|row| i64::from(self.samples.tasks()[*row])).collect();
+        Tensor::from_slice(&tasks).to_device(device)
+    }
+
+    /// Some rows as a batch, changed at random where it says how.
+    pub(crate) fn batch(
         &self,
         rows: &[usize],
-        change: (&Augmentation, &mut Random),
+        change: Option<(&P::Augmentation, &mut Random)>,
         device: Device,
-    ) -> Result<Batch, BaselineError> {
-        let digits: Vec<[u32; 4]> = rows.iter().map(|row| self.index.digits[*row]).collect();
-        let whole = |f: &dyn Fn(usize) -> i64| {
-            Tensor::from_slice(&rows.iter().map(|row| f(*row)).collect::<Vec<i64>>()).to_device(device)
-        };
-        Ok(Batch {
-            pictures: self.digits.augmented(self.index.split, &digits, change, device)?,
-            labels: whole(&|row| i64::from(self.index.label[row])),
-            tasks: whole(&|row| i64::from(self.index.task[row])),
-        })
+    ) -> Result<Batch<P>, BaselineError> {
+        Ok(self.problem.batch(self.samples, rows, change, device)?)
+    }
+
+    /// The value of the quality of the answers to all of them.
+    pub(crate) fn quality(&self, answers: &[P::Answer]) -> f64 {
+        self.problem.quality(self.samples, &self.rows, answers).value
     }
 
     /// Rows drawn with replacement.

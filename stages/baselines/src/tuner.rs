@@ -1,9 +1,9 @@
 //! Trains networks for tasks one after the other, each once, and asks each its samples.
 
 use nnf_contract::Stage;
-use nnf_evaluation::{Accuracy, accuracy, named};
+use nnf_evaluation::{named, quality};
 use nnf_net::{GateVector, Model, Precision};
-use nnf_supernet::{Digits, Index, Questions};
+use nnf_problem::{Problem, Quality, Samples as _, TaskTable};
 use nnf_training::place::{self, PlaceParameters};
 use nnf_training::{Session, Watch};
 use serde::{Deserialize, Serialize};
@@ -17,39 +17,43 @@ use crate::tuning::Tuning;
 use crate::units::Units;
 
 /// The data of a baseline.
-pub(crate) struct Given {
-    pub(crate) digits: Digits,
-    pub(crate) train: Index,
-    pub(crate) validation: Index,
-    pub(crate) samples: Index,
-    pub(crate) questions: Questions,
+pub(crate) struct Given<P: Problem> {
+    pub(crate) problem: P,
+    pub(crate) train: P::Samples,
+    pub(crate) validation: P::Samples,
+    pub(crate) samples: P::Samples,
+    pub(crate) task_table: TaskTable,
+    pub(crate) augmentation: P::Augmentation,
 }
 
-impl Given {
+impl<P: Problem> Given<P> {
     /// Reads the inputs.
     pub(crate) fn read(stage: &Stage) -> Result<Self, BaselineError> {
         let given = Given {
-            digits: Digits::load(stage.input("digits")?)?,
-            train: Index::load(stage.input("train")?)?,
-            validation: Index::load(stage.input("validation")?)?,
-            samples: Index::load(stage.input("samples")?)?,
-            questions: Questions::load(stage.input("tasks")?)?,
+            problem: P::read(stage)?,
+            train: P::Samples::load(stage.input("train")?)?,
+            validation: P::Samples::load(stage.input("validation")?)?,
+            samples: P::Samples::load(stage.input("samples")?)?,
+            task_table: TaskTable::load(stage.input("tasks")?)?,
+            augmentation: stage.parameters()?,
         };
         given.train.check_to_learn("train")?;
         given.validation.check_to_learn("validation")?;
-        for index in [&given.train, &given.validation, &given.samples] {
-            index.check(&given.digits, &given.questions)?;
+        for samples in [&given.train, &given.validation, &given.samples] {
+            given.task_table.check(samples)?;
+            given.problem.check(samples)?;
         }
         Ok(given)
     }
 
     /// Positions of named tasks, each with samples to learn from and to be judged by.
     pub(crate) fn tasks(&self, names: &[String]) -> Result<Vec<usize>, BaselineError> {
-        let tasks = named(&self.questions, names)?;
+        let tasks = named(&self.task_table, names)?;
         for (task, name) in tasks.iter().zip(names) {
-            for (index, what) in [(&self.train, "train on"), (&self.validation, "watch by"), (&self.samples, "answer")]
+            for (samples, what) in
+                [(&self.train, "train on"), (&self.validation, "watch by"), (&self.samples, "answer")]
             {
-                Samples::of((&self.digits, index), Some((*task, name)), 1, what)?;
+                Samples::of((&self.problem, samples), Some((*task, name)), 1, what)?;
             }
         }
         Ok(tasks)
@@ -59,9 +63,7 @@ impl Given {
 /// What came of one network.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Tuned {
-    pub(crate) right: u64,
-    pub(crate) samples: u64,
-    pub(crate) validation_samples: u64,
+    pub(crate) quality: Quality,
     pub(crate) steps: u64,
     /// Seconds of training and validation over all attempts, but for what a killed one did after its last checkpoint.
     pub(crate) seconds: f64,
@@ -71,25 +73,21 @@ pub(crate) struct Tuned {
 }
 
 impl Tuned {
-    pub(crate) fn accuracy(&self) -> Accuracy {
-        Accuracy { right: self.right, samples: self.samples }
-    }
-
-    /// The best share of right answers on validation samples.
+    /// The best quality on validation samples.
     pub(crate) fn best_validation(&self) -> f64 {
-        best(&self.evaluations) as f64 / self.validation_samples.max(1) as f64
+        best(&self.evaluations)
     }
 
     pub(crate) fn seconds_to_best(&self) -> f64 {
-        seconds_to_best(&self.evaluations, self.validation_samples)
+        seconds_to_best(&self.evaluations)
     }
 }
 
 /// How the networks of one stage are trained.
-pub(crate) struct Tuner<'a> {
+pub(crate) struct Tuner<'a, P: Problem> {
     pub(crate) stage: &'a Stage,
     pub(crate) units: &'a Units,
-    pub(crate) given: &'a Given,
+    pub(crate) given: &'a Given<P>,
     pub(crate) parameters: &'a TuningParameters,
     /// Samples of a task to be judged by at most.
     pub(crate) samples: usize,
@@ -104,7 +102,7 @@ pub(crate) struct Turn {
     pub(crate) of: u64,
 }
 
-impl Tuner<'_> {
+impl<P: Problem> Tuner<'_, P> {
     /// Trains a model for a task, unless that is done; its deployable form is kept under the name.
     pub(crate) fn tune(
         &self,
@@ -116,12 +114,11 @@ impl Tuner<'_> {
         if let Some(tuned) = self.units.done(name) {
             return Ok(tuned);
         }
-        let (given, of) = (self.given, Some((task, self.given.questions.names[task].as_str())));
-        let train = Samples::of((&given.digits, &given.train), of, usize::MAX, "train on")?;
+        let (given, of) = (self.given, Some((task, self.given.task_table.names[task].as_str())));
+        let train = Samples::of((&given.problem, &given.train), of, usize::MAX, "train on")?;
         let most = self.parameters.validation_samples;
-        let validation = Samples::of((&given.digits, &given.validation), of, most, "watch by")?;
-        let validation_samples = validation.rows().len() as u64;
-        let config = self.parameters.config(self.precision, 0.0);
+        let validation = Samples::of((&given.problem, &given.validation), of, most, "watch by")?;
+        let config = self.parameters.config(given.augmentation.clone(), self.precision, 0.0);
         let mut work = Tuning::new(config, model()?, (train, validation), self.device, task as u64)?;
         let folder = self.units.training(name)?;
         let session = Session {
@@ -135,12 +132,10 @@ impl Tuner<'_> {
         session.run(&mut work, &InTurn { stage: self.stage, turn })?;
         let steps = work.finish(self.parameters.steps)?;
         let model = deployed(&work.model())?;
-        let judged = Samples::of((&given.digits, &given.samples), of, self.samples, "answer")?;
-        let found = accuracy(&model, &given.digits, &given.samples, judged.rows())?;
+        let judged = Samples::of((&given.problem, &given.samples), of, self.samples, "answer")?;
+        let found = quality(&model, &given.problem, &given.samples, judged.rows())?;
         let tuned = Tuned {
-            right: found.right,
-            samples: found.samples,
-            validation_samples,
+            quality: found,
             steps,
             seconds: work.seconds(),
             evaluations: work.convergence().evaluations().to_vec(),

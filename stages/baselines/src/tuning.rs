@@ -1,22 +1,22 @@
 //! Trains one network on samples until the loss on validation samples stops falling; the weights of the least are the
 //! result.
 //!
-//! With a classifier of one pair of answers all samples ask the same question; with more, each sample is answered by
-//! its task's pair.
+//! With a classifier for one task all samples are of the same one; with more, each sample is answered by its own task's
+//! part.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
 use nnf_net::{Model, Precision, Random, Run, Weights, forward};
-use nnf_supernet::Augmentation;
+use nnf_problem::{Batch, Problem};
 use nnf_training::{Learner, OptimiserConfig, TrainingError, Work};
 use tch::{Device, Kind, Tensor};
 
 use crate::convergence::{Convergence, Evaluation, Rule};
 use crate::error::BaselineError;
 use crate::heads;
-use crate::samples::{Batch, Samples};
+use crate::samples::Samples;
 use crate::sparsity;
 
 /// Pictures of one pass of validation.
@@ -24,7 +24,7 @@ const PASS: usize = 256;
 
 /// Constants of a tuning.
 #[derive(Clone, Debug)]
-pub(crate) struct TuningConfig {
+pub(crate) struct TuningConfig<A> {
     pub(crate) batch: usize,
     pub(crate) rate: f64,
     /// Steps in which the learning rate rises.
@@ -33,21 +33,22 @@ pub(crate) struct TuningConfig {
     pub(crate) rule: Rule,
     /// Strength of the sparsity training; 0 for none.
     pub(crate) sparsity: f64,
-    pub(crate) augmentation: Augmentation,
+    pub(crate) augmentation: A,
     pub(crate) seed: u64,
     pub(crate) precision: Precision,
     pub(crate) optimiser: OptimiserConfig,
 }
 
 /// The training of one network.
-pub(crate) struct Tuning<'a> {
-    config: TuningConfig,
-    train: Samples<'a>,
-    validation: Samples<'a>,
+pub(crate) struct Tuning<'a, P: Problem> {
+    config: TuningConfig<P::Augmentation>,
+    train: Samples<'a, P>,
+    validation: Samples<'a, P>,
     device: Device,
     /// Tells the draws of different tunings apart.
     number: u64,
-    pairs: i64,
+    /// Tasks that the network answers, each with answers of its own.
+    heads: i64,
     learner: Learner,
     convergence: Convergence,
     /// Weights at the evaluation of the least loss.
@@ -56,26 +57,28 @@ pub(crate) struct Tuning<'a> {
     clock: (f64, f64),
 }
 
-impl<'a> Tuning<'a> {
+impl<'a, P: Problem> Tuning<'a, P> {
+    const NAMES: &'static [&'static str] = &["loss", P::MEASURE, "gradient"];
+
     pub(crate) fn new(
-        config: TuningConfig,
+        config: TuningConfig<P::Augmentation>,
         model: Model,
-        (train, validation): (Samples<'a>, Samples<'a>),
+        (train, validation): (Samples<'a, P>, Samples<'a, P>),
         device: Device,
         number: u64,
     ) -> Result<Self, BaselineError> {
-        let pairs = heads::answers(&model.network)? / heads::ANSWERS;
+        let heads = heads::answers(&model.network)? / P::ANSWERS;
         for samples in [&train, &validation] {
-            let most = samples.rows().iter().map(|row| i64::from(samples.index().task[*row])).max().unwrap_or(0);
-            if pairs != 1 && most >= pairs {
-                let why = format!("a sample names task {most}, but the network has answers of {pairs} tasks");
+            let most = samples.last_task();
+            if heads != 1 && most >= heads {
+                let why = format!("a sample names task {most}, but the network has answers of {heads} tasks");
                 return Err(BaselineError::Misfit(why));
             }
         }
         let learner = Learner::new(vec![model], device, config.optimiser)?;
         let convergence = Convergence::new(config.rule, Vec::new());
         let (best, clock) = (None, (0.0, 0.0));
-        Ok(Tuning { config, train, validation, device, number, pairs, learner, convergence, best, clock })
+        Ok(Tuning { config, train, validation, device, number, heads, learner, convergence, best, clock })
     }
 
     /// The network with the weights that did best.
@@ -93,29 +96,34 @@ impl<'a> Tuning<'a> {
         self.clock.0 + self.clock.1
     }
 
-    /// Scores `[B, 2]` of each sample's question.
-    fn scores(&self, batch: &Batch, training: bool) -> Result<Tensor, BaselineError> {
+    /// The network's outputs for some rows, of each sample's own task.
+    fn outputs(
+        &self,
+        (samples, rows): (&Samples<'a, P>, &[usize]),
+        input: &Tensor,
+        training: bool,
+    ) -> Result<Vec<Tensor>, BaselineError> {
         let model = &self.learner.models[0];
         let run = Run { precision: self.config.precision, training, ..Run::default() };
-        let all = forward(&model.network, &model.weights, &batch.pictures, &run, &[])?;
-        let all = all[0].to_kind(Kind::Float);
-        if self.pairs == 1 {
-            return Ok(all);
+        let all = forward(&model.network, &model.weights, input, &run, &[])?;
+        let all = all.iter().map(|output| output.to_kind(Kind::Float));
+        if self.heads == 1 {
+            return Ok(all.collect());
         }
-        let task = batch.tasks.view([-1, 1, 1]).expand([-1, 1, heads::ANSWERS], false);
-        Ok(all.view([-1, self.pairs, heads::ANSWERS]).gather(1, &task, false).squeeze_dim(1))
+        let task = samples.tasks(rows, self.device).view([-1, 1, 1]).expand([-1, 1, P::ANSWERS], false);
+        Ok(all.map(|all| all.view([-1, self.heads, P::ANSWERS]).gather(1, &task, false).squeeze_dim(1)).collect())
     }
 
-    /// Right answers on the validation samples, and their mean loss.
-    fn validate(&self) -> Result<(u64, f64), BaselineError> {
-        let (mut right, mut loss) = (0, 0.0);
+    /// The quality of the answers to the validation samples, and their mean loss.
+    fn validate(&self) -> Result<(f64, f64), BaselineError> {
+        let (mut answers, mut loss) = (Vec::new(), 0.0);
         for rows in self.validation.rows().chunks(PASS) {
-            let batch = self.validation.batch(rows, self.device)?;
-            let scores = tch::no_grad(|| self.scores(&batch, false))?;
-            right += scores.argmax(1, false).eq_tensor(&batch.labels).sum(Kind::Int64).int64_value(&[]);
-            loss += scores.cross_entropy_for_logits(&batch.labels).double_value(&[]) * rows.len() as f64;
+            let Batch { input, targets } = self.validation.batch(rows, None, self.device)?;
+            let outputs = tch::no_grad(|| self.outputs((&self.validation, rows), &input, false))?;
+            loss += P::loss(&outputs, &targets).double_value(&[]) * rows.len() as f64;
+            answers.extend(P::answers(&outputs, &targets)?);
         }
-        Ok((u64::try_from(right).unwrap_or(0), loss / self.validation.rows().len().max(1) as f64))
+        Ok((self.validation.quality(&answers), loss / self.validation.rows().len().max(1) as f64))
     }
 
     fn rate(&self, step: u64) -> f64 {
@@ -126,25 +134,26 @@ impl<'a> Tuning<'a> {
     fn descend(&mut self, step: u64) -> Result<Vec<f64>, BaselineError> {
         let mut random = Random::of(self.config.seed, &[7, self.number, step]);
         let rows = self.train.draw(self.config.batch, &mut random);
-        let batch = self.train.augmented(&rows, (&self.config.augmentation, &mut random), self.device)?;
-        let scores = self.scores(&batch, true)?;
-        let loss = scores.cross_entropy_for_logits(&batch.labels);
-        let right = scores.detach().argmax(1, false).eq_tensor(&batch.labels).to_kind(Kind::Float).mean(Kind::Float);
+        let change = Some((&self.config.augmentation, &mut random));
+        let Batch { input, targets } = self.train.batch(&rows, change, self.device)?;
+        let outputs = self.outputs((&self.train, &rows), &input, true)?;
+        let loss = P::loss(&outputs, &targets);
+        let measure = P::measure(&outputs, &targets);
         let rate = self.rate(step);
         let (value, norm) = self.learner.descend_finite(&loss, step, rate, self.config.seed)?;
         if self.config.sparsity > 0.0 {
             sparsity::shrink(&self.learner.models[0], rate, self.config.sparsity)?;
         }
-        Ok(vec![value, right.double_value(&[]), norm])
+        Ok(vec![value, measure, norm])
     }
 
     fn evaluate(&mut self, step: u64) -> Result<(), BaselineError> {
         let begin = Instant::now();
-        let (right, loss) = self.validate()?;
+        let (quality, loss) = self.validate()?;
         if !loss.is_finite() {
             return Err(TrainingError::NotFinite { step, rate: self.rate(step), seed: self.config.seed }.into());
         }
-        let evaluation = Evaluation { step, seconds: self.clock.0, right, loss };
+        let evaluation = Evaluation { step, seconds: self.clock.0, quality, loss };
         if self.convergence.note(evaluation) {
             self.best = Some(self.learner.weights(0));
         }
@@ -171,9 +180,9 @@ fn as_training(error: BaselineError) -> TrainingError {
     }
 }
 
-impl Work for Tuning<'_> {
+impl<P: Problem> Work for Tuning<'_, P> {
     fn names(&self) -> &'static [&'static str] {
-        &["loss", "accuracy", "gradient"]
+        Self::NAMES
     }
 
     fn step(&mut self, step: u64) -> Result<Vec<f64>, TrainingError> {
@@ -202,7 +211,7 @@ impl Work for Tuning<'_> {
             .convergence
             .evaluations()
             .iter()
-            .flat_map(|one| [one.step as f64, one.seconds, one.right as f64, one.loss])
+            .flat_map(|one| [one.step as f64, one.seconds, one.quality, one.loss])
             .collect();
         state.push(("tuning.evaluations".into(), Tensor::from_slice(&rows)));
         state.push(("tuning.clock".into(), Tensor::from_slice(&[self.clock.0, self.clock.1])));
@@ -218,8 +227,8 @@ impl Work for Tuning<'_> {
         };
         let rows = list("tuning.evaluations")?;
         let evaluations = rows.as_chunks::<4>().0.iter().map(|row| {
-            let [step, seconds, right, loss] = *row;
-            Evaluation { step: step as u64, seconds, right: right as u64, loss }
+            let [step, seconds, quality, loss] = *row;
+            Evaluation { step: step as u64, seconds, quality, loss }
         });
         self.convergence = Convergence::new(self.config.rule, evaluations.collect());
         self.clock = match list("tuning.clock")?.as_slice() {

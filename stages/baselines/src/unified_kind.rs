@@ -1,11 +1,11 @@
-//! Kind `baseline.unified`: one network for all tasks, which pruning starts from (paper §5.1, "Prune&Tune").
+//! Kind `unified` of a problem: one network for all tasks, which pruning starts from (paper §5.1, "Prune&Tune").
 //!
-//! All tasks share the network; its classifier has a pair of answers for each.
+//! All tasks share the network; its classifier has answers of its own for each.
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, Stage, StageError};
 use nnf_net::Network;
+use nnf_problem::{Problem, Samples as _, TaskTable, kind_name};
 use nnf_results::{Cost, table};
-use nnf_supernet::{Digits, Index, Questions};
 use nnf_training::{Session, initial};
 use polars::prelude::*;
 use serde::Deserialize;
@@ -23,12 +23,12 @@ struct Parameters {
     sparsity: f64,
 }
 
-pub(crate) fn offer() -> Offer {
+pub(crate) fn offer<P: Problem>() -> Offer {
     let parquet = table::PARQUET;
-    let kind = Kind::new("baseline.unified", "One network for all tasks, with a pair of answers for each")
+    let kind = Kind::new(&kind_name::<P>("unified"), "One network for all tasks, with answers of its own for each")
+        .inputs([Input::new("network", "application/json", "the network; its gates stay open")])
+        .inputs(P::inputs())
         .inputs([
-            Input::new("network", "application/json", "the network; its gates stay open"),
-            Input::new("digits", "application/vnd.safetensors", "images and labels of digits"),
             Input::new("train", parquet, "samples to train on"),
             Input::new(
                 "validation",
@@ -56,33 +56,34 @@ pub(crate) fn offer() -> Offer {
              channel shrinks; its least important one shrinks 16 times as fast",
         )
         .default(0.0)])
-        .parameters(parameters(&ALL_TASKS))
+        .parameters(parameters::<P>(&ALL_TASKS))
         .resumes()
         .all_cpus();
-    Offer { kind, run }
+    Offer { kind, run: run::<P> }
 }
 
-fn run(stage: &Stage) -> Result<(), StageError> {
-    Ok(train(stage)?)
+fn run<P: Problem>(stage: &Stage) -> Result<(), StageError> {
+    Ok(train::<P>(stage)?)
 }
 
-fn train(stage: &Stage) -> Result<(), BaselineError> {
+fn train<P: Problem>(stage: &Stage) -> Result<(), BaselineError> {
     let (p, tuning): (Parameters, TuningParameters) = (stage.parameters()?, stage.parameters()?);
     let (device, precision) = place(stage, &tuning)?;
     let network = Network::load(stage.input("network")?)?;
-    let digits = Digits::load(stage.input("digits")?)?;
-    let questions = Questions::load(stage.input("tasks")?)?;
-    let train = Index::load(stage.input("train")?)?;
-    train.check_to_learn("train")?;
-    train.check(&digits, &questions)?;
-    let validation = only_trained(Index::load(stage.input("validation")?)?, &train);
-    validation.check_to_learn("validation")?;
-    validation.check(&digits, &questions)?;
-    let all = Samples::of((&digits, &train), None, usize::MAX, "train on")?;
-    let watched = Samples::of((&digits, &validation), None, tuning.validation_samples, "watch by")?;
-    let config = tuning.config(precision, p.sparsity);
-    let beginning = heads::unified(&initial(stage, &network, tuning.seed)?, questions.names.len(), tuning.seed)?;
-    let samples = watched.rows().len();
+    let problem = P::read(stage)?;
+    let task_table = TaskTable::load(stage.input("tasks")?)?;
+    let train = P::Samples::load(stage.input("train")?)?;
+    let validation = only_trained(&P::Samples::load(stage.input("validation")?)?, &train);
+    for (samples, input) in [(&train, "train"), (&validation, "validation")] {
+        samples.check_to_learn(input)?;
+        task_table.check(samples)?;
+        problem.check(samples)?;
+    }
+    let all = Samples::of((&problem, &train), None, usize::MAX, "train on")?;
+    let watched = Samples::of((&problem, &validation), None, tuning.validation_samples, "watch by")?;
+    let config = tuning.config(stage.parameters()?, precision, p.sparsity);
+    let beginning =
+        heads::unified(&initial(stage, &network, tuning.seed)?, (P::ANSWERS, task_table.names.len()), tuning.seed)?;
     let mut work = Tuning::new(config, beginning, (all, watched), device, u64::MAX)?;
     let session = Session {
         steps: tuning.steps,
@@ -96,14 +97,14 @@ fn train(stage: &Stage) -> Result<(), BaselineError> {
     let steps = work.finish(tuning.steps)?;
     work.model().save(stage.output("model")?)?;
     let evaluations = work.convergence().evaluations();
-    let best = crate::convergence::best(evaluations) as f64 / samples.max(1) as f64;
-    stage.metrics(None, &[("best validation accuracy", best), ("steps", steps as f64)]);
+    let best = crate::convergence::best(evaluations);
+    stage.metrics(None, &[(&format!("best validation {}", P::MEASURE), best), ("steps", steps as f64)]);
     if !work.convergence().done() {
         stage
             .note(format!("the validation loss was still falling after {steps} steps, which are all that it may take"));
     }
-    table::write(history(evaluations, samples)?, stage.output("history")?)?;
-    Cost::new("baseline.unified", work.seconds(), steps, stage.task().cpus)
+    table::write(history(evaluations)?, stage.output("history")?)?;
+    Cost::new(&kind_name::<P>("unified"), work.seconds(), steps, stage.task().cpus)
         .on_gpu(device.is_cuda())
         .in_precision(precision.name())
         .save(stage.output("cost")?)
@@ -111,23 +112,18 @@ fn train(stage: &Stage) -> Result<(), BaselineError> {
 }
 
 /// The samples of tasks that are trained on.
-fn only_trained(index: Index, train: &Index) -> Index {
-    let trained: std::collections::BTreeSet<u16> = train.task.iter().copied().collect();
-    let rows: Vec<usize> = (0..index.len()).filter(|row| trained.contains(&index.task[*row])).collect();
-    Index {
-        task: rows.iter().map(|row| index.task[*row]).collect(),
-        digits: rows.iter().map(|row| index.digits[*row]).collect(),
-        label: rows.iter().map(|row| index.label[*row]).collect(),
-        split: index.split,
-    }
+fn only_trained<S: nnf_problem::Samples>(samples: &S, train: &S) -> S {
+    let trained: std::collections::BTreeSet<u16> = train.tasks().iter().copied().collect();
+    let rows: Vec<usize> = (0..samples.len()).filter(|row| trained.contains(&samples.tasks()[*row])).collect();
+    samples.select(&rows)
 }
 
-fn history(evaluations: &[Evaluation], samples: usize) -> PolarsResult<DataFrame> {
+fn history(evaluations: &[Evaluation]) -> PolarsResult<DataFrame> {
     df!(
         "step" => evaluations.iter().map(|one| one.step).collect::<Vec<u64>>(),
         "seconds" => evaluations.iter().map(|one| one.seconds).collect::<Vec<f64>>(),
         "validation_accuracy" =>
-            evaluations.iter().map(|one| one.right as f64 / samples as f64).collect::<Vec<f64>>(),
+            evaluations.iter().map(|one| one.quality).collect::<Vec<f64>>(),
         "validation_loss" => evaluations.iter().map(|one| one.loss).collect::<Vec<f64>>(),
     )
 }

@@ -26,7 +26,7 @@ pub struct Program {
 /// One kind of stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Kind {
-    /// Name by which a pipeline's `use` asks for it, such as `supernet.train`.
+    /// Name by which a pipeline's `use` asks for it, such as `numvqa.train`.
     pub name: String,
     /// One line on what it does.
     pub summary: String,

@@ -2,16 +2,17 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use nnf_net::{GateLayer, GateVector, Random};
-use nnf_supernet::{Digits, Index, Questions, SampleSplit};
+use nnf_numvqa::{Digits, NumVqa, Questions, SampleSplit};
+use nnf_problem::TaskTable;
 use tch::Tensor;
 
 use crate::draw::{Draw, Spread};
 use crate::evaluate_kind::refuse_none;
-use crate::rows::{self, Asked, Tasks};
+use crate::rows::{self, Asked, Which};
 use crate::similarity::similarity;
 use crate::snapshots_kind::snapshots;
 
-fn asked(folder: &std::path::Path) -> Asked {
+fn asked(folder: &std::path::Path) -> Asked<NumVqa> {
     let images = Tensor::zeros([8, 28, 28], (tch::Kind::Uint8, tch::Device::Cpu));
     let labels = Tensor::from_slice(&[0_u8, 1, 2, 3, 4, 5, 6, 7]);
     let tensors =
@@ -19,7 +20,7 @@ fn asked(folder: &std::path::Path) -> Asked {
     let path = folder.join("digits");
     Tensor::write_safetensors(&tensors, &path).unwrap();
     let names: Vec<String> = (0..12).map(|task| format!("task {task}")).collect();
-    let questions = Questions {
+    let task_table = TaskTable {
         names,
         bits: vec![vec![true, false]; 12],
         seen: (0..12).map(|task| task % 4 != 0).collect(),
@@ -27,8 +28,8 @@ fn asked(folder: &std::path::Path) -> Asked {
     };
     // Task 11 has no samples.
     let task = (0..11).flat_map(|task| [task, task]).collect::<Vec<_>>();
-    let index = Index { digits: vec![[0, 1, 2, 3]; 22], label: vec![0; 22], split: SampleSplit::Test, task };
-    Asked { digits: Digits::load(&path).unwrap(), index, questions }
+    let samples = Questions { digits: vec![[0, 1, 2, 3]; 22], label: vec![0; 22], split: SampleSplit::Test, task };
+    Asked { problem: NumVqa { digits: Digits::load(&path).unwrap() }, samples, task_table }
 }
 
 #[test]
@@ -47,17 +48,17 @@ fn similarity_is_overlap_and_cosine() {
 fn drawn_tasks_have_samples_and_are_the_same_each_time() {
     let folder = tempfile::tempdir().unwrap();
     let asked = asked(folder.path());
-    assert_eq!(asked.tasks(Tasks::All, 0, 1).unwrap(), (0..11).collect::<Vec<usize>>());
-    assert_eq!(asked.tasks(Tasks::Unseen, 0, 1).unwrap(), [0, 4, 8]);
-    let drawn = asked.tasks(Tasks::Seen, 5, 1).unwrap();
+    assert_eq!(asked.tasks(Which::All, 0, 1).unwrap(), (0..11).collect::<Vec<usize>>());
+    assert_eq!(asked.tasks(Which::Unseen, 0, 1).unwrap(), [0, 4, 8]);
+    let drawn = asked.tasks(Which::Seen, 5, 1).unwrap();
     assert_eq!(drawn.len(), 5);
     assert!(drawn.windows(2).all(|pair| pair[0] < pair[1]) && drawn.iter().all(|task| task % 4 != 0));
-    assert_eq!(drawn, asked.tasks(Tasks::Seen, 5, 1).unwrap());
-    assert!((2..20).any(|seed| asked.tasks(Tasks::Seen, 5, seed).unwrap() != drawn));
-    assert!(asked.tasks(Tasks::Seen, 9, 1).unwrap_err().to_string().contains("8 have samples"));
-    let questions = Questions { seen: vec![true; 12], ..asked.questions.clone() };
-    let asked = Asked { questions, ..asked };
-    assert!(asked.tasks(Tasks::Unseen, 0, 1).unwrap_err().to_string().contains("no unseen task has samples"));
+    assert_eq!(drawn, asked.tasks(Which::Seen, 5, 1).unwrap());
+    assert!((2..20).any(|seed| asked.tasks(Which::Seen, 5, seed).unwrap() != drawn));
+    assert!(asked.tasks(Which::Seen, 9, 1).unwrap_err().to_string().contains("8 have samples"));
+    let task_table = TaskTable { seen: vec![true; 12], ..asked.task_table.clone() };
+    let asked = Asked { task_table, ..asked };
+    assert!(asked.tasks(Which::Unseen, 0, 1).unwrap_err().to_string().contains("no unseen task has samples"));
     assert!(refuse_none(&[]).unwrap_err().to_string().contains("`limits` is empty"));
 }
 
@@ -67,7 +68,7 @@ fn rows_say_of_which_network_they_are() {
     let (asked, supernet) = (asked(folder.path()), crate::tests::supernet());
     let row = asked.evaluate(&supernet, (3, 0.2), 1).unwrap();
     assert_eq!(row.found.samples, 1);
-    let table = rows::frame(&[row], &asked.questions, &supernet).unwrap();
+    let table = rows::frame(&[row], &asked.task_table, &supernet).unwrap();
     let network = table.column("network").unwrap().str().unwrap().get(0).unwrap().to_owned();
     assert_eq!(network, supernet.model.network.name());
     assert!(table.column("ratio").unwrap().f64().unwrap().get(0).unwrap() <= 0.2);

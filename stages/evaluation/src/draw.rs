@@ -1,7 +1,8 @@
 //! Random gate vectors and random requirements.
 
 use nnf_net::{GateLayer, GateVector, Random};
-use nnf_supernet::{Questions, Requirement};
+use nnf_problem::TaskTable;
+use nnf_supernet::Requirement;
 
 use crate::error::EvaluationError;
 
@@ -61,13 +62,13 @@ impl Draw {
 /// # Errors
 /// When no task is asked.
 pub(crate) fn requirements(
-    questions: &Questions,
+    task_table: &TaskTable,
     count: usize,
     limits: (f64, f64),
     random: &mut Random,
 ) -> Result<(Vec<Requirement>, Vec<i64>), EvaluationError> {
     let (low, high) = (limits.0.ln(), limits.1.ln());
-    let asked = questions.asked();
+    let asked = task_table.asked();
     if asked.is_empty() {
         return Err(EvaluationError::Misfit("none of the tasks is asked: all are further ones".into()));
     }
@@ -75,7 +76,7 @@ pub(crate) fn requirements(
         .map(|_| {
             let task = asked[random.below(asked.len())];
             let limit = (low + (high - low) * random.unit()).exp().clamp(1e-9, 1.0);
-            (Requirement { bits: questions.bits[task].clone(), limit }, i64::try_from(task).unwrap_or(0))
+            (Requirement { bits: task_table.bits[task].clone(), limit }, i64::try_from(task).unwrap_or(0))
         })
         .unzip())
 }

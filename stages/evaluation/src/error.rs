@@ -2,6 +2,7 @@
 
 use nnf_contract::StageError;
 use nnf_net::NetError;
+use nnf_problem::ProblemError;
 use nnf_supernet::SupernetError;
 
 /// What went wrong.
@@ -16,6 +17,9 @@ pub enum EvaluationError {
     /// The supernet or its data are at fault.
     #[error("{0}")]
     Supernet(#[from] SupernetError),
+    /// The problem's data are at fault.
+    #[error("{0}")]
+    Problem(#[from] ProblemError),
     /// A table cannot be made.
     #[error("table: {0}")]
     Table(#[from] polars::error::PolarsError),

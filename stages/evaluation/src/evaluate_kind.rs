@@ -1,20 +1,21 @@
-//! Kind `supernet.evaluate`: accuracy and cost of the subnet of every task at every limit.
+//! Kind `evaluate` of a problem: accuracy and cost of the subnet of every task at every limit.
 //!
 //! Every subnet is sliced out and run as it would be deployed.
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
+use nnf_problem::{Problem, kind_name};
 use nnf_results::table;
 use nnf_supernet::Supernet;
 use serde::Deserialize;
 
 use crate::error::EvaluationError;
-use crate::rows::{self, Asked, Tasks};
+use crate::rows::{self, Asked, Which};
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
     limits: Vec<f64>,
     rows: Vec<Wanted>,
-    tasks: Tasks,
+    tasks: Which,
     draw: usize,
     seed: u64,
     samples: usize,
@@ -27,12 +28,12 @@ struct Wanted {
 }
 
 /// Inputs of all kinds that ask subnets.
-pub(crate) fn inputs() -> [Input; 3] {
-    [
-        Input::new("digits", "application/vnd.safetensors", "images and labels of digits"),
+pub(crate) fn inputs<P: Problem>() -> Vec<Input> {
+    let own = [
         Input::new("samples", table::PARQUET, "samples to answer"),
         Input::new("tasks", table::PARQUET, "the tasks with their property bits"),
-    ]
+    ];
+    P::inputs().into_iter().chain(own).collect()
 }
 
 /// Parameters that choose tasks and limits.
@@ -56,12 +57,12 @@ pub(crate) fn choice() -> Vec<Parameter> {
     ]
 }
 
-pub(crate) fn offer() -> Offer {
+pub(crate) fn offer<P: Problem>() -> Offer {
     let limit = Parameter::float("limit", 1e-6, 1.0, "greatest share of modules");
     let wanted = ParameterType::Record { fields: vec![Parameter::string("task", "name of the task"), limit] };
-    let kind = Kind::new("supernet.evaluate", "Accuracy and cost of the subnets of tasks at limits")
+    let kind = Kind::new(&kind_name::<P>("evaluate"), "Accuracy and cost of the subnets of tasks at limits")
         .inputs([Input::new("supernet", "inode/directory", "a trained supernet")])
-        .inputs(inputs())
+        .inputs(inputs::<P>())
         .outputs([Output::new(
             "results",
             table::PARQUET,
@@ -71,14 +72,14 @@ pub(crate) fn offer() -> Offer {
         .parameters([Parameter::list("rows", wanted, "tasks with limits to evaluate in place of all")
             .default(serde_json::json!([]))])
         .all_cpus();
-    Offer { kind, run }
+    Offer { kind, run: run::<P> }
 }
 
-fn run(stage: &Stage) -> Result<(), StageError> {
+fn run<P: Problem>(stage: &Stage) -> Result<(), StageError> {
     let p: Parameters = stage.parameters()?;
     tch::set_num_threads(i32::try_from(stage.task().cpus.max(1)).unwrap_or(1));
     let supernet = Supernet::load(stage.input("supernet")?).map_err(StageError::failed)?;
-    let asked = Asked::read(stage)?;
+    let asked = Asked::<P>::read(stage)?;
     let wanted = wanted(&p, &asked)?;
     let mut found = Vec::new();
     for (done, one) in wanted.iter().enumerate() {
@@ -86,15 +87,15 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         found.push(asked.evaluate(&supernet, *one, p.samples)?);
         stage.progress(done as u64 + 1, wanted.len() as u64, "subnets");
     }
-    let shares: Vec<f64> = found.iter().map(|row| row.found.share()).collect();
+    let shares: Vec<f64> = found.iter().map(|row| row.found.value).collect();
     stage.metrics(
         None,
         &[
-            ("mean accuracy", shares.iter().sum::<f64>() / shares.len().max(1) as f64),
-            ("least accuracy", shares.iter().copied().fold(f64::INFINITY, f64::min)),
+            (&format!("mean {}", P::MEASURE), shares.iter().sum::<f64>() / shares.len().max(1) as f64),
+            (&format!("least {}", P::MEASURE), shares.iter().copied().fold(f64::INFINITY, f64::min)),
         ],
     );
-    let table = rows::frame(&found, &asked.questions, &supernet).map_err(StageError::failed)?;
+    let table = rows::frame(&found, &asked.task_table, &supernet).map_err(StageError::failed)?;
     table::write(table, stage.output("results")?).map_err(StageError::failed)
 }
 
@@ -107,14 +108,14 @@ pub(crate) fn refuse_none(limits: &[f64]) -> Result<(), EvaluationError> {
 }
 
 /// Tasks and limits to evaluate, each with samples.
-fn wanted(p: &Parameters, asked: &Asked) -> Result<Vec<(usize, f64)>, EvaluationError> {
+fn wanted<P: Problem>(p: &Parameters, asked: &Asked<P>) -> Result<Vec<(usize, f64)>, EvaluationError> {
     if p.rows.is_empty() {
         let tasks = asked.tasks(p.tasks, p.draw, p.seed)?;
         refuse_none(&p.limits)?;
         return Ok(tasks.iter().flat_map(|task| p.limits.iter().map(move |limit| (*task, *limit))).collect());
     }
     let one = |row: &Wanted| {
-        let task = asked.questions.position(&row.task)?;
+        let task = asked.task_table.position(&row.task)?;
         if asked.has_samples(task) {
             return Ok((task, row.limit));
         }

@@ -2,8 +2,9 @@
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, Stage, StageError};
 use nnf_net::Counts;
+use nnf_problem::TaskTable;
 use nnf_results::table;
-use nnf_supernet::{Assembled, Questions, Requirement, Supernet};
+use nnf_supernet::{Assembled, Requirement, Supernet};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -35,9 +36,9 @@ pub(crate) fn offer() -> Offer {
 fn run(stage: &Stage) -> Result<(), StageError> {
     let p: Parameters = stage.parameters()?;
     let supernet = Supernet::load(stage.input("supernet")?).map_err(StageError::failed)?;
-    let questions = Questions::load(stage.input("tasks")?).map_err(StageError::failed)?;
-    let task = questions.position(&p.task).map_err(StageError::failed)?;
-    let requirement = Requirement { bits: questions.bits[task].clone(), limit: p.limit };
+    let task_table = TaskTable::load(stage.input("tasks")?).map_err(StageError::failed)?;
+    let task = task_table.position(&p.task).map_err(StageError::failed)?;
+    let requirement = Requirement { bits: task_table.bits[task].clone(), limit: p.limit };
     let Assembled { gates, generated, .. } = supernet.assembled_for(requirement).map_err(StageError::failed)?;
     let subnet = Subnet::of(&supernet, &gates)?;
     subnet.model.save(stage.output("model")?).map_err(StageError::failed)?;

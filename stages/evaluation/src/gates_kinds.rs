@@ -2,8 +2,9 @@
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, Stage, StageError};
 use nnf_net::{GateSet, Network, Random};
+use nnf_problem::TaskTable;
 use nnf_results::table;
-use nnf_supernet::{Questions, Supernet};
+use nnf_supernet::Supernet;
 use serde::Deserialize;
 
 use crate::draw::{self, Draw, Spread};
@@ -97,9 +98,9 @@ fn run_assemble(stage: &Stage) -> Result<(), StageError> {
         return Err(StageError::failed(format!("`limit_min` {} is above `limit_max` {}", p.limit_min, p.limit_max)));
     }
     let supernet = Supernet::load(stage.input("supernet")?).map_err(StageError::failed)?;
-    let questions = Questions::load(stage.input("tasks")?).map_err(StageError::failed)?;
+    let task_table = TaskTable::load(stage.input("tasks")?).map_err(StageError::failed)?;
     let mut random = Random::of(p.seed, &[]);
-    let (requirements, tasks) = draw::requirements(&questions, p.count, (p.limit_min, p.limit_max), &mut random)?;
+    let (requirements, tasks) = draw::requirements(&task_table, p.count, (p.limit_min, p.limit_max), &mut random)?;
     let set = supernet.gate_set(&requirements, tasks).map_err(StageError::failed)?;
     set.save(stage.output("gates")?).map_err(StageError::failed)
 }

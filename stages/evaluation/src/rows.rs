@@ -2,54 +2,56 @@
 
 use nnf_contract::{Stage, StageError};
 use nnf_net::{Counts, Random};
-use nnf_supernet::{Assembled, Digits, Index, Questions, Requirement, Supernet};
+use nnf_problem::{Problem, Quality, Samples, TaskTable};
+use nnf_supernet::{Assembled, Requirement, Supernet};
 use polars::prelude::*;
 
-use crate::accuracy::{Accuracy, accuracy};
 use crate::error::EvaluationError;
+use crate::quality::quality;
 use crate::subnet::Subnet;
 
 /// What subnets are asked.
-pub(crate) struct Asked {
-    pub(crate) digits: Digits,
-    pub(crate) index: Index,
-    pub(crate) questions: Questions,
+pub(crate) struct Asked<P: Problem> {
+    pub(crate) problem: P,
+    pub(crate) samples: P::Samples,
+    pub(crate) task_table: TaskTable,
 }
 
 /// One row of the result.
 pub(crate) struct Row {
     pub(crate) task: usize,
     pub(crate) limit: f64,
-    pub(crate) found: Accuracy,
+    pub(crate) found: Quality,
     /// Ratio before importance pruning.
     pub(crate) generated: f64,
     pub(crate) kept: Vec<usize>,
     pub(crate) counts: Counts,
 }
 
-impl Asked {
-    /// Reads the inputs `digits`, `samples` and `tasks`.
+impl<P: Problem> Asked<P> {
+    /// Reads the problem's data, and the inputs `samples` and `tasks`.
     pub(crate) fn read(stage: &Stage) -> Result<Self, StageError> {
-        let index = Index::load(stage.input("samples")?).map_err(StageError::failed)?;
-        let questions = Questions::load(stage.input("tasks")?).map_err(StageError::failed)?;
-        let digits = Digits::load(stage.input("digits")?).map_err(StageError::failed)?;
-        index.check(&digits, &questions).map_err(StageError::failed)?;
-        Ok(Asked { digits, index, questions })
+        let samples = P::Samples::load(stage.input("samples")?)?;
+        let task_table = TaskTable::load(stage.input("tasks")?)?;
+        let problem = P::read(stage)?;
+        task_table.check(&samples)?;
+        problem.check(&samples)?;
+        Ok(Asked { problem, samples, task_table })
     }
 
     pub(crate) fn has_samples(&self, task: usize) -> bool {
-        self.index.task.iter().any(|own| usize::from(*own) == task)
+        self.samples.tasks().iter().any(|own| usize::from(*own) == task)
     }
 
     /// Tasks with samples, all or some of them drawn at random, in the order of the tasks' table.
-    pub(crate) fn tasks(&self, of: Tasks, draw: usize, seed: u64) -> Result<Vec<usize>, EvaluationError> {
+    pub(crate) fn tasks(&self, of: Which, draw: usize, seed: u64) -> Result<Vec<usize>, EvaluationError> {
         let fits = |task: &usize| match of {
-            Tasks::All => true,
-            Tasks::Seen => self.questions.seen[*task],
-            Tasks::Unseen => !self.questions.seen[*task],
+            Which::All => true,
+            Which::Seen => self.task_table.seen[*task],
+            Which::Unseen => !self.task_table.seen[*task],
         };
         let mut tasks: Vec<usize> =
-            (0..self.questions.names.len()).filter(|task| self.has_samples(*task)).filter(fits).collect();
+            (0..self.task_table.names.len()).filter(|task| self.has_samples(*task)).filter(fits).collect();
         if draw > tasks.len() {
             let found = tasks.len();
             return Err(EvaluationError::Misfit(format!("`draw` asks for {draw} tasks, {found} have samples")));
@@ -61,9 +63,9 @@ impl Asked {
         }
         if tasks.is_empty() {
             let which = match of {
-                Tasks::All => "no task",
-                Tasks::Seen => "no seen task",
-                Tasks::Unseen => "no unseen task",
+                Which::All => "no task",
+                Which::Seen => "no seen task",
+                Which::Unseen => "no unseen task",
             };
             return Err(EvaluationError::Misfit(format!("{which} has samples")));
         }
@@ -75,14 +77,14 @@ impl Asked {
         &self,
         supernet: &Supernet,
         (task, limit): (usize, f64),
-        samples: usize,
+        most: usize,
     ) -> Result<Row, EvaluationError> {
-        let requirement = Requirement { bits: self.questions.bits[task].clone(), limit };
+        let requirement = Requirement { bits: self.task_table.bits[task].clone(), limit };
         let Assembled { gates, generated, .. } = supernet.assembled_for(requirement)?;
         let subnet = Subnet::of(supernet, &gates)?;
-        let mut rows = self.index.of_task(task);
-        rows.truncate(samples);
-        let found = accuracy(&subnet.model, &self.digits, &self.index, &rows)?;
+        let mut rows = self.samples.of_task(task);
+        rows.truncate(most);
+        let found = quality(&subnet.model, &self.problem, &self.samples, &rows)?;
         let kept = gates.kept_positions().iter().map(Vec::len).collect();
         Ok(Row { task, limit, found, generated, kept, counts: subnet.counts })
     }
@@ -91,14 +93,14 @@ impl Asked {
 /// Which tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Tasks {
+pub(crate) enum Which {
     All,
     Seen,
     Unseen,
 }
 
 /// The table of some rows.
-pub(crate) fn frame(rows: &[Row], questions: &Questions, supernet: &Supernet) -> PolarsResult<DataFrame> {
+pub(crate) fn frame(rows: &[Row], task_table: &TaskTable, supernet: &Supernet) -> PolarsResult<DataFrame> {
     let network = &supernet.model.network;
     let (modules, whole) = (network.modules(), Counts::of(network));
     let kept = |row: &Row| row.kept.iter().sum::<usize>();
@@ -107,12 +109,12 @@ pub(crate) fn frame(rows: &[Row], questions: &Questions, supernet: &Supernet) ->
     let layers = |row: &Row| row.kept.iter().map(usize::to_string).collect::<Vec<String>>().join(" ");
     df!(
         "network" => vec![network.name().to_owned(); rows.len()],
-        "task" => rows.iter().map(|row| questions.names[row.task].clone()).collect::<Vec<String>>(),
-        "seen" => rows.iter().map(|row| questions.seen[row.task]).collect::<Vec<bool>>(),
+        "task" => rows.iter().map(|row| task_table.names[row.task].clone()).collect::<Vec<String>>(),
+        "seen" => rows.iter().map(|row| task_table.seen[row.task]).collect::<Vec<bool>>(),
         "limit" => floats(&|row| row.limit),
-        "accuracy" => floats(&|row| row.found.share()),
-        "low" => floats(&|row| row.found.interval().0),
-        "high" => floats(&|row| row.found.interval().1),
+        "accuracy" => floats(&|row| row.found.value),
+        "low" => floats(&|row| row.found.low),
+        "high" => floats(&|row| row.found.high),
         "samples" => whole_numbers(&|row| row.found.samples),
         "generated_ratio" => floats(&|row| row.generated),
         "ratio" => floats(&|row| kept(row) as f64 / modules.max(1) as f64),

@@ -2,9 +2,10 @@
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
 use nnf_net::GateVector;
+use nnf_problem::TaskTable;
 use nnf_results::statistics::percent;
 use nnf_results::table;
-use nnf_supernet::{Questions, Requirement, Supernet};
+use nnf_supernet::{Requirement, Supernet};
 use polars::prelude::*;
 use serde::Deserialize;
 
@@ -62,8 +63,8 @@ pub(crate) fn offer() -> Offer {
 fn run(stage: &Stage) -> Result<(), StageError> {
     let p: Parameters = stage.parameters()?;
     let supernet = Supernet::load(stage.input("supernet")?).map_err(StageError::failed)?;
-    let questions = Questions::load(stage.input("tasks")?).map_err(StageError::failed)?;
-    let table = table(&p, &supernet, &questions)?;
+    let task_table = TaskTable::load(stage.input("tasks")?).map_err(StageError::failed)?;
+    let table = table(&p, &supernet, &task_table)?;
     table::write(table, stage.output("similarity")?).map_err(StageError::failed)
 }
 
@@ -74,14 +75,14 @@ struct Made {
     gates: GateVector,
 }
 
-fn table(p: &Parameters, supernet: &Supernet, questions: &Questions) -> Result<DataFrame, EvaluationError> {
-    let positions = named(questions, &p.tasks)?;
-    let task = questions.position(&p.task)?;
+fn table(p: &Parameters, supernet: &Supernet, task_table: &TaskTable) -> Result<DataFrame, EvaluationError> {
+    let positions = named(task_table, &p.tasks)?;
+    let task = task_table.position(&p.task)?;
     let made = |asked: Vec<(String, usize, f64)>| -> Result<Vec<Made>, EvaluationError> {
-        let requirement = |task: usize, limit: f64| Requirement { bits: questions.bits[task].clone(), limit };
+        let requirement = |task: usize, limit: f64| Requirement { bits: task_table.bits[task].clone(), limit };
         let requirements: Vec<Requirement> = asked.iter().map(|(_, task, limit)| requirement(*task, *limit)).collect();
         let gates = supernet.assemble(&requirements)?;
-        let one = |((name, task, _), gates)| Made { name, seen: questions.seen[task], gates };
+        let one = |((name, task, _), gates)| Made { name, seen: task_table.seen[task], gates };
         Ok(asked.into_iter().zip(gates).map(one).collect())
     };
     let of_tasks = made(p.tasks.iter().cloned().zip(positions).map(|(name, task)| (name, task, p.limit)).collect())?;

@@ -1,8 +1,9 @@
-//! Kind `supernet.evaluate_snapshots`: accuracy of the subnets of some tasks along the training of their supernet.
+//! Kind `evaluate_snapshots` of a problem: accuracy of the subnets of some tasks along the training of their supernet.
 
 use std::path::{Path, PathBuf};
 
 use nnf_contract::{Input, Kind, Offer, Output, Stage, StageError};
+use nnf_problem::{Problem, kind_name};
 use nnf_results::table;
 use nnf_supernet::Supernet;
 use polars::prelude::*;
@@ -10,22 +11,22 @@ use serde::Deserialize;
 
 use crate::error::EvaluationError;
 use crate::evaluate_kind::{choice, inputs, refuse_none};
-use crate::rows::{self, Asked, Tasks};
+use crate::rows::{self, Asked, Which};
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
     limits: Vec<f64>,
-    tasks: Tasks,
+    tasks: Which,
     draw: usize,
     seed: u64,
     samples: usize,
 }
 
-pub(crate) fn offer() -> Offer {
+pub(crate) fn offer<P: Problem>() -> Offer {
     let summary = "Accuracy of the subnets of tasks at limits after each snapshot of a training (data of Figure 12)";
-    let kind = Kind::new("supernet.evaluate_snapshots", summary)
+    let kind = Kind::new(&kind_name::<P>("evaluate_snapshots"), summary)
         .inputs([Input::new("snapshots", "inode/directory", "supernets along a training, a folder `step-…` each")])
-        .inputs(inputs())
+        .inputs(inputs::<P>())
         .outputs([Output::new(
             "results",
             table::PARQUET,
@@ -33,14 +34,14 @@ pub(crate) fn offer() -> Offer {
         )])
         .parameters(choice())
         .all_cpus();
-    Offer { kind, run }
+    Offer { kind, run: run::<P> }
 }
 
-fn run(stage: &Stage) -> Result<(), StageError> {
+fn run<P: Problem>(stage: &Stage) -> Result<(), StageError> {
     let p: Parameters = stage.parameters()?;
     tch::set_num_threads(i32::try_from(stage.task().cpus.max(1)).unwrap_or(1));
     let snapshots = snapshots(stage.input("snapshots")?)?;
-    let asked = Asked::read(stage)?;
+    let asked = Asked::<P>::read(stage)?;
     let tasks = asked.tasks(p.tasks, p.draw, p.seed)?;
     refuse_none(&p.limits)?;
     let total = (snapshots.len() * tasks.len() * p.limits.len()) as u64;
@@ -56,9 +57,9 @@ fn run(stage: &Stage) -> Result<(), StageError> {
                 stage.progress(done, total, "subnets");
             }
         }
-        let mean = found.iter().map(|row| row.found.share()).sum::<f64>() / found.len().max(1) as f64;
-        stage.metrics(Some(*step), &[("mean accuracy", mean)]);
-        let table = rows::frame(&found, &asked.questions, &supernet).and_then(|mut table| {
+        let mean = found.iter().map(|row| row.found.value).sum::<f64>() / found.len().max(1) as f64;
+        stage.metrics(Some(*step), &[(&format!("mean {}", P::MEASURE), mean)]);
+        let table = rows::frame(&found, &asked.task_table, &supernet).and_then(|mut table| {
             table.insert_column(0, Column::new("step".into(), vec![*step; found.len()]))?;
             match all.take() {
                 None => Ok(table),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use nnf_supernet::Questions;
+use nnf_problem::TaskTable;
 
 use crate::error::EvaluationError;
 
@@ -10,13 +10,13 @@ use crate::error::EvaluationError;
 ///
 /// # Errors
 /// When none is named, or one twice, or one that there is not.
-pub fn named(questions: &Questions, names: &[String]) -> Result<Vec<usize>, EvaluationError> {
+pub fn named(task_table: &TaskTable, names: &[String]) -> Result<Vec<usize>, EvaluationError> {
     if names.is_empty() {
         return Err(EvaluationError::Misfit("no task is named under `tasks`".into()));
     }
     let mut found = Vec::new();
     for name in names {
-        let task = questions.position(name)?;
+        let task = task_table.position(name)?;
         if found.contains(&task) {
             return Err(EvaluationError::Misfit(format!("the task `{name}` is named twice under `tasks`")));
         }

@@ -354,11 +354,11 @@ fn table_4_sets_times_beside_the_papers() {
     assert_eq!(cells(&text, "| together ")[1..], ["3.6 s", "100.0 ms"]);
     assert!(!text.contains("Attention"), "{text}");
     assert!(!text.contains("all scenarios together"), "{text}");
-    let elsewhere = vec![Cost::new("baseline.retrain", 600.0, 3, 2).on_gpu(true)];
+    let elsewhere = vec![Cost::new("numvqa.retrain", 600.0, 3, 2).on_gpu(true)];
     let on_gpu = table4::Preparation { customisation: elsewhere, ..preparation.clone() };
     let on_gpu = table4::document(&methods, &on_gpu, &parts).markdown();
     assert!(on_gpu.contains("Attention: not all parts ran on the same"), "{on_gpu}");
-    assert_eq!(cells(&on_gpu, "| baseline.retrain")[1..2], ["10.0 min"]);
+    assert_eq!(cells(&on_gpu, "| numvqa.retrain")[1..2], ["10.0 min"]);
     preparation.prune[0] = Cost::new("train", 3600.0, 3, 1);
     let unlike = table4::document(&methods, &preparation, &parts).markdown();
     assert!(unlike.contains("not all parts ran on the same: cpu with 1 thread, cpu with 2 threads."), "{unlike}");

@@ -105,7 +105,7 @@ mod tests {
     fn a_cost_is_read_as_it_was_written_and_other_files_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cost.json");
-        let cost = Cost::new("supernet.train", 12.5, 100, 2).on_gpu(true).in_precision("bfloat16");
+        let cost = Cost::new("numvqa.train", 12.5, 100, 2).on_gpu(true).in_precision("bfloat16");
         cost.save(&path).unwrap();
         assert_eq!(Cost::load(&path).unwrap(), cost);
         let text = std::fs::read_to_string(&path).unwrap();

@@ -4,6 +4,7 @@
 use nnf_contract::{Stage, StageError};
 use nnf_device::{Budget, Timing, architecture};
 use nnf_net::{GateVector, Model};
+use nnf_problem::Problem;
 use nnf_results::statistics::quantile;
 
 use crate::choose::Choice;
@@ -36,9 +37,9 @@ impl Calibration {
 }
 
 /// Judges by the picks of some searches, which leave a share of each budget free.
-pub(crate) fn calibrate<'a>(
+pub(crate) fn calibrate<'a, P: Problem>(
     stage: &Stage,
-    given: &Given,
+    given: &Given<P>,
     searches: impl Iterator<Item = Result<Search<'a>, StageError>>,
     (budgets, margin, timing): (&[Budget], f64, Timing),
 ) -> Result<Calibration, StageError> {

@@ -1,47 +1,54 @@
 //! Judges subnets by a few validation samples of a task, before one is chosen.
 
 use nnf_contract::StageError;
-use nnf_evaluation::{Accuracy, Subnet, accuracy};
+use nnf_evaluation::{Subnet, quality};
 use nnf_net::GateVector;
-use nnf_supernet::{Digits, Index, Supernet};
+use nnf_problem::{Problem, Quality, Samples};
+use nnf_supernet::Supernet;
 
-/// Samples of one task.
-pub(crate) struct Judge<'a> {
+/// Judges subnets for one task.
+pub(crate) trait Judge {
+    /// Whether a subnet answers no worse than another.
+    fn prefers(&self, one: &GateVector, other: &GateVector) -> Result<bool, StageError>;
+    /// Whether a subnet surely answers better than can be done without a network.
+    fn finds_useful(&self, gates: &GateVector) -> Result<bool, StageError>;
+}
+
+/// By samples of the task.
+pub(crate) struct BySamples<'a, P: Problem> {
     supernet: &'a Supernet,
-    digits: &'a Digits,
-    index: &'a Index,
+    problem: &'a P,
+    samples: &'a P::Samples,
     rows: Vec<usize>,
 }
 
-impl<'a> Judge<'a> {
+impl<'a, P: Problem> BySamples<'a, P> {
     /// The first so many samples of a task.
     pub(crate) fn new(
         supernet: &'a Supernet,
-        digits: &'a Digits,
-        index: &'a Index,
-        (task, samples): (usize, usize),
+        problem: &'a P,
+        samples: &'a P::Samples,
+        (task, most): (usize, usize),
     ) -> Self {
-        let mut rows = index.of_task(task);
-        rows.truncate(samples);
-        Judge { supernet, digits, index, rows }
+        let mut rows = samples.of_task(task);
+        rows.truncate(most);
+        BySamples { supernet, problem, samples, rows }
     }
 
-    /// Whether a subnet answers no worse than another.
-    pub(crate) fn prefers(&self, one: &GateVector, other: &GateVector) -> Result<bool, StageError> {
-        let found = self.of(one)?;
-        Ok(found.right == found.samples || found.right >= self.of(other)?.right)
-    }
-
-    /// How many answers of a subnet are right.
-    fn of(&self, gates: &GateVector) -> Result<Accuracy, StageError> {
+    /// How good the answers of a subnet are.
+    fn of(&self, gates: &GateVector) -> Result<Quality, StageError> {
         let subnet = Subnet::of(self.supernet, gates)?;
-        Ok(accuracy(&subnet.model, self.digits, self.index, &self.rows)?)
+        Ok(quality(&subnet.model, self.problem, self.samples, &self.rows)?)
+    }
+}
+
+impl<P: Problem> Judge for BySamples<'_, P> {
+    fn prefers(&self, one: &GateVector, other: &GateVector) -> Result<bool, StageError> {
+        let found = self.of(one)?.value;
+        Ok(found >= 1.0 || found >= self.of(other)?.value)
     }
 
-    /// Whether a subnet is surely right more often than the commoner answer is, which needs no network.
-    pub(crate) fn finds_useful(&self, gates: &GateVector) -> Result<bool, StageError> {
-        let yes = self.rows.iter().filter(|row| self.index.label[**row] == 1).count();
-        let commoner = yes.max(self.rows.len() - yes) as f64 / self.rows.len().max(1) as f64;
-        Ok(self.of(gates)?.interval().0 > commoner)
+    fn finds_useful(&self, gates: &GateVector) -> Result<bool, StageError> {
+        Ok(self.of(gates)?.low > self.problem.guess(self.samples, &self.rows))
     }
 }

@@ -2,21 +2,22 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use nnf_device::{Budget, Micros};
-use nnf_evaluation::{Subnet, accuracy};
+use nnf_evaluation::{Subnet, quality};
 use nnf_net::{GateVector, Model, Random, Run, forward};
-use nnf_supernet::{Digits, Index, SampleSplit, Supernet};
+use nnf_numvqa::{Digits, NumVqa, Questions, SampleSplit};
+use nnf_supernet::Supernet;
 use tch::{Device, Tensor};
 
 use crate::choose::Choice;
-use crate::judge::Judge;
+use crate::judge::BySamples;
 use crate::scenario::{Fitting, Search};
 use crate::toy;
 
 /// Samples of one task about digits that are evenly grey, each otherwise. The answer is always yes.
 struct World {
     supernet: Supernet,
-    digits: Digits,
-    index: Index,
+    problem: NumVqa,
+    samples: Questions,
 }
 
 impl World {
@@ -31,14 +32,15 @@ impl World {
         Tensor::write_safetensors(&tensors, &path).unwrap();
         let mut random = Random::of(1, &[]);
         let digits = (0..64).map(|_| [0; 4].map(|_: u32| random.below(256) as u32)).collect();
-        let index = Index { task: vec![0; 64], digits, label: vec![1; 64], split: SampleSplit::Train };
-        World { supernet: toy::supernet("resnet-tiny"), digits: Digits::load(&path).unwrap(), index }
+        let samples = Questions { task: vec![0; 64], digits, label: vec![1; 64], split: SampleSplit::Train };
+        let problem = NumVqa { digits: Digits::load(&path).unwrap() };
+        World { supernet: toy::supernet("resnet-tiny"), problem, samples }
     }
 
     /// Sets the bias of the network's answers so that a subnet says yes to half of the samples.
     fn balance(&mut self, gates: &GateVector) {
         let subnet = Subnet::of(&self.supernet, gates).unwrap().model;
-        let pictures = self.digits.pictures(self.index.split, &self.index.digits, Device::Cpu).unwrap();
+        let pictures = self.problem.digits.pictures(self.samples.split, &self.samples.digits, Device::Cpu).unwrap();
         let scores = forward(&subnet.network, &subnet.weights, &pictures, &Run::default(), &[]).unwrap();
         let yes = scores[0].narrow(1, 1, 1) - scores[0].narrow(1, 0, 1);
         let Model { network, weights } = &mut self.supernet.model;
@@ -50,8 +52,8 @@ impl World {
     /// What a subnet answers to each sample.
     fn answers(&self, gates: &GateVector) -> Vec<u8> {
         let model = Subnet::of(&self.supernet, gates).unwrap().model;
-        let yes = &self.index;
-        let answer = |row: usize| accuracy(&model, &self.digits, yes, &[row]).unwrap().right as u8;
+        let yes = &self.samples;
+        let answer = |row: usize| quality(&model, &self.problem, yes, &[row]).unwrap().value as u8;
         (0..64).map(answer).collect()
     }
 
@@ -69,9 +71,9 @@ impl World {
 
     /// The same where answers decide.
     fn judged(&self, limits: &[f64], right: &[u8]) -> Choice {
-        let index = Index { label: right.to_vec(), ..self.index.clone() };
-        let judge = Judge::new(&self.supernet, &self.digits, &index, (0, 64));
-        self.choice(limits, Fitting::Judged(judge)).0
+        let samples = Questions { label: right.to_vec(), ..self.samples.clone() };
+        let judge = BySamples::new(&self.supernet, &self.problem, &samples, (0, 64));
+        self.choice(limits, Fitting::Judged(Box::new(judge))).0
     }
 }
 

@@ -12,10 +12,10 @@ mod sweep_kind;
 
 pub use choose::{Candidate, Choice, choose};
 
-/// The kinds of stage that this crate offers.
+/// The kinds of stage that this crate offers for a problem.
 #[must_use]
-pub fn offers() -> Vec<nnf_contract::Offer> {
-    vec![sweep_kind::offer()]
+pub fn offers<P: nnf_problem::Problem>() -> Vec<nnf_contract::Offer> {
+    vec![sweep_kind::offer::<P>()]
 }
 
 #[cfg(test)]

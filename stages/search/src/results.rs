@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use nnf_device::{Budget, Conditions, Latency};
-use nnf_evaluation::Accuracy;
 use nnf_net::Counts;
+use nnf_problem::{Quality, TaskTable};
 use nnf_results::table;
-use nnf_supernet::Questions;
 use polars::prelude::*;
 
 use crate::choose::Candidate;
@@ -15,7 +14,7 @@ use crate::choose::Candidate;
 pub(crate) struct Chosen {
     pub(crate) task: usize,
     pub(crate) candidate: Candidate,
-    pub(crate) found: Accuracy,
+    pub(crate) found: Quality,
     /// Whether it was made to fit.
     pub(crate) fitted: bool,
     /// Modules that the supernet has.
@@ -52,7 +51,7 @@ pub(crate) struct Found<'a> {
 
 impl Found<'_> {
     /// Writes the Parquet table.
-    pub(crate) fn write(&self, questions: &Questions, device: &Conditions, path: &Path) -> PolarsResult<()> {
+    pub(crate) fn write(&self, task_table: &TaskTable, device: &Conditions, path: &Path) -> PolarsResult<()> {
         let options = |f: &dyn Fn(&Row) -> Option<f64>| self.rows.iter().map(f).collect::<Vec<Option<f64>>>();
         let texts = |f: &dyn Fn(&Chosen) -> String| self.of_subnets(f);
         let floats = |f: &dyn Fn(&Chosen) -> f64| self.of_subnets(f);
@@ -64,8 +63,8 @@ impl Found<'_> {
         let frame = df!(
             "device" => vec![device.device.clone(); height],
             "threads" => vec![device.threads as u64; height],
-            "task" => texts(&|one| questions.names[one.task].clone()),
-            "seen" => self.of_subnets(&|one| questions.seen[one.task]),
+            "task" => texts(&|one| task_table.names[one.task].clone()),
+            "seen" => self.of_subnets(&|one| task_table.seen[one.task]),
             "latency_budget_us" => options(&|row| row.budget.latency.map(|latency| latency.0)),
             "memory_budget_bytes" => options(&|row| row.budget.memory.map(|memory| memory.0 as f64)),
             "fits" => self.rows.iter().map(|row| row.fits).collect::<Vec<bool>>(),
@@ -83,9 +82,9 @@ impl Found<'_> {
             "macs" => counts(&|one| one.counts.macs.0),
             "parameters" => counts(&|one| one.counts.parameters),
             "weight_bytes" => counts(&|one| one.counts.weight_bytes.0),
-            "accuracy" => floats(&|one| one.found.share()),
-            "low" => floats(&|one| one.found.interval().0),
-            "high" => floats(&|one| one.found.interval().1),
+            "accuracy" => floats(&|one| one.found.value),
+            "low" => floats(&|one| one.found.low),
+            "high" => floats(&|one| one.found.high),
             "samples" => counts(&|one| one.found.samples),
             "search_ms" => self.rows.iter().map(|row| row.search_ms).collect::<Vec<f64>>(),
             "extract_ms" => floats(&|one| one.extract_ms),

@@ -18,7 +18,7 @@ pub(crate) enum Fitting<'a> {
     /// They are taken unseen.
     Always,
     /// They are taken if they answer no worse than the cut one, or, where none fits, better than a guess.
-    Judged(Judge<'a>),
+    Judged(Box<dyn Judge + 'a>),
 }
 
 /// All that is on offer for a task.

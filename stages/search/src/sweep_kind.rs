@@ -1,4 +1,4 @@
-//! Kind `sweep`: for every task and budget on one device, the subnet to deploy, what it costs and how well it answers.
+//! Kind `sweep` of a problem: for every task and budget on one device, the subnet to deploy, what it costs and how well it answers.
 //!
 //! All limits go through the assembler at once.
 
@@ -10,8 +10,9 @@ use std::time::Instant;
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
 use nnf_device::{Budget, BudgetParameters, Estimator, Latency, Meter, Micros, Timing};
-use nnf_evaluation::{Subnet, accuracy, file_name};
+use nnf_evaluation::{Subnet, file_name, quality};
 use nnf_net::{GateVector, Model};
+use nnf_problem::{Problem, Samples, kind_name};
 use nnf_results::statistics::quantile;
 use nnf_results::{Cost, table};
 use serde::Deserialize;
@@ -34,16 +35,18 @@ struct Parameters {
     calibrate: usize,
 }
 
-pub(crate) fn offer() -> Offer {
+pub(crate) fn offer<P: Problem>() -> Offer {
     let parquet = table::PARQUET;
     let kind = Kind::new(
-        "sweep",
+        &kind_name::<P>("sweep"),
         "For every task and budget on a device: the subnet to deploy, its cost and its accuracy",
     )
     .inputs([
         Input::new("supernet", "inode/directory", "a trained supernet"),
         Input::new("predictor", "application/json", "the device's latency predictor"),
-        Input::new("digits", "application/vnd.safetensors", "images and labels of digits"),
+    ])
+    .inputs(P::inputs())
+    .inputs([
         Input::new("samples", parquet, "samples to answer"),
         Input::new("tasks", parquet, "the tasks with their property bits"),
         Input::new("validation", parquet, "samples to judge subnets by that are made to fit; without it none is judged")
@@ -83,12 +86,12 @@ pub(crate) fn offer() -> Offer {
     .parameters(Timing::parameters())
     .measures()
     .all_cpus();
-    Offer { kind, run }
+    Offer { kind, run: run::<P> }
 }
 
-fn run(stage: &Stage) -> Result<(), StageError> {
+fn run<P: Problem>(stage: &Stage) -> Result<(), StageError> {
     let (p, timing): (Parameters, Timing) = (stage.parameters()?, stage.parameters()?);
-    let given = Given::read(stage)?;
+    let given = Given::<P>::read(stage)?;
     let tasks = given.tasks(&p.tasks)?;
     let asked: BudgetParameters = stage.parameters()?;
     let estimator = given.predictor.estimator(&given.supernet.model.network)?;
@@ -115,24 +118,24 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let meter = given.testbed.meter(&given.supernet.model.network, chosen.len() + 1, timing)?;
     let (measured, whole) = measure(stage, &chosen, folder, &whole, meter)?;
     let found = Found { rows: &rows, chosen: &chosen, measured: &measured, whole };
-    found.write(&given.questions, conditions, stage.output("results")?).map_err(StageError::failed)
+    found.write(&given.task_table, conditions, stage.output("results")?).map_err(StageError::failed)
 }
 
 /// What is asked for, but for the budgets.
-struct Scenarios<'a> {
-    given: &'a Given,
+struct Scenarios<'a, P: Problem> {
+    given: &'a Given<P>,
     p: &'a Parameters,
     tasks: &'a [usize],
     limits: Vec<f64>,
     estimator: &'a Estimator<'a>,
 }
 
-impl Scenarios<'_> {
+impl<P: Problem> Scenarios<'_, P> {
     /// All that is on offer for a task.
     fn of(&self, task: usize) -> Result<Search<'_>, StageError> {
         let Scenarios { given, p, .. } = self;
         let fitting = if p.fit { given.fitting(task, p.validation_samples) } else { Fitting::Never };
-        Search::new(&given.supernet, self.estimator, &given.questions.bits[task], &self.limits, fitting)
+        Search::new(&given.supernet, self.estimator, &given.task_table.bits[task], &self.limits, fitting)
     }
 
     /// What is known of the subnets that are chosen for each budget, after measuring some on the device itself.
@@ -206,8 +209,8 @@ impl Scenarios<'_> {
 }
 
 /// Slices a candidate out of the supernet, keeps it in a folder, and asks it the task's samples.
-fn extract(
-    given: &Given,
+fn extract<P: Problem>(
+    given: &Given<P>,
     task: usize,
     (found, at): (&Search, usize),
     p: &Parameters,
@@ -217,13 +220,13 @@ fn extract(
     let begin = Instant::now();
     let subnet = Subnet::of(&given.supernet, gates)?;
     let extract_ms = milliseconds(begin);
-    let name = folder_name(&given.questions.names[task], candidate.limit, found.fitted(at));
+    let name = folder_name(&given.task_table.names[task], candidate.limit, found.fitted(at));
     let begin = Instant::now();
     subnet.model.save(&folder.join(&name)).map_err(StageError::failed)?;
     let save_ms = milliseconds(begin);
-    let mut rows = given.index.of_task(task);
+    let mut rows = given.samples.of_task(task);
     rows.truncate(p.samples);
-    let answers = accuracy(&subnet.model, &given.digits, &given.index, &rows)?;
+    let answers = quality(&subnet.model, &given.problem, &given.samples, &rows)?;
     let modules = gates.modules();
     let counts = subnet.counts;
     let fitted = found.fitted(at).is_some();

@@ -4,16 +4,12 @@
 //! requirements. Training and evaluation are other crates; this one knows neither losses of a task nor tables.
 
 mod assembler;
-mod augment;
-mod dataset;
 mod error;
 pub mod gating;
 mod requirement;
 mod supernet;
 
 pub use assembler::{AssemblerConfig, build_assembler};
-pub use augment::Augmentation;
-pub use dataset::{Digits, Index, Questions, SampleSplit};
 pub use error::SupernetError;
 pub use requirement::{Encoding, Requirement};
 pub use supernet::{Assembled, Supernet};

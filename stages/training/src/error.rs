@@ -2,6 +2,7 @@
 
 use nnf_contract::StageError;
 use nnf_net::NetError;
+use nnf_problem::ProblemError;
 use nnf_supernet::SupernetError;
 
 /// What went wrong.
@@ -13,7 +14,10 @@ pub enum TrainingError {
     /// A network or its weights are at fault.
     #[error("{0}")]
     Net(#[from] NetError),
-    /// The supernet or the data are at fault.
+    /// The problem's data are at fault.
+    #[error("{0}")]
+    Problem(#[from] ProblemError),
+    /// The supernet is at fault.
     #[error("{0}")]
     Supernet(#[from] SupernetError),
     /// libtorch failed.

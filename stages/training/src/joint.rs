@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use nnf_net::{Gates, Model, Precision, Random, Run, forward};
+use nnf_problem::{Batch, Problem, Samples, TaskTable};
 use nnf_supernet::gating::{self, Pruning};
-use nnf_supernet::{Augmentation, Digits, Encoding, Index, Questions, Requirement, Supernet};
+use nnf_supernet::{Encoding, Requirement, Supernet};
 use tch::{Device, Kind, Tensor};
 
 use crate::error::TrainingError;
@@ -19,7 +20,7 @@ use crate::session::Work;
 
 /// Constants of the joint training.
 #[derive(Clone, Debug)]
-pub(crate) struct JointConfig {
+pub(crate) struct JointConfig<A> {
     pub(crate) steps: u64,
     pub(crate) batch: usize,
     pub(crate) rate: f64,
@@ -36,24 +37,24 @@ pub(crate) struct JointConfig {
     pub(crate) hard_share: f64,
     /// Whether hard gates are pruned to the limit once λ rises.
     pub(crate) prune: bool,
-    pub(crate) augmentation: Augmentation,
+    pub(crate) augmentation: A,
     pub(crate) seed: u64,
     pub(crate) precision: Precision,
     pub(crate) optimiser: OptimiserConfig,
 }
 
 /// What is learnt from.
-pub(crate) struct Data<'a> {
-    pub(crate) digits: &'a Digits,
-    pub(crate) train: &'a Index,
-    pub(crate) validation: &'a Index,
-    pub(crate) questions: &'a Questions,
+pub(crate) struct Data<'a, P: Problem> {
+    pub(crate) problem: &'a P,
+    pub(crate) train: &'a P::Samples,
+    pub(crate) validation: &'a P::Samples,
+    pub(crate) tasks: &'a TaskTable,
 }
 
 /// The joint training of one supernet.
-pub(crate) struct Joint<'a> {
-    config: JointConfig,
-    data: Data<'a>,
+pub(crate) struct Joint<'a, P: Problem> {
+    config: JointConfig<P::Augmentation>,
+    data: Data<'a, P>,
     encoding: Encoding,
     device: Device,
     widths: Vec<i64>,
@@ -61,17 +62,12 @@ pub(crate) struct Joint<'a> {
     learner: Learner,
 }
 
-/// One batch.
-struct Batch {
-    digits: Vec<[u32; 4]>,
-    labels: Tensor,
-    requirements: Vec<Requirement>,
-}
+impl<'a, P: Problem> Joint<'a, P> {
+    const NAMES: &'static [&'static str] = &["loss", P::MEASURE, "ratio", "beyond limit", "lambda", "gradient"];
 
-impl<'a> Joint<'a> {
     pub(crate) fn new(
-        config: JointConfig,
-        data: Data<'a>,
+        config: JointConfig<P::Augmentation>,
+        data: Data<'a, P>,
         supernet: Supernet,
         device: Device,
     ) -> Result<Self, TrainingError> {
@@ -82,22 +78,16 @@ impl<'a> Joint<'a> {
         }
         data.train.check_to_learn("train")?;
         for samples in [data.train, data.validation] {
-            samples.check(data.digits, data.questions)?;
+            data.tasks.check(samples)?;
+            data.problem.check(samples)?;
         }
-        if let Some(task) = data.train.task.iter().find(|task| !data.questions.seen[usize::from(**task)]) {
+        if let Some(task) = data.train.tasks().iter().find(|task| !data.tasks.seen[usize::from(**task)]) {
             return Err(TrainingError::Misfit(format!(
                 "a sample to train on is of the task `{}`, which `tasks` calls unseen: samples and tasks were not made together",
-                data.questions.names[usize::from(*task)]
+                data.tasks.names[usize::from(*task)]
             )));
         }
-        let network = &supernet.model.network;
-        let answers: Vec<&[i64]> = network.outputs().iter().map(|id| network.shape_of(*id)).collect();
-        if answers != [[2]] {
-            return Err(TrainingError::Misfit(format!(
-                "network `{}` answers {answers:?}, but a question has two answers, no and yes: build it with `classes: 2`",
-                network.name()
-            )));
-        }
+        P::check_network(&supernet.model.network)?;
         let pruning = Pruning::of(&supernet.model.network);
         let learner = Learner::new(vec![supernet.model, supernet.assembler], device, config.optimiser)?;
         Ok(Joint { config, data, encoding: supernet.encoding, device, widths, pruning, learner })
@@ -110,15 +100,10 @@ impl<'a> Joint<'a> {
         Supernet { model: model(0), assembler: model(1), encoding: self.encoding }
     }
 
-    fn batch(&self, index: &Index, rows: &[usize], limit: &mut dyn FnMut() -> f64) -> Result<Batch, TrainingError> {
-        let digits: Vec<[u32; 4]> = rows.iter().map(|row| index.digits[*row]).collect();
-        let labels: Vec<i64> = rows.iter().map(|row| i64::from(index.label[*row])).collect();
-        let requirement = |row: &usize| Requirement {
-            bits: self.data.questions.bits[usize::from(index.task[*row])].clone(),
-            limit: limit(),
-        };
-        let requirements = rows.iter().map(requirement).collect();
-        Ok(Batch { digits, labels: Tensor::from_slice(&labels).to_device(self.device), requirements })
+    /// What the assembler is asked for rows of samples.
+    fn requirements(&self, samples: &P::Samples, rows: &[usize], limit: &mut dyn FnMut() -> f64) -> Vec<Requirement> {
+        let bits = |row: &usize| self.data.tasks.bits[usize::from(samples.tasks()[*row])].clone();
+        rows.iter().map(|row| Requirement { bits: bits(row), limit: limit() }).collect()
     }
 
     /// Gate logits `[B, N]`.
@@ -129,12 +114,13 @@ impl<'a> Joint<'a> {
         Ok(Tensor::cat(&forward(&assembler.network, &assembler.weights, &encoded, &run, &[])?, 1))
     }
 
-    /// Answers' scores `[B, classes]` under gates `[B, N]`.
-    fn scores(&self, pictures: &Tensor, gates: &Tensor, training: bool) -> Result<Tensor, TrainingError> {
+    /// The network's outputs under gates `[B, N]`.
+    fn outputs(&self, input: &Tensor, gates: &Tensor, training: bool) -> Result<Vec<Tensor>, TrainingError> {
         let network = &self.learner.models[0];
         let layers = gates.split_with_sizes(&self.widths, 1);
         let run = Run { gates: Gates::PerSample(&layers), precision: self.config.precision, training };
-        Ok(forward(&network.network, &network.weights, pictures, &run, &[])?[0].to_kind(Kind::Float))
+        let outputs = forward(&network.network, &network.weights, input, &run, &[])?;
+        Ok(outputs.iter().map(|output| output.to_kind(Kind::Float)).collect())
     }
 
     /// Training gates: soft for some samples, hard for the others.
@@ -148,35 +134,35 @@ impl<'a> Joint<'a> {
         &soft + (&choice * (hard - &soft)).detach()
     }
 
-    /// Share of right answers on at most so many validation samples of seen tasks, and the mean ratio, with hard gates
-    /// within a limit; nothing where there are no samples.
-    pub(crate) fn validate(&self, limit: f64, samples: usize) -> Result<Option<(f64, f64)>, TrainingError> {
-        let index = self.data.validation;
-        let seen = (0..index.len()).filter(|row| self.data.questions.seen[usize::from(index.task[*row])]);
-        let rows: Vec<usize> = seen.take(samples).collect();
+    /// The quality of the answers to at most so many validation samples of seen tasks, and the mean ratio, with hard
+    /// gates within a limit; nothing where there are no samples.
+    pub(crate) fn validate(&self, limit: f64, most: usize) -> Result<Option<(f64, f64)>, TrainingError> {
+        let samples = self.data.validation;
+        let seen = (0..samples.len()).filter(|row| self.data.tasks.seen[usize::from(samples.tasks()[*row])]);
+        let rows: Vec<usize> = seen.take(most).collect();
         if rows.is_empty() {
             return Ok(None);
         }
-        let (mut right, mut ratio) = (0.0, 0.0);
+        let (mut answers, mut ratio) = (Vec::new(), 0.0);
         for rows in rows.chunks(256) {
-            let batch = self.batch(index, rows, &mut || limit)?;
-            let pictures = self.data.digits.pictures(index.split, &batch.digits, self.device)?;
-            let (answers, kept) = tch::no_grad(|| -> Result<(Tensor, Tensor), TrainingError> {
-                let logits = self.logits(&batch.requirements, false)?;
+            let requirements = self.requirements(samples, rows, &mut || limit);
+            let Batch { input, targets } = self.data.problem.batch(samples, rows, None, self.device)?;
+            let (outputs, kept) = tch::no_grad(|| -> Result<(Vec<Tensor>, Tensor), TrainingError> {
+                let logits = self.logits(&requirements, false)?;
                 let gates = self.pruning.batch(&logits, &vec![limit; rows.len()]);
-                Ok((self.scores(&pictures, &gates, false)?, gates.mean_dim([1_i64].as_slice(), false, Kind::Float)))
+                Ok((self.outputs(&input, &gates, false)?, gates.mean_dim([1_i64].as_slice(), false, Kind::Float)))
             })?;
-            right += answers.argmax(1, false).eq_tensor(&batch.labels).sum(Kind::Float).double_value(&[]);
+            answers.extend(P::answers(&outputs, &targets)?);
             ratio += kept.sum(Kind::Float).double_value(&[]);
         }
-        let count = rows.len() as f64;
-        Ok(Some((right / count, ratio / count)))
+        let quality = self.data.problem.quality(samples, &rows, &answers);
+        Ok(Some((quality.value, ratio / rows.len() as f64)))
     }
 }
 
-impl Work for Joint<'_> {
+impl<P: Problem> Work for Joint<'_, P> {
     fn names(&self) -> &'static [&'static str] {
-        &["loss", "accuracy", "ratio", "beyond limit", "lambda", "gradient"]
+        Self::NAMES
     }
 
     fn step(&mut self, step: u64) -> Result<Vec<f64>, TrainingError> {
@@ -186,26 +172,26 @@ impl Work for Joint<'_> {
         let (low, high) = limit_range(step, config.steps, config.limits, config.limit_fall);
         let (low, high) = (low.ln(), high.ln());
         let mut draw = || (low + (high - low) * random.unit()).exp().min(1.0);
-        let batch = self.batch(self.data.train, &rows, &mut draw)?;
-        let change = (&config.augmentation, &mut random);
-        let pictures = self.data.digits.augmented(self.data.train.split, &batch.digits, change, self.device)?;
-        let limits: Vec<f64> = batch.requirements.iter().map(|requirement| requirement.limit).collect();
+        let requirements = self.requirements(self.data.train, &rows, &mut draw);
+        let change = Some((&config.augmentation, &mut random));
+        let Batch { input, targets } = self.data.problem.batch(self.data.train, &rows, change, self.device)?;
+        let limits: Vec<f64> = requirements.iter().map(|requirement| requirement.limit).collect();
         let lambda = ramp(step, config.steps, config.lambda_rise, config.lambda);
-        let logits = self.logits(&batch.requirements, true)?;
+        let logits = self.logits(&requirements, true)?;
         let noise = random.normal_tensor(&logits.size(), config.noise).to_device(self.device);
         let noisy = &logits + noise;
         let gates = self.training_gates(&noisy, &limits, config.prune && lambda > 0.0, &mut random);
-        let scores = self.scores(&pictures, &gates, true)?;
-        let answer_loss = scores.cross_entropy_for_logits(&batch.labels);
+        let outputs = self.outputs(&input, &gates, true)?;
+        let answer_loss = P::loss(&outputs, &targets);
         let limit_tensor = Tensor::from_slice(&limits).to_kind(Kind::Float).to_device(self.device);
         let beyond = gating::gate_loss(&noisy, &limit_tensor);
         let loss = &answer_loss + &beyond * lambda;
-        let right = scores.detach().argmax(1, false).eq_tensor(&batch.labels).to_kind(Kind::Float).mean(Kind::Float);
+        let measure = P::measure(&outputs, &targets);
         let ratio = gating::hard(&noisy.detach()).mean(Kind::Float);
-        let (right, ratio, beyond) = (right.double_value(&[]), ratio.double_value(&[]), beyond.double_value(&[]));
+        let (ratio, beyond) = (ratio.double_value(&[]), beyond.double_value(&[]));
         let rate = one_cycle(step, config.steps, config.rate);
         let (_, norm) = self.learner.descend_finite(&loss, step, rate, config.seed)?;
-        Ok(vec![answer_loss.double_value(&[]), right, ratio, beyond, lambda, norm])
+        Ok(vec![answer_loss.double_value(&[]), measure, ratio, beyond, lambda, norm])
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {

@@ -1,4 +1,4 @@
-//! Training: the network to count digits, then network and assembler together (paper §3.4).
+//! Joint training of network and assembler (paper §3.4), and what all trainings share. It is generic over the problem.
 //!
 //! Every random draw is a function of the seed and the step, and all that changes is in the checkpoint, so a killed
 //! training continues and ends with the same bytes as an undisturbed one on the same CPU with the same number of
@@ -6,7 +6,6 @@
 
 mod adamw;
 mod checkpoint;
-mod counting;
 mod error;
 mod initial;
 mod joint;
@@ -14,7 +13,6 @@ mod learner;
 mod muon;
 mod optimiser;
 pub mod place;
-mod pretrain_kind;
 mod progress;
 mod schedule;
 mod session;
@@ -26,12 +24,13 @@ pub use initial::initial;
 pub use learner::Learner;
 pub use optimiser::{Method, OptimiserConfig, OptimiserParameters};
 pub use progress::Watch;
+pub use schedule::one_cycle;
 pub use session::{History, Session, Work};
 
-/// The kinds of stage that this crate offers.
+/// The kinds of stage that this crate offers for a problem.
 #[must_use]
-pub fn offers() -> Vec<nnf_contract::Offer> {
-    vec![pretrain_kind::offer(), train_kind::offer()]
+pub fn offers<P: nnf_problem::Problem>() -> Vec<nnf_contract::Offer> {
+    vec![train_kind::offer::<P>()]
 }
 
 #[cfg(test)]

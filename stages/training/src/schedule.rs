@@ -2,7 +2,7 @@
 
 /// One-cycle learning rate (Smith and Topin 2019): rises from 1/25 of the peak in the first 30 % of the steps, then falls
 /// to 1/250,000, both as a cosine.
-pub(crate) fn one_cycle(step: u64, steps: u64, peak: f64) -> f64 {
+pub fn one_cycle(step: u64, steps: u64, peak: f64) -> f64 {
     const RISE: f64 = 0.3;
     let (low, end) = (peak / 25.0, peak / 250_000.0);
     let at = step as f64 / steps.saturating_sub(1).max(1) as f64;

@@ -7,13 +7,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nnf_net::{Model, Precision, Random, Weights, resnet::Config};
-use nnf_supernet::{
-    AssemblerConfig, Augmentation, Digits, Encoding, Index, Questions, SampleSplit, Supernet, build_assembler,
-};
+use nnf_numvqa::{Augmentation, Digits, NumVqa, Questions, SampleSplit};
+use nnf_problem::TaskTable;
+use nnf_supernet::{AssemblerConfig, Encoding, Supernet, build_assembler};
 use tch::{Device, Kind, Tensor};
 
 use crate::adamw::{AdamW, Span};
-use crate::counting::{Counting, CountingConfig, Pool};
 use crate::error::TrainingError;
 use crate::joint::{Data, Joint, JointConfig};
 use crate::optimiser::{Layout, Method, Optimiser, OptimiserConfig};
@@ -38,7 +37,7 @@ impl Watch for StopAfter {
 }
 
 /// Digits below 5 are lying stripes, the others standing ones, so that a small network learns them in a few steps.
-fn digits(folder: &Path) -> Digits {
+fn digits(folder: &Path) -> NumVqa {
     let labels: Vec<u8> = (0..200).map(|row| (row % 10) as u8).collect();
     let mut random = Random::of(1, &[]);
     let pixels = labels.iter().copied().flat_map(|label| {
@@ -52,24 +51,24 @@ fn digits(folder: &Path) -> Digits {
     let tensors =
         [("train.images", &images), ("train.labels", &labels), ("test.images", &images), ("test.labels", &labels)];
     Tensor::write_safetensors(&tensors, &path).unwrap();
-    Digits::load(&path).unwrap()
+    NumVqa { digits: Digits::load(&path).unwrap() }
 }
 
 /// `Are the digits below 5?` in two tasks, one asking for the opposite.
-fn index() -> Index {
+fn samples() -> Questions {
     let mut random = Random::of(2, &[]);
-    let mut index = Index { task: Vec::new(), digits: Vec::new(), label: Vec::new(), split: SampleSplit::Train };
+    let mut samples = Questions { task: Vec::new(), digits: Vec::new(), label: Vec::new(), split: SampleSplit::Train };
     for at in 0..400_u16 {
         let rows = [random.below(200) as u32; 4];
-        index.task.push(at % 2);
-        index.digits.push(rows);
-        index.label.push(u8::from((rows[0] % 10 < 5) == (at % 2 == 0)));
+        samples.task.push(at % 2);
+        samples.digits.push(rows);
+        samples.label.push(u8::from((rows[0] % 10 < 5) == (at % 2 == 0)));
     }
-    index
+    samples
 }
 
-fn questions() -> Questions {
-    Questions {
+fn tasks() -> TaskTable {
+    TaskTable {
         names: vec!["below".into(), "not below".into()],
         bits: vec![vec![true, false], vec![false, true]],
         seen: vec![true; 2],
@@ -91,7 +90,7 @@ fn supernet() -> Supernet {
     }
 }
 
-fn joint_config(steps: u64) -> JointConfig {
+fn joint_config(steps: u64) -> JointConfig<Augmentation> {
     JointConfig {
         steps,
         batch: 16,
@@ -196,9 +195,9 @@ fn resumed_equals_undisturbed<'a>(steps: u64, make: &dyn Fn() -> Box<dyn Work + 
 #[test]
 fn a_killed_joint_training_ends_with_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
-    let (digits, index, questions) = (digits(folder.path()), index(), questions());
+    let (problem, samples, tasks) = (digits(folder.path()), samples(), tasks());
     let make = || -> Box<dyn Work + '_> {
-        let data = Data { digits: &digits, train: &index, validation: &index, questions: &questions };
+        let data = Data { problem: &problem, train: &samples, validation: &samples, tasks: &tasks };
         Box::new(Joint::new(joint_config(9), data, supernet(), Device::Cpu).unwrap())
     };
     resumed_equals_undisturbed(9, &make);
@@ -207,57 +206,34 @@ fn a_killed_joint_training_ends_with_the_same_bytes() {
 #[test]
 fn what_would_make_tables_untrue_is_not_trained_on() {
     let folder = tempfile::tempdir().unwrap();
-    let digits = digits(folder.path());
-    let fault = |train: &Index, questions: &Questions, supernet: Supernet| {
-        let data = Data { digits: &digits, train, validation: &index(), questions };
+    let problem = digits(folder.path());
+    let fault = |train: &Questions, tasks: &TaskTable, supernet: Supernet| {
+        let data = Data { problem: &problem, train, validation: &samples(), tasks };
         Joint::new(joint_config(9), data, supernet, Device::Cpu)
             .err()
             .map(|error| error.to_string())
             .unwrap_or_default()
     };
-    assert_eq!(fault(&index(), &questions(), supernet()), "");
-    let test = Index { split: SampleSplit::Test, ..index() };
-    assert!(fault(&test, &questions(), supernet()).contains("test digits"));
-    let unseen = Questions { seen: vec![true, false], ..questions() };
-    assert!(fault(&index(), &unseen, supernet()).contains("the task `not below`, which `tasks` calls unseen"));
-    let mut foreign = index();
+    assert_eq!(fault(&samples(), &tasks(), supernet()), "");
+    let test = Questions { split: SampleSplit::Test, ..samples() };
+    assert!(fault(&test, &tasks(), supernet()).contains("test digits"));
+    let unseen = TaskTable { seen: vec![true, false], ..tasks() };
+    assert!(fault(&samples(), &unseen, supernet()).contains("the task `not below`, which `tasks` calls unseen"));
+    let mut foreign = samples();
     foreign.digits[7][3] = 200;
-    assert!(fault(&foreign, &questions(), supernet()).contains("names digit 200, but there are 200"));
+    assert!(fault(&foreign, &tasks(), supernet()).contains("names digit 200, but there are 200"));
     let config =
         Config { layout: vec![1, 1], widths: vec![8, 16], classes: 10, ..Config::preset("resnet-tiny").unwrap() };
     let network = config.build().unwrap();
     let model = Model { weights: Weights::init(&network, 1), network };
-    assert!(fault(&index(), &questions(), Supernet { model, ..supernet() }).contains("`classes: 2`"));
-}
-
-#[test]
-fn a_killed_pretraining_ends_with_the_same_bytes() {
-    let folder = tempfile::tempdir().unwrap();
-    let digits = digits(folder.path());
-    let make = || -> Box<dyn Work + '_> {
-        let precision = Precision::Float32;
-        let config = CountingConfig {
-            steps: 9,
-            batch: 16,
-            rate: 3e-3,
-            repeated: 0.5,
-            augmentation: AUGMENTATION,
-            seed: 3,
-            precision,
-            optimiser: OptimiserConfig { method: Method::Muon, ..OptimiserConfig::default() },
-        };
-        let labels = digits.labels(SampleSplit::Train);
-        let pools = (Pool::new(labels, 0..200).unwrap(), Pool::new(labels, 0..200).ok());
-        Box::new(Counting::new(config, supernet().model.network, &digits, pools, Device::Cpu).unwrap())
-    };
-    resumed_equals_undisturbed(9, &make);
+    assert!(fault(&samples(), &tasks(), Supernet { model, ..supernet() }).contains("`classes: 2`"));
 }
 
 #[test]
 fn joint_training_learns_and_closes_gates() {
     let folder = tempfile::tempdir().unwrap();
-    let (digits, index, questions) = (digits(folder.path()), index(), questions());
-    let data = Data { digits: &digits, train: &index, validation: &index, questions: &questions };
+    let (problem, samples, tasks) = (digits(folder.path()), samples(), tasks());
+    let data = Data { problem: &problem, train: &samples, validation: &samples, tasks: &tasks };
     let config = JointConfig { batch: 64, limits: (0.2, 0.6), ..joint_config(160) };
     let mut work = Joint::new(config, data, supernet(), Device::Cpu).unwrap();
     let history = session(160).run(&mut work, &StopAfter(Cell::new(-1))).unwrap();

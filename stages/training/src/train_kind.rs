@@ -1,13 +1,14 @@
-//! Kind `supernet.train`: joint training of network and assembler.
+//! Kind `train` of a problem: joint training of network and assembler.
 
 use std::path::Path;
 use std::time::Duration;
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
 use nnf_net::{Model, Network};
+use nnf_problem::{Problem, Samples, TaskTable, kind_name};
 use nnf_results::Cost;
 use nnf_results::statistics::percent;
-use nnf_supernet::{AssemblerConfig, Augmentation, Digits, Encoding, Index, Questions, Supernet, build_assembler};
+use nnf_supernet::{AssemblerConfig, Encoding, Supernet, build_assembler};
 use serde::Deserialize;
 
 use crate::error::TrainingError;
@@ -41,45 +42,45 @@ struct Parameters {
     validation_limits: Vec<f64>,
     validation_samples: usize,
     snapshots: u64,
-    #[serde(flatten)]
-    augmentation: Augmentation,
     seed: u64,
     checkpoint_seconds: u64,
     precision: String,
     device: String,
 }
 
-pub(crate) fn offer() -> Offer {
+pub(crate) fn offer<P: Problem>() -> Offer {
     let parquet = "application/vnd.apache.parquet";
-    let kind =
-        Kind::new("supernet.train", "Trains network and assembler together, each sample with its own task and limit")
-            .inputs([
-                Input::new("network", "application/json", "the network with gates"),
-                Input::new("digits", "application/vnd.safetensors", "images and labels of digits"),
-                Input::new("train", parquet, "samples to train on"),
-                Input::new("validation", parquet, "samples to watch the training by"),
-                Input::new("tasks", parquet, "the tasks with their property bits"),
-                Input::new(
-                    "initial",
-                    "inode/directory",
-                    "a model of the same network to start from; random weights if it is left out",
-                )
-                .optional(),
-            ])
-            .outputs([
-                Output::new("supernet", "inode/directory", "network and assembler with what they have learnt"),
-                Output::new("history", parquet, "smoothed loss, accuracy and ratio along training"),
-                Cost::output(),
-                Output::new("snapshots", "inode/directory", "the supernet along training, if `snapshots` is above 0")
-                    .optional(),
-            ])
-            .parameters(constants())
-            .parameters(OptimiserParameters::parameters())
-            .parameters(Augmentation::parameters())
-            .parameters(place::parameters())
-            .resumes()
-            .all_cpus();
-    Offer { kind, run }
+    let kind = Kind::new(
+        &kind_name::<P>("train"),
+        "Trains network and assembler together, each sample with its own task and limit",
+    )
+    .inputs([Input::new("network", "application/json", "the network with gates")])
+    .inputs(P::inputs())
+    .inputs([
+        Input::new("train", parquet, "samples to train on"),
+        Input::new("validation", parquet, "samples to watch the training by"),
+        Input::new("tasks", parquet, "the tasks with their property bits"),
+        Input::new(
+            "initial",
+            "inode/directory",
+            "a model of the same network to start from; random weights if it is left out",
+        )
+        .optional(),
+    ])
+    .outputs([
+        Output::new("supernet", "inode/directory", "network and assembler with what they have learnt"),
+        Output::new("history", parquet, "smoothed loss, accuracy and ratio along training"),
+        Cost::output(),
+        Output::new("snapshots", "inode/directory", "the supernet along training, if `snapshots` is above 0")
+            .optional(),
+    ])
+    .parameters(constants())
+    .parameters(OptimiserParameters::parameters())
+    .parameters(P::augmentation())
+    .parameters(place::parameters())
+    .resumes()
+    .all_cpus();
+    Offer { kind, run: run::<P> }
 }
 
 fn constants() -> Vec<Parameter> {
@@ -125,8 +126,8 @@ fn constants() -> Vec<Parameter> {
     ]
 }
 
-fn run(stage: &Stage) -> Result<(), StageError> {
-    let p: Parameters = stage.parameters()?;
+fn run<P: Problem>(stage: &Stage) -> Result<(), StageError> {
+    let (p, augmentation): (Parameters, P::Augmentation) = (stage.parameters()?, stage.parameters()?);
     if p.limit_min > p.limit_max {
         return Err(StageError::failed(format!("`limit_min` {} is above `limit_max` {}", p.limit_min, p.limit_max)));
     }
@@ -136,11 +137,11 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     }
     let place = PlaceParameters { precision: p.precision.clone(), device: p.device.clone() };
     let (device, precision) = place::choose(stage, &place)?;
-    let digits = Digits::load(stage.input("digits")?).map_err(StageError::failed)?;
-    let train = Index::load(stage.input("train")?).map_err(StageError::failed)?;
-    let validation = Index::load(stage.input("validation")?).map_err(StageError::failed)?;
-    let questions = Questions::load(stage.input("tasks")?).map_err(StageError::failed)?;
-    let supernet = beginning(stage, &p, questions.bits[0].len())?;
+    let problem = P::read(stage)?;
+    let train = P::Samples::load(stage.input("train")?)?;
+    let validation = P::Samples::load(stage.input("validation")?)?;
+    let tasks = TaskTable::load(stage.input("tasks")?)?;
+    let supernet = beginning(stage, &p, tasks.bits[0].len())?;
     let config = JointConfig {
         steps: p.steps,
         batch: p.batch,
@@ -152,12 +153,12 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         noise: p.noise,
         hard_share: p.hard_share,
         prune: p.prune,
-        augmentation: p.augmentation,
+        augmentation,
         seed: p.seed,
         precision,
         optimiser: p.optimiser.config(),
     };
-    let data = Data { digits: &digits, train: &train, validation: &validation, questions: &questions };
+    let data = Data { problem: &problem, train: &train, validation: &validation, tasks: &tasks };
     let mut work = Joint::new(config, data, supernet, device)?;
     // Snapshots lie beside the checkpoint, so that a training that goes on still has the earlier ones.
     let kept = stage.checkpoint().unwrap_or(&stage.task().scratch).join("snapshots");
@@ -171,7 +172,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     };
     let history = session.run(&mut work, stage)?;
     history.save(stage.output("history")?)?;
-    Cost::new("supernet.train", history.seconds, p.steps, stage.task().cpus.max(1))
+    Cost::new(&kind_name::<P>("train"), history.seconds, p.steps, stage.task().cpus.max(1))
         .on_gpu(device.is_cuda())
         .in_precision(precision.name())
         .save(stage.output("cost")?)
@@ -185,7 +186,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
         let name = format!("{}%", percent(limit));
         stage.metrics(
             None,
-            &[(&format!("validation accuracy at {name}"), accuracy), (&format!("ratio at {name}"), ratio)],
+            &[(&format!("validation {} at {name}", P::MEASURE), accuracy), (&format!("ratio at {name}"), ratio)],
         );
     }
     Ok(())

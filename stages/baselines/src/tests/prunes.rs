@@ -251,15 +251,15 @@ fn of_attention_whole_heads_go() {
 #[test]
 fn a_task_takes_its_pair_of_the_unified_answers() {
     let (network, weights) = tiny();
-    let model = heads::unified(&Model { network, weights }, 3, 5).unwrap();
+    let model = heads::unified(&Model { network, weights }, (2, 3), 5).unwrap();
     let batch = Random::of(3, &[]).normal_tensor(&[4, 1, 3, 3], 1.0);
     let scores =
         |model: &Model| forward(&model.network, &model.weights, &batch, &Run::default(), &[]).unwrap().remove(0);
     let all = scores(&model);
     assert_eq!(all.size(), [4, 6]);
     for task in 0..3_usize {
-        let own = scores(&heads::of_task(&model, task, 3).unwrap());
+        let own = scores(&heads::of_task(&model, task, (2, 3)).unwrap());
         assert!(own.equal(&all.narrow(1, 2 * task as i64, 2)), "task {task}");
     }
-    assert!(heads::of_task(&model, 0, 4).unwrap_err().to_string().contains("6 answers"));
+    assert!(heads::of_task(&model, 0, (2, 4)).unwrap_err().to_string().contains("6 answers"));
 }

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nnf_contract::StageError;
-use nnf_evaluation::accuracy;
+use nnf_evaluation::quality;
 use nnf_net::{Model, Op};
+use nnf_problem::Samples;
 use serde_json::{Value, json};
 
 use super::toy::{self, Toy, numbers, words};
 
-const RETRAIN: &str = "baseline.retrain";
+const RETRAIN: &str = "numvqa.retrain";
 
 fn training(steps: u64) -> Value {
     json!({
@@ -79,9 +80,9 @@ fn retraining_learns_each_task_and_goes_on_after_a_stop() {
     // The stored model is the one whose accuracy stands in the table.
     let model = Model::load(&toy.output("undisturbed", "models").join("all-below")).unwrap();
     assert!(!model.network.nodes().iter().any(|node| matches!(node.op, Op::Gate { .. } | Op::BatchNorm { .. })));
-    let (index, digits) = (toy::index(), toy.digits());
-    let found = accuracy(&model, &digits, &index, &index.of_task(0)[..100]).unwrap();
-    assert_eq!(found.share(), numbers(&results, "accuracy")[0]);
+    let samples = toy::samples();
+    let found = quality(&model, &toy.problem(), &samples, &samples.of_task(0)[..100]).unwrap();
+    assert_eq!(found.value, numbers(&results, "accuracy")[0]);
 
     stopped_when(&toy, RETRAIN, "stopped", &with, &[], "done/all-below");
     let done = toy.path("stopped/checkpoint/done/all-below/unit.json");
@@ -109,7 +110,7 @@ fn a_task_without_samples_is_named() {
 fn a_unified_network_is_pruned_to_each_budget_and_tuned_for_each_task() {
     let toy = Toy::new();
     let unified = with(training(40), &[("sparsity", json!(0.05))]);
-    toy.run("baseline.unified", "unified", &unified, &[]).unwrap();
+    toy.run("numvqa.unified", "unified", &unified, &[]).unwrap();
     let history = numbers(&toy.table("unified", "history"), "validation_accuracy");
     assert!(history.iter().copied().fold(0.0, f64::max) > 0.9, "{history:?}");
     let model = [("model", toy.output("unified", "model"))];
@@ -122,7 +123,7 @@ fn a_unified_network_is_pruned_to_each_budget_and_tuned_for_each_task() {
         ("rounds", json!(1)),
     ];
     let pruning = with(training(15), &budgets);
-    toy.run("baseline.prune_tune", "undisturbed", &pruning, &model).unwrap();
+    toy.run("numvqa.prune_tune", "undisturbed", &pruning, &model).unwrap();
     let results = toy.table("undisturbed", "results");
     assert_eq!(results.height(), 12, "two tasks, two methods, three budgets");
     let restricted: Vec<usize> = (0..12).filter(|row| words(&results, "method")[*row] == "prune-and-tune").collect();
@@ -147,7 +148,7 @@ fn a_unified_network_is_pruned_to_each_budget_and_tuned_for_each_task() {
 #[test]
 fn pruning_and_tuning_goes_on_after_a_stop() {
     let toy = Toy::new();
-    toy.run("baseline.unified", "unified", &training(5), &[]).unwrap();
+    toy.run("numvqa.unified", "unified", &training(5), &[]).unwrap();
     let model = [("model", toy.output("unified", "model"))];
     let with = with(
         training(10),
@@ -157,13 +158,13 @@ fn pruning_and_tuning_goes_on_after_a_stop() {
             ("rounds", json!(1)),
         ],
     );
-    toy.run("baseline.prune_tune", "undisturbed", &with, &model).unwrap();
+    toy.run("numvqa.prune_tune", "undisturbed", &with, &model).unwrap();
     let results = toy.table("undisturbed", "results");
     let first = format!("done/tuned/{}", words(&results, "model").iter().min().unwrap());
-    stopped_when(&toy, "baseline.prune_tune", "stopped", &with, &model, &first);
+    stopped_when(&toy, "numvqa.prune_tune", "stopped", &with, &model, &first);
     let done = toy.path("stopped/checkpoint").join(first).join("unit.json");
     let before = std::fs::read(&done).unwrap();
-    toy.run("baseline.prune_tune", "stopped", &with, &model).unwrap();
+    toy.run("numvqa.prune_tune", "stopped", &with, &model).unwrap();
     assert_eq!(std::fs::read(done).unwrap(), before, "a finished scenario is not done again");
     assert_eq!(models(&toy.output("stopped", "models")), models(&toy.output("undisturbed", "models")));
     let again = toy.table("stopped", "results");

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use nnf_contract::{Stage, StageError};
 use nnf_device::{Conditions, Predictor, Testbed, Timing};
 use nnf_net::{Network, Random, resnet::Config};
-use nnf_supernet::{Digits, Index, Questions, SampleSplit};
+use nnf_numvqa::{Digits, NumVqa, Questions, SampleSplit};
+use nnf_problem::{Samples, TaskTable};
 use polars::prelude::*;
 use serde_json::{Value, json};
 use tch::Tensor;
@@ -32,20 +33,20 @@ fn write_digits(path: &Path) {
 }
 
 /// Task 0: are the digits below 5? Task 1 asks for the opposite, task 2 has no samples.
-pub(super) fn index() -> Index {
+pub(super) fn samples() -> Questions {
     let mut random = Random::of(2, &[]);
-    let mut index = Index { task: Vec::new(), digits: Vec::new(), label: Vec::new(), split: SampleSplit::Train };
+    let mut samples = Questions { task: Vec::new(), digits: Vec::new(), label: Vec::new(), split: SampleSplit::Train };
     for at in 0..400_u16 {
         let rows = [random.below(200) as u32; 4];
-        index.task.push(at % 2);
-        index.digits.push(rows);
-        index.label.push(u8::from((rows[0] % 10 < 5) == (at % 2 == 0)));
+        samples.task.push(at % 2);
+        samples.digits.push(rows);
+        samples.label.push(u8::from((rows[0] % 10 < 5) == (at % 2 == 0)));
     }
-    index
+    samples
 }
 
-pub(super) fn questions() -> Questions {
-    Questions {
+pub(super) fn task_table() -> TaskTable {
+    TaskTable {
         names: vec!["all below".into(), "none below".into(), "never asked".into()],
         bits: vec![vec![true, false], vec![false, true], vec![true, true]],
         seen: vec![true, true, false],
@@ -66,21 +67,21 @@ impl Toy {
     pub(super) fn new() -> Self {
         let toy = Toy { folder: tempfile::tempdir().unwrap() };
         write_digits(&toy.path("digits"));
-        let (index, questions) = (index(), questions());
-        let column = |at: usize| index.digits.iter().map(|rows| rows[at]).collect::<Vec<u32>>();
+        let (rows, table) = (samples(), task_table());
+        let column = |at: usize| rows.digits.iter().map(|rows| rows[at]).collect::<Vec<u32>>();
         let samples = df!(
-            "task" => index.task.iter().map(|task| u32::from(*task)).collect::<Vec<u32>>(),
+            "task" => rows.task.iter().map(|task| u32::from(*task)).collect::<Vec<u32>>(),
             "d0" => column(0), "d1" => column(1), "d2" => column(2), "d3" => column(3),
-            "label" => index.label.iter().map(|label| u32::from(*label)).collect::<Vec<u32>>(),
-            "split" => vec!["train"; index.len()],
+            "label" => rows.label.iter().map(|label| u32::from(*label)).collect::<Vec<u32>>(),
+            "split" => vec!["train"; rows.len()],
         );
         save(samples.unwrap(), &toy.path("samples"));
         let bits = |bits: &Vec<bool>| bits.iter().map(|bit| if *bit { '1' } else { '0' }).collect::<String>();
         let tasks = df!(
-            "task" => (0_u16..).take(questions.names.len()).collect::<Vec<u16>>(),
-            "name" => questions.names.clone(),
-            "bits" => questions.bits.iter().map(bits).collect::<Vec<String>>(),
-            "seen" => questions.seen.clone(),
+            "task" => (0_u16..).take(table.names.len()).collect::<Vec<u16>>(),
+            "name" => table.names.clone(),
+            "bits" => table.bits.iter().map(bits).collect::<Vec<String>>(),
+            "seen" => table.seen.clone(),
         );
         save(tasks.unwrap(), &toy.path("tasks"));
         network().save(&toy.path("network")).unwrap();
@@ -92,8 +93,8 @@ impl Toy {
         self.folder.path().join(name)
     }
 
-    pub(super) fn digits(&self) -> Digits {
-        Digits::load(&self.path("digits")).unwrap()
+    pub(super) fn problem(&self) -> NumVqa {
+        NumVqa { digits: Digits::load(&self.path("digits")).unwrap() }
     }
 
     /// Runs a kind in a folder of its own; `with` is laid over the kind's defaults, `inputs` over the toy's.
@@ -104,7 +105,7 @@ impl Toy {
         with: &Value,
         inputs: &[(&str, PathBuf)],
     ) -> Result<(), StageError> {
-        let offer = crate::offers().into_iter().find(|offer| offer.kind.name == kind).unwrap();
+        let offer = crate::offers::<NumVqa>().into_iter().find(|offer| offer.kind.name == kind).unwrap();
         let root = self.path(run);
         for folder in ["out", "scratch", "checkpoint"] {
             std::fs::create_dir_all(root.join(folder)).unwrap();

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use nnf_net::{ChannelGroups, Model, Precision, Weights};
-use nnf_supernet::Augmentation;
+use nnf_numvqa::{Augmentation, NumVqa};
 use nnf_training::{OptimiserConfig, Session, TrainingError, Watch, Work};
 use tch::{Device, Tensor};
 
@@ -15,11 +15,11 @@ use crate::samples::Samples;
 use crate::tuning::{Tuning, TuningConfig};
 use crate::{heads, importance, sparsity};
 
-fn evaluations(looks: &[(u64, f64)]) -> Vec<Evaluation> {
-    let look = |(at, (right, loss)): (u64, &(u64, f64))| Evaluation {
+fn evaluations(looks: &[(f64, f64)]) -> Vec<Evaluation> {
+    let look = |(at, (quality, loss)): (u64, &(f64, f64))| Evaluation {
         step: at * 10,
         seconds: at as f64,
-        right: *right,
+        quality: *quality,
         loss: *loss,
     };
     (1..).zip(looks).map(look).collect()
@@ -30,7 +30,7 @@ fn training_ends_when_the_loss_stops_falling_at_the_lowest_rate() {
     let rule = Rule { patience: 2, drops: 1 };
     let state = |losses: &[f64]| {
         // All answers are right from the first look on, which says nothing.
-        let looks: Vec<(u64, f64)> = losses.iter().map(|loss| (1000, *loss)).collect();
+        let looks: Vec<(f64, f64)> = losses.iter().map(|loss| (1.0, *loss)).collect();
         let convergence = Convergence::new(rule, evaluations(&looks));
         (convergence.done(), (convergence.factor() * 1e6).round() / 1e6)
     };
@@ -39,18 +39,19 @@ fn training_ends_when_the_loss_stops_falling_at_the_lowest_rate() {
     assert_eq!(state(&[0.5, 0.4, 0.4, 0.6]), (false, 0.1), "two looks without a fall");
     assert_eq!(state(&[0.5, 0.4, 0.4, 0.6, 0.3, 0.3]), (false, 0.1), "a fall at the lower rate is waited for anew");
     assert_eq!(state(&[0.5, 0.4, 0.4, 0.6, 0.3, 0.3, 0.3]), (true, 0.01));
-    let mut convergence = Convergence::new(rule, evaluations(&[(5, 0.5), (9, 0.3)]));
-    let look = |right, loss| Evaluation { step: 30, seconds: 3.0, right, loss };
-    assert!(!convergence.note(look(10, 0.4)), "more right answers by chance");
-    assert!(convergence.note(look(8, 0.2)));
+    let mut convergence = Convergence::new(rule, evaluations(&[(0.5, 0.5), (0.9, 0.3)]));
+    let look = |quality, loss| Evaluation { step: 30, seconds: 3.0, quality, loss };
+    assert!(!convergence.note(look(1.0, 0.4)), "more right answers by chance");
+    assert!(convergence.note(look(0.8, 0.2)));
 }
 
 #[test]
 fn time_counts_until_a_tenth_of_a_point_below_the_best() {
-    let all = evaluations(&[900, 994, 995, 996, 990].map(|right| (right, 0.1)));
-    assert_eq!(best(&all), 996);
-    assert_eq!(seconds_to_best(&all, 1000), 3.0);
-    assert_eq!(seconds_to_best(&all, 10_000), 2.0, "a tenth of a point of 10,000 is 10: 994 is near");
+    let all = evaluations(&[0.9, 0.994, 0.995, 0.996, 0.99].map(|quality| (quality, 0.1)));
+    assert_eq!(best(&all), 0.996);
+    assert_eq!(seconds_to_best(&all), 3.0);
+    let finer = evaluations(&[0.09, 0.0994, 0.0995, 0.0996, 0.099].map(|quality| (quality, 0.1)));
+    assert_eq!(seconds_to_best(&finer), 2.0, "0.0994 is near");
 }
 
 #[test]
@@ -86,7 +87,7 @@ impl Watch for StopAfter {
     }
 }
 
-fn config() -> TuningConfig {
+fn config() -> TuningConfig<Augmentation> {
     TuningConfig {
         batch: 16,
         rate: 3e-3,
@@ -102,7 +103,7 @@ fn config() -> TuningConfig {
 }
 
 /// State without what only tells time.
-fn state(work: &Tuning) -> Vec<(String, Vec<u8>)> {
+fn state(work: &Tuning<NumVqa>) -> Vec<(String, Vec<u8>)> {
     let bytes = |tensor: &Tensor| tensor.to_kind(tch::Kind::Double).reshape([-1]);
     let all = work.state().into_iter().filter(|(name, _)| !name.starts_with("tuning."));
     all.map(|(name, tensor)| {
@@ -115,14 +116,14 @@ fn state(work: &Tuning) -> Vec<(String, Vec<u8>)> {
 #[test]
 fn a_stopped_training_ends_as_an_undisturbed_one() {
     let toy = Toy::new();
-    let (digits, index) = (toy.digits(), toy::index());
+    let (problem, rows) = (toy.problem(), toy::samples());
     let make = || {
         let network = toy::network();
-        let model = heads::unified(&Model { weights: Weights::init(&network, 2), network }, 3, 2).unwrap();
-        let samples = |most| Samples::of((&digits, &index), None, most, "train on").unwrap();
+        let model = heads::unified(&Model { weights: Weights::init(&network, 2), network }, (2, 3), 2).unwrap();
+        let samples = |most| Samples::of((&problem, &rows), None, most, "train on").unwrap();
         Tuning::new(config(), model, (samples(400), samples(50)), Device::Cpu, 7).unwrap()
     };
-    let run = |checkpoint: Option<&Path>, work: &mut Tuning, stop: i64| {
+    let run = |checkpoint: Option<&Path>, work: &mut Tuning<NumVqa>, stop: i64| {
         let session = Session {
             steps: 60,
             log_every: 5,
@@ -142,22 +143,22 @@ fn a_stopped_training_ends_as_an_undisturbed_one() {
     run(Some(folder.path()), &mut resumed, -1).unwrap();
     assert_eq!(resumed.finish(60).unwrap(), steps);
     assert_eq!(state(&resumed), state(&undisturbed));
-    let rights = |work: &Tuning| {
-        work.convergence().evaluations().iter().map(|one| (one.step, one.right)).collect::<Vec<(u64, u64)>>()
+    let rights = |work: &Tuning<NumVqa>| {
+        work.convergence().evaluations().iter().map(|one| (one.step, one.quality)).collect::<Vec<(u64, f64)>>()
     };
     assert_eq!(rights(&resumed), rights(&undisturbed));
-    assert!(best(undisturbed.convergence().evaluations()) >= 45, "{:?}", rights(&undisturbed));
+    assert!(best(undisturbed.convergence().evaluations()) >= 0.9, "{:?}", rights(&undisturbed));
 
     // What training spoils stays as it was, at the cost of no step.
     let good = undisturbed.model();
-    let samples = |most| Samples::of((&digits, &index), None, most, "train on").unwrap();
+    let samples = |most| Samples::of((&problem, &rows), None, most, "train on").unwrap();
     let begin = Model { network: good.network.clone(), weights: good.weights.copied() };
     let rough = TuningConfig { rate: 3.0, warm_up: 0, sparsity: 0.0, ..config() };
     let mut spoilt = Tuning::new(rough, begin, (samples(400), samples(50)), Device::Cpu, 8).unwrap();
     run(None, &mut spoilt, -1).unwrap();
     assert!(spoilt.convergence().done(), "the loss does not fall");
     assert!(rights(&spoilt)[1].1 < rights(&spoilt)[0].1, "{:?}", rights(&spoilt));
-    assert_eq!(seconds_to_best(spoilt.convergence().evaluations(), 50), 0.0);
+    assert_eq!(seconds_to_best(spoilt.convergence().evaluations()), 0.0);
     let kept = spoilt.model();
     assert!(good.weights.iter().all(|(name, tensor)| kept.weights.get(name).unwrap().equal(tensor)));
 

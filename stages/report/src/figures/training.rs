@@ -65,7 +65,7 @@ impl Batches {
 
 pub(crate) fn offer() -> Offer {
     let kind = Kind::new("report.figure12", "Figure 12: accuracy of generated models along the training")
-        .inputs([Input::new("results", PARQUET, "tables of `supernet.evaluate_snapshots`").many()])
+        .inputs([Input::new("results", PARQUET, "tables of `evaluate_snapshots` of a problem").many()])
         .outputs(output::of_figure())
         .parameters([
             Parameter::int(

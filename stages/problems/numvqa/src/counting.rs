@@ -8,14 +8,11 @@ use std::ops::Range;
 use std::path::Path;
 
 use nnf_net::{Model, Network, Node, Op, Precision, Random, Run, Weights, forward};
-use nnf_supernet::{Augmentation, Digits, SampleSplit};
+use nnf_training::{Learner, OptimiserConfig, TrainingError, Work, one_cycle};
 use tch::{Device, Kind, Tensor};
 
-use crate::error::TrainingError;
-use crate::learner::Learner;
-use crate::optimiser::OptimiserConfig;
-use crate::schedule::one_cycle;
-use crate::session::Work;
+use crate::augment::Augmentation;
+use crate::digits::{Digits, SampleSplit};
 
 /// Constants of the pretraining.
 #[derive(Clone, Debug)]

@@ -1,17 +1,17 @@
-//! Kind `supernet.pretrain`: the network learns to count digits before it learns to answer questions.
+//! Kind `numvqa.pretrain`: the network learns to count digits before it learns to answer questions.
 
 use std::time::Duration;
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, Stage, StageError};
 use nnf_net::Network;
 use nnf_results::Cost;
-use nnf_supernet::{Augmentation, Digits};
+use nnf_training::place::{self, PlaceParameters};
+use nnf_training::{OptimiserParameters, Session};
 use serde::Deserialize;
 
+use crate::augment::Augmentation;
 use crate::counting::{Counting, CountingConfig, Pool};
-use crate::optimiser::OptimiserParameters;
-use crate::place::{self, PlaceParameters};
-use crate::session::Session;
+use crate::digits::{Digits, SampleSplit};
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
@@ -31,7 +31,7 @@ struct Parameters {
 }
 
 pub(crate) fn offer() -> Offer {
-    let kind = Kind::new("supernet.pretrain", "The network learns to count digits, all gates open")
+    let kind = Kind::new("numvqa.pretrain", "The network learns to count digits, all gates open")
         .inputs([
             Input::new("network", "application/json", "the network with gates"),
             Input::new("digits", "application/vnd.safetensors", "images and labels of digits"),
@@ -76,7 +76,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     let (device, precision) = place::choose(stage, &PlaceParameters { precision: p.precision, device: p.device })?;
     let network = Network::load(stage.input("network")?).map_err(StageError::failed)?;
     let digits = Digits::load(stage.input("digits")?).map_err(StageError::failed)?;
-    let labels = digits.labels(nnf_supernet::SampleSplit::Train);
+    let labels = digits.labels(SampleSplit::Train);
     let cut = labels.len().saturating_sub(p.validation_digits);
     if cut == 0 {
         let why =
@@ -105,7 +105,7 @@ fn run(stage: &Stage) -> Result<(), StageError> {
     };
     let history = session.run(&mut work, stage)?;
     history.save(stage.output("history")?)?;
-    Cost::new("supernet.pretrain", history.seconds, p.steps, stage.task().cpus.max(1))
+    Cost::new("numvqa.pretrain", history.seconds, p.steps, stage.task().cpus.max(1))
         .on_gpu(device.is_cuda())
         .in_precision(precision.name())
         .save(stage.output("cost")?)

@@ -166,7 +166,7 @@ impl Slurm {
         execution
     }
 
-    /// What came of a stage. Where it measures, a node that is not what it was, or that Slurm does not let it have, is
+    /// What came of a stage. Where it measures, a node that is not what it was, or that the cluster has no more, is
     /// forgotten: the next run asks again which one there is.
     fn compared(
         &self,
@@ -183,7 +183,7 @@ impl Slurm {
                 }
                 Ok(execution)
             }
-            (Err(ExecutorError::Service { service, why }), Some(node)) => {
+            (Err(ExecutorError::Service { service, why }), Some(node)) if self.programs.has_node(node) == Ok(false) => {
                 self.machines.forget(resources);
                 let why =
                     format!("{why}; {node}, the node that measured before, is forgotten: run again to ask another");

@@ -68,6 +68,12 @@ impl Programs {
         Ok(nodes(&self.run("sinfo", &arguments, b"", Path::new("/"))?))
     }
 
+    /// Whether the cluster has a node of this name.
+    pub(crate) fn has_node(&self, node: &str) -> Result<bool, SlurmError> {
+        let arguments = ["--noheader", "--format=%N", "--nodes", node].map(OsString::from);
+        Ok(!self.run("sinfo", &arguments, b"", Path::new("/"))?.trim().is_empty())
+    }
+
     fn run(
         &self,
         program: &'static str,

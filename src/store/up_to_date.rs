@@ -1,7 +1,8 @@
 //! What a run that left nothing to do rested on. While all of it still looks the same, another run has nothing to do
 //! either, and need not look at the stages one by one.
 //!
-//! It is a memory of what plan and run found out, and decides nothing that they would not decide. A note is written only
+//! It is a memory of what plan and run found out, and decides nothing that they would not decide; but for a record that
+//! somebody overwrites in place, past nnf, which its folder does not tell. A note is written only
 //! if every file in it had rested when it was hashed (see `stamps`); losing it costs time.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,7 +80,9 @@ impl Pipelines<'_> {
         let record = |(_, key): &(String, Key)| Stamp::of_path(&records::path(&self.tiers.root, key));
         let shared = stages.iter().all(|(_, key)| self.tiers.is_shared(key));
         let rested = files.values().all(FileInput::had_rested);
-        let record_folders = self.record_folders(&stages);
+        let Some(record_folders) = self.folder(records::FOLDER).map(|folder| record_folders(&folder, &stages)) else {
+            return;
+        };
         let records: Option<Vec<Stamp>> = stages.iter().map(record).collect();
         let shown: Option<Vec<_>> = self.shown(pipeline).into_iter().map(stamp).collect();
         let (Some(records), Some(shown), true) = (records, shown, shared && rested) else { return };
@@ -121,9 +124,11 @@ impl Pipelines<'_> {
             && run.join("pipeline.json").exists()
             && note.shown.iter().all(same)
             && note.files.iter().all(|file| files::looks_the_same(file, &self.tiers.root));
+        holds.then_some(())?;
+        let records = self.folder(records::FOLDER)?;
         // Looked at before the records in them are.
-        let record_folders = self.record_folders(&note.stages);
-        (holds && self.has_results(&note, &record_folders)?).then_some(())?;
+        let record_folders = record_folders(&records, &note.stages);
+        self.has_results(&note, &records, &record_folders)?.then_some(())?;
         if record_folders.iter().any(|(first, stamp)| note.record_folders.get(first) != Some(stamp)) {
             note.record_folders = record_folders;
             self.write(slot, &note);
@@ -140,8 +145,8 @@ impl Pipelines<'_> {
     }
 
     /// Whether the records, what is shown of them, and its content look as they did.
-    fn has_results(&self, note: &UpToDate, record_folders: &BTreeMap<u8, Stamp>) -> Option<bool> {
-        let (records, blobs) = (self.folder(records::FOLDER)?, self.folder(blob::FOLDER)?);
+    fn has_results(&self, note: &UpToDate, records: &Folder, record_folders: &BTreeMap<u8, Stamp>) -> Option<bool> {
+        let blobs = self.folder(blob::FOLDER)?;
         let latest = Folder::open(&latest::folder(&self.tiers.root, &note.pipeline))?;
         let same = |(first, stamp): (&u8, &Stamp)| (note.record_folders.get(first) == Some(stamp)).then_some(*first);
         let same_folders: BTreeSet<u8> = record_folders.iter().filter_map(same).collect();
@@ -179,13 +184,6 @@ impl Pipelines<'_> {
         latest::shows(&self.tiers.root, &self.tiers.blobs, pipeline, &outputs).then_some((folders, content))
     }
 
-    fn record_folders(&self, stages: &[(String, Key)]) -> BTreeMap<u8, Stamp> {
-        let (now, folder) = (SystemTime::now(), self.folder(records::FOLDER));
-        let look = |first: u8| folder.as_ref()?.folder(&folder_of(first)).map(|stamp| (first, stamp));
-        let used: BTreeSet<u8> = stages.iter().map(|(_, key)| first_byte(key)).collect();
-        used.into_iter().filter_map(look).filter(|(_, stamp)| stamp.had_rested(now)).collect()
-    }
-
     fn folder(&self, below: &str) -> Option<Folder> {
         Folder::open(&self.tiers.root.join(below))
     }
@@ -201,6 +199,14 @@ impl Pipelines<'_> {
         let owner = Some(self.note_of_owner(pipeline)).filter(|note| note.exists());
         [latest.join(latest::STATE), latest, heads].into_iter().chain(owner).collect()
     }
+}
+
+/// What the folders of these records look like that have rested.
+fn record_folders(records: &Folder, stages: &[(String, Key)]) -> BTreeMap<u8, Stamp> {
+    let now = SystemTime::now();
+    let used: BTreeSet<u8> = stages.iter().map(|(_, key)| first_byte(key)).collect();
+    let look = |first: u8| records.folder(&folder_of(first)).map(|stamp| (first, stamp));
+    used.into_iter().filter_map(look).filter(|(_, stamp)| stamp.had_rested(now)).collect()
 }
 
 fn first_byte(key: &Key) -> u8 {

@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Gid, Timespec, Timestamps, UTIME_OMIT, Uid, XattrFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Timespec, Timestamps, UTIME_OMIT, Uid, XattrFlags};
 
 /// The mode of every blob.
 pub(crate) const BLOB_MODE: u32 = 0o444;
@@ -15,6 +15,11 @@ pub(crate) const BLOB_MODE: u32 = 0o444;
 /// Bits of a mode, without the kind of the file.
 pub(crate) fn mode(meta: &Metadata) -> u32 {
     meta.mode() & 0o7777
+}
+
+/// Whether a mode, with the kind of the file, is that of a blob.
+pub(crate) fn is_of_blob(mode: u32) -> bool {
+    FileType::from_raw_mode(mode).is_file() && mode & 0o7777 == BLOB_MODE
 }
 
 /// What a file is besides its content.

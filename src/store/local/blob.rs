@@ -4,7 +4,7 @@
 
 use std::fs::{Metadata, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use crate::digest::Digest;
 use crate::mutex::lock;
 use crate::store::StoreError;
-use crate::store::local::attributes::{BLOB_MODE, mode};
+use crate::store::local::attributes::{BLOB_MODE, is_of_blob, mode};
 use crate::store::local::gc_barrier::GcBarrier;
 use crate::store::local::hashing::hash_file;
 use crate::store::local::stamps::{Stamp, Stamps};
@@ -111,7 +111,7 @@ impl Blobs {
     /// What a blob looks like, if it is a file with the mode of one. Nothing is read.
     pub(crate) fn look(&self, digest: &Digest) -> Option<Stamp> {
         let meta = std::fs::symlink_metadata(self.path(digest)).ok()?;
-        (meta.is_file() && mode(&meta) == BLOB_MODE).then(|| Stamp::of_content(&meta))
+        is_of_blob(meta.mode()).then(|| Stamp::of_content(&meta))
     }
 
     /// The same, if it looks as it did when its content was checked.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, open, statat};
 
-use crate::store::local::attributes::BLOB_MODE;
+use crate::store::local::attributes::is_of_blob;
 use crate::store::local::stamps::Stamp;
 
 /// A folder that stays the one it was when it was opened, wherever it is moved meanwhile.
@@ -33,8 +33,7 @@ impl Folder {
     /// What a blob below looks like, if it is a file with the mode of one.
     pub(crate) fn blob(&self, below: &str) -> Option<Stamp> {
         let stat = self.own(Path::new(below))?;
-        let blob = FileType::from_raw_mode(stat.st_mode).is_file() && stat.st_mode & 0o7777 == BLOB_MODE;
-        blob.then(|| Stamp { changed: 0, ..Stamp::of_stat(&stat) })
+        is_of_blob(stat.st_mode).then(|| Stamp::of_stat(&stat).content_only())
     }
 
     fn own(&self, below: &Path) -> Option<Stat> {

@@ -32,7 +32,6 @@ pub(crate) struct Stamp {
 
 impl Stamp {
     pub(crate) fn of(meta: &Metadata) -> Self {
-        let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
         Stamp {
             device: meta.dev(),
             inode: meta.ino(),
@@ -44,7 +43,6 @@ impl Stamp {
 
     /// The same of what was looked at from an open folder.
     pub(crate) fn of_stat(stat: &rustix::fs::Stat) -> Self {
-        let nanoseconds = |seconds: i64, rest: u64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
         Stamp {
             device: stat.st_dev,
             inode: stat.st_ino,
@@ -66,7 +64,12 @@ impl Stamp {
 
     /// Without what changes when a hard link is made or removed.
     pub(crate) fn of_content(meta: &Metadata) -> Self {
-        Stamp { changed: 0, ..Stamp::of(meta) }
+        Stamp::of(meta).content_only()
+    }
+
+    /// The same of what was looked at already.
+    pub(crate) fn content_only(self) -> Self {
+        Stamp { changed: 0, ..self }
     }
 
     /// Whether the file had rested when it was looked at.
@@ -76,6 +79,10 @@ impl Stamp {
         // A time in the future is a clock that went backwards: not to be trusted either.
         i128::try_from(looked.saturating_sub(REST).as_nanos()).is_ok_and(|settled| last < settled)
     }
+}
+
+fn nanoseconds(seconds: i64, rest: impl Into<i128>) -> i128 {
+    i128::from(seconds) * 1_000_000_000 + rest.into()
 }
 
 #[derive(Serialize, Deserialize)]

@@ -45,8 +45,8 @@ pub(crate) fn take(attempts: &Path, own: &Path, key: &Key) -> io::Result<Option<
 
 /// Attempts for a key that no process of this machine carries out, with their engines' folders.
 fn noted(attempts: &Path, own: &Path, key: &Key) -> io::Result<Vec<(PathBuf, PathBuf, AttemptNote)>> {
-    let wanted = |engine: &Path, note: &AttemptNote| engine != own && !note.is_here() && note.key == Some(*key);
-    Ok(all(attempts)?.into_iter().filter(|(engine, _, note)| wanted(engine, note)).collect())
+    let others = all(attempts, &|engine| engine != own)?.into_iter();
+    Ok(others.filter(|(_, _, note)| !note.is_here() && note.key == Some(*key)).collect())
 }
 
 /// The folders of runs, below that of all runs, into which attempts may still write their logs.
@@ -55,18 +55,18 @@ pub(crate) fn runs_with_logs(attempts: &Path) -> io::Result<BTreeSet<String>> {
         let mut parts = note.log.strip_prefix("runs/v1/")?.split('/');
         parts.next().map(str::to_owned)
     };
-    Ok(all(attempts)?.into_iter().filter_map(run).collect())
+    Ok(all(attempts, &|_| true)?.into_iter().filter_map(run).collect())
 }
 
-/// All attempts of which a note is there, with their engines' folders.
-fn all(attempts: &Path) -> io::Result<Vec<(PathBuf, PathBuf, AttemptNote)>> {
+/// All attempts of some engines of which a note is there, with the engines' folders.
+fn all(attempts: &Path, wanted: &dyn Fn(&Path) -> bool) -> io::Result<Vec<(PathBuf, PathBuf, AttemptNote)>> {
     let mut found = Vec::new();
     for entry in fs_err::read_dir(attempts)? {
         let entry = entry?;
-        if !entry.file_name().to_string_lossy().starts_with(OWNED) {
+        let engine = entry.path();
+        if !wanted(&engine) || !entry.file_name().to_string_lossy().starts_with(OWNED) {
             continue;
         }
-        let engine = entry.path();
         for attempt in attempts_of(&engine) {
             found.extend(note::read(&attempt).map(|note| (engine.clone(), attempt, note)));
         }

@@ -11,6 +11,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         "nnf-export",
         "nnf-device",
         "nnf-numvqa",
+        "nnf-numvqa-pretraining",
+        "nnf-training",
+        "nnf-baselines",
+        "nnf-search",
         "nnf-report",
     ])?;
     let mut out = std::io::stdout();

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
 use nnf_device::{BudgetParameters, Latency, Meter, Predictor, Testbed, Timing};
 use nnf_net::{Counts, Macs, Model, Network};
-use nnf_problem::{Problem, kind_name};
+use nnf_problem::{Problem, Quality, kind_name};
 use nnf_results::{Cost, table};
 use serde::Deserialize;
 
@@ -163,13 +163,13 @@ fn tune<P: Problem>(
         let turn = Turn { done, of: wanted.len() as u64 };
         let model = || heads::of_task(&pruned.model(tuner.units)?, *task, (P::ANSWERS, names.len()));
         let found = tuner.tune(&tuned_unit(folder), *task, &model, turn)?;
-        let values = [(P::MEASURE, found.quality.value), ("steps", found.steps as f64)];
+        let values = [(P::METRIC, found.quality.value), ("steps", found.steps as f64)];
         tuner.stage.metrics(Some(done + 1), &values);
         tuner.stage.progress(done + 1, turn.of, "networks");
         tuned.insert(folder.clone(), found);
     }
-    let mean = tuned.values().map(|one| one.quality.value).sum::<f64>() / tuned.len().max(1) as f64;
-    tuner.stage.metrics(None, &[(&format!("mean {}", P::MEASURE), mean)]);
+    let mean = Quality::mean(tuned.values().map(|one| &one.quality));
+    tuner.stage.metrics(None, &[(&format!("mean {}", P::METRIC), mean)]);
     Ok(tuned)
 }
 

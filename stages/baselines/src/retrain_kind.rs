@@ -3,9 +3,9 @@
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
 use nnf_evaluation::file_name;
 use nnf_net::{Counts, GateVector, Network, fold_network, slice_network};
-use nnf_problem::{Problem, kind_name};
+use nnf_problem::{Problem, Quality, kind_name};
 use nnf_results::{Cost, table};
-use nnf_training::initial;
+use nnf_training::{initial, initial_input};
 use polars::prelude::*;
 use serde::Deserialize;
 
@@ -45,12 +45,7 @@ pub(crate) fn offer<P: Problem>() -> Offer {
         Kind::new(&kind_name::<P>("retrain"), "The full network, trained for each task until it stops getting better")
             .inputs([Input::new("network", "application/json", "the network; its gates stay open")])
             .inputs(data_inputs::<P>())
-            .inputs([Input::new(
-                "initial",
-                "inode/directory",
-                "a model of the same network to start from; random weights if it is left out",
-            )
-            .optional()])
+            .inputs([initial_input()])
             .outputs([
                 Output::new(
                     "results",
@@ -90,12 +85,12 @@ fn retrain<P: Problem>(stage: &Stage) -> Result<(), BaselineError> {
         let name = file_name(&given.task_table.names[*task]);
         let tuned = tuner.tune(&name, *task, &start, turn)?;
         units.publish(&name, &models.join(&name))?;
-        stage.metrics(Some(done + 1), &[(P::MEASURE, tuned.quality.value), ("steps", tuned.steps as f64)]);
+        stage.metrics(Some(done + 1), &[(P::METRIC, tuned.quality.value), ("steps", tuned.steps as f64)]);
         stage.progress(done + 1, turn.of, "networks");
         rows.push((*task, tuned));
     }
-    let shares = rows.iter().map(|(_, tuned)| tuned.quality.value);
-    stage.metrics(None, &[(&format!("mean {}", P::MEASURE), shares.sum::<f64>() / rows.len().max(1) as f64)]);
+    let mean = Quality::mean(rows.iter().map(|(_, tuned)| &tuned.quality));
+    stage.metrics(None, &[(&format!("mean {}", P::METRIC), mean)]);
     let open = GateVector::open(&network.gate_layers());
     let whole = Counts::of(&fold_network(&slice_network(&network, &open)?)?);
     table::write(frame(&rows, &given, &whole)?, stage.output("results")?)?;

@@ -6,7 +6,7 @@ use nnf_contract::{Input, Kind, Offer, Output, Parameter, Stage, StageError};
 use nnf_net::Network;
 use nnf_problem::{Problem, Samples as _, TaskTable, kind_name};
 use nnf_results::{Cost, table};
-use nnf_training::{Session, initial};
+use nnf_training::{Session, initial, initial_input};
 use polars::prelude::*;
 use serde::Deserialize;
 
@@ -36,12 +36,7 @@ pub(crate) fn offer<P: Problem>() -> Offer {
                 "samples to watch the training by; those of tasks without samples to train on are left out",
             ),
             Input::new("tasks", parquet, "the tasks with their property bits"),
-            Input::new(
-                "initial",
-                "inode/directory",
-                "a model of the same network to start from; random weights if it is left out",
-            )
-            .optional(),
+            initial_input(),
         ])
         .outputs([
             Output::new("model", "inode/directory", "the network with the weights that did best"),
@@ -98,7 +93,7 @@ fn train<P: Problem>(stage: &Stage) -> Result<(), BaselineError> {
     work.model().save(stage.output("model")?)?;
     let evaluations = work.convergence().evaluations();
     let best = crate::convergence::best(evaluations);
-    stage.metrics(None, &[(&format!("best validation {}", P::MEASURE), best), ("steps", steps as f64)]);
+    stage.metrics(None, &[(&format!("best validation {}", P::METRIC), best), ("steps", steps as f64)]);
     if !work.convergence().done() {
         stage
             .note(format!("the validation loss was still falling after {steps} steps, which are all that it may take"));

@@ -3,7 +3,7 @@
 //! Every subnet is sliced out and run as it would be deployed.
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, ParameterType, Stage, StageError};
-use nnf_problem::{Problem, kind_name};
+use nnf_problem::{Problem, Quality, kind_name};
 use nnf_results::table;
 use nnf_supernet::Supernet;
 use serde::Deserialize;
@@ -87,12 +87,12 @@ fn run<P: Problem>(stage: &Stage) -> Result<(), StageError> {
         found.push(asked.evaluate(&supernet, *one, p.samples)?);
         stage.progress(done as u64 + 1, wanted.len() as u64, "subnets");
     }
-    let shares: Vec<f64> = found.iter().map(|row| row.found.value).collect();
+    let least = found.iter().map(|row| row.found.value).fold(f64::INFINITY, f64::min);
     stage.metrics(
         None,
         &[
-            (&format!("mean {}", P::MEASURE), shares.iter().sum::<f64>() / shares.len().max(1) as f64),
-            (&format!("least {}", P::MEASURE), shares.iter().copied().fold(f64::INFINITY, f64::min)),
+            (&format!("mean {}", P::METRIC), Quality::mean(found.iter().map(|row| &row.found))),
+            (&format!("least {}", P::METRIC), least),
         ],
     );
     let table = rows::frame(&found, &asked.task_table, &supernet).map_err(StageError::failed)?;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use nnf_contract::{Input, Kind, Offer, Output, Stage, StageError};
-use nnf_problem::{Problem, kind_name};
+use nnf_problem::{Problem, Quality, kind_name};
 use nnf_results::table;
 use nnf_supernet::Supernet;
 use polars::prelude::*;
@@ -57,8 +57,8 @@ fn run<P: Problem>(stage: &Stage) -> Result<(), StageError> {
                 stage.progress(done, total, "subnets");
             }
         }
-        let mean = found.iter().map(|row| row.found.value).sum::<f64>() / found.len().max(1) as f64;
-        stage.metrics(Some(*step), &[(&format!("mean {}", P::MEASURE), mean)]);
+        let mean = Quality::mean(found.iter().map(|row| &row.found));
+        stage.metrics(Some(*step), &[(&format!("mean {}", P::METRIC), mean)]);
         let table = rows::frame(&found, &asked.task_table, &supernet).and_then(|mut table| {
             table.insert_column(0, Column::new("step".into(), vec![*step; found.len()]))?;
             match all.take() {

@@ -2,8 +2,8 @@
 //!
 //! A [`Problem`] is a data set with a space of tasks: it turns rows of a table of samples into batches, says what a
 //! network's outputs are worth, and judges answers. Training, evaluation, search and baselines are generic over it. Each
-//! problem is a crate that stands on top of these rooms and offers their kinds under its own name (`numvqa.train`), so
-//! that a change of one problem makes nothing of another stale.
+//! problem is a crate that knows none of these rooms; `nnf-stages` has them offer their kinds for it, under its name
+//! (`numvqa.train`). So a change of one problem makes nothing of another stale, and one of a room nothing of another room.
 
 mod error;
 mod problem;

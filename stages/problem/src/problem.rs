@@ -21,6 +21,8 @@ pub trait Problem: Sized {
     const ANSWERS: i64;
     /// What [`Problem::measure`] gives, in a word or two.
     const MEASURE: &'static str;
+    /// What the value of a [`Quality`] is, in a word or two.
+    const METRIC: &'static str;
     /// Its samples.
     type Samples: Samples;
     /// What is right for a batch, on the device that it was made for.

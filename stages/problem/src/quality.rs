@@ -6,11 +6,9 @@ use serde::{Deserialize, Serialize};
 const Z: f64 = 1.959_963_985;
 
 /// How good answers are; greater is better.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
-    /// What it is, such as `accuracy`.
-    pub metric: String,
-    /// Its value, in `[0, 1]`; not a number without samples.
+    /// [`crate::Problem::METRIC`], in `[0, 1]`; not a number without samples.
     pub value: f64,
     /// Ends of its 95 % interval.
     pub low: f64,
@@ -18,6 +16,14 @@ pub struct Quality {
     pub high: f64,
     /// Samples.
     pub samples: u64,
+}
+
+impl Quality {
+    /// The mean of the values of some; 0 of none.
+    pub fn mean<'q>(some: impl IntoIterator<Item = &'q Quality>) -> f64 {
+        let (sum, count) = some.into_iter().fold((0.0, 0_usize), |(sum, count), one| (sum + one.value, count + 1));
+        sum / count.max(1) as f64
+    }
 }
 
 /// The share of right answers, with Wilson's 95 % interval (Wilson 1927).
@@ -28,5 +34,5 @@ pub fn share_right(right: u64, samples: u64) -> Quality {
     let middle = (share + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
     let half = Z / (1.0 + Z * Z / n) * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
     let (low, high) = ((middle - half).max(0.0), (middle + half).min(1.0));
-    Quality { metric: "accuracy".into(), value: share, low, high, samples }
+    Quality { value: share, low, high, samples }
 }

@@ -1,9 +1,16 @@
 //! The model that a training starts from.
 
-use nnf_contract::Stage;
+use nnf_contract::{Input, Stage};
 use nnf_net::{Model, Network, Weights};
 
 use crate::error::TrainingError;
+
+/// Declares the input `initial` of a kind that trains.
+#[must_use]
+pub fn initial_input() -> Input {
+    let doc = "a model of the same network to start from; random weights if it is left out";
+    Input::new("initial", "inode/directory", doc).optional()
+}
 
 /// The stage's input `initial`, or random weights.
 ///

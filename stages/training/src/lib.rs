@@ -20,7 +20,7 @@ mod train_kind;
 
 pub use adamw::AdamW;
 pub use error::TrainingError;
-pub use initial::initial;
+pub use initial::{initial, initial_input};
 pub use learner::Learner;
 pub use optimiser::{Method, OptimiserConfig, OptimiserParameters};
 pub use progress::Watch;

@@ -14,6 +14,19 @@ pub trait Watch {
     fn cancelled(&self) -> bool;
 }
 
+/// Nobody watches.
+impl Watch for () {
+    fn progress(&self, _: u64, _: u64) {}
+
+    fn metrics(&self, _: u64, _: &[(&str, f64)]) {}
+
+    fn note(&self, _: String) {}
+
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
+
 impl Watch for Stage {
     fn progress(&self, done: u64, total: u64) {
         Stage::progress(self, done, total, "steps");

@@ -12,7 +12,7 @@ use nnf_supernet::{AssemblerConfig, Encoding, Supernet, build_assembler};
 use serde::Deserialize;
 
 use crate::error::TrainingError;
-use crate::initial::initial;
+use crate::initial::{initial, initial_input};
 use crate::joint::{Data, Joint, JointConfig};
 use crate::optimiser::OptimiserParameters;
 use crate::place::{self, PlaceParameters};
@@ -60,12 +60,7 @@ pub(crate) fn offer<P: Problem>() -> Offer {
         Input::new("train", parquet, "samples to train on"),
         Input::new("validation", parquet, "samples to watch the training by"),
         Input::new("tasks", parquet, "the tasks with their property bits"),
-        Input::new(
-            "initial",
-            "inode/directory",
-            "a model of the same network to start from; random weights if it is left out",
-        )
-        .optional(),
+        initial_input(),
     ])
     .outputs([
         Output::new("supernet", "inode/directory", "network and assembler with what they have learnt"),
@@ -186,7 +181,7 @@ fn run<P: Problem>(stage: &Stage) -> Result<(), StageError> {
         let name = format!("{}%", percent(limit));
         stage.metrics(
             None,
-            &[(&format!("validation {} at {name}", P::MEASURE), accuracy), (&format!("ratio at {name}"), ratio)],
+            &[(&format!("validation {} at {name}", P::METRIC), accuracy), (&format!("ratio at {name}"), ratio)],
         );
     }
     Ok(())

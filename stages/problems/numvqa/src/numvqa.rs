@@ -21,6 +21,7 @@ impl Problem for NumVqa {
     /// No and yes.
     const ANSWERS: i64 = 2;
     const MEASURE: &'static str = "accuracy";
+    const METRIC: &'static str = "accuracy";
     type Samples = Questions;
     /// Right answers, i64 `[B]`.
     type Targets = Tensor;

@@ -1,17 +1,10 @@
-//! Promises of the crate: tables are checked, pictures are of the digits named, augmentation keeps its bounds, and a
-//! pretraining that was stopped ends as one that was not.
+//! Promises of the crate: tables are checked, pictures are of the digits named, augmentation keeps its bounds.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::cell::Cell;
-use std::path::Path;
-use std::time::Duration;
-
-use nnf_net::{Network, Precision, Random, resnet::Config};
+use nnf_net::Random;
 use nnf_problem::{Problem, Samples, TaskTable};
-use nnf_training::{Method, OptimiserConfig, Session, TrainingError, Watch, Work};
 use tch::{Device, Kind, Tensor};
 
-use crate::counting::{Counting, CountingConfig, Pool};
 use crate::{Augmentation, Digits, NumVqa, Questions, SampleSplit};
 
 fn values(tensor: &Tensor) -> Vec<f64> {
@@ -141,59 +134,4 @@ fn tables_that_were_changed_on_the_way_are_refused() {
 
     let other = samples(&[0, 2], Some(3), &[0, 1]).unwrap();
     assert!(check(&other, whole(), &good).unwrap_err().to_string().contains("names task 2, but there are 2"));
-}
-
-fn network() -> Network {
-    let config = Config { layout: vec![1, 1], widths: vec![8, 16], ..Config::preset("resnet-tiny").unwrap() };
-    config.build().unwrap()
-}
-
-/// Asks the training to stop once, after some steps.
-struct StopAfter(Cell<i64>);
-
-impl Watch for StopAfter {
-    fn progress(&self, _: u64, _: u64) {
-        self.0.set(self.0.get() - 1);
-    }
-    fn metrics(&self, _: u64, _: &[(&str, f64)]) {}
-    fn note(&self, _: String) {}
-    fn cancelled(&self) -> bool {
-        self.0.get() == 0
-    }
-}
-
-#[test]
-fn a_stopped_pretraining_ends_with_the_same_numbers() {
-    let folder = tempfile::tempdir().unwrap();
-    let digits = digits(folder.path());
-    let make = || {
-        let precision = Precision::Float32;
-        let config = CountingConfig {
-            steps: 9,
-            batch: 16,
-            rate: 3e-3,
-            repeated: 0.5,
-            augmentation: Augmentation { rotation: 10.0, translation: 2.0, scaling: 0.1 },
-            seed: 3,
-            precision,
-            optimiser: OptimiserConfig { method: Method::Muon, ..OptimiserConfig::default() },
-        };
-        let labels = digits.labels(SampleSplit::Train);
-        let pools = (Pool::new(labels, 0..30).unwrap(), Pool::new(labels, 0..30).ok());
-        Counting::new(config, network(), &digits, pools, Device::Cpu).unwrap()
-    };
-    let run = |work: &mut dyn Work, checkpoint: Option<&Path>, stop: i64| {
-        let checkpoint_every = Duration::from_secs(3600);
-        let session =
-            Session { steps: 9, log_every: 3, checkpoint, checkpoint_every, snapshots: 0, snapshot_folder: None };
-        session.run(work, &StopAfter(Cell::new(stop)))
-    };
-    let (mut undisturbed, mut resumed) = (make(), make());
-    run(&mut undisturbed, None, -1).unwrap();
-    assert!(matches!(run(&mut make(), Some(folder.path()), 4), Err(TrainingError::Cancelled)));
-    run(&mut resumed, Some(folder.path()), -1).unwrap();
-    let numbers = |work: &dyn Work| -> Vec<(String, Vec<f64>)> {
-        work.state().iter().map(|(name, tensor)| (name.clone(), values(&tensor.detach()))).collect()
-    };
-    assert_eq!(numbers(&resumed), numbers(&undisturbed));
 }

@@ -8,11 +8,9 @@ use std::ops::Range;
 use std::path::Path;
 
 use nnf_net::{Model, Network, Node, Op, Precision, Random, Run, Weights, forward};
+use nnf_numvqa::{Augmentation, Digits, SampleSplit};
 use nnf_training::{Learner, OptimiserConfig, TrainingError, Work, one_cycle};
 use tch::{Device, Kind, Tensor};
-
-use crate::augment::Augmentation;
-use crate::digits::{Digits, SampleSplit};
 
 /// Constants of the pretraining.
 #[derive(Clone, Debug)]

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use nnf_contract::{Input, Kind, Offer, Output, Parameter, Stage, StageError};
 use nnf_net::Network;
+use nnf_numvqa::{Augmentation, Digits, SampleSplit};
 use nnf_results::Cost;
 use nnf_training::place::{self, PlaceParameters};
 use nnf_training::{OptimiserParameters, Session};
 use serde::Deserialize;
 
-use crate::augment::Augmentation;
 use crate::counting::{Counting, CountingConfig, Pool};
-use crate::digits::{Digits, SampleSplit};
 
 #[derive(Debug, Deserialize)]
 struct Parameters {
